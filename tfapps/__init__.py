@@ -1,0 +1,1 @@
+"""From raw text to a verified model on a phone, in Keras 3."""

@@ -1,0 +1,1 @@
+"""One compressor a file."""

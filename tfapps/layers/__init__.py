@@ -1,0 +1,1 @@
+"""One Keras layer a file."""

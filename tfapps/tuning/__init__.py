@@ -1,0 +1,1 @@
+"""One tuner a file."""
