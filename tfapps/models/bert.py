@@ -1,0 +1,199 @@
+"""BERT as a flat functional encoder of our own layers, with or without pre-trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from tfapps import presets
+from tfapps.config import Section
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import TextConfig
+    from tfapps.presets import BertShape
+    from tfapps.text.tokenizer import Tokenizer
+
+PROVIDES = "encoder"
+INPUTS = ("token_ids", "padding_mask", "segment_ids")
+
+# Layers and width of the sizes Google published; heads are 64 wide, the inner layer is 4 times d.
+SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
+
+
+class Config(Section):
+    """A BERT encoder: `preset` takes weights and dimensions from somewhere, `size` starts anew."""
+
+    name: str = "bert"
+    preset: str | None = None
+    size: Literal["tiny", "mini", "small", "base"] | None = None
+    max_length: int = Field(128, ge=2)
+    pooling: Literal["mean", "cls", "max"] = "mean"
+    dropout: float = Field(0.1, ge=0, lt=1)
+    attention_dropout: float | None = Field(None, ge=0, lt=1)
+    gelu: Literal["exact", "tanh"] = "exact"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Config:
+        if (self.preset is None) == (self.size is None):
+            got = "neither" if self.preset is None else "both"
+            raise ValueError(
+                f"got {got} of preset and size, expected exactly one: preset for pre-trained "
+                f"weights, size ({', '.join(SIZES)}) to start from random ones"
+            )
+        return self
+
+
+def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
+    """The preset's own WordPiece tokenizer, or one trained on `texts`.
+
+    Raises:
+        InputError: the text section asks for a tokenizer that does not fit the model.
+    """
+    from tfapps.text.tokenizer import Tokenizer
+
+    if config.preset is not None:
+        if text.tokenizer not in ("auto", "preset"):
+            raise InputError(
+                f"text.tokenizer: got {text.tokenizer}, expected auto or preset: the embeddings of "
+                f"preset {config.preset} only fit its own vocabulary"
+            )
+        path, lowercase = presets.vocabulary(config.preset)
+        return Tokenizer.from_wordpiece(path, lowercase)
+    if text.tokenizer == "preset":
+        raise InputError("text.tokenizer: got preset, but model.preset is not set")
+    kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
+    return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+
+
+def shape(config: Config, vocabulary_size: int) -> BertShape:
+    """The dimensions of the encoder that `config` describes.
+
+    Raises:
+        InputError: `max_length` or `vocabulary_size` do not fit the preset.
+    """
+    if config.preset is None:
+        layers, hidden = SIZES[config.size]
+        return presets.BertShape(
+            vocabulary_size, layers, hidden, hidden // 64, 4 * hidden, config.max_length
+        )
+    found = presets.bert_shape(presets.locate(config.preset))
+    if config.max_length > found.positions:
+        raise InputError(
+            f"model.max_length: got {config.max_length}, but preset {config.preset} has "
+            f"{found.positions} positions; lower model.max_length"
+        )
+    if vocabulary_size != found.vocabulary_size:
+        raise InputError(
+            f"preset {config.preset} has a vocabulary of {found.vocabulary_size} tokens, the "
+            f"tokenizer has {vocabulary_size}; set text.tokenizer to auto"
+        )
+    return found
+
+
+def build(
+    config: Config,
+    *,
+    vocabulary_size: int,
+    batch_size: int | None = None,
+    length: int | None = None,
+) -> keras.Model:
+    """The encoder with random weights; a graph of static shape if both sizes are given.
+
+    Shapes: token_ids, padding_mask, segment_ids (b, t) -> sequence (b, t, d), pooled (b, d).
+
+    Raises:
+        InputError: `length` or the vocabulary do not fit.
+    """
+    import keras
+
+    from tfapps.layers.attention_bias import AttentionBias
+    from tfapps.layers.pooling import Pooling
+
+    dims = shape(config, vocabulary_size)
+    if length is not None and length > dims.positions:
+        raise InputError(f"length: got {length}, but the model has {dims.positions} positions")
+    inputs = {
+        name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
+        for name in INPUTS
+    }
+    attention_bias = AttentionBias(name="attention_bias")(inputs["padding_mask"])
+    x = _embed(config, dims, inputs)
+    for index in range(dims.layers):
+        x = _block(config, dims, index, x, attention_bias)
+    pooled = Pooling(config.pooling, name="pooling")(x, inputs["padding_mask"])
+    return keras.Model(inputs, {"sequence": x, "pooled": pooled}, name="bert")
+
+
+def load_pretrained(config: Config, model: keras.Model) -> None:
+    """Copy the weights of the preset into `model`; without a preset do nothing.
+
+    Raises:
+        InputError: the weights are missing, or have other shapes than the model.
+    """
+    if config.preset is not None:
+        from tfapps.models import _bert_weights
+
+        _bert_weights.assign(model, _bert_weights.read(config.preset), config.preset)
+
+
+def _initializer() -> keras.initializers.Initializer:
+    import keras
+
+    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+
+def _embed(
+    config: Config, dims: BertShape, inputs: dict[str, keras.KerasTensor]
+) -> keras.KerasTensor:
+    from tfapps.layers.dropout import Dropout
+    from tfapps.layers.embeddings import BertEmbeddings
+    from tfapps.layers.layer_norm import LayerNorm
+
+    x = BertEmbeddings(
+        dims.vocabulary_size,
+        dims.positions,
+        dims.hidden,
+        dims.segments,
+        initializer=_initializer(),
+        name="embeddings",
+    )(inputs["token_ids"], inputs["segment_ids"])
+    x = LayerNorm(dims.epsilon, name="embeddings_norm")(x)
+    return Dropout(config.dropout, name="embeddings_dropout")(x)
+
+
+def _block(
+    config: Config,
+    dims: BertShape,
+    index: int,
+    x: keras.KerasTensor,
+    attention_bias: keras.KerasTensor,
+) -> keras.KerasTensor:
+    """One post-norm transformer block: attention, then two dense layers."""
+    from tfapps.layers.attention import SelfAttention
+    from tfapps.layers.dropout import Dropout
+    from tfapps.layers.layer_norm import LayerNorm
+    from tfapps.layers.linear import Linear
+
+    def name(part: str) -> str:
+        return f"block_{index}_{part}"
+
+    rate = config.dropout if config.attention_dropout is None else config.attention_dropout
+    attended = SelfAttention(
+        dims.heads, dropout=rate, kernel_initializer=_initializer(), name=name("attention")
+    )(x, attention_bias)
+    attended = Dropout(config.dropout, name=name("attention_dropout"))(attended)
+    x = LayerNorm(dims.epsilon, name=name("attention_norm"))(attended, x)
+    inner = Linear(
+        dims.intermediate,
+        activation="gelu" if config.gelu == "exact" else "gelu_tanh",
+        kernel_initializer=_initializer(),
+        name=name("intermediate"),
+    )(x)
+    outer = Linear(dims.hidden, kernel_initializer=_initializer(), name=name("output"))(inner)
+    outer = Dropout(config.dropout, name=name("output_dropout"))(outer)
+    return LayerNorm(dims.epsilon, name=name("output_norm"))(outer, x)

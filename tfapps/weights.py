@@ -1,0 +1,94 @@
+"""Weights on disk: safetensors, one tensor per weight path, always float32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+SHOWN = 5
+
+
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Every weight by its path, non-trainable ones too, without the states of seed generators.
+
+    Raises:
+        ValueError: two weights share a path, so that a file could not tell them apart.
+    """
+    found: dict[str, keras.Variable] = {}
+    for weight in model.weights:
+        if weight.name == "seed_generator_state":
+            continue
+        if weight.path in found:
+            raise ValueError(f"two weights are called {weight.path}: name their layers differently")
+        found[weight.path] = weight
+    return found
+
+
+def save(model: keras.Model, path: str | Path) -> None:
+    """Write all weights of `model` to `path`.
+
+    Integers are stored as they are; every other number as float32.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    tensors = {name: _stored(weight) for name, weight in variables(model).items()}
+    try:
+        save_file(tensors, str(path))
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot write {path}: {error}") from None
+
+
+def load(model: keras.Model, path: str | Path) -> None:
+    """Set all weights of `model` from a file that `save` wrote; nothing is set if one does not fit.
+
+    Raises:
+        InputError: the file is unreadable, or a weight is missing, unexpected or of another shape.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if not Path(path).is_file():
+        raise InputError(f"no weights file at {path}")
+    try:
+        tensors = load_file(str(path))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(f"cannot read weights {path}: {error}") from None
+    expected = variables(model)
+    _refuse(path, "missing", sorted(expected.keys() - tensors.keys()))
+    _refuse(path, "unexpected", sorted(tensors.keys() - expected.keys()))
+    wrong = [
+        f"{name} {tensors[name].shape}, expected {tuple(weight.shape)}"
+        for name, weight in expected.items()
+        if tensors[name].shape != tuple(weight.shape)
+    ]
+    _refuse(path, "of wrong shape", wrong)
+    for name, weight in expected.items():
+        weight.assign(tensors[name])
+
+
+def _stored(weight: keras.Variable) -> np.ndarray:
+    from keras import ops
+
+    array = ops.convert_to_numpy(weight.value)
+    kind = array.dtype if array.dtype.kind in "iub" else np.float32
+    return np.ascontiguousarray(array.astype(kind))
+
+
+def _refuse(path: str | Path, what: str, names: list[str]) -> None:
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        raise InputError(
+            f"{path} does not fit the model: {what}: {', '.join(names[:SHOWN])}{more}; the file "
+            "belongs to another config"
+        )
