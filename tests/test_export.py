@@ -1,0 +1,264 @@
+"""Exporters: what is written runs elsewhere, equals the model, and fails in plain words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import export_models as models
+import numpy as np
+import pytest
+
+from tfapps.errors import Failure, InputError
+from tfapps.export import _lstm, litert, saved_model
+from tfapps.runners.litert import LiteRTRunner
+from tfapps.runners.saved_model import SavedModelRunner
+
+LENGTH = models.LENGTH
+
+
+def _calibration(batches=4):
+    return [models.features(16, seed=10 + i) for i in range(batches)]
+
+
+def _export(names, rebuild, folder, calibration=()):
+    litert.export(names, rebuild=rebuild, max_length=LENGTH, calibration=calibration, folder=folder)
+
+
+def _logits(build, features):
+    return np.asarray(build()(features))
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("transformer")
+    _export(litert.ARTIFACTS, models.transformer, folder, _calibration())
+    return folder / "litert"
+
+
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recurrent")
+    _export(litert.ARTIFACTS, models.recurrent, folder, _calibration())
+    return folder / "litert"
+
+
+@pytest.mark.parametrize("build", [models.transformer, models.recurrent])
+def test_saved_model_takes_any_batch_and_length_in_a_bare_process(build, tmp_path):
+    saved_model.export(["saved_model"], rebuild=build, max_length=LENGTH, folder=tmp_path)
+    features = models.features(3, length=7)
+    np.save(tmp_path / "ids.npy", features["token_ids"])
+    np.save(tmp_path / "mask.npy", features["padding_mask"])
+    program = (
+        "import numpy as np, tensorflow as tf\n"
+        "run = tf.saved_model.load('saved_model').signatures['serving_default']\n"
+        "out = run(token_ids=tf.constant(np.load('ids.npy')),"
+        " padding_mask=tf.constant(np.load('mask.npy')))\n"
+        "np.save('out.npy', out['logits'].numpy())\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), _logits(build, features), atol=1e-5)
+
+
+def test_saved_model_falls_back_to_the_static_length(tmp_path):
+    def rebuild(batch_size, length):
+        if length is None:
+            raise ValueError("needs a length")
+        return models.transformer(batch_size, length)
+
+    saved_model.export(["saved_model"], rebuild=rebuild, max_length=LENGTH, folder=tmp_path)
+    runner = SavedModelRunner(tmp_path / "saved_model")
+    features = models.features(5, length=8)
+    assert runner.length == LENGTH
+    np.testing.assert_allclose(runner(features), _logits(models.transformer, features), atol=1e-5)
+
+
+def test_saved_model_is_written_only_when_asked_for(tmp_path):
+    saved_model.export([], rebuild=models.transformer, max_length=LENGTH, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("build", [models.transformer, models.recurrent])
+def test_float32_equals_the_model(build, request):
+    folder = request.getfixturevalue(build.__name__)
+    features = models.features(40)
+    runner = LiteRTRunner(folder / "float32.tflite")
+    np.testing.assert_allclose(runner(features), _logits(build, features), atol=1e-4)
+
+
+@pytest.mark.parametrize("build", [models.transformer, models.recurrent])
+@pytest.mark.parametrize("kind", ["dynamic", "int8"])
+def test_quantized_files_agree_with_the_model_and_are_smaller(build, kind, request):
+    folder = request.getfixturevalue(build.__name__)
+    features = models.features(60)
+    expected = _logits(build, features)
+    runner = LiteRTRunner(folder / f"{kind}.tflite")
+    logits = runner(features)
+    assert logits.dtype == np.float32
+    assert np.abs(logits - expected).max() > 0
+    assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
+    size = (folder / f"{kind}.tflite").stat().st_size
+    assert size < 0.7 * (folder / "float32.tflite").stat().st_size
+
+
+def test_the_signature_keeps_names_and_integer_ids(transformer):
+    for path in transformer.iterdir():
+        runner = LiteRTRunner(path)
+        assert runner.inputs == ("padding_mask", "token_ids")
+        assert runner.length == LENGTH
+        assert {d["dtype"] for d in runner._inputs.values()} == {np.int32}
+
+
+def test_float32_transformer_is_one_delegate_partition(transformer):
+    assert litert.partitions(transformer / "float32.tflite") == 1
+    assert litert.partitions(transformer / "dynamic.tflite") == 1
+
+
+def test_no_loop_and_one_fused_lstm_in_every_file(recurrent):
+    for path in recurrent.iterdir():
+        ops = litert.operators(path)
+        assert ops.count("UNIDIRECTIONAL_SEQUENCE_LSTM") == 1
+        assert "WHILE" not in ops
+
+
+def test_integer_file_computes_with_integers(recurrent):
+    from tfapps.runners.litert import interpreter
+
+    made = interpreter(recurrent / "int8.tflite", delegate=False)
+    details = {d["index"]: d for d in made.get_tensor_details()}
+    for op in made._get_ops_details():
+        if op["op_name"] in ("FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM"):
+            assert {details[i]["dtype"] for i in op["outputs"]} == {np.int8}
+
+
+@pytest.mark.parametrize("kind", ["float32", "dynamic", "int8"])
+def test_lstm_files_forget_the_row_before_without_a_reset(recurrent, kind):
+    from tfapps.runners.litert import interpreter
+
+    run = interpreter(recurrent / f"{kind}.tflite").get_signature_runner()
+    row, other = models.features(1, seed=1), models.features(1, seed=2)
+    first = run(**row)["logits"]
+    run(**other)
+    np.testing.assert_allclose(run(**row)["logits"], first, atol=1e-6)
+
+
+def test_last_state_lstm_is_fused_too():
+    features = models.features(6)
+    plain = models.recurrent(sequences=False)
+    fused = models.recurrent(1, LENGTH, sequences=False)
+    assert _lstm.fuse(fused) == 1
+    rows = [fused({k: v[i : i + 1] for k, v in features.items()}) for i in range(6)]
+    np.testing.assert_allclose(np.concatenate(rows), np.asarray(plain(features)), atol=1e-5)
+
+
+def test_an_lstm_with_other_activations_keeps_its_loop():
+    import keras
+
+    inputs = keras.Input((5, 3), batch_size=1)
+    model = keras.Model(inputs, keras.layers.LSTM(4, activation="relu")(inputs))
+    assert _lstm.fuse(model) == 0
+
+
+def test_closing_inputs_shut_both_gates_at_any_scale():
+    for scale in (0.02, 0.5, 4.0):
+        kernel = np.full((3, 8), scale, np.float32)
+        for peak in (None, 0.3, 5.0):
+            grown, value, count = _lstm.extend(kernel, peak)
+            gates = grown[3:, :4].sum(0) * value
+            assert (gates <= -_lstm.MARGIN).all() or count == 64
+            assert (grown[3:, 4:] == 0).all()
+            np.testing.assert_array_equal(grown[:3], kernel)
+
+
+def test_int8_without_calibration_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="litert_int8 needs calibration batches, got none"):
+        _export(["litert_int8"], models.transformer, tmp_path, [])
+    assert not (tmp_path / "litert").exists()
+
+
+def test_calibration_rows_are_cut_padded_and_counted():
+    batches = [models.features(150, length=5), models.features(150, length=20)]
+    rows = litert.calibration_rows(batches, LENGTH)
+    assert {value.shape for value in rows.values()} == {(litert.ROWS, LENGTH)}
+    np.testing.assert_array_equal(rows["token_ids"][:150, :5], batches[0]["token_ids"])
+    assert (rows["token_ids"][:150, 5:] == 0).all()
+
+
+def test_an_op_outside_the_built_ins_fails_by_name(tmp_path):
+    import keras
+    import tensorflow as tf
+
+    class Odd(keras.layers.Layer):
+        def call(self, x):
+            return tf.strings.to_hash_bucket_fast(tf.strings.as_string(x), 5)
+
+    def rebuild(batch_size, length):
+        inputs = {"token_ids": keras.Input((length,), batch_size=batch_size, name="token_ids")}
+        return keras.Model(inputs, keras.layers.Lambda(lambda x: Odd()(x))(inputs["token_ids"]))
+
+    with pytest.raises(Failure, match=r"export of litert_float32 failed: .*(AsString|StringTo)"):
+        _export(["litert_float32"], rebuild, tmp_path)
+    assert not (tmp_path / "litert" / "float32.tflite").exists()
+
+
+def test_custom_ops_are_found_in_the_bytes():
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.customCode = schema.BuiltinOperator.CUSTOM, b"FlexErf"
+    model = schema.ModelT()
+    model.operatorCodes = [code, schema.OperatorCodeT()]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    assert litert.foreign_ops(bytes(builder.Output())) == ["FlexErf"]
+    with pytest.raises(Failure, match="no TFLite file"):
+        litert.foreign_ops(b"nonsense")
+
+
+def _fake_python(tmp_path, body):
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_crash_of_the_child_is_a_failure_with_its_last_line(tmp_path, monkeypatch):
+    body = "echo first >&2; echo calibrating a loop >&2; kill -SEGV $$"
+    monkeypatch.setattr(sys, "executable", _fake_python(tmp_path, body))
+    with pytest.raises(Failure, match=r"crashed \(SIGSEGV\); its last line: calibrating a loop"):
+        litert.convert(tmp_path, "int8", tmp_path / "int8.tflite")
+    monkeypatch.setattr(
+        sys, "executable", _fake_python(tmp_path, "echo ValueError: bad >&2; exit 1")
+    )
+    with pytest.raises(Failure, match="export of litert_int8 failed: ValueError: bad"):
+        litert.convert(tmp_path, "int8", tmp_path / "int8.tflite")
+    assert not (tmp_path / "int8.tflite").exists()
+
+
+def test_exports_are_quiet_and_repeatable(tmp_path, capfd):
+    _export(["litert_float32"], models.transformer, tmp_path / "a")
+    saved_model.export(
+        ["saved_model"], rebuild=models.transformer, max_length=LENGTH, folder=tmp_path / "a"
+    )
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert "Assets written" not in captured.err
+    _export(["litert_float32"], models.transformer, tmp_path / "b")
+    first, second = (tmp_path / n / "litert" / "float32.tflite" for n in "ab")
+    features = models.features(8)
+    np.testing.assert_array_equal(LiteRTRunner(first)(features), LiteRTRunner(second)(features))
+    assert first.stat().st_size == second.stat().st_size
+
+
+def test_exporter_modules_import_neither_tensorflow_nor_keras():
+    program = (
+        "import sys, tfapps.export.litert, tfapps.export.saved_model, tfapps.runners.litert\n"
+        "import tfapps.runners.saved_model\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)

@@ -1,0 +1,49 @@
+"""Child process of the LiteRT exporter: SavedModel -> .tflite.
+
+The converter crashes on some graphs (calibration of a WHILE loop, for one) and talks on both
+output streams, so it never runs inside the caller's process.
+
+    python -m tfapps.export._convert SAVED_MODEL float32|dynamic|int8 TARGET [CALIBRATION.npz]
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def convert(source: str, kind: str, target: str, calibration: str | None = None) -> None:
+    """Convert the `serving_default` signature with built-in ops only."""
+    import numpy as np
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(source, signature_keys=["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if kind != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "int8":
+        if calibration is None:
+            raise ValueError("int8 needs calibration data")
+        with np.load(calibration, allow_pickle=False) as arrays:
+            columns = {name: arrays[name] for name in arrays.files}
+        rows = len(next(iter(columns.values())))
+
+        def batches() -> Iterator[dict[str, np.ndarray]]:
+            for i in range(rows):
+                yield {name: column[i : i + 1] for name, column in columns.items()}
+
+        converter.representative_dataset = batches
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    Path(target).write_bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    try:
+        convert(*sys.argv[1:])
+    except Exception as error:
+        # The parent shows the last line of stderr: it has to be the one that explains.
+        text = " ".join(str(error).split())
+        sys.exit(f"{type(error).__name__}: {text[:400]}")

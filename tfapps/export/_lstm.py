@@ -1,0 +1,166 @@
+"""Edge form of `keras.layers.LSTM`: the fused UNIDIRECTIONAL_SEQUENCE_LSTM op of TFLite.
+
+A Keras LSTM is exported as a WHILE loop, which is slow and which the calibrator cannot
+quantize. The converter fuses a function that carries the marks Keras 2 put on its own LSTM.
+
+The fused op keeps its state from one call to the next. A first step that no token uses closes
+the input and forget gates, so that every call starts from zero with any interpreter, also with
+one that never resets its variables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+CLOSED = 1.0e4  # value of the closing input where it may be large (float activations)
+MARGIN = 16.0  # sigmoid(-16) is zero on the 16-bit grid of the integer op
+
+
+def layers(model: Any) -> Iterator[Any]:
+    """The LSTM layers that the fused op can stand for, nested ones included."""
+    import keras
+
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.LSTM) and _fits(layer):
+            yield layer
+
+
+def _fits(layer: Any) -> bool:
+    import keras
+
+    cell = layer.cell
+    standard = (
+        cell.activation is keras.activations.tanh
+        and cell.recurrent_activation is keras.activations.sigmoid
+    )
+    return standard and not layer.stateful
+
+
+def fuse(model: Any, features: Mapping[str, np.ndarray] | None = None) -> int:
+    """Make the LSTMs of `model` (static batch 1) run as fused ops; returns how many.
+
+    Args:
+        model: built for this export alone, because its layers are changed in place.
+        features: calibration rows (n, t) for the integer file. Its activations share one scale,
+            so the closing input may not be much larger than the real ones.
+    """
+    found = list(layers(model))
+    peaks: list[float | None] = [None] * len(found)
+    if found and features is not None:
+        peaks = [*_peaks(model, found, features)]
+    for layer, peak in zip(found, peaks, strict=True):
+        layer.call = _fused_call(layer, peak)
+    return len(found)
+
+
+def _peaks(model: Any, found: list[Any], features: Mapping[str, np.ndarray]) -> list[float]:
+    """Largest |input| of each LSTM over the calibration rows."""
+    peaks = [1.0e-3] * len(found)
+    originals = [layer.call for layer in found]
+
+    def watch(i: int) -> Callable[..., Any]:
+        def call(sequences: Any, *args: Any, **kwargs: Any) -> Any:
+            peaks[i] = max(peaks[i], float(np.abs(np.asarray(sequences)).max()))
+            return originals[i](sequences, *args, **kwargs)
+
+        return call
+
+    for i, layer in enumerate(found):
+        layer.call = watch(i)
+    for row in range(len(next(iter(features.values())))):
+        model({name: column[row : row + 1] for name, column in features.items()}, training=False)
+    for layer, original in zip(found, originals, strict=True):
+        layer.call = original
+    return peaks
+
+
+def closing(kernel: np.ndarray, peak: float | None) -> tuple[float, int]:
+    """Value and number of the extra inputs that close the gates of the first step.
+
+    With float activations one large input is enough. With integers, several inputs of twice the
+    peak and twice the largest weight: one bit of range instead of many.
+    """
+    if peak is None:
+        return CLOSED, 1
+    weight = 2 * max(float(np.abs(kernel).max()), 1e-3)
+    return 2 * peak, min(max(math.ceil(MARGIN / (2 * peak * weight)), 1), 64)
+
+
+def extend(kernel: np.ndarray, peak: float | None) -> tuple[np.ndarray, float, int]:
+    """Kernel (d, 4u) -> (d + n, 4u) whose new rows close the input and forget gates."""
+    value, count = closing(kernel, peak)
+    units = kernel.shape[1] // 4
+    weight = max(float(np.abs(kernel).max()), 1e-3) * (1 if peak is None else 2)
+    rows = np.zeros((count, 4 * units), np.float32)
+    rows[:, : 2 * units] = -weight
+    return np.concatenate([kernel, rows]).astype(np.float32), value, count
+
+
+def _function(time: int, width: int, units: int) -> Any:
+    """(1, t, d) and the weights -> the five outputs of Keras 2's LSTM, marked for fusing."""
+    import uuid
+
+    import tensorflow as tf
+
+    def lstm(
+        inputs: Any, init_h: Any, init_c: Any, kernel: Any, recurrent_kernel: Any, bias: Any
+    ) -> tuple[Any, ...]:
+        h, c, outputs = init_h, init_c, []
+        for x in tf.unstack(inputs, axis=1):
+            i, f, g, o = tf.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            outputs.append(h)
+        return h, tf.stack(outputs, axis=1), h, c, tf.constant(1.0)
+
+    shapes = ((1, time, width), (1, units), (1, units), (width, 4 * units))
+    shapes += ((units, 4 * units), (4 * units,))
+    # Without static shapes in the signature the fusing pass crashes.
+    return tf.function(
+        lstm,
+        autograph=False,
+        input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes],
+        experimental_attributes={
+            "api_implements": f"lstm_{uuid.uuid4()}",
+            "api_preferred_device": "CPU",
+            "time_major": False,
+            "go_backwards": False,
+        },
+    )
+
+
+def _fused_call(layer: Any, peak: float | None) -> Callable[..., Any]:
+    import tensorflow as tf
+
+    plain, units = layer.call, layer.units
+    kernel, value, count = extend(np.asarray(layer.cell.kernel), peak)
+    recurrent = np.asarray(layer.cell.recurrent_kernel, np.float32)
+    bias = np.zeros(4 * units, np.float32)
+    if layer.cell.use_bias:
+        bias = np.asarray(layer.cell.bias, np.float32)
+
+    def call(
+        sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        batch, time, width = sequences.shape
+        if initial_state is not None or mask is not None or batch != 1 or time is None:
+            return plain(sequences, initial_state=initial_state, mask=mask, training=training)
+        if layer.go_backwards:
+            sequences = tf.reverse(sequences, [1])
+        # The integer op never quite closes a gate; the second step rubs out what is left.
+        steps = 1 if peak is None else 2
+        first = np.zeros((1, steps, width + count), np.float32)
+        first[..., width:] = value
+        padded = tf.pad(sequences, [[0, 0], [0, 0], [0, count]])
+        zeros = tf.zeros((1, units))
+        last, every, *_ = _function(time + steps, width + count, units)(
+            tf.concat([first, padded], axis=1), zeros, zeros, kernel, recurrent, bias
+        )
+        return every[:, steps:] if layer.return_sequences else last
+
+    # The fused op has no cell state to give; a model that wants it keeps its loop.
+    return plain if layer.return_state else call

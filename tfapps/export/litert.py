@@ -1,0 +1,169 @@
+"""LiteRT files for the edge: static (1, max_length), built-in ops only, converted in a child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapps.errors import Failure, InputError
+
+ARTIFACTS = ("litert_float32", "litert_dynamic", "litert_int8")
+ROWS = 200  # calibration rows: more moves the ranges no further and costs time
+
+
+def export(
+    names: Sequence[str],
+    *,
+    rebuild: Callable[[int | None, int | None], Any],
+    max_length: int,
+    calibration: Sequence[Mapping[str, np.ndarray]] = (),
+    folder: Path,
+) -> None:
+    """Write `folder/litert/<kind>.tflite` for each of `names`.
+
+    `litert_dynamic` has int8 weights and float activations, `litert_int8` integers throughout
+    (int32 ids in, float32 logits out), its ranges read off the calibration batches.
+
+    Args:
+        names: artefacts asked for, of `ARTIFACTS`.
+        rebuild: (batch_size, length) -> functional model with the trained weights.
+        max_length: the static length.
+        calibration: batches of features (b, t), for `litert_int8`.
+        folder: the bundle being written.
+
+    Raises:
+        InputError: `litert_int8` without calibration batches.
+        Failure: the converter failed or crashed, or the file needs more than built-in ops.
+    """
+    from tfapps.export import _lstm, _module
+
+    wanted = [name for name in ARTIFACTS if name in names]
+    rows = calibration_rows(calibration, max_length) if "litert_int8" in wanted else None
+    target = Path(folder) / "litert"
+    with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
+        saved: dict[bool, Path] = {}
+        for name in wanted:
+            integer = name == "litert_int8"
+            if integer not in saved:
+                saved[integer] = Path(temporary) / f"saved_model_{integer:d}"
+                model = rebuild(1, max_length)
+                _lstm.fuse(model, rows if integer else None)
+                _module.save(model, (1, max_length), saved[integer])
+            target.mkdir(parents=True, exist_ok=True)
+            kind = name.removeprefix("litert_")
+            convert(saved[integer], kind, target / f"{kind}.tflite", rows if integer else None)
+
+
+def calibration_rows(
+    calibration: Sequence[Mapping[str, np.ndarray]], max_length: int
+) -> dict[str, np.ndarray]:
+    """Batches of (b, t) -> {input: (rows, max_length) int32}, the first `ROWS` rows.
+
+    Raises:
+        InputError: there is no row.
+    """
+    from tfapps.runners import _features
+
+    batches = [batch for batch in calibration if len(next(iter(batch.values())))]
+    if not batches:
+        raise InputError(
+            "litert_int8 needs calibration batches, got none; train on data that has examples"
+        )
+    return {
+        name: np.concatenate([_features.fit(batch[name], max_length) for batch in batches])[:ROWS]
+        for name in batches[0]
+    }
+
+
+def convert(
+    source: Path, kind: str, target: Path, rows: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """SavedModel with a static `serving_default` -> `target`, in a child process.
+
+    Raises:
+        Failure: the child failed or crashed, or the result is no pure built-in graph.
+    """
+    target = Path(target)
+    with tempfile.TemporaryDirectory(prefix="tfapps_convert_") as temporary:
+        made = Path(temporary) / target.name
+        command = [sys.executable, "-m", "tfapps.export._convert", str(source), kind, str(made)]
+        if rows is not None:
+            np.savez(Path(temporary) / "calibration.npz", **rows)
+            command.append(str(Path(temporary) / "calibration.npz"))
+        child = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", env=_environment()
+        )
+        if child.returncode != 0 or not made.is_file():
+            raise Failure(f"export of litert_{kind} failed: {_reason(child)}")
+        content = made.read_bytes()
+    foreign = foreign_ops(content)
+    if foreign:
+        raise Failure(
+            f"litert_{kind} needs ops that LiteRT does not have built in: {', '.join(foreign)}; "
+            "rewrite the layer that makes them"
+        )
+    target.write_bytes(content)
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    # The conversion is CPU work: a child that takes GPU memory would fight with its parent.
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+
+
+def _reason(child: subprocess.CompletedProcess[str]) -> str:
+    lines = [line.strip() for line in child.stderr.splitlines() if line.strip()]
+    last = lines[-1] if lines else "it wrote no message"
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        return f"the converter crashed ({name}); its last line: {last}"
+    return last
+
+
+def foreign_ops(content: bytes) -> list[str]:
+    """Names of the custom ops (Flex included) in a .tflite file, subgraphs included.
+
+    Raises:
+        Failure: the bytes are no TFLite model.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    if content[4:8] != b"TFL3":
+        raise Failure("the converter wrote something that is no TFLite file")
+    model = schema.Model.GetRootAs(content, 0)
+    codes = (model.OperatorCodes(i) for i in range(model.OperatorCodesLength()))
+    return sorted(
+        code.CustomCode().decode()
+        for code in codes
+        if code.BuiltinCode() == schema.BuiltinOperator.CUSTOM
+    )
+
+
+def operators(path: Path) -> list[str]:
+    """Ops of the main graph in order, before any delegate: `['GATHER', 'FULLY_CONNECTED', ...]`."""
+    from tfapps.runners.litert import interpreter
+
+    made = interpreter(path, delegate=False)
+    return [detail["op_name"] for detail in made._get_ops_details()]
+
+
+def partitions(path: Path) -> int:
+    """How many pieces of the graph XNNPACK takes: 1 is best, every more is a copy of tensors."""
+    from tfapps.runners.litert import interpreter
+
+    made = interpreter(path)
+    return sum(detail["op_name"] == "DELEGATE" for detail in made._get_ops_details())

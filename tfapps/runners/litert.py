@@ -1,0 +1,123 @@
+"""Runs a .tflite file with LiteRT alone: no TensorFlow, no Keras."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapps.errors import Failure, InputError
+from tfapps.runners import _features
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """LiteRT announces its delegate on file descriptor 2, which no Python setting turns off."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def interpreter(path: str | os.PathLike, threads: int = 1, *, delegate: bool = True) -> Any:
+    """An allocated LiteRT interpreter, with XNNPACK unless `delegate` is False.
+
+    Raises:
+        InputError: the file is missing or is no TFLite model that LiteRT can run.
+    """
+    from ai_edge_litert import interpreter as litert
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; export the run first")
+    resolver = litert.OpResolverType.BUILTIN
+    if not delegate:
+        resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        with _silent():
+            made = litert.Interpreter(
+                str(path), num_threads=threads, experimental_op_resolver_type=resolver
+            )
+            made.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "unreadable"
+        raise InputError(
+            f"{path}: LiteRT cannot load it ({reason}); the file is damaged or was made for "
+            "another runtime: export it again"
+        ) from error
+    return made
+
+
+class LiteRTRunner:
+    """Batch of features (b, t) -> logits (b, ...), row by row through a file of batch 1.
+
+    Shorter rows are padded to the static length, longer ones cut.
+
+    Example:
+        >>> LiteRTRunner("litert/float32.tflite")({"token_ids": ids, "padding_mask": mask})
+
+    Raises:
+        InputError: damaged file; missing, unknown or badly shaped inputs.
+        Failure: an op refused the values of a row.
+    """
+
+    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
+        self.path = Path(path)
+        self._interpreter = interpreter(path, threads)
+        signatures = self._interpreter.get_signature_list()
+        if len(signatures) != 1:
+            raise InputError(
+                f"{path}: expected one signature, got {sorted(signatures) or 'none'}; "
+                "export the file with tfapps"
+            )
+        with _silent():
+            self._run = self._interpreter.get_signature_runner(next(iter(signatures)))
+        self._inputs = self._run.get_input_details()
+        self._output = next(iter(self._run.get_output_details()))
+        shapes = {tuple(int(n) for n in detail["shape"]) for detail in self._inputs.values()}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+            raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
+        self.length = next(iter(shapes))[1]
+        # Tensors are allocated lazily; one run makes the LSTM state exist, so it can be reset.
+        # Ones, because an all-zero padding mask is a division by zero in a mean over tokens.
+        self._row(
+            {k: np.ones((1, self.length), detail["dtype"]) for k, detail in self._inputs.items()}
+        )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in alphabetical order."""
+        return tuple(sorted(self._inputs))
+
+    def _row(self, row: Mapping[str, np.ndarray]) -> np.ndarray:
+        try:
+            return self._run(**row)[self._output]
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error
+
+    def __call__(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        rows = _features.check(features, self._inputs)
+        length = np.shape(features[self.inputs[0]])[1]
+        fitted = {
+            name: _features.fit(features[name], self.length).astype(detail["dtype"])
+            for name, detail in self._inputs.items()
+        }
+        logits = []
+        for i in range(rows):
+            # Fused LSTMs keep their state between calls; a row must not see the one before.
+            self._interpreter.reset_all_variables()
+            logits.append(self._row({name: fitted[name][i : i + 1] for name in fitted}))
+        if not logits:
+            shape = self._run.get_output_details()[self._output]["shape"][1:]
+            return np.zeros((0, *shape), np.float32)
+        return _features.trim(np.concatenate(logits), self.length, length)

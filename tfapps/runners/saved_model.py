@@ -1,0 +1,58 @@
+"""Runs the serving signature of a SavedModel, in batches, without Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tfapps.errors import InputError
+from tfapps.runners import _features
+
+BATCH = 64  # rows per call: bounds the memory of a long file
+
+
+class SavedModelRunner:
+    """Batch of features (b, t) -> logits (b, ...) through `serving_default`.
+
+    Raises:
+        InputError: no SavedModel in the folder; missing, unknown or badly shaped inputs.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        import tensorflow as tf
+
+        self.path = Path(path)
+        if not (self.path / "saved_model.pb").is_file():
+            raise InputError(f"{path}: no SavedModel there; export the run first")
+        try:
+            self._model = tf.saved_model.load(str(path))
+            self._run = self._model.signatures["serving_default"]
+        except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"{path}: TensorFlow cannot load it ({reason}); export it again"
+            ) from error
+        self._inputs = self._run.structured_input_signature[1]
+        self.length = next(iter(self._inputs.values())).shape[1]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in alphabetical order."""
+        return tuple(sorted(self._inputs))
+
+    def __call__(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        import tensorflow as tf
+
+        rows = _features.check(features, self._inputs)
+        length = np.shape(features[self.inputs[0]])[1]
+        static = self.length or length
+        fitted = {name: _features.fit(features[name], static) for name in self._inputs}
+        logits = [
+            self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
+            for i in range(0, max(rows, 1), BATCH)
+        ]
+        output = np.concatenate([part["logits"].numpy() for part in logits])
+        return _features.trim(output, static, length)
