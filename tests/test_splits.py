@@ -1,0 +1,101 @@
+"""Carving a dev set: a pure function of the seed that keeps every label in train."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfapps.data import splits
+from tfapps.data.sources import tsv
+from tfapps.errors import InputError
+
+
+def _rows(labels):
+    return [{"text": f"t{i}", "label": label} for i, label in enumerate(labels)]
+
+
+single = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=60)
+several = st.lists(st.lists(st.sampled_from("abcde"), max_size=3, unique=True), max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(single | several, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_carving_keeps_rows_and_labels(labels, fraction, seed):
+    rows = _rows(labels)
+    try:
+        train, dev = splits.carve(rows, fraction, seed)
+    except InputError:
+        # Refusing is right only where no row may be given away.
+        counts = Counter(label for e in rows for label in e["label"])
+        assert len(rows) == 1 or all(min(map(counts.get, e["label"]), default=0) == 1 for e in rows)
+        return
+    assert sorted(e["text"] for e in train + dev) == sorted(e["text"] for e in rows)
+    for part in (train, dev):
+        numbers = [int(e["text"][1:]) for e in part]
+        assert numbers
+        assert numbers == sorted(numbers)
+
+    def known(part):
+        return {label for e in part for label in e["label"]}
+
+    assert known(train) == known(rows)
+    assert (train, dev) == splits.carve(rows, fraction, seed)
+
+
+def test_each_label_gives_its_share():
+    rows = _rows("a" * 100 + "b" * 50 + "c" * 10)
+    _, dev = splits.carve(rows, 0.1, 13)
+    assert Counter(e["label"] for e in dev) == {"a": 10, "b": 5, "c": 1}
+
+
+def test_seed_changes_the_rows_not_the_size():
+    rows = _rows("ab" * 100)
+    carved = [splits.carve(rows, 0.2, seed)[1] for seed in (1, 2)]
+    assert [len(dev) for dev in carved] == [40, 40]
+    assert carved[0] != carved[1]
+
+
+def test_rows_that_rare_labels_keep_are_replaced():
+    rows = _rows([*"uvwxyz", *"a" * 14])
+    train, dev = splits.carve(rows, 0.25, 3)
+    assert len(dev) == 5
+    assert set("uvwxyz") <= {e["label"] for e in train}
+
+
+def test_unlabelled_rows_can_be_carved():
+    train, dev = splits.carve(_rows([None] * 10), 0.3, 1)
+    assert (len(train), len(dev)) == (7, 3)
+
+
+@pytest.mark.parametrize("labels", ["a", "ab", "abcdef"])
+def test_too_few_rows_is_an_error(labels):
+    with pytest.raises(InputError, match="leaves none for dev or for train"):
+        splits.carve(_rows(labels), 0.5, 1)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, 3])
+def test_fraction_outside_zero_to_one(fraction):
+    with pytest.raises(InputError, match=r"data\.dev: got .*between 0 and 1"):
+        splits.carve(_rows("aabb"), fraction, 1)
+
+
+def _write(path, rows):
+    path.write_text("text\tlabel\n" + "".join(f"{t}\t{y}\n" for t, y in rows))
+
+
+def test_load_reads_every_split(tmp_path):
+    for name in ("train", "dev", "test"):
+        _write(tmp_path / f"{name}.tsv", [(f"{name} {i}", "ab"[i % 2]) for i in range(10)])
+    files = {"root": str(tmp_path), "train": "train.tsv"}
+    loaded = splits.load(tsv.Config(**files, dev="dev.tsv", test="test.tsv"), 13)
+    assert {name: rows[0]["text"] for name, rows in loaded.items()} == {
+        "train": "train 0",
+        "dev": "dev 0",
+        "test": "test 0",
+    }
+    carved = splits.load(tsv.Config(**files, dev=0.2), 13)
+    assert list(carved) == ["train", "dev"]
+    assert (len(carved["train"]), len(carved["dev"])) == (8, 2)
+    limited = splits.load(tsv.Config(**files, dev="dev.tsv", limit=3), 13)
+    assert (len(limited["train"]), len(limited["dev"])) == (3, 10)

@@ -1,0 +1,23 @@
+"""Files of one JSON object a line; a label may be a list of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfapps.data.sources import _examples
+
+
+class Config(_examples.Files):
+    """Files, columns and labels of a jsonl data set."""
+
+    source: str = "jsonl"
+
+
+def read(config: Config, split: str) -> list[_examples.Example]:
+    """Examples of train, dev or test."""
+    return _examples.read(config, split, "jsonl")
+
+
+def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
+    """Examples of any file with the columns of the config."""
+    return _examples.read_file(config, path, "jsonl", labelled)

@@ -1,0 +1,97 @@
+"""Train, dev and test examples of a config; a dev set can be carved out of train."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tfapps import registry
+from tfapps.errors import InputError
+
+Example = dict[str, Any]
+
+
+def load(config: Any, seed: int) -> dict[str, list[Example]]:
+    """Examples by split: train, dev, and test if the config has one.
+
+    Raises:
+        InputError: something in the data is not as the config says.
+    """
+    source = registry.load("source", config.source)
+    splits = {"train": source.read(config, "train")}
+    if isinstance(config.dev, str):
+        splits["dev"] = source.read(config, "dev")
+    else:
+        splits["train"], splits["dev"] = carve(splits["train"], config.dev, seed)
+    if config.test is not None:
+        splits["test"] = source.read(config, "test")
+    for name, examples in splits.items():
+        if not examples:
+            raise InputError(f"data.{name}: no examples")
+    return splits
+
+
+def carve(
+    examples: list[Example], fraction: float, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """Split off a fraction as dev set, every label in its share; both keep their order.
+
+    A pure function of examples and seed. The last example of a label always stays in train, and
+    so does the last example of all.
+
+    Raises:
+        InputError: the fraction is not between 0 and 1, or too few examples to give any away.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(
+            f"data.dev: got {fraction}, expected a file, or a fraction between 0 and 1"
+        )
+    labels = [_labels(example) for example in examples]
+    left = Counter(label for row in labels for label in row)
+    # A row counts for its rarest label: it is the one that a careless split would lose.
+    order = np.random.default_rng([seed, len(examples)]).permutation(len(examples)).tolist()
+    strata: dict[str, list[int]] = {}
+    for row in order:
+        rarest = min(labels[row], key=lambda label: (left[label], label), default="")
+        strata.setdefault(rarest, []).append(row)
+    quotas = _shares({name: len(rows) for name, rows in strata.items()}, fraction)
+    taken: set[int] = set()
+
+    def take(rows: list[int], quota: int) -> None:
+        for row in rows:
+            if quota > 0 and row not in taken and all(left[label] > 1 for label in labels[row]):
+                quota -= 1
+                taken.add(row)
+                left.subtract(labels[row])
+
+    for name, rows in strata.items():
+        take(rows, quotas[name])
+    take(order, sum(quotas.values()) - len(taken))  # what labels with a single row had to keep
+    if not taken or len(taken) == len(examples):
+        raise InputError(
+            f"data.dev: {fraction} of {len(examples)} examples leaves none for dev or for train "
+            f"(a label's last example stays in train); name a dev file or add data"
+        )
+    train = [example for row, example in enumerate(examples) if row not in taken]
+    return train, [examples[row] for row in sorted(taken)]
+
+
+def _labels(example: Example) -> list[str]:
+    label = example.get("label")
+    if label is None:
+        return []
+    return label if isinstance(label, list) else [label]
+
+
+def _shares(sizes: dict[str, int], fraction: float) -> dict[str, int]:
+    """Whole numbers near fraction * size that sum up to fraction of all (largest remainders)."""
+    exact = {name: size * fraction for name, size in sizes.items()}
+    shares = {name: int(value) for name, value in exact.items()}
+    missing = max(1, round(sum(sizes.values()) * fraction)) - sum(shares.values())
+    # The sort is stable: equal remainders keep the order of `sizes`, which the seed decides.
+    by_remainder = sorted(sizes, key=lambda name: shares[name] - exact[name])
+    for name in by_remainder[:missing]:
+        shares[name] += 1
+    return shares

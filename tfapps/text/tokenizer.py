@@ -1,0 +1,277 @@
+"""Strings to ids and back: the one tokenizer of training, evaluation and serving."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# A process that forks after the library has used threads gets a warning or hangs, so threads are
+# off unless the user switches them on in the environment.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+from tfapps.errors import InputError
+from tfapps.text import vocabulary as learn
+from tfapps.text.vocabulary import LONGEST_WORD
+
+PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+KINDS = ("wordpiece", "words", "characters")
+SPECIALS = {
+    "wordpiece": (PAD, UNK, CLS, SEP, MASK),
+    "words": (PAD, UNK, SEP),
+    "characters": (PAD, UNK, SEP),
+}
+FILE = "tokenizer.json"
+CHUNK = 4096  # texts handed to the library at once: bounds the memory of its encodings
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Encoded texts: one int32 array (t,) a text; `truncated` texts lost tokens."""
+
+    token_ids: list[np.ndarray]
+    segment_ids: list[np.ndarray]
+    truncated: int
+
+
+class Tokenizer:
+    """A Hugging Face tokenizer in which no text a user types can become a special id.
+
+    Example:
+        tokenizer = Tokenizer.train(["one text", "another"], "words", 100, True, 1)
+        tokenizer.encode(["one"], max_length=8).token_ids
+    """
+
+    def __init__(self, inner: tokenizers.Tokenizer) -> None:
+        self._inner = inner
+        vocabulary = inner.get_vocab(with_added_tokens=False)
+        self.kind = _kind(inner)
+        self.vocabulary_size = max(vocabulary.values()) + 1
+        self.pad_id = vocabulary[PAD]
+        self.unknown_id = vocabulary[UNK]
+        self._sep = vocabulary[SEP]
+        self._cls = vocabulary.get(CLS)
+        self.mask_id: int | None = vocabulary.get(MASK)
+        self._special = {vocabulary[s] for s in SPECIALS[self.kind] if s in vocabulary}
+        self._special -= {self.unknown_id}
+
+    @classmethod
+    def from_wordpiece(cls, vocab_file: str | Path, lowercase: bool) -> Tokenizer:
+        """BERT's tokenizer over a vocabulary file, one piece a line.
+
+        Raises:
+            InputError: the file is missing, is not text, or lacks a special token.
+        """
+        try:
+            lines = Path(vocab_file).read_text(encoding="utf-8").split("\n")
+        except OSError as error:
+            raise InputError(f"cannot read vocabulary {vocab_file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{vocab_file}: not UTF-8 text, expected one piece a line") from error
+        if lines[-1] == "":
+            lines.pop()
+        vocabulary = {line.rstrip("\r"): number for number, line in enumerate(lines)}
+        missing = [token for token in (PAD, UNK, CLS, SEP) if token not in vocabulary]
+        if missing:
+            raise InputError(f"{vocab_file}: no line {', '.join(missing)}; not BERT's vocabulary?")
+        if vocabulary[PAD] != 0:
+            raise InputError(f"{vocab_file}: [PAD] is line {vocabulary[PAD] + 1}, expected line 1")
+        return cls(_assemble("wordpiece", vocabulary, lowercase))
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        kind: str,
+        vocabulary_size: int,
+        lowercase: bool = True,
+        min_frequency: int = 2,
+    ) -> Tokenizer:
+        """Learn a vocabulary; the same texts always give the same one.
+
+        Raises:
+            InputError: unknown kind, no text, or no room for a vocabulary.
+        """
+        if kind not in KINDS:
+            raise InputError(f"unknown tokenizer {kind!r}: expected one of {', '.join(KINDS)}")
+        specials = SPECIALS[kind]
+        if vocabulary_size <= len(specials):
+            raise InputError(
+                f"vocabulary_size {vocabulary_size} is too small: "
+                f"{kind} has {len(specials)} special tokens, and text needs room too"
+            )
+        blank = _assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
+        counts = learn.count(blank, [_clean(text) for text in texts])
+        if not counts:
+            raise InputError(f"cannot train a {kind} tokenizer: no text was given")
+        if kind == "wordpiece":
+            vocabulary = learn.wordpiece(counts, specials, vocabulary_size, min_frequency)
+        else:
+            ranked = learn.ranked(counts, min_frequency)[: vocabulary_size - len(specials)]
+            vocabulary = {token: i for i, token in enumerate([*specials, *ranked])}
+        return cls(_assemble(kind, vocabulary, lowercase))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Tokenizer:
+        """The tokenizer saved in a folder.
+
+        Raises:
+            InputError: no file there, or not one that `save` wrote.
+        """
+        path = Path(folder) / FILE
+        try:
+            return cls(tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"cannot read tokenizer {path}: {error.strerror}") from error
+        except Exception as error:  # the library raises bare Exception for every malformed file
+            raise InputError(f"{path}: not a tokenizer of tfapps; train or copy it anew") from error
+
+    def save(self, folder: str | Path) -> None:
+        """Write `tokenizer.json` into a folder."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / FILE).write_bytes(self.content())
+
+    def content(self) -> bytes:
+        """The bytes that `save` writes; equal tokenizers have equal bytes."""
+        return self._inner.to_str(pretty=True).encode("utf-8")
+
+    def encode(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int = 512
+    ) -> Tokens:
+        """Ids of texts, or of pairs of texts, none longer than max_length.
+
+        Of a pair that is too long the longer text loses tokens first. WordPiece gives
+        [CLS] x [SEP] or [CLS] x [SEP] y [SEP], the others x or x [SEP] y.
+
+        Raises:
+            InputError: max_length leaves no room for a token.
+        """
+        frame = (0 if self._cls is None else 2) + (0 if pairs is None else 1)
+        room = max_length - frame
+        if room < (1 if pairs is None else 2):
+            what = "a text" if pairs is None else "a pair of texts"
+            raise InputError(f"max_length {max_length} is too small for {what}")
+        firsts = self._bodies(texts, room)
+        if pairs is None:
+            token_ids = [self._frame(ids[:room]) for ids in firsts]
+            segment_ids = [np.zeros(len(ids), np.int32) for ids in token_ids]
+            return Tokens(token_ids, segment_ids, sum(len(ids) > room for ids in firsts))
+        token_ids, segment_ids, truncated = [], [], 0
+        for first, second in zip(firsts, self._bodies(pairs, room), strict=True):
+            keep_first, keep_second = _longest_first(len(first), len(second), room)
+            truncated += len(first) + len(second) > room
+            head = self._frame(first[:keep_first])
+            if self._cls is None:
+                head = np.append(head, np.int32(self._sep))
+            tail = second[:keep_second]
+            if self._cls is not None:
+                tail = np.append(tail, np.int32(self._sep))
+            token_ids.append(np.concatenate([head, tail]))
+            segment_ids.append(np.repeat(np.array([0, 1], np.int32), [len(head), len(tail)]))
+        return Tokens(token_ids, segment_ids, truncated)
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Text of ids, without [PAD], [CLS], [SEP] and [MASK]."""
+        kept = [int(i) for i in ids if int(i) not in self._special]
+        return self._inner.decode(kept, skip_special_tokens=False)
+
+    def _frame(self, ids: np.ndarray) -> np.ndarray:
+        """Put [CLS] and [SEP] around the ids where the kind has them."""
+        if self._cls is None:
+            return ids
+        return np.concatenate([[self._cls], ids, [self._sep]]).astype(np.int32)
+
+    def _bodies(self, texts: Sequence[str], room: int) -> list[np.ndarray]:
+        """Ids of each text without specials; exact in the first `room`, maybe cut after them."""
+        out: list[np.ndarray] = []
+        for start in range(0, len(texts), CHUNK):
+            out += self._chunk([_clean(text) for text in texts[start : start + CHUNK]], room)
+        return out
+
+    def _chunk(self, texts: list[str], room: int) -> list[np.ndarray]:
+        # A cut can only change the last word, which has at most LONGEST_WORD pieces: with so many
+        # to spare the first `room` ids are those of the whole text. Otherwise cut less.
+        enough = room + LONGEST_WORD
+        cut = 16 * enough
+        bodies = self._ids([text[:cut] for text in texts])
+        while True:
+            cut *= 8
+            short = [
+                i
+                for i, text in enumerate(texts)
+                if cut // 8 < len(text) and len(bodies[i]) < enough
+            ]
+            if not short:
+                return bodies
+            for i, ids in zip(short, self._ids([texts[i][:cut] for i in short]), strict=True):
+                bodies[i] = ids
+
+    def _ids(self, texts: list[str]) -> list[np.ndarray]:
+        encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
+        # A text of nothing but control characters still needs one token: a row without any would
+        # be all padding, and an average over no tokens is not a number.
+        return [np.array(e.ids or [self.unknown_id], np.int32) for e in encodings]
+
+
+def _assemble(kind: str, vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenizer:
+    """The library's pipeline for a kind. Specials are not registered as added tokens: that is
+    what would turn a typed "[SEP]" into the special id."""
+    if kind == "wordpiece":
+        model = models.WordPiece(vocabulary, unk_token=UNK, max_input_chars_per_word=LONGEST_WORD)
+        inner = tokenizers.Tokenizer(model)
+        inner.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        inner.decoder = decoders.WordPiece(prefix="##")
+        inner.post_processor = processors.BertProcessing(
+            (SEP, vocabulary[SEP]), (CLS, vocabulary[CLS])
+        )
+        return inner
+    inner = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
+    words = kind == "words"
+    inner.normalizer = normalizers.Sequence(
+        [
+            normalizers.BertNormalizer(
+                handle_chinese_chars=words, strip_accents=False, lowercase=lowercase
+            ),
+            normalizers.Strip(),
+        ]
+    )
+    if words:
+        inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    else:
+        inner.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
+        inner.decoder = decoders.Fuse()
+    return inner
+
+
+def _kind(inner: tokenizers.Tokenizer) -> str:
+    """Read the kind off the pipeline, so that tokenizer.json is all there is to save."""
+    if isinstance(inner.model, models.WordPiece):
+        return "wordpiece"
+    return "characters" if isinstance(inner.decoder, decoders.Fuse) else "words"
+
+
+def _clean(text: str) -> str:
+    """Half a surrogate pair (JSON can hold one) is no Unicode text: the library refuses it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
+
+
+def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many tokens a pair keeps of each text."""
+    if first + second <= room:
+        return first, second
+    if first > second:
+        second = min(second, room // 2)
+        return room - second, second
+    first = min(first, room // 2)
+    return first, room - first

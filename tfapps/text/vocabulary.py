@@ -1,0 +1,67 @@
+"""Learning a vocabulary: the same texts give the same one in every process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import tokenizers
+from tokenizers import models, pre_tokenizers, trainers
+
+LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
+
+
+def count(inner: tokenizers.Tokenizer, texts: Iterable[str]) -> Counter[str]:
+    """Words (or characters) of texts, as the pipeline splits them."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        normal = inner.normalizer.normalize_str(text)
+        counts.update(word for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal))
+    return counts
+
+
+def ranked(counts: Counter[str], min_frequency: int) -> list[str]:
+    """Most frequent first, ties alphabetical."""
+    kept = [token for token, count in counts.items() if count >= min_frequency]
+    return sorted(kept, key=lambda token: (-counts[token], token))
+
+
+def wordpiece(
+    counts: Counter[str], specials: Sequence[str], size: int, min_frequency: int
+) -> dict[str, int]:
+    """A WordPiece vocabulary out of counted words.
+
+    The library numbers the pieces `##x` in hash order, which differs from process to process and
+    decides ties between merges; naming them first, as if they were special, fixes their order.
+    """
+    # Longer words are [UNK] when encoded, so they have nothing to teach.
+    counts = Counter({w: n for w, n in counts.items() if len(w) <= LONGEST_WORD})
+    frequency: Counter[str] = Counter()
+    inside: set[str] = set()
+    for word, count in counts.items():
+        inside.update(word[1:])
+        for letter in word:
+            frequency[letter] += count
+    letters, following, left = [], [], max(2, (size - len(specials)) * 3 // 4)
+    for letter in ranked(frequency, 1):
+        left -= 2 if letter in inside else 1
+        if left < 0:
+            break
+        letters.append(letter)
+        if letter in inside:
+            following.append("##" + letter)
+    inner = tokenizers.Tokenizer(models.WordPiece())
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        min_frequency=min_frequency,
+        special_tokens=[*specials, *following],
+        initial_alphabet=letters,
+        limit_alphabet=len(letters),
+        show_progress=False,
+    )
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words = (" ".join([word] * count) for word, count in sorted(counts.items()))
+    inner.train_from_iterator(words, trainer)
+    found = inner.get_vocab()
+    ordered = sorted(found, key=found.__getitem__)
+    return {token: i for i, token in enumerate(ordered)}
