@@ -1,0 +1,91 @@
+"""Parity: an artefact outside its limit fails, with the figures in the message."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfapps.errors import Failure
+from tfapps.verify.parity import LIMITS, check, compare
+
+GOOD = {"max_logit_difference": 1e-6, "agreement": 1.0}
+
+
+def test_equal_logits_agree():
+    logits = np.random.default_rng(0).normal(size=(5, 3))
+    assert compare(logits, logits) == {"max_logit_difference": 0.0, "agreement": 1.0}
+
+
+def test_difference_and_agreement_are_those_of_the_rows():
+    reference = np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0], [5.0, 1.0]])
+    candidate = np.array([[1.0, 2.25], [0.0, 3.0], [0.0, 1.0], [5.0, 1.0]])
+    assert compare(reference, candidate) == {"max_logit_difference": 3.0, "agreement": 0.75}
+
+
+def test_multi_label_compares_the_whole_set():
+    reference = np.array([[1.0, -1.0], [2.0, 1.0]])
+    candidate = np.array([[0.5, -0.5], [2.0, -1.0]])
+    assert compare(reference, candidate)["agreement"] == 1.0
+    assert compare(reference, candidate, multi_label=True)["agreement"] == 0.5
+
+
+def test_padding_tokens_do_not_count():
+    reference = np.zeros((1, 3, 2))
+    candidate = reference.copy()
+    candidate[0, 2] = [0.0, 9.0]
+    mask = np.array([[1, 1, 0]])
+    assert compare(reference, candidate)["agreement"] == pytest.approx(2 / 3)
+    assert compare(reference, candidate, mask=mask) == {
+        "max_logit_difference": 0.0,
+        "agreement": 1.0,
+    }
+
+
+def test_other_shapes_and_empty_sets_fail():
+    with pytest.raises(Failure, match=r"logits have shape \(2, 3\), .* Keras model \(2, 4\)"):
+        compare(np.zeros((2, 4)), np.zeros((2, 3)))
+    with pytest.raises(Failure, match="the dev set is empty"):
+        compare(np.zeros((0, 4)), np.zeros((0, 4)))
+
+
+@pytest.mark.parametrize("name", ["saved_model", "litert_float32", "keras"])
+def test_float_artefacts_are_judged_on_their_logits(name):
+    check(name, GOOD)
+    with pytest.raises(Failure, match=rf"{name} is not .* difference 0.01, allowed 0.0001"):
+        check(name, {"max_logit_difference": 1e-2, "agreement": 1.0})
+    with pytest.raises(Failure, match=r"agreement 99\.00%, expected 100%"):
+        check(name, {"max_logit_difference": 1e-6, "agreement": 0.99})
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("litert_dynamic", 0.02), ("litert_int8", 0.10), ("litert_int4", 0.10)]
+)
+def test_quantized_artefacts_are_judged_on_the_metric(name, allowed):
+    result = {"max_logit_difference": 3.0, "agreement": 0.8}
+    check(name, result)
+    check(name, result, metric=0.9 - allowed, reference_metric=0.9)
+    check(name, result, metric=0.95, reference_metric=0.9)
+    with pytest.raises(Failure, match=rf"accuracy .* against 0.9000 .*, allowed {allowed:.2f}"):
+        check(
+            name,
+            result,
+            metric=0.899 - allowed,
+            reference_metric=0.9,
+            headline="accuracy",
+        )
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_always_fail(name, value):
+    reference = np.zeros((2, 2))
+    candidate = np.array([[0.0, value], [0.0, 0.0]])
+    result = compare(reference, candidate)
+    assert result["agreement"] == 0.5
+    with pytest.raises(Failure, match="no finite numbers"):
+        check(name, result)
+
+
+def test_a_metric_that_is_no_number_fails():
+    with pytest.raises(Failure, match="accuracy nan"):
+        check("litert_int8", GOOD, metric=np.nan, reference_metric=0.9, headline="accuracy")

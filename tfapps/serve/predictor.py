@@ -1,0 +1,207 @@
+"""Strings in, answers out: the only way a finished run is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    from tfapps.bundle import Bundle
+    from tfapps.config import RunConfig
+
+# Faithful before small, and without TensorFlow before with it: float32 equals the trained model,
+# dynamic is verified to within 0.02, int8 only to within 0.10, so it must be asked for unless
+# nothing but the training code itself is left.
+PREFERENCE = ("litert_float32", "litert_dynamic", "saved_model", "litert_int8")
+BATCH = 64  # texts held as features at a time
+
+
+class Predictor:
+    """A run, opened for answers.
+
+    Attributes:
+        artifact: name of the artefact that answers.
+        truncated: how many texts were longer than the model reads, since it was opened.
+
+    Example:
+        >>> predictor = Predictor.open("saved_models/support_intents")
+        >>> predictor(["where is my parcel?"])
+        [{'label': 'delivery', 'score': 0.97}]
+    """
+
+    def __init__(
+        self,
+        *,
+        artifact: str,
+        runner: Callable[[dict[str, np.ndarray]], np.ndarray],
+        inputs: Sequence[str],
+        tokenizer: Any,
+        task: Any,
+        max_length: int,
+    ) -> None:
+        self.artifact = artifact
+        self.truncated = 0
+        self._runner = runner
+        self._inputs = tuple(inputs)
+        self._tokenizer = tokenizer
+        self._task = task
+        self._max_length = max_length
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike, artifact: str | None = None, threads: int = 1
+    ) -> Predictor:
+        """Open the run in `path`; its files are checked against their hashes first.
+
+        Args:
+            path: the run's folder.
+            artifact: which artefact answers; None takes the first there of `PREFERENCE`, then
+                any other, then the Keras model.
+            threads: CPU threads of a LiteRT artefact.
+
+        Raises:
+            InputError: no run there, a damaged file, or no such artefact.
+        """
+        from tfapps import config, registry
+        from tfapps.bundle import Bundle
+        from tfapps.text.tokenizer import Tokenizer
+
+        bundle = Bundle.open(Path(path))
+        run = config.load(bundle.config_path)
+        name = artifact if artifact is not None else preferred(bundle.artifacts())
+        file = bundle.artifact(name)
+        tokenizer = Tokenizer.load(bundle.text)
+        task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
+        runner, inputs = _runner(name, file, bundle, run, task, tokenizer, threads)
+        return cls(
+            artifact=name,
+            runner=runner,
+            inputs=inputs,
+            tokenizer=tokenizer,
+            task=task,
+            max_length=getattr(runner, "length", None) or run.model.max_length,
+        )
+
+    def __call__(self, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
+        """Answers in the order of the texts; a pair of texts is a tuple.
+
+        Empty texts are answered too, and texts that are too long are cut and counted.
+
+        Raises:
+            InputError: not a list of texts.
+        """
+        answers: list[dict[str, Any]] = []
+        for logits in self._logits(texts):
+            answers += self._task.decode(logits)
+        return answers
+
+    def logits(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
+        """(b, ...) logits of the texts, for those who decide by themselves.
+
+        Raises:
+            InputError: not a list of texts, or an empty one.
+        """
+        parts = list(self._logits(texts))
+        if not parts:
+            raise InputError("expected at least one text, got none")
+        return np.concatenate(parts)
+
+    def _logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
+        examples = _examples(texts)
+        for start in range(0, len(examples), BATCH):
+            columns, truncated = self._task.encode(
+                examples[start : start + BATCH], self._tokenizer, self._max_length
+            )
+            self.truncated += truncated
+            yield self._runner(self._features(columns))
+
+    def _features(self, columns: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Ragged columns [(t,)] -> inputs of the artefact (b, t) int32, t of the longest row."""
+        # Words the tokenizer drops can leave nothing; a row without a token has no mean.
+        lengths = [min(max(len(row), 1), self._max_length) for row in columns["token_ids"]]
+        longest = max(lengths)
+        empty = {"token_ids": getattr(self._tokenizer, "unknown_id", 0)}
+        padded = {
+            name: pad(columns[name], longest, empty.get(name, 0))
+            for name in self._inputs
+            if name != "padding_mask"
+        }
+        if "padding_mask" in self._inputs:
+            mask = np.arange(longest) < np.array(lengths)[:, None]
+            padded["padding_mask"] = mask.astype(np.int32)
+        return padded
+
+
+def preferred(artifacts: Sequence[str]) -> str:
+    """The artefact that answers when nobody says which.
+
+    Raises:
+        InputError: there is none.
+    """
+    others = [name for name in artifacts if name not in (*PREFERENCE, "keras")]
+    for name in (*PREFERENCE, *others, "keras"):
+        if name in artifacts:
+            return name
+    raise InputError("the run holds no artefact to answer with; train and export it first")
+
+
+def pad(rows: Sequence[np.ndarray], length: int, empty: int = 0) -> np.ndarray:
+    """[(t,)] -> (b, length) int32, zeros on the right; a row of nothing becomes one `empty`."""
+    out = np.zeros((len(rows), length), np.int32)
+    for i, row in enumerate(rows):
+        row = np.asarray(row)[:length] if len(row) else np.array([empty])
+        out[i, : len(row)] = row
+    return out
+
+
+def _examples(texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
+    if isinstance(texts, str):
+        raise InputError("expected a list of texts, got one string; put it in a list")
+    examples = []
+    for i, text in enumerate(texts):
+        pair = text if isinstance(text, tuple) else (text,)
+        if len(pair) > 2 or not all(isinstance(part, str) for part in pair):
+            raise InputError(
+                f"text {i}: expected a string or a pair of strings, got {type(text).__name__}"
+            )
+        examples.append(dict(zip(("text", "text_pair"), pair, strict=False)))
+    if len({len(example) for example in examples}) > 1:
+        raise InputError("texts and pairs of texts are mixed; give one kind at a time")
+    return [{**example, "label": None} for example in examples]
+
+
+def _runner(
+    name: str,
+    file: Path,
+    bundle: Bundle,
+    run: RunConfig,
+    task: Any,
+    tokenizer: Any,
+    threads: int,
+) -> tuple[Callable[[dict[str, np.ndarray]], np.ndarray], tuple[str, ...]]:
+    if name.startswith("litert_"):
+        from tfapps.runners.litert import LiteRTRunner
+
+        litert = LiteRTRunner(file, threads=threads)
+        return litert, litert.inputs
+    if name == "saved_model":
+        from tfapps.runners.saved_model import SavedModelRunner
+
+        saved = SavedModelRunner(file)
+        return saved, saved.inputs
+    from tfapps.assemble import assemble
+
+    model = assemble(
+        run, task, vocabulary_size=tokenizer.vocabulary_size, weights_file=bundle.weights
+    )
+
+    def keras_runner(features: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(model(features, training=False))
+
+    return keras_runner, tuple(tensor.name for tensor in model.inputs)

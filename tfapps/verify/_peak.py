@@ -1,0 +1,45 @@
+"""Child process of `benchmark.peak_memory`: run an artefact, print the peak resident bytes.
+
+python -m tfapps.verify._peak ARTEFACT ROWS
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def peak() -> int:
+    """Peak resident bytes of this process.
+
+    Linux hands `ru_maxrss` on to a new program, so a large parent would be measured too;
+    VmHWM starts anew.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main(path: str, rows: str) -> None:
+    """Run `rows` rows of ones through the artefact."""
+    if Path(path).is_dir():
+        from tfapps.runners.saved_model import SavedModelRunner as Runner
+    else:
+        from tfapps.runners.litert import LiteRTRunner as Runner
+    runner = Runner(path)
+    shape = (int(rows), runner.length or 64)
+    runner({name: np.ones(shape, np.int32) for name in runner.inputs})
+    print(peak())
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except Exception as error:
+        sys.exit(str(error))

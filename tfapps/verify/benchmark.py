@@ -1,0 +1,96 @@
+"""What an artefact costs: bytes, latency, throughput, peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tfapps.errors import Failure, InputError
+
+WARMUP = 3  # first calls allocate and trace
+
+
+def measure(
+    runner: Callable[[dict[str, np.ndarray]], np.ndarray],
+    features: Mapping[str, np.ndarray],
+    rows: int = 100,
+) -> dict[str, float]:
+    """Latency of single rows (p50, p95) and throughput of the runner's own batches.
+
+    Args:
+        runner: batch of features (b, t) -> logits.
+        features: real rows (n, t); taken in turn until there are `rows` of them.
+        rows: how many single rows are timed.
+
+    Raises:
+        InputError: no rows.
+
+    Example:
+        >>> measure(LiteRTRunner("litert/int8.tflite"), features, rows=100)
+        {'p50_ms': 16.2, 'p95_ms': 17.9, 'throughput_per_s': 61.0}
+    """
+    there = len(next(iter(features.values()))) if features else 0
+    if there == 0 or rows < 1:
+        raise InputError(f"a benchmark needs rows, got {there} row(s) and rows={rows}")
+    order = np.arange(rows) % there
+    taken = {name: np.asarray(column)[order] for name, column in features.items()}
+    single = [{name: column[i : i + 1] for name, column in taken.items()} for i in range(rows)]
+    for row in single[:WARMUP]:
+        runner(row)
+    seconds = []
+    for row in single:
+        start = time.perf_counter()
+        runner(row)
+        seconds.append(time.perf_counter() - start)
+    runner(taken)
+    start = time.perf_counter()
+    runner(taken)
+    elapsed = time.perf_counter() - start
+    p50, p95 = np.percentile(seconds, [50, 95]) * 1e3
+    return {
+        "p50_ms": float(p50),
+        "p95_ms": float(p95),
+        "throughput_per_s": rows / max(elapsed, 1e-9),
+    }
+
+
+def size(path: str | os.PathLike) -> int:
+    """Bytes of a file, or of all files in a folder.
+
+    Raises:
+        InputError: nothing there.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path.stat().st_size
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder; export the run first")
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def peak_memory(path: str | os.PathLike, rows: int = 10) -> int:
+    """Peak resident bytes of a fresh process that runs a .tflite file or SavedModel folder.
+
+    The figure includes Python and the runtime, as it would on the user's machine.
+
+    Raises:
+        Failure: the process failed.
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    child = subprocess.run(
+        [sys.executable, "-m", "tfapps.verify._peak", str(path), str(rows)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": search, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    if child.returncode != 0:
+        lines = child.stderr.strip().splitlines() or [f"exit {child.returncode}"]
+        raise Failure(f"cannot measure the memory of {path}: {lines[-1]}")
+    return int(child.stdout.split()[-1])

@@ -1,0 +1,118 @@
+"""Is an exported file still the model? Logits, decisions and the task's own metric decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfapps.errors import Failure
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What an artefact may lose; None = reported, not judged.
+
+    Attributes:
+        logits: largest |logit difference|.
+        agreement: smallest share of equal decisions.
+        drop: largest loss of the headline metric, absolute.
+    """
+
+    logits: float | None
+    agreement: float | None
+    drop: float
+
+
+EXACT = Limit(logits=1e-4, agreement=1.0, drop=0.0)
+LIMITS = {
+    "keras": EXACT,
+    "saved_model": EXACT,
+    "litert_float32": EXACT,
+    "litert_dynamic": Limit(logits=None, agreement=None, drop=0.02),
+    "litert_int8": Limit(logits=None, agreement=None, drop=0.10),
+}
+LOSSY = LIMITS["litert_int8"]  # for artefacts that this table does not know
+
+
+def compare(
+    reference: np.ndarray,
+    candidate: np.ndarray,
+    multi_label: bool = False,
+    mask: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Largest logit difference and share of equal decisions of two runs over the same rows.
+
+    Args:
+        reference: logits of the Keras model, (b, c) or (b, t, c).
+        candidate: logits of the artefact, same shape.
+        multi_label: a decision is a set of labels (logit > 0), not the largest one.
+        mask: (b, t), 1 = a token that counts; for (b, t, c) only.
+
+    Raises:
+        Failure: the shapes differ, or there is nothing to compare.
+
+    Example:
+        >>> compare(np.array([[1.0, 2.0]]), np.array([[1.0, 2.5]]))
+        {'max_logit_difference': 0.5, 'agreement': 1.0}
+    """
+    reference, candidate = np.asarray(reference), np.asarray(candidate)
+    if reference.shape != candidate.shape:
+        raise Failure(
+            f"logits have shape {candidate.shape}, those of the Keras model {reference.shape}"
+        )
+    if mask is not None:
+        real = np.asarray(mask, bool)
+        reference, candidate = reference[real], candidate[real]
+    if reference.size == 0:
+        raise Failure("no logits to compare: the dev set is empty")
+    if multi_label:
+        same = ((reference > 0) == (candidate > 0)).all(axis=-1)
+    else:
+        same = reference.argmax(axis=-1) == candidate.argmax(axis=-1)
+    # A logit that is no number agrees with nothing, wherever argmax happens to land.
+    same = same & np.isfinite(candidate).all(axis=-1)
+    difference = np.abs(reference.astype(np.float64) - candidate).max()
+    return {"max_logit_difference": float(difference), "agreement": float(same.mean())}
+
+
+def check(
+    name: str,
+    result: Mapping[str, float],
+    *,
+    metric: float | None = None,
+    reference_metric: float | None = None,
+    headline: str = "metric",
+) -> None:
+    """Fail for an artefact outside its limit; float files are judged on their logits too.
+
+    Args:
+        name: the artefact, `litert_int8` say.
+        result: what `compare` returned.
+        metric: headline metric of the artefact on the dev set, higher is better.
+        reference_metric: the same of the Keras model.
+        headline: its name, for the message.
+
+    Raises:
+        Failure: with every figure outside its limit.
+    """
+    limit = LIMITS.get(name, LOSSY)
+    problems = []
+    difference, agreement = result["max_logit_difference"], result["agreement"]
+    # Written as `not (a <= b)` so that NaN, which compares with nothing, fails.
+    if limit.logits is not None and not difference <= limit.logits:
+        problems.append(f"largest logit difference {difference:.3g}, allowed {limit.logits:.3g}")
+    if limit.agreement is not None and not agreement >= limit.agreement:
+        problems.append(f"agreement {agreement:.2%}, expected {limit.agreement:.0%}")
+    if not np.isfinite(difference):
+        problems.append(f"logits that are no finite numbers ({difference})")
+    if metric is not None and reference_metric is not None:
+        drop = reference_metric - metric
+        if not drop <= limit.drop + 1e-9:
+            problems.append(
+                f"{headline} {metric:.4f} against {reference_metric:.4f} of the Keras model, "
+                f"a drop of {drop:.4f}, allowed {limit.drop:.2f}"
+            )
+    if problems:
+        raise Failure(f"{name} is not the trained model: {'; '.join(problems)}")
