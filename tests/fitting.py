@@ -1,0 +1,76 @@
+"""A tiny model and batches for the tests of training."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfapps.train.evaluation import Evaluation
+
+
+class FakeBatches:
+    """Batches of fixed order: rows of (b, t) ids, lengths cycle, filler rows at the end."""
+
+    def __init__(self, rows=40, batch_size=8, lengths=(4, 6, 8), classes=3, words=20, seed=0):
+        rng = np.random.default_rng(seed)
+        self.rows, self.batch_size, self.lengths = rows, batch_size, lengths
+        self.ids = rng.integers(1, words, (rows, max(lengths))).astype("int32")
+        self.labels = (self.ids[:, 0] % classes).astype("int32")
+        self.weights = np.ones(rows, "float32")
+        self.steps_per_epoch = -(-rows // batch_size)
+
+    def order(self, epoch):
+        order = np.full(self.steps_per_epoch * self.batch_size, -1)
+        order[: self.rows] = np.random.default_rng(epoch).permutation(self.rows)
+        return order
+
+    def epoch(self, epoch, start=0):
+        order = self.order(epoch).reshape(self.steps_per_epoch, self.batch_size)
+
+        def generate():
+            for step in range(start, self.steps_per_epoch):
+                rows = order[step]
+                length = self.lengths[step % len(self.lengths)]
+                ids = self.ids[rows][:, :length]
+                real = (rows >= 0).astype("float32")
+                features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
+                yield features, {"label": self.labels[rows]}, self.weights[rows] * real
+
+        ids = tf.TensorSpec((None, None), tf.int32)
+        spec = (
+            {"token_ids": ids, "padding_mask": ids},
+            {"label": tf.TensorSpec((None,), tf.int32)},
+            tf.TensorSpec((None,), tf.float32),
+        )
+        return tf.data.Dataset.from_generator(generate, output_signature=spec)
+
+
+class Task:
+    """Classification, as far as an objective needs it."""
+
+    @staticmethod
+    def loss(targets, logits):
+        return keras.losses.sparse_categorical_crossentropy(
+            targets["label"], logits, from_logits=True
+        )
+
+
+def tiny_model(dropout=0.0, classes=3, words=20, blocks=2):
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    mask = keras.Input((None,), dtype="int32", name="padding_mask")
+    x = keras.layers.Embedding(words, 6, name="embedding_tokens")(ids)
+    x = keras.layers.LayerNormalization(name="embedding_norm")(x)
+    for i in range(blocks):
+        x = keras.layers.Dense(6, activation="tanh", name=f"block_{i}_dense")(x)
+        x = keras.layers.Dropout(dropout, name=f"block_{i}_dropout")(x)
+        x = keras.layers.LayerNormalization(name=f"block_{i}_norm")(x)
+    weight = keras.ops.expand_dims(keras.ops.cast(mask, x.dtype), -1)
+    x = keras.ops.sum(x * weight, 1) / keras.ops.maximum(keras.ops.sum(weight, 1), 1)
+    x = keras.layers.Dense(6, activation="tanh", name="pooling_dense")(x)
+    logits = keras.layers.Dense(classes, name="head_logits", dtype="float32")(x)
+    return keras.Model({"token_ids": ids, "padding_mask": mask}, logits)
+
+
+def scores(*values):
+    """An `evaluate` that gives these accuracies, one a call."""
+    left = list(values)
+    return lambda: Evaluation({"accuracy": left.pop(0)})

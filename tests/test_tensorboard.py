@@ -1,0 +1,175 @@
+"""What a person sees: TensorBoard files read back, and the lines and the bar of a fit."""
+
+import io
+import re
+import struct
+import zlib
+
+import keras
+import numpy as np
+import pytest
+from fitting import FakeBatches, Task, scores, tiny_model
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from tfapps.config import TrainConfig
+from tfapps.train.evaluation import Evaluation
+from tfapps.train.loop import fit
+from tfapps.train.objectives import plain
+from tfapps.train.progress import Progress, line
+from tfapps.train.strategy import make
+
+
+def png():
+    def chunk(kind, data):
+        crc = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+
+    header = struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\x00" + bytes([255, 0, 0, 0, 255, 0]))
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def run(evaluate, stream=None, **more):
+    keras.utils.set_random_seed(1)
+    return fit(
+        tiny_model(),
+        config=TrainConfig(epochs=2, batch_size=8, learning_rate=0.01, log_every=2),
+        objective=plain.build(plain.Config(), Task),
+        batches=FakeBatches(),
+        strategy=make("one_device"),
+        evaluate=evaluate,
+        headline="accuracy",
+        stream=stream or io.StringIO(),
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logs")
+    values = [0.25, 0.75]
+
+    def evaluate():
+        return Evaluation({"accuracy": values.pop(0)}, {"confusion": png()}, {"mistakes": "| a |"})
+
+    history = run(evaluate, log_dir=folder, hparams={"rate": 0.01, "name": "bert", "export": ["a"]})
+    events = EventAccumulator(str(folder), {"tensors": 0, "images": 0})
+    events.Reload()
+    return history, events
+
+
+def numbers(events, tag):
+    tensors = events.Tensors(tag)
+    from tensorboard.util.tensor_util import make_ndarray
+
+    return [(e.step, float(make_ndarray(e.tensor_proto))) for e in tensors]
+
+
+def test_curves_have_a_point_every_log_every_steps(written):
+    history, events = written
+    loss = numbers(events, "train/loss")
+    assert [step for step, _ in loss] == [2, 4, 5, 7, 9, 10]
+    first = [value for _, value in loss[:3]]
+    assert (2 * first[0] + 2 * first[1] + first[2]) / 5 == pytest.approx(history.epochs[0].loss)
+    rates = numbers(events, "train/learning_rate")
+    assert rates[-1][1] == pytest.approx(history.epochs[-1].learning_rate)
+    assert all(value > 0 for _, value in numbers(events, "train/gradient_norm"))
+    assert all(value > 0 for _, value in numbers(events, "train/examples_per_second"))
+
+
+def test_metrics_pictures_and_texts_come_every_epoch(written):
+    _, events = written
+    assert numbers(events, "dev/accuracy") == [(5, 0.25), (10, 0.75)]
+    assert [e.step for e in events.Tensors("dev/confusion")] == [5, 10]
+    assert events.Tensors("dev/confusion")[0].tensor_proto.string_val[2] == png_of(events)
+    assert events.Tensors("dev/mistakes")[0].tensor_proto.string_val == [b"| a |"]
+
+
+def png_of(events):
+    data = events.Tensors("dev/confusion")[0].tensor_proto.string_val
+    assert data[:2] == [b"2", b"1"]
+    assert data[2].startswith(b"\x89PNG")
+    return data[2]
+
+
+def test_the_graph_is_written_with_layer_names(written):
+    _, events = written
+    assert any("head_logits" in node.name for node in events.Graph().node)
+
+
+def test_hyper_parameters_are_written_with_the_headline(written):
+    _, events = written
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    assert start.hparams["rate"].number_value == 0.01
+    assert start.hparams["name"].string_value == "bert"
+    assert start.hparams["export"].string_value == "['a']"
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(content).experiment
+    assert [info.name.tag for info in experiment.metric_infos] == ["dev/accuracy"]
+
+
+def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(scores(0.1, 0.2))
+    assert list(tmp_path.iterdir()) == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_line_is_exactly_this():
+    text = line(
+        2, 4, loss=0.4123, metrics={"accuracy": 0.901}, learning_rate=3.1e-5,
+        examples_per_second=214.2, seconds=62.7,
+    )  # fmt: skip
+    assert text == "epoch 2/4  loss 0.412  accuracy 0.901  lr 3.1e-05  214 examples/s  63 s"
+
+
+def test_a_file_gets_one_plain_line_an_epoch():
+    stream = io.StringIO()
+    run(scores(0.125, 0.25), stream)
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("epoch 1/2  loss ")
+    assert "  accuracy 0.125  lr " in first
+    assert second.startswith("epoch 2/2  loss ")
+    assert "\r" not in stream.getvalue()
+
+
+def test_a_terminal_gets_a_bar_with_eta_and_figures_and_the_same_lines():
+    stream = Terminal()
+    run(scores(0.125, 0.25), stream)
+    text = stream.getvalue()
+    assert "\repoch 1/2:   0%|" in text
+    assert [found.split("  ")[:1] for found in re.findall(r"\repoch \d/2  .*\n", text)] == [
+        ["\repoch 1/2"],
+        ["\repoch 2/2"],
+    ]
+
+
+def test_a_bar_shows_the_time_left_and_the_figures():
+    stream = Terminal()
+    progress = Progress(3, 4, stream)
+    progress.start(2)
+    for _ in range(2):
+        progress.step()
+    progress.figures(0.5, 12.0)
+    progress.close()
+    assert "2/4 [" in stream.getvalue()
+    assert "<" in stream.getvalue()
+    assert "loss 0.500, 12 examples/s" in stream.getvalue()
+
+
+def test_the_bar_goes_when_a_fit_fails():
+    stream = Terminal()
+
+    def broken():
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        run(broken, stream)
+    assert np.array(stream.getvalue().split("\r"))[-1].strip() == ""

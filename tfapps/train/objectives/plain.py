@@ -1,0 +1,29 @@
+"""The task's own loss, nothing added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfapps.config import Section
+
+
+class Config(Section):
+    """No settings."""
+
+    name: str = "plain"
+
+
+def build(config: Config, task: Any, **_: Any) -> Callable[..., tuple[Any, Any]]:
+    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+
+    Takes and ignores what other objectives need beyond the task (a teacher, say).
+    """
+
+    def objective(
+        model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        logits = model(features, training=training)
+        return task.loss(targets, logits), logits
+
+    return objective

@@ -1,0 +1,78 @@
+"""TensorBoard files of one fit: curves, pictures, texts, hyper-parameters and the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfapps.train.evaluation import Evaluation
+
+
+class Writer:
+    """Writes under `folder`; does nothing at all without one. Close it, or use `with`."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._writer = tf.summary.create_file_writer(str(folder)) if folder else None
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """One point on each curve."""
+        if self._writer is None:
+            return
+        with self._writer.as_default(step=step):
+            for tag, value in values.items():
+                tf.summary.scalar(tag, value)
+
+    def evaluation(self, evaluation: Evaluation, step: int) -> None:
+        """Metrics, pictures and texts, all under `dev/`."""
+        if self._writer is None:
+            return
+        self.scalars({f"dev/{name}": value for name, value in evaluation.metrics.items()}, step)
+        with self._writer.as_default(step=step):
+            for name, png in evaluation.pictures.items():
+                tf.summary.image(f"dev/{name}", tf.io.decode_png(png)[None])
+            for name, text in evaluation.texts.items():
+                tf.summary.text(f"dev/{name}", text)
+
+    def hparams(self, values: Mapping[str, Any], metric: str) -> None:
+        """The run's hyper-parameters, to be compared by the curve `metric`."""
+        if self._writer is None:
+            return
+        from tensorboard.plugins.hparams import api
+
+        plain = {
+            name: value if isinstance(value, bool | int | float | str) else str(value)
+            for name, value in values.items()
+        }
+        with self._writer.as_default():
+            api.hparams_config(
+                hparams=[api.HParam(name) for name in plain], metrics=[api.Metric(metric)]
+            )
+            api.hparams(plain)
+
+    def graph(self, model: keras.Model) -> None:
+        """The forward pass of `model`."""
+        if self._writer is None:
+            return
+        forward = tf.function(lambda features: model(features, training=False))
+        spec = {
+            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name)
+            for tensor in model.inputs
+        }
+        with self._writer.as_default(step=0):
+            tf.summary.graph(forward.get_concrete_function(spec).graph)
+
+    def flush(self) -> None:
+        """Everything written so far is on disk afterwards."""
+        if self._writer is not None:
+            self._writer.flush()

@@ -1,0 +1,81 @@
+"""Train the head alone, or the head and the top blocks; everything below keeps its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from tfapps.config import Section
+from tfapps.errors import InputError
+
+_BLOCK = re.compile(r"(?:block|lstm)_(\d+)(?:_|$)")
+_ALWAYS = ("head", "pool")
+
+
+class Config(Section):
+    """`train: head`, or `train: top` with the number of blocks in `layers`."""
+
+    name: str = "freeze"
+    train: Literal["head", "top"] = "head"
+    layers: int | None = None
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Config:
+        if self.train == "top" and (self.layers is None or self.layers < 1):
+            raise ValueError(f"layers: got {self.layers}, expected 1 or more with 'train: top'")
+        if self.train == "head" and self.layers is not None:
+            raise ValueError(f"layers: got {self.layers} with 'train: head'; add 'train: top'")
+        return self
+
+
+def block(name: str) -> int | None:
+    """Number of the encoder block that the layer called `name` is part of.
+
+    Example: `block("block_3_attention")` is 3, `block("head_logits")` is None.
+    """
+    match = _BLOCK.match(name)
+    return int(match.group(1)) if match else None
+
+
+def trains(name: str, lowest: int | None) -> bool:
+    """Whether the layer called `name` trains, `lowest` being the lowest block that does."""
+    number = block(name)
+    if number is not None:
+        return lowest is not None and number >= lowest
+    return name.startswith(_ALWAYS)
+
+
+def apply(config: Config, model: Any) -> Any:
+    """Freeze the layers that are not to train; the model itself is returned.
+
+    Raises: InputError saying how many blocks there are where `layers` is more than that, and
+    where no layer is left to train.
+    """
+    layers = list(_leaves(model))
+    numbers = sorted({n for layer in layers if (n := block(layer.name)) is not None})
+    lowest = None
+    if config.train == "top":
+        count = config.layers or 0
+        if not 1 <= count <= len(numbers):
+            raise InputError(
+                f"tuning.layers: got {count}, expected 1 to {len(numbers)}: "
+                f"the model has {len(numbers)} blocks"
+            )
+        lowest = numbers[-count]
+    for layer in layers:
+        layer.trainable = trains(layer.name, lowest)
+    if not model.trainable_variables:
+        raise InputError("tuning.train: no layer whose name starts with 'head', nothing to train")
+    return model
+
+
+def _leaves(model: Any) -> Iterator[Any]:
+    """Layers of a model, those of models inside it included, but not the parts of a layer."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _leaves(layer)
+        else:
+            yield layer
