@@ -1,0 +1,44 @@
+"""Config + task + vocabulary -> the whole Keras model: the one place where parts are joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfapps import registry, weights
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import RunConfig
+
+
+def assemble(
+    config: RunConfig,
+    task: Any,
+    *,
+    vocabulary_size: int,
+    batch_size: int | None = None,
+    length: int | None = None,
+    weights_file: Path | None = None,
+) -> keras.Model:
+    """Build the run's model, with trained weights if a file is given.
+
+    Training, evaluation and export all build through here, so a weight has one path everywhere.
+
+    Args:
+        batch_size: fixed first axis (b) of the inputs; None leaves it open.
+        length: fixed second axis (t) of the inputs; None leaves it open.
+        weights_file: safetensors written by `tfapps.weights.save`.
+
+    Returns:
+        Functional model from a dictionary of int32 inputs (b, t) to the task's logits.
+    """
+    module = registry.load("model", config.model.name)
+    encoder = module.build(
+        config.model, vocabulary_size=vocabulary_size, batch_size=batch_size, length=length
+    )
+    model = task.attach(encoder)
+    if weights_file is not None:
+        weights.load(model, weights_file)
+    return model

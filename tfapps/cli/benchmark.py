@@ -1,0 +1,32 @@
+"""`tfapps benchmark`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "size, latency, throughput and peak memory of every artefact of a run"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
+    parser.add_argument("--rows", type=int, default=200, help="dev rows to time (default 200)")
+    parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
+    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print a table, one line an artefact."""
+    import json
+
+    from tfapps import config
+    from tfapps.cli.main import open_bundle
+    from tfapps.stages.benchmark import benchmark, table
+
+    bundle = open_bundle(arguments.run)
+    settings = config.load(bundle.config_path)
+    figures = benchmark(bundle, settings, arguments.rows, arguments.threads)
+    print(table(bundle, figures))
+    print(f"training curves: tensorboard --logdir {bundle.path / 'logs'}")
+    if arguments.json:
+        print(json.dumps(figures))

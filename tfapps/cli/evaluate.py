@@ -1,0 +1,36 @@
+"""`tfapps evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+HELP = "judge any artefact of a run on any file"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import run_arguments
+
+    run_arguments(parser)
+    parser.add_argument(
+        "--data", required=True, metavar="FILE", help="a file in the format of the run's source"
+    )
+    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print the task's metrics."""
+    from tfapps import config
+    from tfapps.cli.main import open_bundle
+    from tfapps.stages.evaluate import evaluate
+
+    bundle = open_bundle(arguments.run)
+    artifact = arguments.artifact or "keras"
+    bundle.artifact(artifact)
+    settings = config.load(bundle.config_path)
+    rows, metrics = evaluate(bundle, settings, arguments.data, artifact)
+    for name, value in metrics.items():
+        print(f"{name:<20} {value:.4f}")
+    if arguments.json:
+        print(json.dumps({"artifact": artifact, "rows": rows, "metrics": metrics}))

@@ -1,0 +1,22 @@
+"""`tfapps export`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "export a trained run to the artefacts of its config"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import config_arguments
+
+    config_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the verb."""
+    from tfapps import config
+    from tfapps.stages.export import export
+
+    export(config.load(arguments.config, arguments.overrides))

@@ -1,0 +1,26 @@
+"""`tfapps list`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "list tasks, models, tuners, compressors, objectives, data sources, artefacts, configs"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments: none."""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print one line a kind, from the folders alone."""
+    from tfapps import registry
+
+    for kind in ("task", "model", "tuner", "compressor", "objective", "source"):
+        _line(f"{kind}s", registry.names(kind))
+    _line("artefacts", ["keras", *registry.artifacts()])
+    _line("configs", sorted(str(path) for path in Path("configs").glob("*.yaml")))
+
+
+def _line(title: str, names: list[str]) -> None:
+    print(f"{title:<12} {', '.join(names) or '-'}")

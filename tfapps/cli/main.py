@@ -1,0 +1,89 @@
+"""The `tfapps` command: finds the verb's file, runs it, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfapps.errors import Failure, InputError
+
+if TYPE_CHECKING:
+    from tfapps.bundle import Bundle
+
+VERBS = ("run", "train", "export", "verify", "inspect", "evaluate", "predict", "benchmark", "list")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Returns:
+        0 done, 1 failed honestly, 2 bad input.
+    """
+    # TensorFlow and LiteRT print start-up notes from C++ unless told before they are loaded.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.main(arguments) or 0
+    except InputError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 2
+    except Failure as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tfapps",
+        description="Train, compress, export and prove text models from one YAML config.",
+    )
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for name in VERBS:
+        module = importlib.import_module(f"tfapps.cli.{name}")
+        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
+        module.arguments(verb)
+        verb.set_defaults(main=module.main)
+    return parser
+
+
+def config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add CONFIG and key=value, shared by every verb that starts from a config."""
+    parser.add_argument("config", metavar="CONFIG", help="a YAML file, e.g. configs/....yaml")
+    parser.add_argument(
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        help="override any config value, dotted path and YAML value: train.epochs=2",
+    )
+
+
+def run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add RUN and --artifact, shared by every verb that starts from a bundle."""
+    parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
+    parser.add_argument("--artifact", metavar="NAME", help="which file of the run to use")
+
+
+def bundle_path(run: str) -> Path:
+    """Return the folder of a run given by folder or by name under `saved_models/`."""
+    path = Path(run)
+    return path if path.exists() or os.sep in run else Path("saved_models") / run
+
+
+def open_bundle(run: str) -> Bundle:
+    """Open a run given by folder or by name, checked against its manifest."""
+    from tfapps.bundle import Bundle
+
+    return Bundle.open(bundle_path(run))

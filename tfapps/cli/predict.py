@@ -1,0 +1,45 @@
+"""`tfapps predict`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+HELP = "lines in, JSON lines out, from any artefact of a run"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import run_arguments
+
+    run_arguments(parser)
+    parser.add_argument(
+        "texts", metavar="TEXT", nargs="*", help="texts; `-` or none reads lines from stdin"
+    )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print one JSON object a text."""
+    from tfapps.cli.main import bundle_path
+    from tfapps.serve.predictor import Predictor
+
+    predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
+    texts = arguments.texts
+    if not texts or texts == ["-"]:
+        texts = [line.rstrip("\r\n") for line in _lines()]
+    for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
+        print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
+    if predictor.truncated:
+        print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
+
+
+def _lines() -> list[str]:
+    from tfapps.errors import InputError
+
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"standard input: byte {error.start} is not valid UTF-8; convert the text first"
+        ) from None

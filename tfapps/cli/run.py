@@ -1,0 +1,22 @@
+"""`tfapps run`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "train, export and verify; picks up where an interrupted run stopped"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import config_arguments
+
+    config_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the verb."""
+    from tfapps import config
+    from tfapps.stages.run import run
+
+    run(config.load(arguments.config, arguments.overrides))

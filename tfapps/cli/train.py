@@ -1,0 +1,22 @@
+"""`tfapps train`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "train the model of a config and write its bundle"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import config_arguments
+
+    config_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the verb."""
+    from tfapps import config
+    from tfapps.stages.train import train
+
+    train(config.load(arguments.config, arguments.overrides))

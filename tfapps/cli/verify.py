@@ -1,0 +1,22 @@
+"""`tfapps verify`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "run every exported artefact on the dev set against the Keras model"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import config_arguments
+
+    config_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the verb."""
+    from tfapps import config
+    from tfapps.stages.verify import verify
+
+    verify(config.load(arguments.config, arguments.overrides))

@@ -1,0 +1,1 @@
+"""Where the parts are wired: one stage of a run a file."""

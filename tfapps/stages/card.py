@@ -1,0 +1,65 @@
+"""The model card: what a bundle holds, how good it is, how to use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfapps.config import RunConfig
+
+
+def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
+    """Return the bundle's README.md.
+
+    Args:
+        metrics: content of metrics.json.
+        proof: content of verify.json, empty before `verify` ran.
+    """
+    headline = metrics["headline"]
+    data = config.data.model_dump(exclude_none=True, exclude_defaults=True)
+    lines = [
+        f"# {config.name}",
+        "",
+        f"{config.task.name} with a {config.model.name} model, trained by tfapps "
+        f"(seed {config.seed}); every setting is in `config.yaml`.",
+        "",
+        f"Data: {', '.join(f'{key} {value}' for key, value in data.items())}.",
+        *(_note(config)),
+        "",
+        *artifact_table(headline, metrics, proof),
+        "",
+        f"Figures are {headline} on the dev set; all of them are in `metrics.json`, the comparison "
+        "of each file with the Keras model in `verify.json`.",
+        "",
+        "```",
+        f'tfapps predict saved_models/{config.name} "your text"',
+        f"tensorboard --logdir saved_models/{config.name}/logs",
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]) -> list[str]:
+    """Return one markdown row an artefact: size, headline metric, drop, latency."""
+    rows = [
+        f"| artefact | size (MB) | {headline} | drop | agreement | max logit difference "
+        "| latency p50 (ms) |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, figures in metrics["dev"].items():
+        found = proof.get(name, {})
+        rows.append(
+            f"| {name} | {_number(found.get('bytes'), 1e-6, 2)} | {figures[headline]:.4f} "
+            f"| {_number(found.get('metric_drop'), 1, 4)} | {_number(found.get('agreement'), 1, 4)}"
+            f" | {_number(found.get('max_logit_difference'), 1, 6)} "
+            f"| {_number(found.get('p50_ms'), 1, 2)} |"
+        )
+    return rows
+
+
+def _number(value: float | None, scale: float, digits: int) -> str:
+    return "-" if value is None else f"{value * scale:.{digits}f}"
+
+
+def _note(config: RunConfig) -> list[str]:
+    synthetic = getattr(config.data, "source", "") == "sample"
+    return ["The data is synthetic, written by the project itself."] if synthetic else []

@@ -1,0 +1,32 @@
+"""Judge one artefact of a run on any file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfapps import registry
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig
+
+
+def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
+    """Judge one artefact on a file in the format of the run's own source.
+
+    Returns:
+        Number of rows, and the task's metrics.
+    """
+    from tfapps.data import encoding
+    from tfapps.serve.predictor import open_runner
+    from tfapps.text.tokenizer import Tokenizer
+
+    task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
+    source = registry.load("source", config.data.source)
+    examples = source.read_file(config.data, Path(data))
+    encoded = encoding.encode(
+        examples, task, Tokenizer.load(bundle.text), config.model.max_length, None
+    )
+    runner = open_runner(bundle, config, task, artifact)
+    inputs = registry.load("model", config.model.name).INPUTS
+    logits = runner(encoding.dense(encoded, inputs, config.model.max_length))
+    targets = {name: encoded.columns[name] for name in task.targets}
+    return len(examples), task.predict_metrics(logits, targets)

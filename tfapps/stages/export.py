@@ -1,0 +1,53 @@
+"""Export a trained run to the artefacts of its config."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+
+import numpy as np
+
+from tfapps import bundle as bundles
+from tfapps import registry
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig, dump
+from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.rebuild import rebuild
+from tfapps.stages.train import OUTPUT
+
+CALIBRATION_ROWS = 200
+
+
+def export(config: RunConfig, bundle: Bundle | None = None) -> Bundle:
+    """Write every artefact of `export:` into the trained bundle."""
+    bundle = bundle or Bundle.open(OUTPUT / config.name)
+    prepared = prepare(config, bundle)
+    exporters: dict[str, list[str]] = defaultdict(list)
+    for name in config.export:
+        exporters[registry.artifacts()[name]].append(name)
+    calibration = _calibration(prepared)
+    with bundles.writing(bundle.path, base=bundle) as draft:
+        for exporter, names in exporters.items():
+            print(f"exporting {', '.join(names)}", flush=True)
+            registry.load("exporter", exporter).export(
+                names,
+                rebuild=functools.partial(rebuild, prepared, bundle),
+                max_length=config.model.max_length,
+                calibration=calibration,
+                folder=draft.path,
+            )
+        (draft.path / "config.yaml").write_text(dump(config), encoding="utf-8")
+        draft.stages["export"] = artifacts_key(config)
+    return Bundle.open(bundle.path)
+
+
+def artifacts_key(config: RunConfig) -> str:
+    """Return what tells a finished export or verify from an outdated one."""
+    return ",".join(config.export)
+
+
+def _calibration(prepared: Prepared) -> list[dict[str, np.ndarray]]:
+    rows = np.random.default_rng(prepared.config.seed).permutation(len(prepared.encoded["train"]))
+    arrays = prepared.arrays("train", rows[:CALIBRATION_ROWS])
+    count = len(next(iter(arrays.values())))
+    return [{name: value[i : i + 1] for name, value in arrays.items()} for i in range(count)]

@@ -1,0 +1,67 @@
+"""Look before you train: what a config means on its data, as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from tfapps.assemble import assemble
+from tfapps.config import RunConfig, dump
+from tfapps.stages.prepare import Prepared, prepare
+
+
+def describe(config: RunConfig) -> str:
+    """Return the resolved config, the data, one batch decoded, shapes and parameter counts."""
+    prepared = prepare(config)
+    model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
+    parameters = sum(int(np.prod(weight.shape)) for weight in model.weights)
+    parts = [
+        "# config",
+        dump(config).rstrip(),
+        "\n# data",
+        *(_split(prepared, name) for name in prepared.encoded),
+        "\n# first batch",
+        *_batch(prepared),
+        "\n# model",
+        *(
+            f"input  {name:<14} {tuple(tensor.shape)} {tensor.dtype}"
+            for name, tensor in model.input.items()
+        ),
+        f"output {model.output.name:<14} {tuple(model.output.shape)} {model.output.dtype}",
+        *(f"{layer.count_params():>12,}  {layer.name}" for layer in model.layers if layer.weights),
+        f"{parameters:>12,}  parameters, {4 * parameters / 1e6:.1f} MB in float32",
+    ]
+    return "\n".join(parts)
+
+
+def _split(prepared: Prepared, name: str) -> str:
+    encoded = prepared.encoded[name]
+    lengths = np.diff(encoded.columns["token_ids"].offsets)
+    labels = Counter(
+        label
+        for example in prepared.examples[name]
+        for label in ([example["label"]] if isinstance(example["label"], str) else example["label"])
+    )
+    common = ", ".join(f"{label} {count}" for label, count in labels.most_common(5))
+    return (
+        f"{name:<6} {len(encoded)} rows; tokens median {np.median(lengths):.0f}, "
+        f"95% {np.percentile(lengths, 95):.0f}, longest {lengths.max()}; cut {encoded.truncated}; "
+        f"{len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
+    )
+
+
+def _batch(prepared: Prepared) -> list[str]:
+    batches = prepared.batches("train", batch_size=prepared.config.train.batch_size, shuffle=True)
+    features, targets, weight = next(iter(batches.epoch(0)))
+    lines = [f"steps an epoch: {batches.steps_per_epoch}"]
+    named = {**features, **targets, "weight": weight}
+    lines += [
+        f"{name:<14} {tuple(value.shape)} {value.dtype.name}" for name, value in named.items()
+    ]
+    for row in batches.order(0)[:3]:
+        start, stop = prepared.encoded["train"].columns["token_ids"].offsets[row : row + 2]
+        ids = prepared.encoded["train"].columns["token_ids"].values[start:stop]
+        example = prepared.examples["train"][row]
+        lines.append(f"  {example['label']} <- {prepared.tokenizer.decode(ids)[:200]}")
+    return lines

@@ -1,0 +1,115 @@
+"""Config -> everything a stage starts from: examples, task, tokenizer, encoded splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps import registry
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig, dump
+from tfapps.data import encoding, splits
+from tfapps.data.encoding import Encoded
+
+if TYPE_CHECKING:
+    from tfapps.data.pipeline import Batches
+    from tfapps.text.tokenizer import Tokenizer
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training, export and verify share.
+
+    Attributes:
+        examples: per split, as the source gave them.
+        encoded: per split, in the same order.
+        fingerprint: changes with anything that changes the trained weights.
+    """
+
+    config: RunConfig
+    task: Any
+    tokenizer: Tokenizer
+    examples: dict[str, list[dict[str, Any]]]
+    encoded: dict[str, Encoded]
+    fingerprint: str
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the inputs of the model, by name."""
+        return registry.load("model", self.config.model.name).INPUTS
+
+    def targets(self, split: str) -> dict[str, np.ndarray]:
+        """Return the dense target columns of a split."""
+        return {name: self.encoded[split].columns[name] for name in self.task.targets}
+
+    def batches(self, split: str, *, batch_size: int, shuffle: bool) -> Batches:
+        """Return the one pipeline over a split."""
+        from tfapps.data.pipeline import Batches
+
+        return Batches(
+            self.encoded[split],
+            features=self.features,
+            targets=self.task.targets,
+            batch_size=batch_size,
+            max_length=self.config.model.max_length,
+            seed=self.config.seed,
+            shuffle=shuffle,
+        )
+
+    def arrays(self, split: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Return features padded to the model's full length, {name: (rows, t)}."""
+        return encoding.dense(
+            self.encoded[split], self.features, self.config.model.max_length, rows
+        )
+
+
+def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
+    """Load and encode the data; task and tokenizer are learned, or taken from a bundle."""
+    task_module = registry.load("task", config.task.name)
+    examples = splits.load(config.data, config.seed)
+    if bundle is None:
+        task = task_module.Task.learn(config.task, examples["train"])
+        model_module = registry.load("model", config.model.name)
+        texts = (text for example in examples["train"] for text in _texts(example))
+        tokenizer = model_module.tokenizer(config.model, config.text, texts)
+    else:
+        from tfapps.text.tokenizer import Tokenizer
+
+        task = task_module.Task.load(config.task, bundle.text)
+        tokenizer = Tokenizer.load(bundle.text)
+    encoded = {
+        name: encoding.encode(rows, task, tokenizer, config.model.max_length, cache_folder())
+        for name, rows in examples.items()
+    }
+    for name, part in encoded.items():
+        if part.truncated:
+            print(
+                f"{name}: {part.truncated} of {len(part)} texts cut to "
+                f"{config.model.max_length} tokens"
+            )
+    return Prepared(config, task, tokenizer, examples, encoded, fingerprint(config, examples))
+
+
+def cache_folder() -> Path:
+    """Return where encoded data is kept: $TFAPPS_CACHE, else `.cache/tfapps` here."""
+    return Path(os.environ.get("TFAPPS_CACHE", ".cache/tfapps"))
+
+
+def fingerprint(config: RunConfig, examples: dict[str, list[dict[str, Any]]]) -> str:
+    """Return a hash of what decides the trained weights: config but for `export`, and data."""
+    digest = hashlib.sha256(dump(config.model_copy(update={"export": []})).encode())
+    for name in SPLITS:
+        digest.update(json.dumps(examples.get(name), ensure_ascii=False).encode())
+    return digest.hexdigest()
+
+
+def _texts(example: dict[str, Any]) -> list[str]:
+    return [example[key] for key in ("text", "text_pair") if key in example]

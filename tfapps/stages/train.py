@@ -1,0 +1,130 @@
+"""Train a config's model and write its bundle."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps import bundle as bundles
+from tfapps import registry, weights
+from tfapps.assemble import assemble
+from tfapps.bundle import Bundle, write_json
+from tfapps.config import RunConfig, dump
+from tfapps.stages.card import card
+from tfapps.stages.prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.train.loop import Evaluation, History
+
+OUTPUT = Path("saved_models")
+EVALUATION_BATCH = 64
+
+
+def train(config: RunConfig) -> Bundle:
+    """Train the model and write its bundle, replacing an older one when it is complete."""
+    return train_prepared(prepare(config))
+
+
+def train_prepared(prepared: Prepared) -> Bundle:
+    """Train on data that is already loaded."""
+    import keras
+
+    from tfapps.train import loop, strategy
+
+    config = prepared.config
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.train.precision)
+    with bundles.writing(OUTPUT / config.name) as draft:
+        place = strategy.make(config.train.strategy)
+        with place.scope():
+            model = _build(prepared)
+        history = loop.fit(
+            model,
+            config=config.train,
+            objective=_objective(prepared),
+            batches=prepared.batches("train", batch_size=config.train.batch_size, shuffle=True),
+            strategy=place,
+            evaluate=functools.partial(_evaluate, prepared, model),
+            headline=prepared.task.headline,
+            log_dir=draft.path / "logs",
+            hparams=_hparams(config),
+        )
+        _write_training(draft, prepared, model, history)
+    return Bundle.open(OUTPUT / config.name)
+
+
+def logits_of(prepared: Prepared, model: keras.Model, split: str) -> np.ndarray:
+    """Return the model's logits on a split, (rows, ...), in row order."""
+    from tfapps.train.predict import predict
+
+    return predict(model, prepared.batches(split, batch_size=EVALUATION_BATCH, shuffle=False))
+
+
+def _build(prepared: Prepared) -> keras.Model:
+    config = prepared.config
+    model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
+    registry.load("model", config.model.name).load_pretrained(config.model, model)
+    return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
+
+
+def _objective(prepared: Prepared) -> Any:
+    config, task = prepared.config, prepared.task
+    weights_of_classes = None
+    if config.train.class_weights == "balanced":
+        weights_of_classes = task.class_weights(prepared.targets("train")["label"])
+    loss = functools.partial(
+        task.loss,
+        label_smoothing=config.train.label_smoothing,
+        class_weights=weights_of_classes,
+    )
+    return registry.load("objective", config.objective.name).build(config.objective, loss)
+
+
+def _evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
+    from tfapps.train.loop import Evaluation
+
+    task, targets = prepared.task, prepared.targets("dev")
+    logits = logits_of(prepared, model, "dev")
+    return Evaluation(
+        metrics=task.predict_metrics(logits, targets),
+        pictures=task.pictures(logits, targets),
+        texts={"mistakes": task.mistakes(prepared.examples["dev"], logits, targets)},
+    )
+
+
+def _write_training(draft: Any, prepared: Prepared, model: keras.Model, history: History) -> None:
+    folder, task = draft.path, prepared.task
+    (folder / "text").mkdir()
+    weights.save(model, folder / "weights.safetensors")
+    task.save(folder / "text")
+    prepared.tokenizer.save(folder / "text")
+    (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")
+    metrics: dict[str, Any] = {"headline": task.headline}
+    for split in [name for name in ("dev", "test") if name in prepared.encoded]:
+        logits, targets = logits_of(prepared, model, split), prepared.targets(split)
+        metrics[split] = {"keras": task.predict_metrics(logits, targets)}
+        if split == "dev":
+            report, text = task.report(logits, targets)
+            write_json(folder / "report.json", report)
+            (folder / "report.txt").write_text(text, encoding="utf-8")
+            for name, picture in task.pictures(logits, targets).items():
+                (folder / f"{name}.png").write_bytes(picture)
+    metrics["training"] = history.epochs
+    write_json(folder / "metrics.json", metrics)
+    (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
+    draft.stages["train"] = prepared.fingerprint
+
+
+def _hparams(config: RunConfig) -> dict[str, Any]:
+    flat = {"model": config.model.name, "tuning": config.tuning.name, "seed": config.seed}
+    simple = (int, float, str, bool)
+    for section in ("model", "train"):
+        for key, value in getattr(config, section).model_dump().items():
+            if isinstance(value, simple):
+                flat[f"{section}.{key}"] = value
+    return flat

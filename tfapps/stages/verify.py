@@ -1,0 +1,67 @@
+"""Run every artefact and hold it against the Keras model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfapps import bundle as bundles
+from tfapps.bundle import Bundle, read_json, write_json
+from tfapps.config import RunConfig
+from tfapps.errors import Failure
+from tfapps.stages.card import card
+from tfapps.stages.export import artifacts_key
+from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.rebuild import rebuild
+from tfapps.stages.train import OUTPUT, logits_of
+
+LATENCY_ROWS = 50
+
+
+def verify(config: RunConfig, bundle: Bundle | None = None) -> Bundle:
+    """Run every artefact on the whole dev set and compare it with the Keras model.
+
+    Raises:
+        Failure: an artefact is outside its tolerance; verify.json holds the figures.
+    """
+    from tfapps.verify import parity
+
+    bundle = bundle or Bundle.open(OUTPUT / config.name)
+    prepared = prepare(config, bundle)
+    metrics = read_json(bundle.path / "metrics.json")
+    reference = logits_of(prepared, rebuild(prepared, bundle, None, None), "dev")
+    proof: dict[str, Any] = {"keras": {"bytes": parity.size(bundle.weights)}}
+    for name in config.export:
+        print(f"verifying {name} on {len(reference)} rows", flush=True)
+        proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, reference)
+    with bundles.writing(bundle.path, base=bundle) as draft:
+        write_json(draft.path / "verify.json", proof)
+        write_json(draft.path / "metrics.json", metrics)
+        (draft.path / "README.md").write_text(card(config, metrics, proof), encoding="utf-8")
+        failures = parity.failures(proof)
+        if not failures:
+            draft.stages["verify"] = artifacts_key(config)
+    if failures:
+        raise Failure("; ".join(failures))
+    return Bundle.open(bundle.path)
+
+
+def _prove(
+    prepared: Prepared, bundle: Bundle, name: str, reference: np.ndarray
+) -> tuple[dict[str, Any], dict[str, float]]:
+    from tfapps.serve.predictor import open_runner
+    from tfapps.verify import benchmark, parity
+
+    task, targets = prepared.task, prepared.targets("dev")
+    features = prepared.arrays("dev")
+    runner = open_runner(bundle, prepared.config, task, name)
+    logits = runner(features)
+    figures = task.predict_metrics(logits, targets)
+    before = task.predict_metrics(reference, targets)[task.headline]
+    proof = parity.compare(reference, logits, task.decisions)
+    proof["metric"] = figures[task.headline]
+    proof["metric_drop"] = before - figures[task.headline]
+    proof["bytes"] = parity.size(bundle.artifact(name))
+    proof |= benchmark.measure(runner, features, rows=LATENCY_ROWS)
+    return proof, figures

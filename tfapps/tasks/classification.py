@@ -1,0 +1,310 @@
+"""Text classification: one label a text, or (multi_label) any number of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tfapps.bundle import read_json, write_json
+from tfapps.config import Section
+from tfapps.errors import InputError
+from tfapps.metrics.probability import sigmoid, softmax
+from tfapps.registry import nearest
+
+if TYPE_CHECKING:
+    import keras
+
+NEEDS = "encoder"
+LABELS_FILE = "labels.json"
+
+
+class Config(Section):
+    """`task:` of a classification run.
+
+    Attributes:
+        multi_label: a text may carry several labels or none; sigmoid instead of softmax.
+        threshold: multi-label only, the probability from which a label is given.
+        min_label_count: multi-label only, labels with fewer training rows are dropped from
+            every split (and so are labels never seen in training, which are an error at 0).
+        dropout: before the last layer.
+    """
+
+    name: str = "classification"
+    multi_label: bool = False
+    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    min_label_count: int = Field(default=0, ge=0)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _multi_label_only(self) -> Config:
+        if self.min_label_count and not self.multi_label:
+            raise ValueError("min_label_count needs multi_label: true; remove one of the two")
+        return self
+
+
+class Task:
+    """What the labels are, how they are learned, judged and told.
+
+    Example:
+        >>> task = Task.learn(Config(), [{"text": "hi", "label": "a"}, {"text": "x", "label": "b"}])
+        >>> task.decode(np.array([[2.0, 0.0]]))[0]["label"]
+        'a'
+    """
+
+    targets = ("label",)
+
+    def __init__(self, config: Config, labels: Sequence[str]) -> None:
+        self.config = config
+        self.labels = list(labels)
+        self.headline = "micro_f1" if config.multi_label else "accuracy"
+        self._number = {label: number for number, label in enumerate(self.labels)}
+
+    @classmethod
+    def learn(cls, config: Config, examples: Sequence[dict[str, Any]]) -> Task:
+        """Take the label set from the training examples.
+
+        Raises:
+            InputError: fewer than two classes, or labels of the wrong kind for the task.
+        """
+        counts = Counter(label for example in examples for label in _labels(example, config))
+        kept = [label for label, count in counts.items() if count >= config.min_label_count]
+        if len(kept) < 2:
+            raise InputError(
+                f"training data has {len(kept)} class ({', '.join(kept) or 'none'}), expected at "
+                "least 2; check data.label, or give more varied rows"
+            )
+        return cls(config, sorted(kept, key=_natural))
+
+    def save(self, folder: Path) -> None:
+        """Write `labels.json`."""
+        write_json(Path(folder) / LABELS_FILE, self.labels)
+
+    @classmethod
+    def load(cls, config: Config, folder: Path) -> Task:
+        """Read what `save` wrote."""
+        return cls(config, read_json(Path(folder) / LABELS_FILE))
+
+    def state(self) -> dict[str, Any]:
+        """Return what the encoding depends on, for the cache key."""
+        return {"labels": self.labels, **self.config.model_dump()}
+
+    def encode(
+        self, examples: Sequence[dict[str, Any]], tokenizer: Any, max_length: int
+    ) -> tuple[dict[str, Any], int]:
+        """Turn examples into columns; the label column is left out where labels are missing.
+
+        Returns:
+            token_ids and segment_ids, one ragged (t,) int32 a row; label (rows,) int32 or
+            (rows, classes) float32; and how many texts were cut to `max_length`.
+
+        Raises:
+            InputError: a label that training never saw.
+        """
+        pairs = [e["text_pair"] for e in examples] if "text_pair" in examples[0] else None
+        tokens = tokenizer.encode([e["text"] for e in examples], pairs, max_length=max_length)
+        columns: dict[str, Any] = {
+            "token_ids": tokens.token_ids,
+            "segment_ids": tokens.segment_ids,
+        }
+        if all(example.get("label") is not None for example in examples):
+            columns["label"] = self._encode_labels(examples)
+        return columns, tokens.truncated
+
+    def _encode_labels(self, examples: Sequence[dict[str, Any]]) -> np.ndarray:
+        rows = [_labels(example, self.config) for example in examples]
+        if self.config.min_label_count:
+            rows = [[label for label in row if label in self._number] for row in rows]
+        unseen = sorted({label for row in rows for label in row} - self._number.keys())
+        if unseen:
+            near = nearest(unseen[0], self.labels)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise InputError(
+                f"label {unseen[0]!r} was never seen in training ({len(unseen)} such label(s)); "
+                f"expected one of {', '.join(self.labels[:8])}{', ...' * (len(self.labels) > 8)}"
+                f"{hint} Correct the file, or add such rows to the training data"
+            )
+        if not self.config.multi_label:
+            return np.array([self._number[row[0]] for row in rows], np.int32)
+        hot = np.zeros((len(rows), len(self.labels)), np.float32)
+        for index, row in enumerate(rows):
+            hot[index, [self._number[label] for label in row]] = 1.0
+        return hot
+
+    def attach(self, encoder: keras.Model) -> keras.Model:
+        """Put dropout and a linear layer on the pooled state: (b, d) -> `logits` (b, classes)."""
+        import keras
+
+        from tfapps.layers.linear import Linear
+
+        pooled = keras.layers.Dropout(self.config.dropout, name="head_dropout")(
+            encoder.output["pooled"]
+        )
+        logits = Linear(len(self.labels), name="head")(pooled)
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+        return keras.Model(encoder.input, logits, name="classification")
+
+    def loss(
+        self,
+        targets: dict[str, Any],
+        logits: Any,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: np.ndarray | None = None,
+    ) -> Any:
+        """Return the loss of each example, (b,): cross-entropy, or the mean binary one.
+
+        Args:
+            targets: label, (b,) int32 or (b, c) float32.
+            logits: (b, c).
+            label_smoothing: share of the truth given to all classes alike.
+            class_weights: (c,), see `class_weights`.
+        """
+        from keras import ops
+
+        truth = targets["label"]
+        if self.config.multi_label:
+            weight = 1.0
+            if class_weights is not None:
+                weight = 1.0 + truth * (ops.convert_to_tensor(class_weights, "float32") - 1.0)
+            truth = truth * (1.0 - label_smoothing) + 0.5 * label_smoothing
+            each = ops.relu(logits) - logits * truth + ops.softplus(-ops.abs(logits))
+            return ops.mean(weight * each, axis=-1)
+        log_probability = ops.log_softmax(logits, axis=-1)
+        hot = ops.one_hot(truth, len(self.labels), dtype="float32")
+        smooth = hot * (1.0 - label_smoothing) + label_smoothing / len(self.labels)
+        each = -ops.sum(smooth * log_probability, axis=-1)
+        if class_weights is None:
+            return each
+        return each * ops.sum(hot * ops.convert_to_tensor(class_weights, "float32"), axis=-1)
+
+    def class_weights(self, label: np.ndarray) -> np.ndarray:
+        """Return (c,) weights that make every class count alike, 1 on average over the rows.
+
+        Args:
+            label: the training column, (rows,) or (rows, c). For multi-label the weight is that
+                of a positive: negatives / positives, capped at 20.
+        """
+        if self.config.multi_label:
+            positives = np.maximum(label.sum(axis=0), 1.0)
+            return np.clip((len(label) - positives) / positives, 1.0, 20.0).astype(np.float32)
+        counts = np.maximum(np.bincount(label, minlength=len(self.labels)), 1)
+        return (len(label) / (len(self.labels) * counts)).astype(np.float32)
+
+    def decisions(self, logits: np.ndarray) -> np.ndarray:
+        """Return the answer of each row: (rows,) class number, or (rows, c) 0/1."""
+        if self.config.multi_label:
+            return (sigmoid(logits) >= self.config.threshold).astype(np.int32)
+        return logits.argmax(axis=-1)
+
+    def predict_metrics(self, logits: np.ndarray, targets: dict[str, Any]) -> dict[str, float]:
+        """Judge logits (rows, c) against targets: the figures of metrics.json."""
+        from tfapps.metrics.calibration import expected_calibration_error
+        from tfapps.metrics.classes import f1_scores
+
+        truth, predicted = targets["label"], self.decisions(logits)
+        scores = f1_scores(truth, predicted, len(self.labels))
+        if self.config.multi_label:
+            probability = sigmoid(logits)
+            confidence = np.maximum(probability, 1 - probability).ravel()
+            correct = ((probability >= 0.5) == (truth >= 0.5)).ravel()
+            accuracy = float((predicted == truth).all(axis=-1).mean())
+        else:
+            confidence = softmax(logits).max(axis=-1)
+            correct = predicted == truth
+            accuracy = float(correct.mean())
+            scores.pop("micro_f1")
+        calibration = expected_calibration_error(confidence, correct)
+        return {"accuracy": accuracy, **scores, "calibration_error": calibration}
+
+    def report(self, logits: np.ndarray, targets: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return precision, recall, F1 and support of every class, as data and as text."""
+        from tfapps.metrics.classes import class_report, class_report_text
+
+        truth, predicted = targets["label"], self.decisions(logits)
+        return (
+            class_report(truth, predicted, self.labels),
+            class_report_text(truth, predicted, self.labels),
+        )
+
+    def pictures(self, logits: np.ndarray, targets: dict[str, Any]) -> dict[str, bytes]:
+        """Draw the confusion matrix (or, multi-label, the F1 of the frequent labels) as PNG."""
+        from tfapps.metrics.classes import class_report
+        from tfapps.metrics.pictures import confusion_png, f1_bars_png
+
+        truth, predicted = targets["label"], self.decisions(logits)
+        if not self.config.multi_label:
+            return {"confusion": confusion_png(truth, predicted, self.labels)}
+        report = class_report(truth, predicted, self.labels)
+        rows = [report[label] for label in self.labels]
+        f1, support = [row["f1-score"] for row in rows], [row["support"] for row in rows]
+        return {"f1_by_label": f1_bars_png(f1, support, self.labels)}
+
+    def mistakes(
+        self,
+        examples: Sequence[dict[str, Any]],
+        logits: np.ndarray,
+        targets: dict[str, Any],
+        limit: int = 20,
+    ) -> str:
+        """Return a markdown table of the wrong answers given with most confidence."""
+        answers = self.decode(logits)
+        wrong = self.decisions(logits) != targets["label"]
+        rows = np.flatnonzero(wrong.any(axis=-1) if wrong.ndim > 1 else wrong)
+        sure = sorted(rows, key=lambda row: -_confidence(answers[row]))[:limit]
+        lines = ["| text | truth | answer | score |", "| --- | --- | --- | --- |"]
+        for row in sure:
+            answer = answers[row]
+            text = " ".join(examples[row]["text"].split()).replace("|", "\\|")[:200]
+            told = answer.get("label") or ", ".join(answer["labels"])
+            truth = ", ".join(_labels(examples[row], self.config))
+            lines.append(f"| {text} | {truth} | {told} | {_confidence(answer):.2f} |")
+        return "\n".join(lines)
+
+    def decode(self, logits: np.ndarray) -> list[dict[str, Any]]:
+        """Turn logits (rows, c) into answers, without Keras or TensorFlow.
+
+        Returns:
+            `{"label", "score", "top": [[label, score] x 3]}` a row, or for multi-label
+            `{"labels": [...], "scores": [...]}`.
+        """
+        if self.config.multi_label:
+            return [self._many(row) for row in sigmoid(logits)]
+        answers = []
+        for row in softmax(logits):
+            best = np.argsort(-row, kind="stable")[:3]
+            top = [[self.labels[i], round(float(row[i]), 4)] for i in best]
+            answers.append({"label": top[0][0], "score": top[0][1], "top": top})
+        return answers
+
+    def _many(self, probability: np.ndarray) -> dict[str, Any]:
+        chosen = np.flatnonzero(probability >= self.config.threshold)
+        chosen = chosen[np.argsort(-probability[chosen], kind="stable")]
+        return {
+            "labels": [self.labels[i] for i in chosen],
+            "scores": [round(float(probability[i]), 4) for i in chosen],
+        }
+
+
+def _labels(example: dict[str, Any], config: Config) -> list[str]:
+    label = example["label"]
+    if isinstance(label, str):
+        return [label]
+    if config.multi_label:
+        return list(label)
+    raise InputError(
+        f"label is a list ({label}) and the task takes one label a text; "
+        "set task.multi_label: true, or give a column with one label"
+    )
+
+
+def _natural(label: str) -> tuple[int, float, str]:
+    return (0, int(label), "") if label.isdecimal() else (1, 0.0, label)
+
+
+def _confidence(answer: dict[str, Any]) -> float:
+    return answer["score"] if "score" in answer else max(answer["scores"], default=0.0)
