@@ -47,19 +47,22 @@ class Pooling(keras.layers.Layer):
         if self.kind == "mean":
             total = ops.sum(ops.multiply(x, mask), axis=1)
             return ops.divide(total, ops.maximum(ops.sum(mask, axis=1), 1.0))
-        blocked = ops.multiply(
-            ops.subtract(1.0, mask), ops.cast(BLOCKED, self.compute_dtype)
-        )  # b t 1
         if self.kind == "max":
-            return ops.max(ops.add(x, blocked), axis=1)
-        return self._attention(x, blocked)
+            # A difference, because Keras takes the sum for a bias where shapes are static.
+            return ops.max(ops.subtract(x, self._blocked(mask)), axis=1)
+        return self._attention(x, self._blocked(padding_mask))
+
+    def _blocked(self, mask: KerasTensor) -> KerasTensor:
+        """What to take away from a score: nothing from a real token, very much from padding."""
+        padding = ops.subtract(1.0, ops.cast(mask, self.compute_dtype))
+        return ops.multiply(padding, ops.cast(-BLOCKED, self.compute_dtype))
 
     def _attention(self, x: KerasTensor, blocked: KerasTensor) -> KerasTensor:
         batch, length, width = ops.shape(x)
         scores = ops.matmul(ops.reshape(ops.tanh(x), (-1, width)), self.query)
-        scores = ops.add(ops.reshape(scores, (batch, length, 1)), blocked)
-        weights = ops.softmax(ops.cast(scores, "float32"), axis=1)
-        weights = ops.cast(weights, self.compute_dtype)
+        scores = ops.subtract(ops.reshape(scores, (batch, length)), blocked)
+        weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+        weights = ops.expand_dims(ops.cast(weights, self.compute_dtype), -1)
         return ops.sum(ops.multiply(x, weights), axis=1)
 
     def compute_output_shape(

@@ -1,0 +1,89 @@
+"""A bidirectional LSTM encoder trained from scratch: small, and quick on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from tfapps.config import Section
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import TextConfig
+    from tfapps.text.tokenizer import Tokenizer
+
+PROVIDES = "encoder"
+INPUTS = ("token_ids", "padding_mask")
+
+
+class Config(Section):
+    """Embeddings, `layers` bidirectional LSTMs and a pooling of their states."""
+
+    name: str = "bilstm"
+    max_length: int = Field(64, ge=2)
+    embedding_size: int = Field(200, ge=1)
+    units: int = Field(128, ge=1)
+    layers: int = Field(1, ge=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    embedding_dropout: float | None = Field(None, ge=0, lt=1)
+    pooling: Literal["attention", "max", "mean"] = "attention"
+
+
+def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
+    """A tokenizer trained on `texts`.
+
+    Raises:
+        InputError: the text section asks for the tokenizer of a preset.
+    """
+    from tfapps.text.tokenizer import Tokenizer
+
+    if text.tokenizer == "preset":
+        raise InputError(
+            "text.tokenizer: got preset, but bilstm has none; expected auto, wordpiece, words or "
+            "characters"
+        )
+    kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
+    return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+
+
+def build(
+    config: Config,
+    *,
+    vocabulary_size: int,
+    batch_size: int | None = None,
+    length: int | None = None,
+) -> keras.Model:
+    """The encoder with random weights; a graph of static shape if both sizes are given.
+
+    Shapes: token_ids, padding_mask (b, t) -> sequence (b, t, 2 * units), pooled (b, 2 * units).
+    """
+    import keras
+
+    from tfapps.layers.bidirectional import BidirectionalLSTM
+    from tfapps.layers.dropout import Dropout
+    from tfapps.layers.pooling import Pooling
+    from tfapps.layers.reverse import ReverseOrder
+
+    inputs = {
+        name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
+        for name in INPUTS
+    }
+    first = config.dropout if config.embedding_dropout is None else config.embedding_dropout
+    order = ReverseOrder(name="reverse_order")(inputs["padding_mask"])
+    x = keras.layers.Embedding(vocabulary_size, config.embedding_size, name="embeddings")(
+        inputs["token_ids"]
+    )
+    x = Dropout(first, name="embeddings_dropout")(x)
+    for index in range(config.layers):
+        x = BidirectionalLSTM(config.units, name=f"lstm_{index}")(x, order)
+        x = Dropout(config.dropout, name=f"lstm_{index}_dropout")(x)
+    pooled = Pooling(config.pooling, name="pooling")(x, inputs["padding_mask"])
+    return keras.Model(inputs, {"sequence": x, "pooled": pooled}, name="bilstm")
+
+
+def load_pretrained(config: Config, model: keras.Model) -> None:
+    """Nothing: there are no pre-trained weights of this architecture."""
