@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # dynamic is verified to within 0.02, int8 only to within 0.10, so it must be asked for unless
 # nothing but the training code itself is left.
 PREFERENCE = ("litert_float32", "litert_dynamic", "saved_model", "litert_int8")
+Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 BATCH = 64  # texts held as features at a time
 
 
@@ -39,7 +40,7 @@ class Predictor:
         self,
         *,
         artifact: str,
-        runner: Callable[[dict[str, np.ndarray]], np.ndarray],
+        runner: Runner,
         inputs: Sequence[str],
         tokenizer: Any,
         task: Any,
@@ -75,10 +76,9 @@ class Predictor:
         bundle = Bundle.open(Path(path))
         run = config.load(bundle.config_path)
         name = artifact if artifact is not None else preferred(bundle.artifacts())
-        file = bundle.artifact(name)
         tokenizer = Tokenizer.load(bundle.text)
         task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
-        runner, inputs = _runner(name, file, bundle, run, task, tokenizer, threads)
+        runner, inputs = open_runner(name, bundle, run, task, tokenizer, threads=threads)
         return cls(
             artifact=name,
             runner=runner,
@@ -176,15 +176,15 @@ def _examples(texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
     return [{**example, "label": None} for example in examples]
 
 
-def _runner(
-    name: str,
-    file: Path,
-    bundle: Bundle,
-    run: RunConfig,
-    task: Any,
-    tokenizer: Any,
-    threads: int,
-) -> tuple[Callable[[dict[str, np.ndarray]], np.ndarray], tuple[str, ...]]:
+def open_runner(
+    name: str, bundle: Bundle, run: RunConfig, task: Any, tokenizer: Any, *, threads: int = 1
+) -> tuple[Runner, tuple[str, ...]]:
+    """Load one artefact: (features (b, t) -> logits (b, ...)), and the inputs it reads.
+
+    Raises:
+        InputError: the run has no such artefact, or its file is damaged.
+    """
+    file = bundle.artifact(name)
     if name.startswith("litert_"):
         from tfapps.runners.litert import LiteRTRunner
 
@@ -197,11 +197,13 @@ def _runner(
         return saved, saved.inputs
     from tfapps.assemble import assemble
 
-    model = assemble(
-        run, task, vocabulary_size=tokenizer.vocabulary_size, weights_file=bundle.weights
-    )
+    model = assemble(run, task, vocabulary_size=tokenizer.vocabulary_size, weights_file=file)
 
     def keras_runner(features: dict[str, np.ndarray]) -> np.ndarray:
-        return np.asarray(model(features, training=False))
+        parts = []
+        for start in range(0, len(next(iter(features.values()))), BATCH):
+            rows = {key: value[start : start + BATCH] for key, value in features.items()}
+            parts.append(np.asarray(model(rows, training=False)))
+        return np.concatenate(parts)
 
     return keras_runner, tuple(tensor.name for tensor in model.inputs)

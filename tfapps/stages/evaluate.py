@@ -22,11 +22,9 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
     source = registry.load("source", config.data.source)
     examples = source.read_file(config.data, Path(data))
-    encoded = encoding.encode(
-        examples, task, Tokenizer.load(bundle.text), config.model.max_length, None
-    )
-    runner = open_runner(bundle, config, task, artifact)
-    inputs = registry.load("model", config.model.name).INPUTS
+    tokenizer = Tokenizer.load(bundle.text)
+    encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
+    runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
     logits = runner(encoding.dense(encoded, inputs, config.model.max_length))
     targets = {name: encoded.columns[name] for name in task.targets}
     return len(examples), task.predict_metrics(logits, targets)

@@ -25,21 +25,25 @@ def verify(config: RunConfig, bundle: Bundle | None = None) -> Bundle:
     Raises:
         Failure: an artefact is outside its tolerance; verify.json holds the figures.
     """
-    from tfapps.verify import parity
+    from tfapps.verify import benchmark, parity
 
     bundle = bundle or Bundle.open(OUTPUT / config.name)
     prepared = prepare(config, bundle)
     metrics = read_json(bundle.path / "metrics.json")
     reference = logits_of(prepared, rebuild(prepared, bundle, None, None), "dev")
-    proof: dict[str, Any] = {"keras": {"bytes": parity.size(bundle.weights)}}
+    proof: dict[str, Any] = {"keras": {"bytes": benchmark.size(bundle.weights)}}
+    failures = []
     for name in config.export:
         print(f"verifying {name} on {len(reference)} rows", flush=True)
         proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, reference)
+        try:
+            parity.check(name, proof[name], headline=prepared.task.headline)
+        except Failure as failure:
+            failures.append(str(failure))
     with bundles.writing(bundle.path, base=bundle) as draft:
         write_json(draft.path / "verify.json", proof)
         write_json(draft.path / "metrics.json", metrics)
         (draft.path / "README.md").write_text(card(config, metrics, proof), encoding="utf-8")
-        failures = parity.failures(proof)
         if not failures:
             draft.stages["verify"] = artifacts_key(config)
     if failures:
@@ -55,13 +59,12 @@ def _prove(
 
     task, targets = prepared.task, prepared.targets("dev")
     features = prepared.arrays("dev")
-    runner = open_runner(bundle, prepared.config, task, name)
+    runner, _ = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     logits = runner(features)
     figures = task.predict_metrics(logits, targets)
     before = task.predict_metrics(reference, targets)[task.headline]
     proof = parity.compare(reference, logits, task.decisions)
-    proof["metric"] = figures[task.headline]
-    proof["metric_drop"] = before - figures[task.headline]
-    proof["bytes"] = parity.size(bundle.artifact(name))
+    proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
+    proof["bytes"] = benchmark.size(bundle.artifact(name))
     proof |= benchmark.measure(runner, features, rows=LATENCY_ROWS)
     return proof, figures

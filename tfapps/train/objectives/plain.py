@@ -14,16 +14,16 @@ class Config(Section):
     name: str = "plain"
 
 
-def build(config: Config, task: Any, **_: Any) -> Callable[..., tuple[Any, Any]]:
+def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
-    Takes and ignores what other objectives need beyond the task (a teacher, say).
+    `loss` is the task's: (targets, logits) -> (b,). Takes and ignores what other objectives need beyond the task (a teacher, say).
     """
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
         logits = model(features, training=training)
-        return task.loss(targets, logits), logits
+        return loss(targets, logits), logits
 
     return objective

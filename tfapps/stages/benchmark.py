@@ -1,0 +1,68 @@
+"""What every artefact of a run costs, measured in one go on the run's own dev rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig
+from tfapps.stages.prepare import prepare
+
+
+def benchmark(
+    bundle: Bundle, config: RunConfig, rows: int = 200, threads: int = 1
+) -> dict[str, dict[str, Any]]:
+    """Measure size, latency, throughput and peak memory of every artefact.
+
+    Args:
+        rows: single dev rows that are timed, an artefact.
+        threads: of a LiteRT artefact; TensorFlow takes what it finds.
+
+    Returns:
+        A dictionary an artefact: bytes, p50_ms, p95_ms, throughput_per_s, peak_bytes (where the
+        artefact is a file that runs by itself), and its headline metric on the dev set.
+    """
+    from tfapps.serve.predictor import open_runner
+    from tfapps.verify import benchmark as measuring
+
+    prepared = prepare(config, bundle)
+    features = prepared.arrays("dev", np.arange(min(rows, len(prepared.encoded["dev"]))))
+    dev = bundle.metrics["dev"]
+    figures: dict[str, dict[str, Any]] = {}
+    for name in bundle.artifacts():
+        file = bundle.artifact(name)
+        runner, inputs = open_runner(
+            name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
+        )
+        found = {"bytes": measuring.size(file)}
+        found |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
+        if name != "keras":
+            found["peak_bytes"] = measuring.peak_memory(file)
+        headline = prepared.task.headline
+        if name in dev:
+            found[headline] = dev[name][headline]
+        figures[name] = found
+    return figures
+
+
+def table(bundle: Bundle, figures: dict[str, dict[str, Any]]) -> str:
+    """Return `benchmark`'s figures as a text table, one line an artefact."""
+    headline = bundle.metrics["headline"]
+    columns = (
+        ("size MB", "bytes", 1e-6, 2),
+        (headline, headline, 1, 4),
+        ("p50 ms", "p50_ms", 1, 2),
+        ("p95 ms", "p95_ms", 1, 2),
+        ("texts/s", "throughput_per_s", 1, 1),
+        ("peak MB", "peak_bytes", 1e-6, 0),
+    )
+    lines = [f"{'artefact':<16}" + "".join(f"{title:>11}" for title, *_ in columns)]
+    for name, found in figures.items():
+        cells = [
+            f"{found[key] * scale:>11.{digits}f}" if key in found else f"{'-':>11}"
+            for _, key, scale, digits in columns
+        ]
+        lines.append(f"{name:<16}" + "".join(cells))
+    return "\n".join(lines)
