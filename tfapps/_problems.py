@@ -51,7 +51,8 @@ def unknown_key(path: Sequence[str], key: Any, known: Iterable[str]) -> str:
     known = list(known)
     guess = registry.nearest(str(key), known)
     hint = f"did you mean {guess!r}?; " if guess else ""
-    return f"{'.'.join([*path, str(key)])}: unknown key; {hint}known: {', '.join(known)}"
+    word = key if isinstance(key, str) and key.isprintable() else repr(key)
+    return f"{'.'.join([*path, word])}: unknown key; {hint}known: {', '.join(known)}"
 
 
 def expected(annotation: Any, metadata: Sequence[Any] = ()) -> str:

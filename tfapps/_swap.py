@@ -61,7 +61,7 @@ def restore(path: Path) -> None:
 
 @contextlib.contextmanager
 def explained(shown: Path, inside: Path | None = None) -> Iterator[None]:
-    """Turn a failed write into one line; with `inside`, only if it failed there or the disk is full.
+    """Turn a failed write into one line; `inside`: only if it failed there or the disk is full.
 
     Raises: InputError such as `cannot write saved_models/x: No space left on device; ...`.
     """

@@ -1,4 +1,4 @@
-"""Strict YAML for configs: what PyYAML lets pass in silence (a key given twice) is a problem here."""
+"""Strict YAML for configs: a key given twice, which PyYAML lets pass, is a problem here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from tfapps.errors import ConfigError
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxlevel = 2
 
 
 def show(value: Any) -> str:
     """A value and its Python type, cut to a line: `'three' (str)`."""
-    return f"{_SHORT.repr(value)} ({type(value).__name__})"
+    try:
+        text = _SHORT.repr(value)
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        text = "a huge number"
+    return f"{text} ({type(value).__name__})"
 
 
 def read(path: Path) -> dict[Any, Any]:

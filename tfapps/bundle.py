@@ -228,7 +228,8 @@ def _checked_manifest(path: Path) -> dict[str, Any]:
         parts = PurePosixPath(name).parts
         if not parts or ".." in parts or parts[0] == "/" or not isinstance(digest, str):
             raise InputError(
-                f"{path / MANIFEST}: {name!r} is no file of this bundle with a SHA-256; run it again"
+                f"{path / MANIFEST}: {name!r} is no file inside the run with a SHA-256; "
+                "run it again"
             )
     return manifest
 

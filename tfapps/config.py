@@ -165,9 +165,10 @@ class _Checker:
         return RunConfig(**built)
 
     def _name(self, raw: dict[Any, Any], default_name: str) -> str:
-        name = raw.get("name", default_name)
+        given = raw.get("name")
+        name = default_name if given is None else given
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            hint = "" if "name" in raw else "; it comes from the file's name, set name: instead"
+            hint = "" if given is not None else "; it comes from the file's name, set name: instead"
             self.problems.append(
                 f"name: got {_yaml.show(name)}, expected letters, digits, '_' and '-' "
                 f"(1 to 128 of them){hint}"
@@ -176,7 +177,7 @@ class _Checker:
 
     def _seed(self, raw: dict[Any, Any]) -> int:
         field = RunConfig.model_fields["seed"]
-        seed = raw.get("seed", field.default)
+        seed = field.default if raw.get("seed") is None else raw["seed"]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             expected = _problems.expected(field.annotation, field.metadata)
             self.problems.append(f"seed: got {_yaml.show(seed)}, expected {expected}")
@@ -237,7 +238,6 @@ class _Checker:
         return checked
 
     def _compressor(self, raw: Any, path: str) -> Section | None:
-        # An empty item must be named as a wrong mapping, there is no default compressor.
         return self._plugin("compressor", raw, path)[0]
 
     def _artifact(self, item: Any, path: str) -> str | None:
