@@ -23,6 +23,7 @@ LINES = [
     {"config", "bundle"},
     {"text", "layers", "metrics", "decoding", "samples", "runners", "weights", "presets"},
     {"data", "models", "tasks", "tuning"},
+    {"assemble"},  # joins a model, a task and a tuner for everything above
     {"train", "compress", "export", "verify", "serve"},
     {"stages"},
     {"cli", "apps", "__main__"},
@@ -233,6 +234,8 @@ def test_every_plugin_loads_without_keras():
         ("tfapps.stages", "from tfapps.cli import main"),
         ("tfapps.serve.http", "from tfapps.nowhere import x"),
         ("tfapps.nowhere", ""),
+        ("tfapps.models.bert", "from tfapps.assemble import assemble"),
+        ("tfapps.assemble", "from tfapps.serve import predictor"),
         ("tfapps.tasks.__init__", "from . import tagging\nfrom tfapps.models import bert"),
     ],
 )
@@ -247,6 +250,7 @@ def test_a_wrong_arrow_is_found(module, source):
         ("tfapps.models.bert", "import keras\nfrom tfapps.models import _encoder"),
         ("tfapps.models.bert", "from . import _encoder\nfrom ..layers.gelu import Gelu"),
         ("tfapps.config", "from tfapps import registry, errors"),
+        ("tfapps.serve.predictor", "from tfapps.assemble import assemble"),
         ("tfapps.cli.main", "from tfapps import stages\nfrom tfapps.cli import run"),
         ("tfapps.__main__", "from tfapps.stages import train"),
     ],
