@@ -1,0 +1,321 @@
+"""The laws of the house: arrows point down, heavy imports stay where they belong, files are small.
+
+The checks are functions from source text to complaints, so they are themselves tested below.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tfapps import registry
+
+PACKAGE = Path(__file__).parent.parent / "tfapps"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+# The bottom line is spelt out: a part may import those further down only.
+LINES = [
+    {"errors"},
+    {"registry"},
+    {"_yaml"},
+    {"_problems", "_swap"},
+    {"config", "bundle"},
+    {"text", "layers", "metrics", "decoding", "samples", "runners", "weights", "presets"},
+    {"data", "models", "tasks", "tuning"},
+    {"assemble"},  # joins a model, a task and a tuner for everything above
+    {"train", "compress", "export", "verify", "serve"},
+    {"stages"},
+    {"cli", "apps", "__main__"},
+]
+LINE_OF = {part: number for number, line in enumerate(LINES) for part in line}
+TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"}
+TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify"}
+HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch"}
+PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
+
+
+def imports(tree, package):
+    """Every absolute module name an import statement asks for, and its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*up, base] if base else up)
+            for alias in node.names:
+                yield f"{base}.{alias.name}", node.lineno
+
+
+def part_of(module):
+    names = module.split(".")
+    return names[1] if names[0] == "tfapps" and len(names) > 1 else None
+
+
+def arrows(source, module):
+    """Complaints about imports that point up or sideways."""
+    mine = part_of(module)
+    if mine is None:
+        return []
+    if mine not in LINE_OF:
+        return [f"{module}: {mine} is on no line of the house"]
+    package = module.rpartition(".")[0]
+    wrong = []
+    for name, line in imports(ast.parse(source), package):
+        other = part_of(name)
+        if other is None and name.split(".")[0] != "tfapps":
+            continue
+        if other != mine and LINE_OF.get(other, len(LINES)) >= LINE_OF[mine]:
+            wrong.append(f"{module}:{line} imports {name}")
+    return wrong
+
+
+def tensorflow(source, module):
+    """Complaints about TensorFlow where only Keras belongs, and about tf.keras anywhere."""
+    allowed = part_of(module) in TENSORFLOW_PARTS or module == "tfapps.runners.saved_model"
+    tree = ast.parse(source)
+    wrong = []
+    for name, line in imports(tree, module.rpartition(".")[0]):
+        if name.startswith("tensorflow.keras") or (
+            name.split(".")[0] in TENSORFLOW and not allowed
+        ):
+            wrong.append(f"{module}:{line} imports {name}")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "keras":
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            if owner in ("tf", "tensorflow"):
+                wrong.append(f"{module}:{node.lineno} uses {owner}.keras")
+    return wrong
+
+
+def eager(source, module):
+    """Complaints about heavy imports that run when the module is imported."""
+    wrong = []
+    waiting = list(ast.parse(source).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            waiting.extend(node.orelse)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found = imports(ast.Module([node], []), module.rpartition(".")[0])
+            wrong += [
+                f"{module}:{line} imports {name} at the top"
+                for name, line in found
+                if name.split(".")[0] in HEAVY
+            ]
+        waiting.extend(ast.iter_child_nodes(node))
+    return wrong
+
+
+def sizes(source, module):
+    """Complaints about files of 300 lines and functions of more than 50."""
+    wrong = []
+    length = len(source.splitlines())
+    if length >= 300:
+        wrong.append(f"{module} has {length} lines")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = node.end_lineno - node.lineno + 1
+            if lines > 50:
+                wrong.append(f"{module}.{node.name} has {lines} lines")
+    return wrong
+
+
+def name_of(path):
+    names = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(names[:-1] if names[-1] == "__init__" else names)
+
+
+def is_plugin(path):
+    folder = path.parent.relative_to(PACKAGE).as_posix().replace("/", ".")
+    return folder in PLUGIN_FOLDERS and not path.name.startswith("_")
+
+
+def check_all(check, paths):
+    # A package's __init__ stands for one more level than its name shows.
+    return [
+        complaint
+        for path in paths
+        for complaint in check(
+            path.read_text(encoding="utf-8"),
+            name_of(path) + (".__init__" if path.name == "__init__.py" else ""),
+        )
+    ]
+
+
+def test_arrows_point_down():
+    paths = [path for path in MODULES if path != PACKAGE / "__init__.py"]
+    assert check_all(arrows, paths) == []
+
+
+def test_tensorflow_stays_where_it_belongs():
+    assert check_all(tensorflow, MODULES) == []
+
+
+def test_plugins_are_import_light():
+    assert check_all(eager, filter(is_plugin, MODULES)) == []
+
+
+def test_files_and_functions_are_small():
+    assert check_all(sizes, MODULES) == []
+
+
+def test_packages_import_nothing():
+    inits = [path for path in MODULES if path.name == "__init__.py"]
+    bodies = {path: ast.parse(path.read_text(encoding="utf-8")).body for path in inits}
+    assert [path for path, body in bodies.items() if len(body) != 1] == []
+    assert all(isinstance(body[0].value, ast.Constant) for body in bodies.values())
+
+
+BLOCK = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {sorted(HEAVY)!r}:
+            raise ImportError("heavy: " + name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+def run(script):
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_config_registry_and_bundle_import_nothing_heavy():
+    script = "import sys, tfapps.config, tfapps.registry, tfapps.bundle; print(*sys.modules)"
+    loaded = {name.split(".")[0] for name in run(script).split()}
+    assert "pydantic" in loaded
+    assert loaded & (HEAVY | {"numpy"}) == set()
+
+
+def test_every_plugin_loads_without_keras():
+    # Also what the plug-ins import in turn; the check of the source text sees one file only.
+    script = BLOCK + (
+        "from tfapps import registry\n"
+        "for kind in registry.KINDS:\n"
+        "    for name in registry.names(kind):\n"
+        "        try: registry.load(kind, name)\n"
+        "        except ImportError as error: print(kind, name, error)\n"
+    )
+    assert run(script) == ""
+
+
+# The checks themselves
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("tfapps.models.bert", "from tfapps.tasks import tagging"),
+        ("tfapps.models.bert", "from tfapps import tasks"),
+        ("tfapps.models.bert", "import tfapps.train.loop"),
+        ("tfapps.models.bert", "def f():\n    from tfapps.data.pipeline import Batches"),
+        ("tfapps.models.bert", "from ..tasks import tagging"),
+        ("tfapps.data.sources.tsv", "from ...tasks.tagging import Task"),
+        ("tfapps.layers.crf", "from tfapps.metrics import f1"),
+        ("tfapps.errors", "from tfapps import config"),
+        ("tfapps.registry", "import tfapps.config"),
+        ("tfapps.bundle", "from tfapps.config import load"),
+        ("tfapps.config", "import tfapps"),
+        ("tfapps.stages", "from tfapps.cli import main"),
+        ("tfapps.serve.http", "from tfapps.nowhere import x"),
+        ("tfapps.nowhere", ""),
+        ("tfapps.models.bert", "from tfapps.assemble import assemble"),
+        ("tfapps.assemble", "from tfapps.serve import predictor"),
+        ("tfapps.tasks.__init__", "from . import tagging\nfrom tfapps.models import bert"),
+    ],
+)
+def test_a_wrong_arrow_is_found(module, source):
+    assert len(arrows(source, module)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("tfapps.models.bert", "from tfapps.config import Section\nfrom tfapps.layers import gelu"),
+        ("tfapps.models.bert", "import keras\nfrom tfapps.models import _encoder"),
+        ("tfapps.models.bert", "from . import _encoder\nfrom ..layers.gelu import Gelu"),
+        ("tfapps.config", "from tfapps import registry, errors"),
+        ("tfapps.serve.predictor", "from tfapps.assemble import assemble"),
+        ("tfapps.cli.main", "from tfapps import stages\nfrom tfapps.cli import run"),
+        ("tfapps.__main__", "from tfapps.stages import train"),
+    ],
+)
+def test_a_right_arrow_passes(module, source):
+    assert arrows(source, module) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("tfapps.models.bert", "import tensorflow as tf"),
+        ("tfapps.tasks.tagging", "def f():\n    from tensorflow.lite import x"),
+        ("tfapps.runners.litert", "import tensorflow"),
+        ("tfapps.serve.predictor", "import tf_keras"),
+        ("tfapps.train.loop", "from tensorflow import keras"),
+        ("tfapps.train.loop", "import tensorflow as tf\ntf.keras.layers.Dense(1)"),
+    ],
+)
+def test_misplaced_tensorflow_is_found(module, source):
+    assert len(tensorflow(source, module)) == 1
+
+
+@pytest.mark.parametrize("module", ["tfapps.train.loop", "tfapps.runners.saved_model"])
+def test_tensorflow_passes_where_it_belongs(module):
+    assert tensorflow("import tensorflow as tf\nimport keras\ntf.nest", module) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import keras",
+        "from keras import ops",
+        "import sklearn.metrics as m",
+        "try:\n    import tensorflow\nexcept ImportError:\n    pass",
+        "class A:\n    import matplotlib.pyplot",
+    ],
+)
+def test_a_heavy_import_at_the_top_is_found(source):
+    assert len(eager(source, "tfapps.models.bert")) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import numpy\nfrom tfapps.config import Section",
+        "def f():\n    import keras",
+        "class A:\n    def f(self):\n        from keras import ops",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import keras",
+    ],
+)
+def test_a_light_plugin_passes(source):
+    assert eager(source, "tfapps.models.bert") == []
+
+
+def test_big_files_and_functions_are_found():
+    body = "    x = 1\n"
+    assert sizes("def f():\n" + body * 49, "m") == []
+    assert sizes("def f():\n" + body * 50, "m") == ["m.f has 51 lines"]
+    assert sizes("x = 1\n" * 299, "m") == []
+    assert sizes("x = 1\n" * 300, "m") == ["m has 300 lines"]
+
+
+def test_plugin_files_are_told_from_helpers():
+    assert is_plugin(PACKAGE / "models" / "bert.py")
+    assert is_plugin(PACKAGE / "data" / "sources" / "tsv.py")
+    assert not is_plugin(PACKAGE / "models" / "_encoder.py")
+    assert not is_plugin(PACKAGE / "data" / "pipeline.py")

@@ -1,0 +1,206 @@
+"""The bundle: every byte of it is known."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from drafts import fill, left
+
+from tfapps import bundle
+from tfapps.bundle import Bundle, read_json, write_json, writing
+from tfapps.errors import InputError
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "saved_models" / "run"
+    with writing(path) as draft:
+        fill(draft)
+    return path
+
+
+def says(path, **options):
+    with pytest.raises(InputError) as caught:
+        Bundle.open(path, **options)
+    return str(caught.value)
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+# What is written
+
+
+def test_a_bundle_opens_with_all_its_parts(path):
+    opened = Bundle.open(path)
+    assert opened.config_path.read_text().startswith("name: run")
+    assert opened.weights.stat().st_size == 1005
+    assert (opened.text / "tokenizer.json").exists()
+    assert opened.metrics == {"headline": "accuracy", "dev": {"keras": 0.5}}
+    assert left(path) == ["run"]
+
+
+def test_the_manifest_hashes_all_but_logs_state_and_itself(path):
+    manifest = Bundle.open(path).manifest
+    assert list(manifest["files"]) == [
+        "config.yaml",
+        "litert/int8.tflite",
+        "metrics.json",
+        "saved_model/saved_model.pb",
+        "text/tokenizer.json",
+        "weights.safetensors",
+    ]
+    config = (path / "config.yaml").read_bytes()
+    assert manifest["files"]["config.yaml"] == hashlib.sha256(config).hexdigest()
+    assert manifest["seed"] == 7
+    assert manifest["stages"] == {"train": "first"}
+
+
+def test_the_manifest_is_sorted_and_names_versions(path):
+    text = (path / "manifest.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    versions = Bundle.open(path).manifest["versions"]
+    assert set(versions) <= set(bundle.PACKAGES)
+    assert versions["keras"].startswith("3.")
+
+
+def test_versions_leave_out_what_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "PACKAGES", ("keras", "no-such-package"))
+    with writing(tmp_path / "run"):
+        pass
+    assert list(Bundle.open(tmp_path / "run").manifest["versions"]) == ["keras"]
+
+
+def test_a_bundle_without_config_or_metrics(tmp_path):
+    with writing(tmp_path / "run"):
+        pass
+    opened = Bundle.open(tmp_path / "run")
+    assert opened.manifest["seed"] is None
+    assert opened.metrics == {}
+    assert opened.artifacts() == []
+
+
+def test_artifacts_and_their_places(path):
+    opened = Bundle.open(path)
+    assert opened.artifacts() == ["keras", "saved_model", "litert_int8"]
+    assert opened.artifact("keras") == path / "weights.safetensors"
+    assert opened.artifact("saved_model") == path / "saved_model"
+    assert opened.artifact("litert_int8") == path / "litert" / "int8.tflite"
+
+
+@pytest.mark.parametrize("name", ["litert_float32", "litert_../../x", "", "manifest.json"])
+def test_an_artifact_that_is_not_there_lists_those_that_are(path, name):
+    with pytest.raises(InputError) as caught:
+        Bundle.open(path).artifact(name)
+    assert f"has no artefact {name!r}; there: keras, saved_model, litert_int8" in str(caught.value)
+
+
+def test_a_file_the_manifest_does_not_list_is_no_artifact(path):
+    (path / "litert/float32.tflite").write_text("slipped in")
+    assert "litert_float32" not in Bundle.open(path).artifacts()
+
+
+# Integrity
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "weights.safetensors", "litert/int8.tflite"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "append", "remove", "folder"])
+def test_a_damaged_file_is_named(path, name, damage):
+    file = path / name
+    data = file.read_bytes()
+    file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    elif damage != "remove":
+        file.write_bytes(
+            {"flip": data[:-1] + b"?", "cut": data[:-1], "append": data + b"?"}[damage]
+        )
+    reason = {"remove": "missing, though", "folder": "Is a directory, though"}
+    text = says(path)
+    assert text.startswith(f"{file}: {reason.get(damage, 'changed or cut short')}")
+    assert text.endswith("run it again")
+    assert Bundle.open(path, verify=False).path == path
+
+
+def test_logs_and_state_may_change(path):
+    (path / "logs/events").write_text("more")
+    shutil.rmtree(path / "state")
+    Bundle.open(path)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20, -3])
+def test_a_cut_manifest(path, cut):
+    manifest = path / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:cut])
+    assert says(path).startswith(f"{manifest}: no valid JSON, changed or cut short")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"files": []}', "3"])
+def test_a_manifest_of_another_shape(path, text):
+    (path / "manifest.json").write_text(text)
+    assert "expected a mapping with 'files'" in says(path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "text/../../x", ""])
+def test_a_manifest_that_points_outside(path, name):
+    (path / "manifest.json").write_text(json.dumps({"files": {name: "0" * 64}}))
+    assert f"{name!r} is no file inside the run" in says(path, verify=False)
+
+
+def test_a_manifest_whose_digest_is_no_string(path):
+    (path / "manifest.json").write_text(json.dumps({"files": {"config.yaml": None}}))
+    assert "'config.yaml' is no file inside the run with a SHA-256" in says(path)
+
+
+def test_a_folder_without_manifest(path):
+    (path / "manifest.json").unlink()
+    assert says(path) == f"{path}: no manifest.json, so this is no finished run; run it again"
+
+
+def test_a_run_that_is_not_there_guesses(path):
+    assert says(path.with_name("runn")) == f"{path}n: no such run; did you mean {path}?"
+    assert says(path.parent / "xyz") == f"{path.parent / 'xyz'}: no such run"
+    assert says(path / "no" / "way") == f"{path / 'no' / 'way'}: no such run"
+
+
+def test_a_file_is_no_run(path):
+    assert says(path / "config.yaml").endswith("a file, expected the folder of a run")
+
+
+# JSON
+
+
+def test_json_round_trip_of_what_metrics_hold(tmp_path):
+    file = tmp_path / "x.json"
+    write_json(file, {"b": np.float32(0.5), "a": [np.int64(1), float("nan"), np.nan], 3: (1, "ä")})
+    assert read_json(file) == {"3": [1, "ä"], "a": [1, None, None], "b": 0.5}
+    assert file.read_text().startswith('{\n  "3"')
+    write_json(file, {"matrix": np.array([[1.0, np.inf]])})
+    assert read_json(file) == {"matrix": [[1.0, None]]}
+
+
+def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "x.json"
+    write_json(file, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(file, {"a": object()})
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(file, {"a": 2})
+    assert read_json(file) == {"a": 1}
+    assert left(file) == ["x.json"]
+
+
+def test_json_that_cannot_be_read(tmp_path):
+    file = tmp_path / "x.json"
+    with pytest.raises(InputError, match=r"x\.json: cannot be read: No such file"):
+        read_json(file)
+    for content in (b'{"a": ', b"\xff", b"[" * 100_000):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"x\.json: no valid JSON, changed or cut short"):
+            read_json(file)

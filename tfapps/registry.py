@@ -1,0 +1,83 @@
+"""Plug-ins by name: the folder is the list, so a new file needs no edit anywhere else.
+
+This is the one place that looks upward: it imports by name, at run time, and only on `load`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterable
+from types import ModuleType
+
+from tfapps.errors import InputError
+
+KINDS: dict[str, str] = {
+    "task": "tfapps.tasks",
+    "model": "tfapps.models",
+    "tuner": "tfapps.tuning",
+    "compressor": "tfapps.compress",
+    "objective": "tfapps.train.objectives",
+    "source": "tfapps.data.sources",
+    "exporter": "tfapps.export",
+}
+
+
+def names(kind: str) -> list[str]:
+    """Plug-ins of a kind, sorted, without importing one.
+
+    Example: `names("model")` -> `["bert", "bilstm"]`.
+    """
+    spec = importlib.util.find_spec(KINDS[kind])
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return sorted(
+        module.name
+        for module in pkgutil.iter_modules(folders)
+        if not module.ispkg and not module.name.startswith("_")
+    )
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import one plug-in.
+
+    Raises: InputError naming the plug-ins there are and the nearest one.
+    """
+    there = names(kind)
+    if name not in there:
+        raise InputError(unknown(kind, name, there))
+    return importlib.import_module(f"{KINDS[kind]}.{name}")
+
+
+def artifacts() -> dict[str, str]:
+    """Every artefact that can be exported -> the exporter that writes it.
+
+    `keras` is not among them: a bundle always holds the weights.
+    Raises: ValueError if two exporters claim one artefact.
+    """
+    found: dict[str, str] = {}
+    for exporter in names("exporter"):
+        for artifact in load("exporter", exporter).ARTIFACTS:
+            if artifact in found:
+                raise ValueError(f"{artifact}: written by both {found[artifact]} and {exporter}")
+            found[artifact] = exporter
+    return found
+
+
+def unknown(kind: str, name: str, there: Iterable[str]) -> str:
+    """The one wording for a name that is not there.
+
+    Example: `unknown model 'brt': expected one of bert, bilstm; did you mean 'bert'?`
+    """
+    there = list(there)
+    expected = f"expected one of {', '.join(there)}" if there else f"there is no {kind} at all"
+    guess = nearest(name, there)
+    return f"unknown {kind} {name!r}: {expected}" + (f"; did you mean {guess!r}?" if guess else "")
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The word the user most likely meant, None if nothing is close."""
+    by_lower = {candidate.lower(): candidate for candidate in words}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return by_lower[close[0]] if close else None
