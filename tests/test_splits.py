@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tfapps.data import splits
 from tfapps.data.sources import tsv
@@ -78,6 +79,12 @@ def test_too_few_rows_is_an_error(labels):
 def test_fraction_outside_zero_to_one(fraction):
     with pytest.raises(InputError, match=r"data\.dev: got .*between 0 and 1"):
         splits.carve(_rows("aabb"), fraction, 1)
+
+
+@pytest.mark.parametrize("dev", [0, 1, 1.5, -0.1])
+def test_config_refuses_such_a_fraction(dev):
+    with pytest.raises(ValidationError):
+        tsv.Config(train="t", dev=dev)
 
 
 def _write(path, rows):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from tfapps.data.sources import _files
 from tfapps.errors import InputError
 
 Example = dict[str, Any]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Columns(Section):
@@ -30,7 +31,7 @@ class Files(Columns):
 
     root: str | None = None
     train: str
-    dev: str | float
+    dev: str | Fraction
     test: str | None = None
 
 

@@ -17,7 +17,7 @@ class Config(_examples.Columns):
     source: str = "sample"
     sample: str
     train: str = "train"
-    dev: str | float = "dev"
+    dev: str | _examples.Fraction = "dev"
     test: str | None = "test"
     label_separator: str | None = None
 

@@ -17,7 +17,7 @@ class Config(_examples.Columns):
     dataset: str
     data_dir: str | None = None
     train: str = "train"
-    dev: str | float = "validation"
+    dev: str | _examples.Fraction = "validation"
     test: str | None = None
 
 
