@@ -3,8 +3,7 @@
 import shutil
 
 import pytest
-
-from tests.conftest import TINY, tfapps, write_rows
+from running import TINY, tfapps, write_rows
 
 
 @pytest.fixture

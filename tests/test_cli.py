@@ -6,8 +6,7 @@ import subprocess
 import sys
 
 import pytest
-
-from tests.conftest import ROOT, tfapps
+from running import ROOT, tfapps
 
 ARTIFACTS = ("keras", "saved_model", "litert_float32", "litert_dynamic", "litert_int8")
 

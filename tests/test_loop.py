@@ -17,7 +17,7 @@ from tfapps.train.objectives import plain
 from tfapps.train.predict import predict
 from tfapps.train.strategy import make
 
-OBJECTIVE = plain.build(plain.Config(), Task)
+OBJECTIVE = plain.build(plain.Config(), Task.loss)
 
 
 def config(**fields):

@@ -36,7 +36,7 @@ def run(evaluate, stream=None, **more):
     return fit(
         tiny_model(),
         config=TrainConfig(epochs=2, batch_size=8, learning_rate=0.01, log_every=2),
-        objective=plain.build(plain.Config(), Task),
+        objective=plain.build(plain.Config(), Task.loss),
         batches=FakeBatches(),
         strategy=make("one_device"),
         evaluate=evaluate,

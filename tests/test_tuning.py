@@ -99,7 +99,7 @@ def test_frozen_weights_are_bit_identical_after_a_fit():
     fit(
         model,
         config=TrainConfig(epochs=1, batch_size=8, learning_rate=0.01, weight_decay=0.1, l2=0.1),
-        objective=plain.build(plain.Config(), Task),
+        objective=plain.build(plain.Config(), Task.loss),
         batches=FakeBatches(),
         strategy=make("one_device"),
         evaluate=scores(0.5),

@@ -89,10 +89,6 @@ class Task:
         """Read what `save` wrote."""
         return cls(config, read_json(Path(folder) / LABELS_FILE))
 
-    def state(self) -> dict[str, Any]:
-        """Return what the encoding depends on, for the cache key."""
-        return {"labels": self.labels, **self.config.model_dump()}
-
     def encode(
         self, examples: Sequence[dict[str, Any]], tokenizer: Any, max_length: int
     ) -> tuple[dict[str, Any], int]:
@@ -164,23 +160,17 @@ class Task:
             label_smoothing: share of the truth given to all classes alike.
             class_weights: (c,), see `class_weights`.
         """
-        from keras import ops
+        from tfapps.metrics.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
 
-        truth = targets["label"]
+        label = targets["label"]
         if self.config.multi_label:
-            weight = 1.0
-            if class_weights is not None:
-                weight = 1.0 + truth * (ops.convert_to_tensor(class_weights, "float32") - 1.0)
-            truth = truth * (1.0 - label_smoothing) + 0.5 * label_smoothing
-            each = ops.relu(logits) - logits * truth + ops.softplus(-ops.abs(logits))
-            return ops.mean(weight * each, axis=-1)
-        log_probability = ops.log_softmax(logits, axis=-1)
-        hot = ops.one_hot(truth, len(self.labels), dtype="float32")
-        smooth = hot * (1.0 - label_smoothing) + label_smoothing / len(self.labels)
-        each = -ops.sum(smooth * log_probability, axis=-1)
+            return sigmoid_cross_entropy(logits, label, label_smoothing, class_weights)
+        each = softmax_cross_entropy(logits, label, len(self.labels), label_smoothing)
         if class_weights is None:
             return each
-        return each * ops.sum(hot * ops.convert_to_tensor(class_weights, "float32"), axis=-1)
+        from keras import ops
+
+        return each * ops.take(ops.convert_to_tensor(class_weights, "float32"), label)
 
     def class_weights(self, label: np.ndarray) -> np.ndarray:
         """Return (c,) weights that make every class count alike, 1 on average over the rows.

@@ -17,7 +17,8 @@ class Config(Section):
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
-    `loss` is the task's: (targets, logits) -> (b,). Takes and ignores what other objectives need beyond the task (a teacher, say).
+    `loss` is the task's: (targets, logits) -> (b,). Takes and ignores what other objectives need
+    beyond it (a teacher, say).
     """
 
     def objective(
