@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tfapps.layers.bidirectional import BidirectionalLSTM
-from tfapps.layers.lstm import LSTM
 from tfapps.layers.reverse import Reverse, ReverseOrder
 from tfapps.models import bilstm
 
@@ -30,13 +29,6 @@ def small():
     return bilstm.build(SMALL, vocabulary_size=40)
 
 
-def copy_from_keras(ours, theirs):
-    kernel, recurrent, bias = theirs.cell.get_weights()
-    ours.input_projection.kernel.assign(kernel)
-    ours.input_projection.bias.assign(bias)
-    ours.step.kernel.assign(recurrent)
-
-
 def test_importing_the_module_imports_no_keras():
     code = "import sys, tfapps.models.bilstm; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -52,17 +44,6 @@ def test_reverse_turns_only_the_real_part():
     np.testing.assert_array_equal(Reverse()(out, order), x)
 
 
-def test_lstm_equals_keras():
-    x = draw(3, 6, 5)
-    ours, theirs = LSTM(4), keras.layers.LSTM(4, return_sequences=True)
-    ours.build(x.shape)
-    theirs.build(x.shape)
-    bias = np.asarray(theirs.cell.bias)
-    np.testing.assert_array_equal(ours.input_projection.bias, bias)  # ones for the forget gate
-    copy_from_keras(ours, theirs)
-    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
-
-
 def test_bidirectional_equals_masked_keras_at_real_tokens():
     x = draw(4, 9, 5)
     ours = BidirectionalLSTM(4)
@@ -70,15 +51,15 @@ def test_bidirectional_equals_masked_keras_at_real_tokens():
     order = ReverseOrder()(MASK)
     ours.build(x.shape)
     theirs.build(x.shape)
-    copy_from_keras(ours.forward, theirs.forward_layer)
-    copy_from_keras(ours.backward, theirs.backward_layer)
+    ours.forward.set_weights(theirs.forward_layer.get_weights())
+    ours.backward.set_weights(theirs.backward_layer.get_weights())
     expected = np.asarray(theirs(x, mask=MASK.astype(bool))) * MASK[..., None]
     np.testing.assert_allclose(np.asarray(ours(x, order)) * MASK[..., None], expected, atol=1e-6)
     assert np.abs(expected[1, 0]).max() > 1e-3
 
 
 @pytest.mark.parametrize(
-    "layer", [LSTM(3, name="a"), BidirectionalLSTM(3, name="b"), ReverseOrder(name="c")]
+    "layer", [Reverse(name="a"), BidirectionalLSTM(3, name="b"), ReverseOrder(name="c")]
 )
 def test_config_comes_back(layer):
     config = keras.saving.serialize_keras_object(layer)
@@ -117,7 +98,7 @@ def test_weight_paths_are_unique_and_stable(small):
     again = bilstm.build(SMALL, vocabulary_size=40, batch_size=2, length=5).weights
     assert paths == [weight.path for weight in again if "seed" not in weight.path]
     assert len(set(paths)) == len(paths)
-    parts = ("input/kernel", "input/bias", "recurrent/kernel")
+    parts = [f"lstm_cell/{part}" for part in ("kernel", "recurrent_kernel", "bias")]
     assert paths == [
         "embeddings/embeddings",
         *[f"lstm_{i}/{d}/{p}" for i in (0, 1) for d in ("forward", "backward") for p in parts],
@@ -172,3 +153,14 @@ def test_exports_to_builtins(tmp_path, small):
         x = {name: value[row : row + 1] for name, value in features().items()}
         result = runner.get_signature_runner()(**x)["pooled"]
         np.testing.assert_allclose(result, model(x)["pooled"], atol=1e-5)
+
+
+def test_the_exporter_fuses_every_lstm(small):
+    from tfapps.export import _lstm
+
+    model = bilstm.build(SMALL, vocabulary_size=40, batch_size=1, length=9)
+    model.set_weights(small.get_weights())
+    x = {name: value[1:2] for name, value in features().items()}
+    before = np.asarray(model(x)["pooled"])
+    assert _lstm.fuse(model) == 2 * SMALL.layers
+    np.testing.assert_allclose(model(x)["pooled"], before, atol=1e-5)

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from tfapps.layers.lstm import LSTM
 from tfapps.layers.reverse import Reverse
 
 
@@ -16,7 +15,8 @@ class BidirectionalLSTM(keras.layers.Layer):
     """Read a sequence in both directions and put the two states of every token side by side.
 
     The backward LSTM runs forwards over the sequence with its real part reversed, so there is no
-    masking inside the time loop, and what stands in the padding changes nothing before it.
+    masking inside the time loop: what stands in the padding changes nothing before it, a GPU takes
+    its fused kernel, and so does the exporter.
 
     Args:
         units: width of one direction.
@@ -27,9 +27,14 @@ class BidirectionalLSTM(keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.forward = LSTM(units, dtype=self.dtype_policy, name="forward")
-        self.backward = LSTM(units, dtype=self.dtype_policy, name="backward")
+        self.forward = self._lstm("forward")
+        self.backward = self._lstm("backward")
         self.reverse = Reverse(dtype=self.dtype_policy, name="reverse")
+
+    def _lstm(self, name: str) -> keras.layers.LSTM:
+        return keras.layers.LSTM(
+            self.units, return_sequences=True, dtype=self.dtype_policy, name=name
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.forward.build(input_shape)

@@ -22,7 +22,6 @@ class Linear(keras.layers.Layer):
         activation: None, "relu", "tanh", "gelu" (exact) or "gelu_tanh".
         use_bias: add a bias vector.
         kernel_initializer: a Keras initializer or its name.
-        bias_initializer: likewise.
 
     Shapes: (..., d) -> (..., units).
     """
@@ -33,7 +32,6 @@ class Linear(keras.layers.Layer):
         activation: str | None = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -41,7 +39,6 @@ class Linear(keras.layers.Layer):
         self.activation = activation
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
         self._activate = activation_function(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -52,9 +49,7 @@ class Linear(keras.layers.Layer):
         )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias", shape=(self.units,), initializer=self.bias_initializer
-            )
+            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
 
     def call(self, x: KerasTensor) -> KerasTensor:
         shape = ops.shape(x)
@@ -76,5 +71,4 @@ class Linear(keras.layers.Layer):
             "activation": self.activation,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }

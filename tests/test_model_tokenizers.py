@@ -1,0 +1,45 @@
+"""Which tokenizer a model asks for."""
+
+import importlib.util
+
+import pytest
+
+from tfapps.config import TextConfig
+from tfapps.errors import InputError
+from tfapps.models import bert, bilstm
+from tfapps.presets import MINILM_MODULE
+
+TEXTS = ["the card has not arrived", "where is the card", "the card the card"] * 3
+needs_minilm = pytest.mark.skipif(
+    importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"
+)
+
+
+def text(kind):
+    return TextConfig(tokenizer=kind, vocabulary_size=60, min_frequency=1)
+
+
+@needs_minilm
+@pytest.mark.parametrize("kind", ["auto", "preset"])
+def test_a_preset_brings_its_own(kind):
+    tokenizer = bert.tokenizer(bert.Config(preset="minilm_l6"), text(kind), TEXTS)
+    assert tokenizer.vocabulary_size == 30522
+    tokens = tokenizer.encode(["Hello World"], max_length=8)
+    assert tokens.token_ids[0].tolist() == [101, 7592, 2088, 102]
+
+
+def test_a_preset_takes_no_other():
+    with pytest.raises(InputError, match=r"text\.tokenizer: got words, expected auto or preset"):
+        bert.tokenizer(bert.Config(preset="minilm_l6"), text("words"), TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("module", "config"), [(bert, bert.Config(size="tiny")), (bilstm, bilstm.Config())]
+)
+@pytest.mark.parametrize("kind", ["auto", "wordpiece", "words", "characters"])
+def test_without_preset_one_is_trained(module, config, kind):
+    tokenizer = module.tokenizer(config, text(kind), TEXTS)
+    assert tokenizer.kind == ("wordpiece" if kind == "auto" else kind)
+    assert 5 < tokenizer.vocabulary_size <= 60
+    with pytest.raises(InputError, match=r"text\.tokenizer: got preset, but"):
+        module.tokenizer(config, text("preset"), TEXTS)
