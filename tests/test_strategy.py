@@ -1,0 +1,130 @@
+"""One device and replicas: the same fit. Replicas need a process whose CPU is split in two."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfapps.errors import InputError
+from tfapps.train.strategy import check_batch_size, make
+
+HERE = Path(__file__).parent
+
+PROGRAM = """
+import io, json, sys
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from fitting import FakeBatches, Task, tiny_model
+from tfapps.config import TrainConfig
+from tfapps.train.evaluation import Evaluation
+from tfapps.train.loop import fit
+from tfapps.train.objectives import plain
+from tfapps.train.predict import predict
+from tfapps.train.strategy import make
+
+case = json.loads(sys.argv[1])
+out = {}
+for name in ("one_device", "mirrored"):
+    keras.mixed_precision.set_dtype_policy(case["train"].get("precision", "float32"))
+    keras.utils.set_random_seed(1)
+    strategy = make(name)
+    batches = FakeBatches(rows=case.get("rows", 40), batch_size=8, lengths=(4, 6))
+    batches.weights = np.linspace(0.5, 1.5, batches.rows).astype("float32")
+    with strategy.scope():
+        model = tiny_model(dropout=case.get("dropout", 0.0))
+    norms = []
+    values = iter((0.1, 0.2, 0.3))
+    history = fit(
+        model,
+        config=TrainConfig(batch_size=8, learning_rate=0.002, epochs=3, **case["train"]),
+        objective=plain.build(plain.Config(), Task),
+        batches=batches,
+        strategy=strategy,
+        evaluate=lambda: Evaluation({"accuracy": next(values)}),
+        headline="accuracy",
+        stream=io.StringIO(),
+    )
+    copies = [
+        np.ptp([copy.numpy() for copy in strategy.experimental_local_results(v.value)], 0).max()
+        for v in model.weights + model.optimizer.variables
+    ]
+    out[name] = {
+        "replicas": strategy.num_replicas_in_sync,
+        "losses": [epoch.loss for epoch in history.epochs],
+        "weights": [w.ravel().tolist() for w in model.get_weights()],
+        "logits": predict(model, batches, strategy).tolist(),
+        "apart": float(max(copies)),
+    }
+print("RESULT " + json.dumps(out))
+"""
+
+
+def fits(tmp_path, **case):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, str(program), json.dumps(case)],
+        env={"PATH": "", "PYTHONPATH": f"{HERE}:{HERE.parent}", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    lines = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
+    assert lines, done.stderr[-3000:]
+    found = json.loads(lines[0].removeprefix("RESULT "))
+    assert (found["one_device"]["replicas"], found["mirrored"]["replicas"]) == (1, 2)
+    return found["one_device"], found["mirrored"]
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"clip_norm": 0.05, "l2": 0.01, "weight_decay": 0.1},
+        {"clip_norm": 0.05, "accumulate": 3, "l2": 0.01},
+        pytest.param({"clip_norm": 0.05, "precision": "mixed_float16"}, marks=pytest.mark.slow),
+    ],
+    ids=["clipped", "accumulated", "float16"],
+)
+def test_two_replicas_equal_one_device_with_an_uneven_last_batch(tmp_path, train):
+    tolerance = 2e-3 if "precision" in train else 1e-5
+    one, two = fits(tmp_path, rows=35, train=train)
+    np.testing.assert_allclose(two["losses"], one["losses"], rtol=0, atol=tolerance)
+    for left, right in zip(one["weights"], two["weights"], strict=True):
+        np.testing.assert_allclose(left, right, rtol=0, atol=2 * tolerance)
+    assert np.shape(two["logits"]) == (35, 3)
+    np.testing.assert_allclose(two["logits"], one["logits"], rtol=0, atol=10 * tolerance)
+    assert two["apart"] == 0
+
+
+@pytest.mark.slow
+def test_replicas_stay_alike_with_dropout(tmp_path):
+    _, two = fits(tmp_path, dropout=0.3, train={})
+    assert two["apart"] == 0
+    assert two["losses"][-1] < two["losses"][0]
+
+
+def test_auto_and_one_device_are_one_replica_without_gpus():
+    if len(tf.config.list_logical_devices("GPU")) < 2:
+        assert make("auto").num_replicas_in_sync == 1
+    assert make("one_device").num_replicas_in_sync == 1
+
+
+def test_an_unknown_strategy_names_the_known_ones():
+    with pytest.raises(InputError, match="got 'tpu', expected one of auto, one_device, mirrored"):
+        make("tpu")
+
+
+def test_a_batch_that_replicas_cannot_share_is_refused():
+    class Two:
+        num_replicas_in_sync = 2
+
+    check_batch_size(Two(), 8)
+    with pytest.raises(InputError, match=r"got 9, expected a multiple of 2, .* try 8"):
+        check_batch_size(Two(), 9)
+    with pytest.raises(InputError, match=r"got 1, .* try 2"):
+        check_batch_size(Two(), 1)
