@@ -12,7 +12,7 @@ from fitting import FakeBatches, Task, scores, tiny_model
 from tfapps.config import TrainConfig
 from tfapps.errors import Failure, InputError
 from tfapps.train.evaluation import Evaluation
-from tfapps.train.loop import fit
+from tfapps.train.loop import _wants_steps, fit
 from tfapps.train.objectives import plain
 from tfapps.train.predict import predict
 from tfapps.train.strategy import make
@@ -350,3 +350,32 @@ def test_predict_pads_logits_over_time():
     short, long = batches.order(0)[:5], batches.order(0)[5:]
     assert not logits[short, 2:].any()
     np.testing.assert_allclose(logits[long], model({"token_ids": batches.ids[long, :4]}), atol=1e-5)
+
+
+def test_steps_are_only_waited_for_where_a_callback_listens_to_them():
+    listens = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+    assert _wants_steps(listens)
+    assert not _wants_steps(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None))
+    assert not _wants_steps(keras.callbacks.ReduceLROnPlateau())
+
+
+def test_a_second_fit_of_the_same_model_starts_its_schedule_anew():
+    model, first = run(settings=config(epochs=1), evaluate=scores(0.1))
+    _, second = run(model, config(epochs=1), evaluate=scores(0.1))
+    assert first.epochs[0].learning_rate == second.epochs[0].learning_rate
+    assert second.epochs[0].loss < first.epochs[0].loss
+
+
+def test_weights_are_the_best_ones_when_a_fit_is_interrupted():
+    model, kept = tiny_model(), []
+
+    def evaluate():
+        kept.append(model.get_weights())
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        return Evaluation({"accuracy": 0.5})
+
+    with pytest.raises(KeyboardInterrupt):
+        run(model, config(epochs=3), evaluate=evaluate)
+    for now, best in zip(model.get_weights(), kept[0], strict=True):
+        np.testing.assert_array_equal(now, best)

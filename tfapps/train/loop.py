@@ -28,7 +28,7 @@ __all__ = ["Epoch", "Evaluation", "History", "fit"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch, counted from 1; `learning_rate` is that of its last step."""
+    """One epoch, from 1: rate of its last step, seconds of training (evaluation not counted)."""
 
     epoch: int
     loss: float
