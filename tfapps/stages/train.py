@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,7 @@ def _write_training(draft: Any, prepared: Prepared, model: keras.Model, history:
             (folder / "report.txt").write_text(text, encoding="utf-8")
             for name, picture in task.pictures(logits, targets).items():
                 (folder / f"{name}.png").write_bytes(picture)
-    metrics["training"] = history.epochs
+    metrics["training"] = [dataclasses.asdict(epoch) for epoch in history.epochs]
     write_json(folder / "metrics.json", metrics)
     (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
     draft.stages["train"] = prepared.fingerprint
