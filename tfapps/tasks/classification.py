@@ -215,11 +215,8 @@ class Task:
         """Return precision, recall, F1 and support of every class, as data and as text."""
         from tfapps.metrics.classes import class_report, class_report_text
 
-        truth, predicted = targets["label"], self.decisions(logits)
-        return (
-            class_report(truth, predicted, self.labels),
-            class_report_text(truth, predicted, self.labels),
-        )
+        answers = targets["label"], self.decisions(logits), self.labels
+        return class_report(*answers), class_report_text(*answers)
 
     def pictures(self, logits: np.ndarray, targets: dict[str, Any]) -> dict[str, bytes]:
         """Draw the confusion matrix (or, multi-label, the F1 of the frequent labels) as PNG."""

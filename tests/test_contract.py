@@ -1,0 +1,139 @@
+"""One contract for every task x model that fit: build, learn, save, reload, answer.
+
+A new file in tasks/ or models/ is picked up here unedited; it only has to say in the tables below
+how small it may be built and what its examples look like.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+from tfapps import config, registry, weights
+from tfapps.assemble import assemble
+from tfapps.data import encoding
+from tfapps.data.pipeline import Batches
+
+TINY_MODELS = {
+    "bert": {"size": "tiny", "max_length": 12},
+    "bilstm": {"units": 8, "embedding_size": 8, "max_length": 12},
+}
+EXAMPLES = {
+    "classification": [
+        {"text": f"{'good' if i % 2 else 'bad'} thing {i}", "label": "yes" if i % 2 else "no"}
+        for i in range(24)
+    ],
+}
+PAIRS = [
+    (task, model)
+    for task in registry.names("task")
+    for model in registry.names("model")
+    if registry.load("task", task).NEEDS == registry.load("model", model).PROVIDES
+]
+
+
+def test_every_plugin_says_how_small_it_can_be():
+    assert set(TINY_MODELS) == set(registry.names("model"))
+    assert set(EXAMPLES) == set(registry.names("task"))
+    assert PAIRS
+
+
+@pytest.fixture(params=PAIRS, ids=lambda pair: "-".join(pair))
+def parts(request):
+    """Config, task, tokenizer, encoded examples of one pair."""
+    task_name, model_name = request.param
+    raw = {
+        "task": {"name": task_name},
+        "data": {"source": "sample", "sample": "support_intents"},
+        "model": {"name": model_name, **TINY_MODELS[model_name]},
+        "text": {"vocabulary_size": 200, "min_frequency": 1},
+    }
+    run = config.from_dict(raw, "contract")
+    examples = EXAMPLES[task_name]
+    task = registry.load("task", task_name).Task.learn(run.task, examples)
+    module = registry.load("model", model_name)
+    texts = (example["text"] for example in examples)
+    tokenizer = module.tokenizer(run.model, run.text, texts)
+    encoded = encoding.encode(examples, task, tokenizer, run.model.max_length, None)
+    return run, task, tokenizer, encoded
+
+
+def build(parts, **shape):
+    run, task, tokenizer, _ = parts
+    keras.utils.set_random_seed(1)
+    return assemble(run, task, vocabulary_size=tokenizer.vocabulary_size, **shape)
+
+
+def features(parts):
+    run, _, _, encoded = parts
+    inputs = registry.load("model", run.model.name).INPUTS
+    return encoding.dense(encoded, inputs, run.model.max_length)
+
+
+def test_inputs_are_those_declared(parts):
+    run, *_ = parts
+    model = build(parts)
+    assert tuple(model.input) == registry.load("model", run.model.name).INPUTS
+
+
+def test_weight_paths_are_unique_and_stable(parts):
+    first, second = build(parts), build(parts, batch_size=1, length=12)
+    paths = [weight.path for weight in first.weights]
+    assert len(set(paths)) == len(paths)
+    assert paths == [weight.path for weight in second.weights]
+
+
+def test_static_and_dynamic_shape_give_the_same_logits(parts, tmp_path):
+    dynamic = build(parts)
+    weights.save(dynamic, tmp_path / "w.safetensors")
+    run, task, tokenizer, _ = parts
+    static = assemble(
+        run,
+        task,
+        vocabulary_size=tokenizer.vocabulary_size,
+        batch_size=2,
+        length=run.model.max_length,
+        weights_file=tmp_path / "w.safetensors",
+    )
+    rows = {name: value[:2] for name, value in features(parts).items()}
+    np.testing.assert_allclose(dynamic(rows), static(rows), atol=1e-5)
+
+
+def test_padding_changes_nothing(parts):
+    model = build(parts)
+    rows = features(parts)
+    longest = int(rows["padding_mask"].sum(axis=1).max())
+    cut = {name: value[:, :longest] for name, value in rows.items()}
+    np.testing.assert_allclose(model(rows), model(cut), atol=1e-5)
+
+
+def test_a_step_lowers_the_loss(parts):
+    run, task, _, encoded = parts
+    model = build(parts)
+    inputs = registry.load("model", run.model.name).INPUTS
+    batches = Batches(
+        encoded,
+        features=inputs,
+        targets=task.targets,
+        batch_size=24,
+        max_length=run.model.max_length,
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(1e-3),
+        loss=lambda truth, logits: task.loss({task.targets[0]: truth}, logits),
+    )
+    rows, targets, _ = next(iter(batches.epoch(0)))
+    losses = [model.train_on_batch(rows, targets[task.targets[0]]) for _ in range(8)]
+    assert losses[-1] < losses[0]
+
+
+def test_answers_and_figures_for_every_row(parts, tmp_path):
+    run, task, _, encoded = parts
+    logits = np.asarray(build(parts)(features(parts)))
+    targets = {name: encoded.columns[name] for name in task.targets}
+    figures = task.predict_metrics(logits, targets)
+    assert task.headline in figures
+    assert all(np.isfinite(value) for value in figures.values())
+    assert len(task.decode(logits)) == len(encoded)
+    task.save(tmp_path)
+    again = type(task).load(run.task, tmp_path)
+    assert again.decode(logits) == task.decode(logits)

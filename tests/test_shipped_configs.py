@@ -1,0 +1,93 @@
+"""Every shipped config runs at tiny size, on files of the same form as its own data."""
+
+import csv
+import gzip
+import io
+import json
+
+import pytest
+import yaml
+from running import ROOT, tfapps
+
+from tfapps import config
+
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+TINY = {
+    "bert": ["model.preset=null", "model.size=tiny", "model.max_length=12"],
+    "bilstm": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
+}
+WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}
+
+
+def rows(raw, count):
+    """Toy rows with the columns that a config names."""
+    texts = raw["text"] if isinstance(raw["text"], list) else [raw["text"]]
+    made = []
+    for i in range(count):
+        label = "abc"[i % 3]
+        row = dict.fromkeys(texts, f"the {WORDS[label][i % 2]} and row {i}")
+        made.append({**row, raw["label"]: label})
+    return made
+
+
+def content(source, made, many):
+    """The rows in the file format of a source."""
+    if source == "jsonl":
+        label = list(made[0])[-1]
+        ready = [{**row, label: [row[label]]} if many else row for row in made]
+        return "".join(json.dumps(row) + "\n" for row in ready)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(made[0]), delimiter="\t" if source == "tsv" else ",")
+    writer.writeheader()
+    writer.writerows(made)
+    return text.getvalue()
+
+
+def write_data(folder, raw, task):
+    """Files under `folder` where the config looks for them; returns overrides, if any."""
+    data = raw["data"]
+    if data["source"] == "sample":
+        return ["data.limit=60"]
+    if data["source"] == "tfds":
+        made = content("tsv", rows(data, 48), False)
+        (folder / "train.tsv").write_text(made)
+        columns = {key: data[key] for key in ("text", "label")}
+        twin = {"source": "tsv", "train": "train.tsv", "dev": 0.25, **columns}
+        return [f"data={json.dumps(twin)}"]
+    for split, count in (("train", 48), ("dev", 12)):
+        if not isinstance(data[split], str):
+            continue
+        made = content(data["source"], rows(data, count), task.get("multi_label"))
+        target = folder / data[split]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        packed = gzip.compress(made.encode()) if target.suffix == ".gz" else made.encode()
+        target.write_bytes(packed)
+    return []
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_header_tells_command_cost_and_metric(path):
+    header = path.read_text().split("task:")[0]
+    assert f"tfapps run configs/{path.name}" in header
+    assert "minutes" in header or "network" in header
+    assert "accuracy" in header or "F1" in header or "network" in header
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_is_valid_as_shipped(path):
+    assert config.load(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_runs_at_tiny_size(path, tmp_path):
+    raw = yaml.safe_load(path.read_text())
+    overrides = write_data(tmp_path, raw, raw["task"])
+    overrides += TINY[raw["model"]["name"]]
+    overrides += ["train.epochs=1", "train.batch_size=8", "text.min_frequency=1"]
+    overrides += ["text.vocabulary_size=300", "export=[litert_float32]"]
+    done = tfapps("run", path, *overrides, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    bundle = tmp_path / "saved_models" / path.stem
+    proof = json.loads((bundle / "verify.json").read_text())
+    assert proof["litert_float32"]["max_logit_difference"] <= 1e-4
+    assert proof["litert_float32"]["agreement"] == 1.0
