@@ -172,6 +172,38 @@ def test_closing_inputs_shut_both_gates_at_any_scale():
             np.testing.assert_array_equal(grown[:3], kernel)
 
 
+def test_int8_attention_keeps_products_integer_and_the_rest_float(tmp_path):
+    import keras
+
+    from tfapps.layers.attention import SelfAttention
+    from tfapps.layers.attention_bias import AttentionBias
+    from tfapps.layers.linear import Linear
+    from tfapps.runners.litert import interpreter
+
+    def rebuild(batch_size=None, length=None):
+        plain = models.transformer(batch_size, length)
+        inputs = plain.input
+        x = keras.layers.Embedding(models.VOCABULARY, 32, name="wide")(inputs["token_ids"])
+        bias = AttentionBias(name="bias")(inputs["padding_mask"])
+        x = SelfAttention(2, name="attention")(x * 40, bias)
+        return keras.Model(inputs, Linear(4, name="head")(keras.ops.max(x, axis=1)))
+
+    _export(["litert_int8"], rebuild, tmp_path, _calibration())
+    path = tmp_path / "litert" / "int8.tflite"
+    made = interpreter(path, delegate=False)
+    details = {d["index"]: d for d in made.get_tensor_details()}
+    kinds = {}
+    for op in made._get_ops_details():
+        kinds.setdefault(op["op_name"], set()).update(details[i]["dtype"] for i in op["outputs"])
+    assert kinds["FULLY_CONNECTED"] == kinds["BATCH_MATMUL"] == {np.int8}
+    assert kinds["SOFTMAX"] == {np.float32}
+    keras.utils.set_random_seed(7)
+    features = models.features(60)
+    expected = np.asarray(rebuild()(features))
+    agreement = (LiteRTRunner(path)(features).argmax(-1) == expected.argmax(-1)).mean()
+    assert agreement >= 0.9
+
+
 def test_int8_without_calibration_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="litert_int8 needs calibration batches, got none"):
         _export(["litert_int8"], models.transformer, tmp_path, [])

@@ -3,7 +3,8 @@
 The converter crashes on some graphs (calibration of a WHILE loop, for one) and talks on both
 output streams, so it never runs inside the caller's process.
 
-    python -m tfapps.export._convert SAVED_MODEL float32|dynamic|int8 TARGET [CALIBRATION.npz]
+    python -m tfapps.export._convert SAVED_MODEL float32|dynamic|int8 TARGET \\
+        [CALIBRATION.npz [float_elementwise]]
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+ELEMENTWISE = ("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "SUB", "MUL", "ADD", "SOFTMAX", "GELU")
+ELEMENTWISE += ("SUM", "DIV", "MAXIMUM")
 
-def convert(source: str, kind: str, target: str, calibration: str | None = None) -> None:
+
+def convert(
+    source: str, kind: str, target: str, calibration: str | None = None, mixed: str = ""
+) -> None:
     """Convert the `serving_default` signature with built-in ops only."""
     import numpy as np
     import tensorflow as tf
@@ -36,6 +42,16 @@ def convert(source: str, kind: str, target: str, calibration: str | None = None)
 
         converter.representative_dataset = batches
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if mixed:
+            converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
+            options = tf.lite.experimental.QuantizationDebugOptions(
+                denylisted_ops=list(ELEMENTWISE)
+            )
+            debugger = tf.lite.experimental.QuantizationDebugger(
+                converter=converter, debug_dataset=batches, debug_options=options
+            )
+            Path(target).write_bytes(debugger.get_nondebug_quantized_model())
+            return
     Path(target).write_bytes(converter.convert())
 
 

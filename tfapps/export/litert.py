@@ -30,7 +30,8 @@ def export(
     """Write `folder/litert/<kind>.tflite` for each of `names`.
 
     `litert_dynamic` has int8 weights and float activations, `litert_int8` integers throughout
-    (int32 ids in, float32 logits out), its ranges read off the calibration batches.
+    (int32 ids in, float32 logits out), its ranges read off the calibration batches; in a model
+    with attention only the matrix products are integers, because the rest would ruin it.
 
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
@@ -43,23 +44,32 @@ def export(
         InputError: `litert_int8` without calibration batches.
         Failure: the converter failed or crashed, or the file needs more than built-in ops.
     """
-    from tfapps.export import _lstm, _module
+    from tfapps.export import _attention, _lstm, _module
 
     wanted = [name for name in ARTIFACTS if name in names]
     rows = calibration_rows(calibration, max_length) if "litert_int8" in wanted else None
     target = Path(folder) / "litert"
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         saved: dict[bool, Path] = {}
+        attention = False
         for name in wanted:
             integer = name == "litert_int8"
             if integer not in saved:
                 saved[integer] = Path(temporary) / f"saved_model_{integer:d}"
                 model = rebuild(1, max_length)
                 _lstm.fuse(model, rows if integer else None)
+                if integer:
+                    attention = _attention.soften_masks(model) > 0
                 _module.save(model, (1, max_length), saved[integer])
             target.mkdir(parents=True, exist_ok=True)
             kind = name.removeprefix("litert_")
-            convert(saved[integer], kind, target / f"{kind}.tflite", rows if integer else None)
+            convert(
+                saved[integer],
+                kind,
+                target / f"{kind}.tflite",
+                rows if integer else None,
+                float_elementwise=integer and attention,
+            )
 
 
 def calibration_rows(
@@ -84,9 +94,17 @@ def calibration_rows(
 
 
 def convert(
-    source: Path, kind: str, target: Path, rows: Mapping[str, np.ndarray] | None = None
+    source: Path,
+    kind: str,
+    target: Path,
+    rows: Mapping[str, np.ndarray] | None = None,
+    *,
+    float_elementwise: bool = False,
 ) -> None:
     """SavedModel with a static `serving_default` -> `target`, in a child process.
+
+    `float_elementwise` keeps all but the matrix products of an int8 file in float: the residual
+    stream of a transformer has outliers that leave a single integer scale no bits.
 
     Raises:
         Failure: the child failed or crashed, or the result is no pure built-in graph.
@@ -98,6 +116,7 @@ def convert(
         if rows is not None:
             np.savez(Path(temporary) / "calibration.npz", **rows)
             command.append(str(Path(temporary) / "calibration.npz"))
+            command += ["float_elementwise"] * float_elementwise
         child = subprocess.run(
             command, capture_output=True, text=True, errors="replace", env=_environment()
         )

@@ -195,6 +195,8 @@ def open_runner(
 
         saved = SavedModelRunner(file)
         return saved, saved.inputs
+    import keras
+
     from tfapps.assemble import assemble
 
     model = assemble(run, task, vocabulary_size=tokenizer.vocabulary_size, weights_file=file)
@@ -203,7 +205,7 @@ def open_runner(
         parts = []
         for start in range(0, len(next(iter(features.values()))), BATCH):
             rows = {key: value[start : start + BATCH] for key, value in features.items()}
-            parts.append(np.asarray(model(rows, training=False)))
+            parts.append(keras.ops.convert_to_numpy(model(rows, training=False)))
         return np.concatenate(parts)
 
     return keras_runner, tuple(tensor.name for tensor in model.inputs)
