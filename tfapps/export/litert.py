@@ -63,13 +63,8 @@ def export(
                 _module.save(model, (1, max_length), saved[integer])
             target.mkdir(parents=True, exist_ok=True)
             kind = name.removeprefix("litert_")
-            convert(
-                saved[integer],
-                kind,
-                target / f"{kind}.tflite",
-                rows if integer else None,
-                float_elementwise=integer and attention,
-            )
+            data, mixed = (rows, attention) if integer else (None, False)
+            convert(saved[integer], kind, target / f"{kind}.tflite", data, float_elementwise=mixed)
 
 
 def calibration_rows(
