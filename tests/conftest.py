@@ -28,5 +28,5 @@ def workplace(tmp_path_factory):
     write_rows(folder / "dev.tsv", 24, start=64)
     finished = tfapps("run", "tiny.yaml", cwd=folder)
     assert finished.returncode == 0, finished.stderr + finished.stdout
-    (folder / "run.log").write_text(finished.stdout, encoding="utf-8")
+    (folder / "run.log").write_text(finished.stdout + finished.stderr, encoding="utf-8")
     return folder

@@ -20,11 +20,13 @@ def main(arguments: argparse.Namespace) -> None:
     import json
 
     from tfapps import config
+    from tfapps.cli._quiet import import_keras
     from tfapps.cli.main import open_bundle
     from tfapps.stages.benchmark import benchmark, table
 
     bundle = open_bundle(arguments.run)
     settings = config.load(bundle.config_path)
+    import_keras()
     figures = benchmark(bundle, settings, arguments.rows, arguments.threads)
     print(table(bundle, figures))
     print(f"training curves: tensorboard --logdir {bundle.path / 'logs'}")

@@ -17,6 +17,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print what `tfapps run` would work on, without training."""
     from tfapps import config
+    from tfapps.cli._quiet import import_keras
+
+    settings = config.load(arguments.config, arguments.overrides)
+    import_keras()
     from tfapps.stages.inspect import describe
 
-    print(describe(config.load(arguments.config, arguments.overrides)))
+    print(describe(settings))

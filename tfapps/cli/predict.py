@@ -21,9 +21,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text."""
+    from tfapps.cli._quiet import import_backend
     from tfapps.cli.main import bundle_path
     from tfapps.serve.predictor import Predictor
 
+    if arguments.artifact:
+        import_backend(arguments.artifact)
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
     texts = arguments.texts
     if not texts or texts == ["-"]:

@@ -17,6 +17,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Run the verb."""
     from tfapps import config
+    from tfapps.cli._quiet import import_keras
+
+    settings = config.load(arguments.config, arguments.overrides)
+    import_keras()
     from tfapps.stages.run import run
 
-    run(config.load(arguments.config, arguments.overrides))
+    run(settings)
