@@ -42,7 +42,7 @@ for name in ("one_device", "mirrored"):
     history = fit(
         model,
         config=TrainConfig(batch_size=8, learning_rate=0.002, epochs=3, **case["train"]),
-        objective=plain.build(plain.Config(), Task),
+        objective=plain.build(plain.Config(), Task.loss),
         batches=batches,
         strategy=strategy,
         evaluate=lambda: Evaluation({"accuracy": next(values)}),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,35 +17,13 @@ from tfapps.errors import Failure, InputError
 from tfapps.train import optimizer as optimizers
 from tfapps.train import schedules
 from tfapps.train.evaluation import Evaluation
+from tfapps.train.history import Epoch, History
 from tfapps.train.progress import Progress, line
 from tfapps.train.step import Objective, Report, Step
 from tfapps.train.strategy import check_batch_size, distribute
 from tfapps.train.tensorboard import Writer
 
 __all__ = ["Epoch", "Evaluation", "History", "fit"]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch, from 1: rate of its last step, seconds of training (evaluation not counted)."""
-
-    epoch: int
-    loss: float
-    metrics: dict[str, float]
-    learning_rate: float
-    examples_per_second: float
-    seconds: float
-
-
-@dataclass
-class History:
-    """A whole fit; `best_epoch` (from 1) is the one whose weights the model has now."""
-
-    headline: str
-    epochs: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
-    best: float = -math.inf
-    stopped_early: bool = False
 
 
 def fit(
@@ -141,7 +118,7 @@ class _Run:
                 self.callbacks.on_epoch_begin(epoch - 1)
                 record, evaluation = self._epoch(epoch, evaluate, headline)
                 history.epochs.append(record)
-                if _better(record.metrics[headline], history):
+                if history.beaten_by(record.metrics[headline]):
                     history.best, history.best_epoch = record.metrics[headline], epoch
                     best = self.model.get_weights()
                 self._tell(record, evaluation)
@@ -274,11 +251,6 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
         head_factor=1.0 if head is None else head / config.learning_rate,
         loss_scaling=config.precision == "mixed_float16",
     )
-
-
-def _better(value: float, history: History) -> bool:
-    """Whether an epoch beats those before; the first does, unless its metric is no number."""
-    return value > history.best or (not history.best_epoch and not math.isnan(value))
 
 
 def _wants_steps(callback: keras.callbacks.Callback) -> bool:
