@@ -294,3 +294,25 @@ def test_exporter_modules_import_neither_tensorflow_nor_keras():
     root = str(Path(__file__).resolve().parents[1])
     environment = {**os.environ, "PYTHONPATH": root}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def test_masks_are_low_in_integer_files_only():
+    import keras
+
+    from tfapps.export import _attention
+    from tfapps.layers import attention_bias, pooling
+
+    mask = np.array([[1, 1, 0]], np.int32)
+    states = np.random.default_rng(0).normal(size=(1, 3, 4)).astype(np.float32)
+    mask_input = keras.Input((3,), dtype="int32")
+    state_input = keras.Input((3, 4))
+    bias = attention_bias.AttentionBias()(mask_input)
+    pooled = pooling.Pooling("attention")(state_input, mask_input)
+    model = keras.Model([mask_input, state_input], [bias, pooled])
+    before = [np.asarray(x) for x in model([mask, states])]
+    assert _attention.soften_masks(model) == 1
+    after = [np.asarray(x) for x in model([mask, states])]
+    assert before[0].min() == attention_bias.BLOCKED
+    assert after[0].min() == _attention.MASKED
+    assert attention_bias.BLOCKED == pooling.BLOCKED == before[0].min()
+    np.testing.assert_allclose(after[1], before[1], atol=1e-6)
