@@ -316,3 +316,24 @@ def test_masks_are_low_in_integer_files_only():
     assert after[0].min() == _attention.MASKED
     assert attention_bias.BLOCKED == pooling.BLOCKED == before[0].min()
     np.testing.assert_allclose(after[1], before[1], atol=1e-6)
+
+
+def test_int8_lstm_behind_a_concatenation_keeps_its_own_scale(tmp_path):
+    import keras
+
+    def rebuild(batch_size=None, length=None):
+        keras.utils.set_random_seed(3)
+        inputs = keras.Input((length,), batch_size=batch_size, dtype="int32", name="token_ids")
+        spread = keras.initializers.RandomUniform(-1, 1)
+        x = keras.layers.Embedding(models.VOCABULARY, 16, embeddings_initializer=spread)(inputs)
+        branches = [keras.layers.LSTM(16, return_sequences=True, name=f"l{i}")(x) for i in (0, 1)]
+        branches[1] = keras.ops.relu(branches[1])
+        return keras.Model({"token_ids": inputs}, keras.ops.concatenate(branches, axis=-1))
+
+    names = ("token_ids",)
+    calibration = [models.features(60, seed=9, names=names)]
+    _export(["litert_int8"], rebuild, tmp_path, calibration)
+    features = models.features(20, names=names)
+    states = LiteRTRunner(tmp_path / "litert" / "int8.tflite")(features)
+    error = np.abs(states - np.asarray(rebuild()(features)))
+    assert error.mean() < 0.006  # about one step of the integer grid

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 
 CLOSED = 1.0e4  # value of the closing input where it may be large (float activations)
+# The integer op writes with its own scale, while a concatenation behind it would give its output
+# tensor another one; a product that is not quite one (and so not folded away) keeps them apart.
+OWN_SCALE = float(np.nextafter(np.float32(1), np.float32(2)))
 MARGIN = 16.0  # sigmoid(-16) is zero on the 16-bit grid of the integer op
 
 
@@ -160,7 +163,8 @@ def _fused_call(layer: Any, peak: float | None) -> Callable[..., Any]:
         last, every, *_ = _function(time + steps, width + count, units)(
             tf.concat([first, padded], axis=1), zeros, zeros, kernel, recurrent, bias
         )
-        return every[:, steps:] if layer.return_sequences else last
+        output = every[:, steps:] if layer.return_sequences else last
+        return output if peak is None else output * OWN_SCALE
 
     # The fused op has no cell state to give; a model that wants it keeps its loop.
     return plain if layer.return_state else call
