@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # TensorFlow and LiteRT print start-up notes from C++ unless told before they are loaded.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    arguments = _parser().parse_args(argv)
+    arguments = _parsed(argv)
     try:
         return arguments.main(arguments) or 0
     except InputError as error:
@@ -43,6 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has what it wanted; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; argparse itself ends a list of texts at the first option, we read on after it."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and hasattr(arguments, "texts") and not any(word.startswith("--") for word in rest):
+        arguments.texts += rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ def benchmark(
         found = {"bytes": measuring.size(file)}
         found |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
         if name != "keras":
-            found["peak_bytes"] = measuring.peak_memory(file)
+            found["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
         headline = prepared.task.headline
         if name in dev:
             found[headline] = dev[name][headline]

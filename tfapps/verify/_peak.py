@@ -1,6 +1,6 @@
 """Child process of `benchmark.peak_memory`: run an artefact, print the peak resident bytes.
 
-python -m tfapps.verify._peak ARTEFACT ROWS
+python -m tfapps.verify._peak ARTEFACT ROWS LENGTH
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def main(path: str, rows: str) -> None:
+def main(path: str, rows: str, length: str) -> None:
     """Run `rows` rows of ones through the artefact."""
     if Path(path).is_dir():
         from tfapps.runners.saved_model import SavedModelRunner as Runner
     else:
         from tfapps.runners.litert import LiteRTRunner as Runner
     runner = Runner(path)
-    shape = (int(rows), runner.length or 64)
+    shape = (int(rows), runner.length or int(length))
     runner({name: np.ones(shape, np.int32) for name in runner.inputs})
     print(peak())
 

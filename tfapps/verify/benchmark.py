@@ -74,10 +74,14 @@ def size(path: str | os.PathLike) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def peak_memory(path: str | os.PathLike, rows: int = 10) -> int:
+def peak_memory(path: str | os.PathLike, rows: int = 10, length: int = 64) -> int:
     """Peak resident bytes of a fresh process that runs a .tflite file or SavedModel folder.
 
     The figure includes Python and the runtime, as it would on the user's machine.
+
+    Args:
+        rows: how many rows of ones are run.
+        length: tokens a row, for an artefact whose length is not fixed.
 
     Raises:
         Failure: the process failed.
@@ -85,7 +89,7 @@ def peak_memory(path: str | os.PathLike, rows: int = 10) -> int:
     root = str(Path(__file__).resolve().parents[2])
     search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     child = subprocess.run(
-        [sys.executable, "-m", "tfapps.verify._peak", str(path), str(rows)],
+        [sys.executable, "-m", "tfapps.verify._peak", str(path), str(rows), str(length)],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": search, "TF_CPP_MIN_LOG_LEVEL": "3"},
