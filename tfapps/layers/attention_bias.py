@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-# Far below any score, yet finite in float16 and small enough not to ruin an integer range.
+# Far below any score, yet finite in float16. Integer files need a milder one: the exporter's job.
 BLOCKED = -10000.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections import defaultdict
 
 import numpy as np
@@ -11,22 +12,28 @@ from tfapps import bundle as bundles
 from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
-from tfapps.stages.prepare import Prepared, prepare
-from tfapps.stages.rebuild import rebuild
-from tfapps.stages.train import OUTPUT
+from tfapps.stages.prepare import Prepared
+from tfapps.stages.trained import open_trained, rebuild
 
 CALIBRATION_ROWS = 200
 
 
-def export(config: RunConfig, bundle: Bundle | None = None) -> Bundle:
+def export(config: RunConfig) -> Bundle:
     """Write every artefact of `export:` into the trained bundle."""
-    bundle = bundle or Bundle.open(OUTPUT / config.name)
-    prepared = prepare(config, bundle)
+    return export_prepared(*open_trained(config))
+
+
+def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
+    """Export on data that is already loaded; artefacts no longer asked for go."""
+    config = prepared.config
     exporters: dict[str, list[str]] = defaultdict(list)
     for name in config.export:
         exporters[registry.artifacts()[name]].append(name)
     calibration = _calibration(prepared)
     with bundles.writing(bundle.path, base=bundle) as draft:
+        for stale in ("saved_model", "litert"):
+            shutil.rmtree(draft.path / stale, ignore_errors=True)
+        draft.stages.pop("verify", None)
         for exporter, names in exporters.items():
             print(f"exporting {', '.join(names)}", flush=True)
             registry.load("exporter", exporter).export(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from tfapps.bundle import Bundle, read_json
+from tfapps.bundle import MANIFEST, Bundle, read_json
 from tfapps.config import RunConfig
 from tfapps.stages.card import artifact_table
-from tfapps.stages.export import artifacts_key, export
-from tfapps.stages.prepare import prepare
+from tfapps.stages.export import artifacts_key, export_prepared
+from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.train import OUTPUT, train_prepared
-from tfapps.stages.verify import verify
+from tfapps.stages.trained import is_trained
+from tfapps.stages.verify import verify_prepared
 
 
 def run(config: RunConfig) -> Bundle:
     """Train, export and verify, leaving out what a run of the same config already did."""
     prepared = prepare(config)
-    bundle = _finished(config, prepared.fingerprint)
+    bundle = _finished(prepared)
     if bundle:
         print(f"{config.name}: already trained with this config and data")
     else:
@@ -23,16 +24,17 @@ def run(config: RunConfig) -> Bundle:
     if stages.get("verify") == artifacts_key(config):
         print(f"{config.name}: already exported and verified")
     else:
-        bundle = verify(config, export(config, bundle))
+        bundle = verify_prepared(prepared, export_prepared(prepared, bundle))
     _tell(bundle)
     return bundle
 
 
-def _finished(config: RunConfig, fingerprint: str) -> Bundle | None:
-    if not (OUTPUT / config.name / "manifest.json").exists():
+def _finished(prepared: Prepared) -> Bundle | None:
+    path = OUTPUT / prepared.config.name
+    if not (path / MANIFEST).exists():
         return None
-    bundle = Bundle.open(OUTPUT / config.name)
-    return bundle if bundle.manifest["stages"].get("train") == fingerprint else None
+    bundle = Bundle.open(path)
+    return bundle if is_trained(bundle, prepared) else None
 
 
 def _tell(bundle: Bundle) -> None:

@@ -12,26 +12,31 @@ from tfapps.config import RunConfig
 from tfapps.errors import Failure
 from tfapps.stages.card import card
 from tfapps.stages.export import artifacts_key
-from tfapps.stages.prepare import Prepared, prepare
-from tfapps.stages.rebuild import rebuild
-from tfapps.stages.train import OUTPUT, logits_of
+from tfapps.stages.prepare import Prepared
+from tfapps.stages.train import logits_of
+from tfapps.stages.trained import open_trained, rebuild
 
 LATENCY_ROWS = 50
 
 
-def verify(config: RunConfig, bundle: Bundle | None = None) -> Bundle:
+def verify(config: RunConfig) -> Bundle:
     """Run every artefact on the whole dev set and compare it with the Keras model.
 
     Raises:
         Failure: an artefact is outside its tolerance; verify.json holds the figures.
     """
+    return verify_prepared(*open_trained(config))
+
+
+def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
+    """Verify on data that is already loaded."""
     from tfapps.verify import benchmark, parity
 
-    bundle = bundle or Bundle.open(OUTPUT / config.name)
-    prepared = prepare(config, bundle)
+    config = prepared.config
     metrics = read_json(bundle.path / "metrics.json")
     reference = logits_of(prepared, rebuild(prepared, bundle, None, None), "dev")
     proof: dict[str, Any] = {"keras": {"bytes": benchmark.size(bundle.weights)}}
+    metrics["dev"] = {"keras": metrics["dev"]["keras"]}
     failures = []
     for name in config.export:
         print(f"verifying {name} on {len(reference)} rows", flush=True)

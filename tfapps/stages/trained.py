@@ -1,0 +1,54 @@
+"""A trained run: its bundle with the data it was trained on, and its model built anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfapps.assemble import assemble
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig
+from tfapps.errors import InputError
+from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.train import OUTPUT
+
+if TYPE_CHECKING:
+    import keras
+
+
+def open_trained(config: RunConfig) -> tuple[Prepared, Bundle]:
+    """Open the bundle of a config for export or verify.
+
+    Raises:
+        InputError: there is none, or config or data changed since it was trained: what the files
+            say about the model would be wrong.
+    """
+    bundle = Bundle.open(OUTPUT / config.name)
+    prepared = prepare(config, bundle)
+    if not is_trained(bundle, prepared):
+        raise InputError(
+            f"{bundle.path} was trained with another config or other data; run `tfapps train` "
+            "(or `tfapps run`) with this one first"
+        )
+    return prepared, bundle
+
+
+def is_trained(bundle: Bundle, prepared: Prepared) -> bool:
+    """Tell whether the bundle's weights came from this config and data."""
+    return bundle.manifest["stages"].get("train") == prepared.fingerprint
+
+
+def rebuild(
+    prepared: Prepared, bundle: Bundle, batch_size: int | None, length: int | None
+) -> keras.Model:
+    """Build in float32 with the given static shape, (b, t); None leaves an axis open."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    return assemble(
+        prepared.config,
+        prepared.task,
+        vocabulary_size=prepared.tokenizer.vocabulary_size,
+        batch_size=batch_size,
+        length=length,
+        weights_file=bundle.weights,
+    )
