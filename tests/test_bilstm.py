@@ -164,3 +164,12 @@ def test_the_exporter_fuses_every_lstm(small):
     before = np.asarray(model(x)["pooled"])
     assert _lstm.fuse(model) == 2 * SMALL.layers
     np.testing.assert_allclose(model(x)["pooled"], before, atol=1e-5)
+
+
+def test_a_batch_as_large_as_the_text_is_long_is_no_special_case(small):
+    square = {name: np.repeat(value, 3, axis=0)[:9] for name, value in features().items()}
+    assert square["padding_mask"].shape == (9, 9)
+    together = np.asarray(small(square)["pooled"])
+    for row in range(9):
+        alone = small({name: value[row : row + 1] for name, value in square.items()})["pooled"]
+        np.testing.assert_allclose(together[row : row + 1], alone, atol=1e-6)

@@ -337,3 +337,26 @@ def test_int8_lstm_behind_a_concatenation_keeps_its_own_scale(tmp_path):
     states = LiteRTRunner(tmp_path / "litert" / "int8.tflite")(features)
     error = np.abs(states - np.asarray(rebuild()(features)))
     assert error.mean() < 0.006  # about one step of the integer grid
+
+
+@pytest.mark.parametrize("kind", ["float32", "dynamic"])
+def test_lstm_cells_may_count_past_ten(tmp_path, kind):
+    import keras
+
+    # Gates open wide and a candidate of the input's sign: 15 steps up and 15 down end at 0 if the
+    # cell is free, far below if it was clipped at 10 on the way.
+    inputs = keras.Input((30,), batch_size=1, dtype="int32", name="token_ids")
+    x = keras.ops.expand_dims(keras.ops.cast(inputs, "float32"), -1)
+    x = keras.layers.LSTM(1, name="counter")(x)
+    model = keras.Model({"token_ids": inputs}, keras.layers.Identity(name="logits")(x))
+    kernel = np.array([[0.0, 0.0, 20.0, 0.0]], np.float32)
+    bias = np.array([20.0, 20.0, 0.0, 20.0], np.float32)
+    model.get_layer("counter").set_weights([kernel, np.zeros((1, 4), np.float32), bias])
+    ids = np.array([[1] * 15 + [-1] * 15], np.int32)
+    expected = np.asarray(model({"token_ids": ids}))
+    assert abs(expected.item()) < 1e-3
+    litert.export([f"litert_{kind}"], rebuild=lambda b, t: model, max_length=30, folder=tmp_path)
+    path = tmp_path / "litert" / f"{kind}.tflite"
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in litert.operators(path)
+    logits = LiteRTRunner(path)({"token_ids": ids})
+    np.testing.assert_allclose(logits, expected, atol=0.05 if kind == "dynamic" else 1e-4)

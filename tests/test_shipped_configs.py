@@ -47,7 +47,7 @@ def write_data(folder, raw, task):
     """Files under `folder` where the config looks for them; returns overrides, if any."""
     data = raw["data"]
     if data["source"] == "sample":
-        return ["data.limit=60"]
+        return ["data.limit=600"]
     if data["source"] == "tfds":
         made = content("tsv", rows(data, 48), False)
         (folder / "train.tsv").write_text(made)

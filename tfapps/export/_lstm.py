@@ -11,6 +11,7 @@ one that never resets its variables.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ CLOSED = 1.0e4  # value of the closing input where it may be large (float activa
 # The integer op writes with its own scale, while a concatenation behind it would give its output
 # tensor another one; a product that is not quite one (and so not folded away) keeps them apart.
 OWN_SCALE = float(np.nextafter(np.float32(1), np.float32(2)))
+CELL_CLIP = 6  # slot of the field in the table UnidirectionalSequenceLSTMOptions of the schema
 MARGIN = 16.0  # sigmoid(-16) is zero on the 16-bit grid of the integer op
 
 
@@ -101,6 +103,29 @@ def extend(kernel: np.ndarray, peak: float | None) -> tuple[np.ndarray, float, i
     rows = np.zeros((count, 4 * units), np.float32)
     rows[:, : 2 * units] = -weight
     return np.concatenate([kernel, rows]).astype(np.float32), value, count
+
+
+def unclip(content: bytes) -> bytes:
+    """The same .tflite file with LSTM cells that may grow past 10.
+
+    The converter marks every LSTM it fuses to clip its cell state at 10, as Keras 2 never did;
+    long texts count further than that.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    patched = bytearray(content)
+    model = schema.Model.GetRootAs(patched, 0)
+    lstm = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
+    for i in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(i)
+        for operator in map(graph.Operators, range(graph.OperatorsLength())):
+            if model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode() != lstm:
+                continue
+            options = operator.BuiltinOptions()
+            place = options.Offset(CELL_CLIP)
+            if place:
+                struct.pack_into("<f", patched, options.Pos + place, 0.0)
+    return bytes(patched)
 
 
 def _function(time: int, width: int, units: int) -> Any:

@@ -104,6 +104,8 @@ def convert(
     Raises:
         Failure: the child failed or crashed, or the result is no pure built-in graph.
     """
+    from tfapps.export import _lstm
+
     target = Path(target)
     with tempfile.TemporaryDirectory(prefix="tfapps_convert_") as temporary:
         made = Path(temporary) / target.name
@@ -124,7 +126,7 @@ def convert(
             f"litert_{kind} needs ops that LiteRT does not have built in: {', '.join(foreign)}; "
             "rewrite the layer that makes them"
         )
-    target.write_bytes(content)
+    target.write_bytes(_lstm.unclip(content))
 
 
 def _environment() -> dict[str, str]:

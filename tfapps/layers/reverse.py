@@ -22,7 +22,8 @@ class ReverseOrder(keras.layers.Layer):
         last = ops.subtract(ops.sum(mask, axis=1, keepdims=True), 1)  # b 1
         reversed_place = ops.where(ops.greater(place, last), place, ops.subtract(last, place))
         row = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)  # b 1
-        return ops.reshape(ops.add(reversed_place, ops.multiply(row, time)), (-1,))
+        # Not `ops.add`: on TensorFlow it takes a (b, 1) for a bias of the last axis where b == t.
+        return ops.reshape(ops.subtract(reversed_place, ops.multiply(row, -time)), (-1,))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         known = None not in input_shape
