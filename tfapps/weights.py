@@ -40,11 +40,12 @@ def save(model: keras.Model, path: str | Path) -> None:
         InputError: the file cannot be written.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialized
 
     tensors = {name: _stored(weight) for name, weight in variables(model).items()}
     try:
-        save_file(tensors, str(path))
+        # Not `save_file`: its files are readable by their owner alone.
+        Path(path).write_bytes(serialized(tensors))
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot write {path}: {error}") from None
 

@@ -15,7 +15,8 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
         proof: content of verify.json, empty before `verify` ran.
     """
     headline = metrics["headline"]
-    data = config.data.model_dump(exclude_none=True, exclude_defaults=True)
+    data = {"source": config.data.source}
+    data |= config.data.model_dump(exclude_none=True, exclude_defaults=True)
     lines = [
         f"# {config.name}",
         "",

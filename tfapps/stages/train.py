@@ -55,6 +55,11 @@ def train_prepared(prepared: Prepared) -> Bundle:
             log_dir=draft.path / "logs",
             hparams=_hparams(config),
         )
+        early = ", stopped early" if history.stopped_early else ""
+        print(
+            f"best: epoch {history.best_epoch} of {len(history.epochs)}{early}, "
+            f"{history.headline} {history.best:.4f}"
+        )
         _write_training(draft, prepared, model, history)
     return Bundle.open(OUTPUT / config.name)
 
