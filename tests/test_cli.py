@@ -8,6 +8,8 @@ import sys
 import pytest
 from running import ROOT, tfapps
 
+from tfapps.export import litert
+
 ARTIFACTS = ("keras", "saved_model", "litert_float32", "litert_dynamic", "litert_int8")
 
 
@@ -177,3 +179,7 @@ def test_a_run_that_is_not_there(workplace):
     assert done.returncode == 2
     assert "tinny" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_float32_bert_is_one_delegate_partition(workplace):
+    assert litert.partitions(bundle(workplace) / "litert" / "float32.tflite") == 1
