@@ -195,7 +195,6 @@ def open_runner(
 
         saved = SavedModelRunner(file)
         return saved, saved.inputs
-    import keras
 
     from tfapps.assemble import assemble
 
@@ -205,7 +204,7 @@ def open_runner(
         parts = []
         for start in range(0, len(next(iter(features.values()))), BATCH):
             rows = {key: value[start : start + BATCH] for key, value in features.items()}
-            parts.append(keras.ops.convert_to_numpy(model(rows, training=False)))
+            parts.append(model.predict_on_batch(rows))
         return np.concatenate(parts)
 
     return keras_runner, tuple(tensor.name for tensor in model.inputs)
