@@ -83,3 +83,13 @@ def test_a_changed_byte_in_a_bundle_is_found(workplace, tmp_path):
     assert done.returncode == 2
     assert "weights.safetensors" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["export", "verify"])
+def test_a_bundle_of_another_config_is_not_exported_as_this_one(workplace, verb):
+    before = (workplace / "saved_models" / "tiny" / "manifest.json").read_bytes()
+    done = tfapps(verb, "tiny.yaml", "train.learning_rate=0.5", cwd=workplace)
+    assert done.returncode == 2
+    assert "was trained with another config or other data; run `tfapps train`" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert (workplace / "saved_models" / "tiny" / "manifest.json").read_bytes() == before

@@ -111,12 +111,18 @@ def test_multi_label_loss_equals_keras(multi, smoothing):
 
 def test_balanced_weights_make_classes_count_alike(task):
     label = np.array([0, 0, 0, 1, 2, 2], np.int32)
-    weights = task.class_weights(label)
+    weights = task.class_weights({"label": label})
     total = np.bincount(label, weights=weights[label])
     np.testing.assert_allclose(total, 2.0)
     logits = np.zeros((6, 3), "float32")
     each = ops.convert_to_numpy(task.loss({"label": label}, logits, class_weights=weights))
     np.testing.assert_allclose(each, np.log(3) * weights[label], rtol=1e-5)
+
+
+def test_balanced_weights_of_multi_label_are_negatives_over_positives(multi):
+    label = np.array([[1, 0, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]], np.float32)
+    # One positive in four, none (counted as one), two in four.
+    np.testing.assert_allclose(multi.class_weights({"label": label}), [3.0, 3.0, 1.0])
 
 
 def test_metrics_of_perfect_and_wrong_answers(task):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 MASKED = -24.0  # exp(-24) is nothing, and a range of 24 still tells scores apart
@@ -13,27 +12,10 @@ def soften_masks(model: Any) -> int:
 
     Returns how many attention masks there were; those of the pooling are lowered too.
     """
-    from tfapps.layers import attention_bias, pooling
+    from tfapps.layers.attention_bias import AttentionBias
+    from tfapps.layers.pooling import Pooling
 
-    count = 0
-    for layer in model._flatten_layers():
-        if isinstance(layer, attention_bias.AttentionBias):
-            layer.call = _lowered(layer.call, attention_bias)
-            count += 1
-        elif isinstance(layer, pooling.Pooling):
-            layer.call = _lowered(layer.call, pooling)
-    return count
-
-
-def _lowered(plain: Callable[..., Any], module: Any) -> Callable[..., Any]:
-    """`plain` with `module.BLOCKED` at `MASKED` for as long as it is traced."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        kept = module.BLOCKED
-        module.BLOCKED = MASKED
-        try:
-            return plain(*args, **kwargs)
-        finally:
-            module.BLOCKED = kept
-
-    return call
+    masks = [x for x in model._flatten_layers() if isinstance(x, (AttentionBias, Pooling))]
+    for layer in masks:
+        layer.blocked = MASKED
+    return sum(isinstance(layer, AttentionBias) for layer in masks)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-# Far below any score, yet finite in float16. Integer files need a milder one: the exporter's job.
+# Far below any score, yet finite in float16.
 BLOCKED = -10000.0
 
 
@@ -17,13 +17,24 @@ class AttentionBias(keras.layers.Layer):
 
     Computed once per model and shared by all of its blocks.
 
+    Args:
+        blocked: that number. The exporter sets a milder one for integer files, where this one
+            would take the whole range of the scores.
+
     Shapes: padding_mask (b, t), 1 = real token -> (b, 1, 1, t).
     """
 
+    def __init__(self, blocked: float = BLOCKED, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.blocked = blocked
+
     def call(self, padding_mask: KerasTensor) -> KerasTensor:
         blocked = ops.subtract(1.0, ops.cast(padding_mask, self.compute_dtype))
-        blocked = ops.multiply(blocked, ops.cast(BLOCKED, self.compute_dtype))
+        blocked = ops.multiply(blocked, ops.cast(self.blocked, self.compute_dtype))
         return ops.expand_dims(ops.expand_dims(blocked, 1), 1)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return (input_shape[0], 1, 1, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "blocked": self.blocked}

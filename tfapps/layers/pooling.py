@@ -19,6 +19,7 @@ class Pooling(keras.layers.Layer):
     Args:
         kind: "mean" or "max" over the real tokens, "cls" (the first token), or "attention", a
             mean weighted by a learned score of every token.
+        blocked: what a padding token adds to its score or values, see `AttentionBias`.
 
     Shapes: x (b, t, d), padding_mask (b, t), 1 = real token -> (b, d). A row without a real token
     gives zeros for "mean".
@@ -27,11 +28,12 @@ class Pooling(keras.layers.Layer):
         ValueError: for an unknown kind.
     """
 
-    def __init__(self, kind: str = "mean", **kwargs: Any) -> None:
+    def __init__(self, kind: str = "mean", blocked: float = BLOCKED, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if kind not in KINDS:
             raise ValueError(f"pooling: got {kind!r}, expected one of {', '.join(KINDS)}")
         self.kind = kind
+        self.blocked = blocked
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if self.kind == "attention":
@@ -55,7 +57,7 @@ class Pooling(keras.layers.Layer):
     def _blocked(self, mask: KerasTensor) -> KerasTensor:
         """What to take away from a score: nothing from a real token, very much from padding."""
         padding = ops.subtract(1.0, ops.cast(mask, self.compute_dtype))
-        return ops.multiply(padding, ops.cast(-BLOCKED, self.compute_dtype))
+        return ops.multiply(padding, ops.cast(-self.blocked, self.compute_dtype))
 
     def _attention(self, x: KerasTensor, blocked: KerasTensor) -> KerasTensor:
         batch, length, width = ops.shape(x)
@@ -71,4 +73,4 @@ class Pooling(keras.layers.Layer):
         return (x_shape[0], x_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "kind": self.kind}
+        return {**super().get_config(), "kind": self.kind, "blocked": self.blocked}

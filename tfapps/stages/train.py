@@ -82,7 +82,7 @@ def _objective(prepared: Prepared) -> Any:
     config, task = prepared.config, prepared.task
     weights_of_classes = None
     if config.train.class_weights == "balanced":
-        weights_of_classes = task.class_weights(prepared.targets("train")["label"])
+        weights_of_classes = task.class_weights(prepared.targets("train"))
     loss = functools.partial(
         task.loss,
         label_smoothing=config.train.label_smoothing,

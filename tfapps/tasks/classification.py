@@ -172,13 +172,14 @@ class Task:
 
         return each * ops.take(ops.convert_to_tensor(class_weights, "float32"), label)
 
-    def class_weights(self, label: np.ndarray) -> np.ndarray:
+    def class_weights(self, targets: dict[str, np.ndarray]) -> np.ndarray:
         """Return (c,) weights that make every class count alike, 1 on average over the rows.
 
         Args:
-            label: the training column, (rows,) or (rows, c). For multi-label the weight is that
-                of a positive: negatives / positives, capped at 20.
+            targets: the training columns: label, (rows,) or (rows, c). For multi-label the weight
+                is that of a positive: negatives / positives, capped at 20.
         """
+        label = targets["label"]
         if self.config.multi_label:
             positives = np.maximum(label.sum(axis=0), 1.0)
             return np.clip((len(label) - positives) / positives, 1.0, 20.0).astype(np.float32)
