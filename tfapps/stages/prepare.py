@@ -104,8 +104,12 @@ def cache_folder() -> Path:
 
 
 def fingerprint(config: RunConfig, examples: dict[str, list[dict[str, Any]]]) -> str:
-    """Return a hash of what decides the trained weights: config but for `export`, and data."""
-    digest = hashlib.sha256(dump(config.model_copy(update={"export": []})).encode())
+    """Return a hash of what decides the trained weights: settings of the training, and data.
+
+    Not the name, nor what is done afterwards: runs that train alike share what they trained.
+    """
+    settings = config.model_copy(update={"name": "", "compress": [], "export": []})
+    digest = hashlib.sha256(dump(settings).encode())
     for name in SPLITS:
         digest.update(json.dumps(examples.get(name), ensure_ascii=False).encode())
     return digest.hexdigest()
