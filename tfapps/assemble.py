@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ def assemble(
     vocabulary_size: int,
     batch_size: int | None = None,
     length: int | None = None,
+    compression: Mapping[str, Any] | None = None,
     weights_file: Path | None = None,
 ) -> keras.Model:
     """Build the run's model, with trained weights if a file is given.
@@ -29,16 +31,24 @@ def assemble(
     Args:
         batch_size: fixed first axis (b) of the inputs; None leaves it open.
         length: fixed second axis (t) of the inputs; None leaves it open.
+        compression: what the compress stage noted: the vocabulary size it started from, and a plan
+            for each item of `compress:`. Without it the model is built uncompressed.
         weights_file: safetensors written by `tfapps.weights.save`.
 
     Returns:
         Functional model from a dictionary of int32 inputs (b, t) to the task's logits.
     """
     module = registry.load("model", config.model.name)
+    compression = compression or {}
     encoder = module.build(
-        config.model, vocabulary_size=vocabulary_size, batch_size=batch_size, length=length
+        config.model,
+        vocabulary_size=compression.get("vocabulary_size", vocabulary_size),
+        batch_size=batch_size,
+        length=length,
     )
     model = task.attach(encoder)
+    for item, plan in zip(config.compress, compression.get("plans", ()), strict=False):
+        model = registry.load("compressor", item.name).build(item, model, plan)
     if weights_file is not None:
         weights.load(model, weights_file)
     return model

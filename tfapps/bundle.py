@@ -22,6 +22,7 @@ from tfapps import _swap, registry
 from tfapps.errors import InputError
 
 MANIFEST = "manifest.json"
+COMPRESSION = "compression.json"
 UNHASHED = ("logs", "state")  # they grow while a run is on
 PACKAGES = ("ai-edge-litert", "keras", "keras-hub", "tensorflow", "tfapps", "tokenizers")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -74,6 +75,12 @@ class Bundle:
     def metrics(self) -> dict[str, Any]:
         """metrics.json, empty before anything was measured."""
         file = self.path / "metrics.json"
+        return read_json(file) if file.exists() else {}
+
+    @property
+    def compression(self) -> dict[str, Any]:
+        """How to build the compressed model again, see `tfapps.assemble`; empty if it is whole."""
+        file = self.path / COMPRESSION
         return read_json(file) if file.exists() else {}
 
     def artifact(self, name: str) -> Path:

@@ -155,7 +155,7 @@ class _Checker:
             "objective": self._plugin(
                 "objective", raw.get("objective"), "objective", default="plain"
             )[0],
-            "compress": self._each(raw, "compress", self._compressor),
+            "compress": self._compressors(raw),
             "export": self._each(raw, "export", self._artifact),
         }
         if task_module and model_module:
@@ -237,8 +237,24 @@ class _Checker:
             self.problems += [f"export: {item!r} given twice; once is enough" for item in twice]
         return checked
 
-    def _compressor(self, raw: Any, path: str) -> Section | None:
-        return self._plugin("compressor", raw, path)[0]
+    def _compressors(self, raw: dict[Any, Any]) -> list[Any]:
+        """The list, each item right by itself and in a place that makes sense."""
+        items = self._each(
+            raw, "compress", lambda item, path: self._plugin("compressor", item, path)
+        )
+        for second, (_, later) in enumerate(items):
+            for first, (_, earlier) in enumerate(items[:second]):
+                if earlier is None or later is None:
+                    continue
+                reason = getattr(later, "NOT_AFTER", {}).get(_last(earlier))
+                if earlier is later:
+                    reason = "once is enough"
+                if reason:
+                    self.problems.append(
+                        f"compress[{second}]: {_last(later)} cannot come after {_last(earlier)} "
+                        f"(compress[{first}]): {reason}"
+                    )
+        return [section for section, _ in items]
 
     def _artifact(self, item: Any, path: str) -> str | None:
         there = registry.artifacts()

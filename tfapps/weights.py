@@ -83,7 +83,7 @@ def _stored(weight: keras.Variable) -> np.ndarray:
 
     array = ops.convert_to_numpy(weight.value)
     kind = array.dtype if array.dtype.kind in "iub" else np.float32
-    return np.ascontiguousarray(array.astype(kind))
+    return np.asarray(array.astype(kind), order="C")  # ascontiguousarray would make a scalar (1,)
 
 
 def _refuse(path: str | Path, what: str, names: list[str]) -> None:

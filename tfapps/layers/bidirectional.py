@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers.lstm import LSTM
 from tfapps.layers.reverse import Reverse
 
 
@@ -20,20 +21,34 @@ class BidirectionalLSTM(keras.layers.Layer):
 
     Args:
         units: width of one direction.
+        weight_bits: for the kernels of both, see `LSTM`; None leaves them float.
+        activation_bits: for input and states; None leaves them float.
 
     Shapes: x (b, t, d), order (b * t,) from `ReverseOrder` -> (b, t, 2 * units).
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        weight_bits: int | None = None,
+        activation_bits: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = units
+        self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.forward = self._lstm("forward")
         self.backward = self._lstm("backward")
         self.reverse = Reverse(dtype=self.dtype_policy, name="reverse")
 
-    def _lstm(self, name: str) -> keras.layers.LSTM:
-        return keras.layers.LSTM(
-            self.units, return_sequences=True, dtype=self.dtype_policy, name=name
+    def _lstm(self, name: str) -> LSTM:
+        return LSTM(
+            self.units,
+            self.weight_bits,
+            self.activation_bits,
+            return_sequences=True,
+            dtype=self.dtype_policy,
+            name=name,
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -51,4 +66,5 @@ class BidirectionalLSTM(keras.layers.Layer):
         return (*x_shape[:-1], 2 * self.units)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
+        names = ("units", "weight_bits", "activation_bits")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers.fake_quant import by_row
+
 
 @keras.saving.register_keras_serializable("tfapps")
 class BertEmbeddings(keras.layers.Layer):
@@ -18,6 +20,8 @@ class BertEmbeddings(keras.layers.Layer):
         units: width of all three tables.
         segments: rows of the segment table.
         initializer: of the three tables.
+        weight_bits: quantize the token table, a range for each row; None leaves it float. The
+            other tables are small.
 
     Shapes: token_ids (b, t), segment_ids (b, t) -> (b, t, units).
     """
@@ -29,9 +33,11 @@ class BertEmbeddings(keras.layers.Layer):
         units: int,
         segments: int = 2,
         initializer: Any = "uniform",
+        weight_bits: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.weight_bits = weight_bits
         self.vocabulary_size = vocabulary_size
         self.positions = positions
         self.units = units
@@ -49,7 +55,7 @@ class BertEmbeddings(keras.layers.Layer):
 
     def call(self, token_ids: KerasTensor, segment_ids: KerasTensor) -> KerasTensor:
         length = ops.shape(token_ids)[1]
-        x = ops.take(self.token, token_ids, axis=0)
+        x = by_row(ops.take(self.token, token_ids, axis=0), self.weight_bits)
         position = ops.slice(ops.convert_to_tensor(self.position), (0, 0), (length, self.units))
         x = ops.add(x, ops.add(position, ops.take(self.segment, segment_ids, axis=0)))
         return ops.cast(x, self.compute_dtype)
@@ -69,4 +75,5 @@ class BertEmbeddings(keras.layers.Layer):
             "units": self.units,
             "segments": self.segments,
             "initializer": keras.initializers.serialize(self.initializer),
+            "weight_bits": self.weight_bits,
         }

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers.fake_quant import build, quantized, value_quantizer
+
 
 @keras.saving.register_keras_serializable("tfapps")
 class LayerNorm(keras.layers.Layer):
@@ -17,20 +19,29 @@ class LayerNorm(keras.layers.Layer):
 
     Args:
         epsilon: added to the variance.
+        activation_bits: quantize the output; None leaves it float. What comes in is the output of
+            a quantized layer and of another normalisation, so it is on a grid already.
 
     Shapes: x (..., d), residual (..., d) -> (..., d).
     """
 
-    def __init__(self, epsilon: float = 1e-12, **kwargs: Any) -> None:
+    def __init__(
+        self, epsilon: float = 1e-12, activation_bits: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.activation_bits = activation_bits
+        self.output_range = value_quantizer(activation_bits, name="output_range")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         width = (input_shape[-1],)
         self.gamma = self.add_weight(name="gamma", shape=width, initializer="ones", autocast=False)
         self.beta = self.add_weight(name="beta", shape=width, initializer="zeros", autocast=False)
+        build((self.output_range, input_shape))
 
-    def call(self, x: KerasTensor, residual: KerasTensor | None = None) -> KerasTensor:
+    def call(
+        self, x: KerasTensor, residual: KerasTensor | None = None, training: bool = False
+    ) -> KerasTensor:
         if residual is not None:
             x = ops.add(x, residual)
         x = ops.cast(x, "float32")
@@ -38,7 +49,7 @@ class LayerNorm(keras.layers.Layer):
         variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
         scale = ops.rsqrt(ops.add(variance, self.epsilon))
         x = ops.add(ops.multiply(ops.multiply(centred, scale), self.gamma), self.beta)
-        return ops.cast(x, self.compute_dtype)
+        return ops.cast(quantized(self.output_range, x, training), self.compute_dtype)
 
     def compute_output_shape(
         self, x_shape: tuple[int | None, ...], residual_shape: tuple[int | None, ...] | None = None
@@ -46,4 +57,5 @@ class LayerNorm(keras.layers.Layer):
         return x_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon}
+        ours = {"epsilon": self.epsilon, "activation_bits": self.activation_bits}
+        return {**super().get_config(), **ours}

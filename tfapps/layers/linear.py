@@ -8,6 +8,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers.activations import activation as activation_function
+from tfapps.layers.fake_quant import build, quantized, value_quantizer, weight_quantizer
 
 
 @keras.saving.register_keras_serializable("tfapps")
@@ -22,6 +23,10 @@ class Linear(keras.layers.Layer):
         activation: None, "relu", "tanh", "gelu" (exact) or "gelu_tanh".
         use_bias: add a bias vector.
         kernel_initializer: a Keras initializer or its name.
+        weight_bits: quantize the kernel, symmetric, to that many bits; None leaves it float.
+        activation_bits: quantize input and output; None leaves them float.
+        per_channel: a range for each column of the kernel, else one for all of it.
+        quantize_input: False where the layer before has quantized it.
 
     Shapes: (..., d) -> (..., units).
     """
@@ -32,6 +37,10 @@ class Linear(keras.layers.Layer):
         activation: str | None = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
+        weight_bits: int | None = None,
+        activation_bits: int | None = None,
+        per_channel: bool = True,
+        quantize_input: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -40,6 +49,16 @@ class Linear(keras.layers.Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self._activate = activation_function(activation)
+        self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.per_channel, self.quantize_input = per_channel, quantize_input
+        # Set by the exporter: a factor of hardly more than one, which keeps the converter from
+        # computing with integers what is quicker in float.
+        self.island: float | None = None
+        axis = -1 if per_channel else None
+        self.kernel_range = weight_quantizer(weight_bits, axis, name="kernel_range")
+        bits = activation_bits if quantize_input else None
+        self.input_range = value_quantizer(bits, name="input_range")
+        self.output_range = value_quantizer(activation_bits, name="output_range")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.kernel = self.add_weight(
@@ -50,16 +69,33 @@ class Linear(keras.layers.Layer):
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        build(
+            (self.kernel_range, self.kernel.shape),
+            (self.input_range, input_shape),
+            (self.output_range, (self.units,)),
+        )
 
-    def call(self, x: KerasTensor) -> KerasTensor:
+    def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
         shape = ops.shape(x)
         if len(shape) > 2:
             x = ops.reshape(x, (-1, shape[-1]))
-        x = ops.matmul(x, self.kernel)
+        x = quantized(self.input_range, x, training)
+        x = ops.matmul(x, quantized(self.kernel_range, self.kernel, training))
         if self.bias is not None:
             x = ops.add(x, self.bias)
-        x = self._activate(x)
+        # An integer product takes a ReLU with it; other functions are computed behind it.
+        if self.activation == "relu":
+            x = quantized(self.output_range, self._activate(x), training)
+        else:
+            x = self._activate(quantized(self.output_range, x, training))
+            if self.island is not None and self.activation is not None:
+                x = ops.multiply(x, self.island)
         return ops.reshape(x, (*shape[:-1], self.units)) if len(shape) > 2 else x
+
+    def settle_ranges(self) -> None:
+        """Bring the kernel's range up to the kernel."""
+        if self.kernel_range is not None:
+            self.kernel_range.settle(self.kernel)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.units)
@@ -71,4 +107,8 @@ class Linear(keras.layers.Layer):
             "activation": self.activation,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "weight_bits": self.weight_bits,
+            "activation_bits": self.activation_bits,
+            "per_channel": self.per_channel,
+            "quantize_input": self.quantize_input,
         }

@@ -65,6 +65,7 @@ def build(
 
     from tfapps.layers.bidirectional import BidirectionalLSTM
     from tfapps.layers.dropout import Dropout
+    from tfapps.layers.embedding import Embedding
     from tfapps.layers.pooling import Pooling
     from tfapps.layers.reverse import ReverseOrder
 
@@ -74,9 +75,7 @@ def build(
     }
     first = config.dropout if config.embedding_dropout is None else config.embedding_dropout
     order = ReverseOrder(name="reverse_order")(inputs["padding_mask"])
-    x = keras.layers.Embedding(vocabulary_size, config.embedding_size, name="embeddings")(
-        inputs["token_ids"]
-    )
+    x = Embedding(vocabulary_size, config.embedding_size, name="embeddings")(inputs["token_ids"])
     x = Dropout(first, name="embeddings_dropout")(x)
     for index in range(config.layers):
         x = BidirectionalLSTM(config.units, name=f"lstm_{index}")(x, order)

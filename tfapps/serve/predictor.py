@@ -198,7 +198,13 @@ def open_runner(
 
     from tfapps.assemble import assemble
 
-    model = assemble(run, task, vocabulary_size=tokenizer.vocabulary_size, weights_file=file)
+    model = assemble(
+        run,
+        task,
+        vocabulary_size=tokenizer.vocabulary_size,
+        compression=bundle.compression,
+        weights_file=file,
+    )
 
     def keras_runner(features: dict[str, np.ndarray]) -> np.ndarray:
         parts = []

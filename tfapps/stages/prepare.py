@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,17 +52,32 @@ class Prepared:
         """Return the dense target columns of a split."""
         return {name: self.encoded[split].columns[name] for name in self.task.targets}
 
-    def batches(self, split: str, *, batch_size: int, shuffle: bool) -> Batches:
-        """Return the one pipeline over a split."""
+    def batches(
+        self,
+        split: str,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        seed: int | None = None,
+        extra: Mapping[str, np.ndarray] | None = None,
+    ) -> Batches:
+        """Return the one pipeline over a split.
+
+        Args:
+            seed: of the order; the run's if left out.
+            extra: target columns beside the task's, (rows, ...).
+        """
         from tfapps.data.pipeline import Batches
 
+        extra = dict(extra or {})
+        encoded = self.encoded[split]
         return Batches(
-            self.encoded[split],
+            dataclasses.replace(encoded, columns={**encoded.columns, **extra}),
             features=self.features,
-            targets=self.task.targets,
+            targets=(*self.task.targets, *extra),
             batch_size=batch_size,
             max_length=self.config.model.max_length,
-            seed=self.config.seed,
+            seed=self.config.seed if seed is None else seed,
             shuffle=shuffle,
         )
 
@@ -85,10 +102,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
 
         task = task_module.Task.load(config.task, bundle.text)
         tokenizer = Tokenizer.load(bundle.text)
-    encoded = {
-        name: encoding.encode(rows, task, tokenizer, config.model.max_length, cache_folder())
-        for name, rows in examples.items()
-    }
+    encoded = _encoded(config, task, tokenizer, examples)
     for name, part in encoded.items():
         if part.truncated:
             print(
@@ -96,6 +110,21 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
                 f"{config.model.max_length} tokens"
             )
     return Prepared(config, task, tokenizer, examples, encoded, fingerprint(config, examples))
+
+
+def retokenized(prepared: Prepared, tokenizer: Tokenizer) -> Prepared:
+    """Return the same data as another tokenizer encodes it."""
+    encoded = _encoded(prepared.config, prepared.task, tokenizer, prepared.examples)
+    return dataclasses.replace(prepared, tokenizer=tokenizer, encoded=encoded)
+
+
+def _encoded(
+    config: RunConfig, task: Any, tokenizer: Tokenizer, examples: Mapping[str, Any]
+) -> dict[str, Encoded]:
+    return {
+        name: encoding.encode(rows, task, tokenizer, config.model.max_length, cache_folder())
+        for name, rows in examples.items()
+    }
 
 
 def cache_folder() -> Path:

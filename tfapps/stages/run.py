@@ -5,23 +5,27 @@ from __future__ import annotations
 from tfapps.bundle import MANIFEST, Bundle, read_json
 from tfapps.config import RunConfig
 from tfapps.stages.card import artifact_table
+from tfapps.stages.compress import compress_prepared, find_trained
 from tfapps.stages.export import artifacts_key, export_prepared
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.train import OUTPUT, train_prepared
-from tfapps.stages.trained import is_trained
+from tfapps.stages.trained import is_compressed, is_trained
 from tfapps.stages.verify import verify_prepared
 
 
 def run(config: RunConfig) -> Bundle:
-    """Train, export and verify, leaving out what a run of the same config already did."""
+    """Train, compress, export and verify, leaving out what was already done for this config."""
     prepared = prepare(config)
     bundle = _finished(prepared)
     if bundle:
         print(f"{config.name}: already trained with this config and data")
+        prepared = prepare(config, bundle)
     else:
-        bundle = train_prepared(prepared)
-    stages = bundle.manifest["stages"]
-    if stages.get("verify") == artifacts_key(config):
+        source = find_trained(prepared) if config.compress else None
+        bundle = source or train_prepared(prepared)
+        if config.compress:
+            prepared, bundle = compress_prepared(prepared, bundle)
+    if bundle.manifest["stages"].get("verify") == artifacts_key(config):
         print(f"{config.name}: already exported and verified")
     else:
         bundle = verify_prepared(prepared, export_prepared(prepared, bundle))
@@ -30,11 +34,13 @@ def run(config: RunConfig) -> Bundle:
 
 
 def _finished(prepared: Prepared) -> Bundle | None:
+    """Return the config's own bundle if it is trained, and compressed where that was asked for."""
     path = OUTPUT / prepared.config.name
     if not (path / MANIFEST).exists():
         return None
     bundle = Bundle.open(path)
-    return bundle if is_trained(bundle, prepared) else None
+    done = is_trained(bundle, prepared) and is_compressed(bundle, prepared.config)
+    return bundle if done else None
 
 
 def _tell(bundle: Bundle) -> None:

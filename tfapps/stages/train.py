@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from tfapps.stages.prepare import Prepared, prepare
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.train.loop import Evaluation, History
+    from tfapps.train.loop import Evaluation
 
 OUTPUT = Path("saved_models")
 EVALUATION_BATCH = 64
@@ -47,10 +48,10 @@ def train_prepared(prepared: Prepared) -> Bundle:
         history = loop.fit(
             model,
             config=config.train,
-            objective=_objective(prepared),
+            objective=objective(prepared),
             batches=prepared.batches("train", batch_size=config.train.batch_size, shuffle=True),
             strategy=place,
-            evaluate=functools.partial(_evaluate, prepared, model),
+            evaluate=functools.partial(evaluate, prepared, model),
             headline=prepared.task.headline,
             log_dir=draft.path / "logs",
             hparams=_hparams(config),
@@ -60,7 +61,8 @@ def train_prepared(prepared: Prepared) -> Bundle:
             f"best: epoch {history.best_epoch} of {len(history.epochs)}{early}, "
             f"{history.headline} {history.best:.4f}"
         )
-        _write_training(draft, prepared, model, history)
+        epochs = [dataclasses.asdict(epoch) for epoch in history.epochs]
+        write_model(draft, prepared, model, {"training": epochs})
     return Bundle.open(OUTPUT / config.name)
 
 
@@ -78,7 +80,8 @@ def _build(prepared: Prepared) -> keras.Model:
     return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
 
 
-def _objective(prepared: Prepared) -> Any:
+def objective(prepared: Prepared) -> Any:
+    """Return the config's objective over the task's loss."""
     config, task = prepared.config, prepared.task
     weights_of_classes = None
     if config.train.class_weights == "balanced":
@@ -91,7 +94,8 @@ def _objective(prepared: Prepared) -> Any:
     return registry.load("objective", config.objective.name).build(config.objective, loss)
 
 
-def _evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
+def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
+    """Look at the dev set."""
     from tfapps.train.loop import Evaluation
 
     task, targets = prepared.task, prepared.targets("dev")
@@ -103,7 +107,10 @@ def _evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
     )
 
 
-def _write_training(draft: Any, prepared: Prepared, model: keras.Model, history: History) -> None:
+def write_model(
+    draft: Any, prepared: Prepared, model: keras.Model, notes: Mapping[str, Any]
+) -> None:
+    """Write weights, tokenizer, config and metrics of `model`; `notes` go into metrics.json."""
     folder, task = draft.path, prepared.task
     (folder / "text").mkdir()
     weights.save(model, folder / "weights.safetensors")
@@ -120,7 +127,7 @@ def _write_training(draft: Any, prepared: Prepared, model: keras.Model, history:
             (folder / "report.txt").write_text(text, encoding="utf-8")
             for name, picture in task.pictures(logits, targets).items():
                 (folder / f"{name}.png").write_bytes(picture)
-    metrics["training"] = [dataclasses.asdict(epoch) for epoch in history.epochs]
+    metrics |= notes
     write_json(folder / "metrics.json", metrics)
     (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
     draft.stages["train"] = prepared.fingerprint

@@ -8,6 +8,7 @@ from tfapps.assemble import assemble
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
+from tfapps.stages.compress import compression_key
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.train import OUTPUT
 
@@ -29,12 +30,22 @@ def open_trained(config: RunConfig) -> tuple[Prepared, Bundle]:
             f"{bundle.path} was trained with another config or other data; run `tfapps train` "
             "(or `tfapps run`) with this one first"
         )
+    if not is_compressed(bundle, config):
+        raise InputError(
+            f"{bundle.path} is not compressed as this config says; run `tfapps compress` "
+            "(or `tfapps run`) with it first"
+        )
     return prepared, bundle
 
 
 def is_trained(bundle: Bundle, prepared: Prepared) -> bool:
     """Tell whether the bundle's weights came from this config and data."""
     return bundle.manifest["stages"].get("train") == prepared.fingerprint
+
+
+def is_compressed(bundle: Bundle, config: RunConfig) -> bool:
+    """Tell whether the bundle went through this config's `compress:`, or both have none."""
+    return bundle.manifest["stages"].get("compress", "") == compression_key(config)
 
 
 def rebuild(
@@ -50,5 +61,6 @@ def rebuild(
         vocabulary_size=prepared.tokenizer.vocabulary_size,
         batch_size=batch_size,
         length=length,
+        compression=bundle.compression,
         weights_file=bundle.weights,
     )

@@ -38,6 +38,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     log_dir: Path | None = None,
     hparams: Mapping[str, Any] | None = None,
+    best_from: int = 1,
     stream: TextIO | None = None,
 ) -> History:
     """Fit `model` (built inside `strategy.scope()`) and leave it with its best weights.
@@ -48,8 +49,10 @@ def fit(
     Args:
         objective: (model, features, targets, training) -> (loss per example (b,), logits).
         batches: `.steps_per_epoch`, `.epoch(e)` -> dataset of (features, targets, weight (b,)).
-        callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`.
+        callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
+            `scalars()` of theirs gives goes to TensorBoard once an epoch.
         hparams: shown in TensorBoard beside the headline.
+        best_from: first epoch that may be the best; those before it are not yet what is wanted.
         stream: where progress goes; standard error if None.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is not a
@@ -62,7 +65,7 @@ def fit(
         if hparams is not None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
-            return run.go(evaluate, headline)
+            return run.go(evaluate, headline, best_from)
         finally:
             run.progress.close()
 
@@ -107,7 +110,7 @@ class _Run:
         )
         self.per_step = any(_wants_steps(callback) for callback in callbacks)
 
-    def go(self, evaluate: Callable[[], Evaluation], headline: str) -> History:
+    def go(self, evaluate: Callable[[], Evaluation], headline: str, best_from: int = 1) -> History:
         """All epochs; the best weights are back whatever happens."""
         history = History(headline)
         best = self.model.get_weights()
@@ -118,7 +121,7 @@ class _Run:
                 self.callbacks.on_epoch_begin(epoch - 1)
                 record, evaluation = self._epoch(epoch, evaluate, headline)
                 history.epochs.append(record)
-                if history.beaten_by(record.metrics[headline]):
+                if epoch >= best_from and history.beaten_by(record.metrics[headline]):
                     history.best, history.best_epoch = record.metrics[headline], epoch
                     best = self.model.get_weights()
                 self._tell(record, evaluation)
@@ -227,6 +230,9 @@ class _Run:
             },
         )
         self.writer.evaluation(evaluation, self.done)
+        for callback in self.callbacks.callbacks:
+            if hasattr(callback, "scalars"):
+                self.writer.scalars(callback.scalars(), self.done)
         if record.epoch == 1:
             self.writer.graph(self.model)
         self.writer.flush()

@@ -1,0 +1,49 @@
+"""A functional model built again with some layers changed or left out, weights carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+Change = Callable[[Any], Mapping[str, Any]]
+
+
+def clone(model: Any, change: Change, skip: Collection[str] = ()) -> Any:
+    """Build `model` anew; every weight whose path and shape are the same keeps its value.
+
+    Args:
+        model: functional, every layer named.
+        change: layer -> arguments to replace in its config, empty for none.
+        skip: names of layers to leave out: what they would be given first takes their place.
+
+    Example: `clone(model, lambda layer: {"rate": 0.5} if "dropout" in layer.name else {})`.
+    """
+    import keras
+
+    def build(layer: Any) -> Any:
+        return layer.__class__.from_config({**layer.get_config(), **change(layer)})
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        return args[0] if layer.name in skip else layer(*args, **kwargs)
+
+    made = keras.models.clone_model(model, clone_function=build, call_function=call)
+    carry(model, made)
+    return made
+
+
+def carry(source: Any, target: Any) -> None:
+    """Copy the values of all weights that both models have under one path with one shape."""
+    from tfapps import weights
+
+    there = weights.variables(source)
+    for path, weight in weights.variables(target).items():
+        if path in there and tuple(there[path].shape) == tuple(weight.shape):
+            weight.assign(there[path])
+
+
+def leaves(model: Any) -> list[Any]:
+    """Layers of the graph, those of models nested in it included, but not the parts of a layer."""
+    found = []
+    for layer in model.layers:
+        found += leaves(layer) if hasattr(layer, "layers") else [layer]
+    return found

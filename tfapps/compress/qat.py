@@ -1,0 +1,208 @@
+"""Quantization-aware training: the model learns on the grids of the integers it will be made of.
+
+The quantizers are those of the TensorFlow Model Optimization toolkit, bound to Keras 3 layers
+(Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference").
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from tfapps.compress._fine_tune import FineTune
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.compress._job import Job
+
+CALIBRATION_BATCHES = 16
+# What stands between two layers without changing values when the model answers.
+TRANSPARENT = ("Dropout", "Identity")
+
+
+class Config(FineTune):
+    """How fine the grids are and when they are felt.
+
+    Attributes:
+        weight_bits: of kernels; symmetric, a range for each output channel.
+        activation_bits: of what kernels are multiplied with; null leaves it float (weight-only).
+        embedding_bits: of embedding tables, a range for each row; null leaves them float.
+        scores: with activation_bits, make integers of the attention scores and weights too.
+        delay: fraction of the steps before anything is rounded; ranges are followed meanwhile.
+        freeze: fraction of the steps after which ranges of activations stay as they are.
+        keep_float: patterns of layer names that are left alone.
+    """
+
+    name: str = "qat"
+    weight_bits: int = Field(8, ge=4, le=8)
+    activation_bits: int | None = Field(8, ge=4, le=8)
+    embedding_bits: int | None = Field(8, ge=4, le=8)
+    scores: bool = False
+    delay: float = Field(0.0, ge=0, lt=1)
+    freeze: float = Field(0.8, ge=0, le=1)
+    keep_float: tuple[str, ...] = ()
+
+
+def plan(config: Config, job: Job) -> dict[str, Any]:
+    """Whether kernels have a range for each channel: not if that would tear clusters apart."""
+    from tfapps.compress._constraints import Clusters, held
+
+    return {"per_channel": not held(job.model, Clusters)}
+
+
+def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
+    """The same model with quantizers in its layers; ranges still to be learned."""
+    return quantize(
+        model,
+        weight_bits=config.weight_bits,
+        activation_bits=config.activation_bits,
+        embedding_bits=config.embedding_bits,
+        scores=config.scores,
+        per_channel=plan.get("per_channel", True),
+        keep_float=config.keep_float,
+    )
+
+
+def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
+    """Learn first ranges from a few training batches: an average from nothing takes too long."""
+    calibrate(model, (batch[0] for batch in itertools.islice(batches, CALIBRATION_BATCHES)))
+
+
+def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
+    """The schedule of `delay` and `freeze` over `steps` optimizer steps."""
+    return [_schedule(model, round(config.delay * steps), round(config.freeze * steps))]
+
+
+def finish(config: Config, model: keras.Model) -> None:
+    """Weights moved after their ranges were last taken."""
+    settle(model)
+
+
+def quantize(
+    model: keras.Model,
+    *,
+    weight_bits: int = 8,
+    activation_bits: int | None = 8,
+    embedding_bits: int | None = 8,
+    scores: bool = False,
+    per_channel: bool = True,
+    keep_float: Sequence[str] = (),
+) -> keras.Model:
+    """A functional model of our layers, built anew with quantizers; weights are carried over.
+
+    Call `calibrate` on it before training it, and `settle` afterwards.
+
+    Raises:
+        InputError: there is nothing to quantize, or a pattern of `keep_float` meets no layer.
+
+    Example:
+        >>> model = quantize(model, weight_bits=8)
+        >>> calibrate(model, [features])
+        >>> model.compile("adam", loss); model.fit(data); settle(model)
+    """
+    from tfapps.compress._clone import clone, leaves
+    from tfapps.errors import InputError
+
+    layers = leaves(model)
+    for pattern in keep_float:
+        if not fnmatch.filter([layer.name for layer in layers], pattern):
+            raise InputError(
+                f"qat.keep_float: {pattern!r} meets no layer; expected a pattern of layer names: "
+                f"{', '.join(layer.name for layer in layers[:12])}, ..."
+            )
+    kept = {layer.name for layer in layers for p in keep_float if fnmatch.fnmatch(layer.name, p)}
+
+    def change(layer: Any) -> dict[str, Any]:
+        if layer.name in kept:
+            return {}
+        there = layer.get_config()
+        wanted = {
+            "weight_bits": embedding_bits if _is_table(layer) else weight_bits,
+            "activation_bits": activation_bits,
+            "quantize_scores": scores,
+            "per_channel": per_channel,
+            "quantize_input": "quantize_input" in there and not _follows_a_norm(layer, kept),
+        }
+        return {key: value for key, value in wanted.items() if key in there}
+
+    if not any("weight_bits" in change(layer) for layer in layers):
+        raise InputError(
+            "qat: no layer that can be quantized; build the model of the layers in tfapps.layers"
+        )
+    return clone(model, change)
+
+
+def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
+    """Set the ranges of activations to what some batches of features show."""
+    import numpy as np
+
+    from tfapps.layers.fake_quant import in_model
+
+    moving = [quantizer for quantizer in in_model(model) if quantizer.kind in ("moving", "all")]
+    for quantizer in moving:
+        quantizer.seen = []
+    settle(model)
+    for features in batches:
+        model(features, training=False)
+    for quantizer in moving:
+        seen, quantizer.seen = quantizer.seen, None
+        if seen:
+            quantizer.low.assign(np.min([low for low, _ in seen], axis=0))
+            quantizer.high.assign(np.max([high for _, high in seen], axis=0))
+
+
+def settle(model: keras.Model) -> None:
+    """Set the ranges of weights to what the weights are now; do it once after training."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "settle_ranges"):
+            layer.settle_ranges()
+
+
+def _is_table(layer: Any) -> bool:
+    return "Embedding" in type(layer).__name__
+
+
+def _follows_a_norm(layer: Any, kept: Collection[str]) -> bool:
+    """Whether the layer's first input comes out of a normalisation, which quantizes it."""
+    tensor = layer.input
+    while True:
+        if isinstance(tensor, list | tuple | dict):
+            tensor = next(iter(tensor.values() if isinstance(tensor, dict) else tensor))
+        source = tensor._keras_history.operation
+        if type(source).__name__ not in TRANSPARENT:
+            return type(source).__name__ == "LayerNorm" and source.name not in kept
+        tensor = source.input
+
+
+def _schedule(model: keras.Model, start: int, stop: int) -> Any:
+    import keras
+
+    from tfapps.layers.fake_quant import Phase, in_model
+
+    phase = Phase()
+
+    class Schedule(keras.callbacks.Callback):
+        """Turns the switches of all quantizers at the steps given."""
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.step = 0
+            for quantizer in in_model(model):
+                quantizer.phase = phase
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if self.step in (0, start, stop):
+                phase.quantizing.assign(float(self.step >= start))
+                phase.following.assign(float(self.step < stop))
+            self.step += 1
+
+        def on_train_end(self, logs: Any = None) -> None:
+            for quantizer in in_model(model):
+                quantizer.phase = None
+
+    return Schedule()

@@ -1,0 +1,28 @@
+"""A table of vectors that can be trained for an integer file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor
+
+from tfapps.layers.fake_quant import by_row
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class Embedding(keras.layers.Embedding):
+    """`keras.layers.Embedding` with `weight_bits`: a range for each row; None leaves it float.
+
+    Shapes: ids (b, t) -> (b, t, d).
+    """
+
+    def __init__(self, *args: Any, weight_bits: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.weight_bits = weight_bits
+
+    def call(self, inputs: KerasTensor) -> KerasTensor:
+        return by_row(super().call(inputs), self.weight_bits)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weight_bits": self.weight_bits}

@@ -1,0 +1,225 @@
+"""Fake quantization: float values on the grid of an integer type, so that training feels it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import KerasTensor, ops
+
+KINDS = ("last", "moving", "all", "fixed")
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class FakeQuant(keras.layers.Layer):
+    """Round values to one of 2**bits steps between two ends, the range; gradients pass inside it.
+
+    The numerics are those of the TensorFlow Model Optimization toolkit: `last`, `moving` and `all`
+    are its LastValue, MovingAverage and AllValues quantizers. Ranges are weights, `low` and `high`;
+    they move in training and are read everywhere else.
+
+    Args:
+        bits: of the integer type, 2 to 16.
+        kind: where the range comes from: "last", that of the tensor at hand (weights); "moving", an
+            average over batches (activations); "all", the widest so far; "fixed", it never moves.
+        axis: the axis whose entries have a range each; None is one range for the tensor.
+        symmetric: both ends equally far from zero.
+        narrow: leave the lowest integer out, so that the grid too is symmetric.
+        decay: of the moving average, a step.
+        start: both ends before the first batch; None is (-6, 6), for "all" (0, 0).
+
+    Shapes: any -> the same.
+
+    Raises:
+        ValueError: for an unknown kind or a number of bits that there is no grid for.
+    """
+
+    def __init__(
+        self,
+        bits: int = 8,
+        kind: str = "moving",
+        axis: int | None = None,
+        symmetric: bool = False,
+        narrow: bool = False,
+        decay: float = 0.999,
+        start: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if kind not in KINDS:
+            raise ValueError(f"range: got {kind!r}, expected one of {', '.join(KINDS)}")
+        if not 2 <= bits <= 16:
+            raise ValueError(f"bits: got {bits}, expected 2 to 16")
+        self.bits, self.kind, self.axis = bits, kind, axis
+        self.symmetric, self.narrow, self.decay = symmetric, narrow, decay
+        default = (0.0, 0.0) if kind == "all" else (-6.0, 6.0)
+        self.start = tuple(default if start is None else start)
+        self.native: Any = None  # the exporter's operation, which the converter knows
+        self.phase: Any = None  # see `Phase`; without one: quantize, and follow the values
+        self.seen: list[Any] | None = None  # a list to note ranges in instead of quantizing
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        shape = () if self.axis is None else (input_shape[self.axis],)
+
+        def end(name: str, value: float) -> Any:
+            return self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=keras.initializers.Constant(value),
+                trainable=False,
+                autocast=False,
+                aggregation="mean",
+            )
+
+        self.low = end("low", self.start[0])
+        self.high = end("high", self.start[1])
+
+    def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
+        if self.seen is not None:
+            self.seen.append([ops.convert_to_numpy(end) for end in self.range_of(x)])
+            return x
+        if self.kind == "fixed" or not training:
+            return self._round(x, self.low, self.high)
+        low, high = self._follow(x)
+        if self.phase is None:
+            return self._round(x, low, high)
+        on = ops.greater(ops.convert_to_tensor(self.phase.quantizing), 0.5)
+        return ops.cond(on, lambda: self._round(x, low, high), lambda: ops.convert_to_tensor(x))
+
+    def range_of(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        """Ends of the range of `x` alone, zero always inside: () or (axis,)."""
+        x = ops.stop_gradient(ops.cast(x, "float32"))
+        axes = None
+        if self.axis is not None:
+            axes = tuple(i for i in range(len(x.shape)) if i != self.axis % len(x.shape))
+        low, high = ops.min(x, axis=axes), ops.max(x, axis=axes)
+        if self.symmetric:
+            steps = 2**self.bits
+            ratio = -1.0 if self.narrow else -(steps - 2) / steps
+            low, high = ops.minimum(low, high / ratio), ops.maximum(high, low * ratio)
+        return ops.minimum(low, 0.0), ops.maximum(high, 0.0)
+
+    def settle(self, x: KerasTensor) -> None:
+        """Set the range to that of `x`: after training, when weights moved past their last one."""
+        for weight, end in zip((self.low, self.high), self.range_of(x), strict=True):
+            weight.assign(end)
+
+    def _follow(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        """Move the range towards that of `x`; returns where it is now."""
+        ends = []
+        for weight, end, wider in zip(
+            (self.low, self.high), self.range_of(x), (ops.minimum, ops.maximum), strict=True
+        ):
+            before = ops.convert_to_tensor(weight)
+            rate = 1.0 if self.phase is None else ops.convert_to_tensor(self.phase.following)
+            if self.kind == "moving":
+                end = before - (before - end) * ((1.0 - self.decay) * rate)
+            elif self.kind == "all":
+                end = before + (wider(before, end) - before) * rate
+            weight.assign(end)
+            ends.append(end)
+        return ends[0], ends[1]
+
+    def _round(self, x: KerasTensor, low: Any, high: Any) -> KerasTensor:
+        low, high = ops.convert_to_tensor(low), ops.convert_to_tensor(high)
+        if self.native is not None:
+            return self.native(x, low, high, self.bits, self.narrow)
+        # TensorFlow's per-channel operation is 20 to 80 times slower than these few.
+        if self.axis is not None:
+            rank = len(x.shape)
+            shape = [-1 if i == self.axis % rank else 1 for i in range(rank)]
+            low, high = ops.reshape(low, shape), ops.reshape(high, shape)
+        dtype = x.dtype
+        x = ops.cast(ops.convert_to_tensor(x), "float32")
+        return ops.cast(_rounded(x, *_nudged(low, high, self.bits, self.narrow)), dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("bits", "kind", "axis", "symmetric", "narrow", "decay", "start")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class Phase:
+    """What all quantizers of a model do while it trains; two switches that a schedule turns.
+
+    Attributes:
+        quantizing: 1 to round values, 0 to let them pass (ranges are followed all the same).
+        following: 1 to let ranges of activations move, 0 to keep them.
+    """
+
+    def __init__(self) -> None:
+        self.quantizing = keras.Variable(1.0, trainable=False, name="quantizing")
+        self.following = keras.Variable(1.0, trainable=False, name="following")
+
+
+def weight_quantizer(bits: int | None, axis: int | None, **kwargs: Any) -> FakeQuant | None:
+    """Symmetric, narrow, by the weight's own range; None without bits."""
+    if bits is None:
+        return None
+    return FakeQuant(bits, "last", axis, symmetric=True, narrow=True, **kwargs)
+
+
+def value_quantizer(bits: int | None, kind: str = "moving", **kwargs: Any) -> FakeQuant | None:
+    """For activations: one range a tensor, zero exactly on the grid; None without bits."""
+    return None if bits is None else FakeQuant(bits, kind, **kwargs)
+
+
+def quantized(quantizer: FakeQuant | None, x: KerasTensor, training: bool = False) -> KerasTensor:
+    """`x` through its quantizer, or as it is where there is none."""
+    return x if quantizer is None else quantizer(x, training=training)
+
+
+def build(*pairs: tuple[FakeQuant | None, Sequence[int | None]]) -> None:
+    """Build the quantizers of a layer for tensors of these shapes, from within its own `build`.
+
+    Keras asks a layer only for its shape while it makes a model, so nothing else would.
+    """
+    for quantizer, shape in pairs:
+        if quantizer is not None:
+            quantizer.build(shape)
+
+
+def by_row(x: KerasTensor, bits: int | None) -> KerasTensor:
+    """Round every vector of the last axis by its own symmetric range; None leaves `x` as it is.
+
+    For rows looked up in a table: what a row's range is depends on the row alone, so nothing has to
+    be kept, and the rows that a batch does not use cost nothing.
+    """
+    if bits is None:
+        return x
+    most = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True))
+    return _rounded(x, *_nudged(ops.negative(most), most, bits, True))
+
+
+def _nudged(low: Any, high: Any, bits: int, narrow: bool) -> tuple[Any, Any, Any, Any]:
+    """Range moved so that zero is on the grid; its step, and the integer that stands for zero."""
+    least, most = (1.0 if narrow else 0.0), 2.0**bits - 1.0
+    scale = ops.divide(ops.subtract(high, low), most - least)
+    safe = ops.where(ops.equal(scale, 0.0), ops.ones_like(scale), scale)
+    zero = ops.subtract(least, ops.divide(low, safe))
+    zero = ops.clip(ops.floor(ops.add(zero, 0.5)), least, most)
+    return ops.multiply(least - zero, scale), ops.multiply(most - zero, scale), scale, safe
+
+
+@ops.custom_gradient
+def _rounded(x: Any, low: Any, high: Any, scale: Any, safe: Any) -> Any:
+    inverse = ops.divide(1.0, safe)
+    zero = ops.floor(ops.add(ops.multiply(ops.negative(low), inverse), 0.5))
+    steps = ops.multiply(ops.subtract(ops.clip(x, low, high), low), inverse)
+    y = ops.multiply(ops.floor(ops.add(ops.subtract(steps, zero), 0.5)), scale)
+
+    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, ...]:
+        upstream = args[0] if upstream is None else upstream
+        inside = ops.logical_and(ops.greater_equal(x, low), ops.less_equal(x, high))
+        passed = ops.where(inside, upstream, ops.zeros_like(upstream))
+        return passed, *(ops.zeros_like(end) for end in (low, high, scale, safe))
+
+    return y, gradient
+
+
+def in_model(model: Any) -> list[FakeQuant]:
+    """Every quantizer of a model, in the order of its layers."""
+    return [x for x in model._flatten_layers() if isinstance(x, FakeQuant)]

@@ -1,0 +1,216 @@
+"""Make a trained model small: each item of `compress:` in turn, with its own fine-tuning."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfapps import bundle as bundles
+from tfapps import registry
+from tfapps.assemble import assemble
+from tfapps.bundle import COMPRESSION, MANIFEST, Bundle, write_json
+from tfapps.config import RunConfig
+from tfapps.errors import InputError
+from tfapps.stages import train as training
+from tfapps.stages.prepare import Prepared, prepare, retokenized
+
+if TYPE_CHECKING:
+    import keras
+
+
+def compress(config: RunConfig) -> Bundle:
+    """Compress the trained bundle of a config.
+
+    Raises:
+        InputError: nothing was trained with this config and data.
+    """
+    prepared = prepare(config)
+    source = find_trained(prepared)
+    if source is None:
+        raise InputError(
+            f"{training.OUTPUT / config.name}: no model trained with this config and data that is "
+            "still uncompressed; run `tfapps train` (or `tfapps run`) first"
+        )
+    return compress_prepared(prepared, source)[1]
+
+
+def compression_key(config: RunConfig) -> str:
+    """Return what tells a finished compression from an outdated one; empty for none."""
+    items = [item.model_dump(mode="json") for item in config.compress]
+    return hashlib.sha256(json.dumps(items).encode()).hexdigest() if items else ""
+
+
+def find_trained(prepared: Prepared) -> Bundle | None:
+    """Return a bundle that holds what this config trains, before compression.
+
+    Its own bundle, or that of a run which trains alike: a model is trained once, however many ways
+    it is made small.
+    """
+    own = training.OUTPUT / prepared.config.name
+    others = sorted(training.OUTPUT.glob("*")) if training.OUTPUT.is_dir() else []
+    for path in [own, *(path for path in others if path != own)]:
+        if path.name.startswith(".") or not (path / MANIFEST).is_file():
+            continue
+        stages = Bundle.open(path, verify=False).manifest.get("stages", {})
+        if stages.get("train") == prepared.fingerprint and not stages.get("compress"):
+            return Bundle.open(path)
+    return None
+
+
+def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bundle]:
+    """Compress on data that is already loaded; the data comes back as the small model reads it."""
+    import keras
+
+    from tfapps.train import strategy
+
+    config = prepared.config
+    if source.path.name != config.name:
+        print(f"{config.name}: trained alike as {source.path.name}, its weights are taken")
+    keras.config.set_dtype_policy(config.train.precision)
+    place = strategy.make(config.train.strategy)
+    target = training.OUTPUT / config.name
+    with bundles.writing(target) as draft:
+        with place.scope():
+            model = assemble(
+                config,
+                prepared.task,
+                vocabulary_size=prepared.tokenizer.vocabulary_size,
+                weights_file=source.weights,
+            )
+        shutil.copytree(source.path / "logs", draft.path / "logs", dirs_exist_ok=True)
+        work = _Work(prepared, model, place, draft.path)
+        for index in range(len(config.compress)):
+            work.step(index)
+        notes = {"training": source.metrics["training"], "compression": work.notes}
+        training.write_model(draft, work.prepared, work.model, notes)
+        write_json(
+            draft.path / COMPRESSION,
+            {"vocabulary_size": prepared.tokenizer.vocabulary_size, "plans": work.plans},
+        )
+        draft.stages["compress"] = compression_key(config)
+    return work.prepared, Bundle.open(target)
+
+
+class _Work:
+    """State of one compression."""
+
+    def __init__(self, prepared: Prepared, model: keras.Model, place: Any, folder: Any) -> None:
+        self.prepared, self.model, self.place, self.folder = prepared, model, place, folder
+        self.plans: list[Mapping[str, Any]] = []
+        self.notes: list[dict[str, Any]] = []
+        self.teacher: Any = None
+
+    def step(self, index: int) -> None:
+        """One item: decide, rebuild, hold what earlier items made, fine-tune, report."""
+        import keras
+
+        config = self.prepared.config
+        item = config.compress[index]
+        module = registry.load("compressor", item.name)
+        print(f"compressing: {item.name}", flush=True)
+        keras.utils.set_random_seed(config.seed + 1 + index)
+        if item.distill and item.epochs and self.teacher is None:
+            self.teacher = training.logits_of(self.prepared, self.model, "train")
+        plan = _optional(module, "plan", {}, item, self._job())
+        self.plans.append(plan)
+        if hasattr(module, "tokenizer"):
+            self.prepared = retokenized(
+                self.prepared, module.tokenizer(plan, self.prepared.tokenizer)
+            )
+        with self.place.scope():
+            self.model = module.build(item, self.model, plan)
+            for earlier in config.compress[:index]:
+                holder = registry.load("compressor", earlier.name)
+                _optional(holder, "hold", None, earlier, self.model)
+            _optional(module, "begin", None, item, self.model, self._batches(index).epoch(0))
+        figures: dict[str, Any] = {"name": item.name}
+        if item.epochs:
+            figures |= self._fit(index, module)
+        _optional(module, "finish", None, item, self.model)
+        figures["report"] = _optional(module, "report", {}, item, self.model)
+        targets = self.prepared.targets("dev")
+        logits = training.logits_of(self.prepared, self.model, "dev")
+        figures["dev"] = self.prepared.task.predict_metrics(logits, targets)
+        headline = self.prepared.task.headline
+        metric = f"{headline} {figures['dev'][headline]:.4f}"
+        print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
+        self.notes.append(figures)
+
+    def _fit(self, index: int, module: Any) -> dict[str, Any]:
+        from tfapps.train import loop
+        from tfapps.train.objectives._teacher import taught
+
+        config = self.prepared.config
+        item = config.compress[index]
+        rate = item.learning_rate or config.train.learning_rate / 2
+        fit = config.train.model_copy(
+            update={
+                "epochs": item.epochs,
+                "learning_rate": rate,
+                "head_learning_rate": None,
+                "patience": None,
+            }
+        )
+        batches = self._batches(index)
+        objective = training.objective(self.prepared)
+        if item.distill:
+            objective = taught(objective, item.distill)
+        steps = item.epochs * -(-batches.steps_per_epoch // fit.accumulate)
+        with self.place.scope():
+            callbacks = _optional(module, "callbacks", [], item, self.model, steps)
+        history = loop.fit(
+            self.model,
+            config=fit,
+            objective=objective,
+            batches=batches,
+            strategy=self.place,
+            evaluate=functools.partial(training.evaluate, self.prepared, self.model),
+            headline=self.prepared.task.headline,
+            callbacks=callbacks,
+            log_dir=self.folder / "logs" / f"{index}_{item.name}",
+            best_from=_optional(module, "ready", 1, item),
+        )
+        return {"training": [dataclasses.asdict(epoch) for epoch in history.epochs]}
+
+    def _batches(self, index: int) -> Any:
+        """Training batches in an order of their own, with the teacher's answers."""
+        from tfapps.train.objectives._teacher import TARGET
+
+        config = self.prepared.config
+        extra = {} if self.teacher is None else {TARGET: self.teacher}
+        return self.prepared.batches(
+            "train",
+            batch_size=config.train.batch_size,
+            shuffle=True,
+            seed=config.seed + 1 + index,
+            extra=extra,
+        )
+
+    def _job(self) -> Any:
+        from tfapps.compress._job import Job
+
+        return Job(
+            model=self.model,
+            examples=self.prepared.examples,
+            tokenizer=self.prepared.tokenizer,
+            batches=lambda split: self.prepared.batches(
+                split, batch_size=training.EVALUATION_BATCH, shuffle=False
+            ).epoch(0),
+            loss=self.prepared.task.loss,
+            seed=self.prepared.config.seed,
+        )
+
+
+def _optional(module: Any, name: str, default: Any, *arguments: Any) -> Any:
+    """Call a function that a compressor may leave out."""
+    function = getattr(module, name, None)
+    return default if function is None else function(*arguments)
+
+
+def _told(report: Mapping[str, float]) -> list[str]:
+    return [f"{name} {value:.4g}" for name, value in report.items()]
