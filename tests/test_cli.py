@@ -170,6 +170,18 @@ def test_benchmark_has_a_line_for_each_artefact(workplace):
         assert figures[name]["p95_ms"] >= figures[name]["p50_ms"] > 0
 
 
+def test_compare_tells_what_verify_measured(workplace):
+    done = tfapps("compare", "tiny", "saved_models/tiny", "--json", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    proof = json.loads((bundle(workplace) / "verify.json").read_text())
+    assert {row["artifact"] for row in told["rows"]} == set(ARTIFACTS)
+    for row in told["rows"]:
+        for key in ("bytes", "gzip_bytes", "partitions", "p50_ms"):
+            assert row[key] == proof[row["artifact"]].get(key)
+    assert (workplace / "compare.png").is_file()
+
+
 def test_an_artefact_that_is_not_there_lists_those_that_are(workplace):
     done = tfapps("predict", "tiny", "--artifact", "litert_int4", "x", cwd=workplace)
     assert done.returncode == 2

@@ -15,7 +15,18 @@ from tfapps.errors import Failure, InputError
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
 
-VERBS = ("run", "train", "export", "verify", "inspect", "evaluate", "predict", "benchmark", "list")
+VERBS = (
+    "run",
+    "train",
+    "export",
+    "verify",
+    "inspect",
+    "evaluate",
+    "predict",
+    "benchmark",
+    "compare",
+    "list",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
