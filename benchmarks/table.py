@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 ARTIFACTS = ("keras", "litert_float32", "litert_dynamic", "litert_int8")
+KEPT = ("bytes", "gzip_bytes", "partitions", "p50_ms", "agreement", "max_logit_difference")
 RESULTS = Path(__file__).parent / "results" / "configs.json"
 
 
@@ -29,11 +30,7 @@ def figures(folder: Path) -> dict:
         "artifacts": {
             name: {
                 headline: round(metrics["dev"][name][headline], 4),
-                **{
-                    key: proof[name][key]
-                    for key in ("bytes", "p50_ms", "agreement", "max_logit_difference")
-                    if key in proof[name]
-                },
+                **{key: proof[name][key] for key in KEPT if key in proof[name]},
             }
             for name in ("keras", "saved_model", *ARTIFACTS[1:])
             if name in metrics["dev"]

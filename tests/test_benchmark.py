@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import export_models as models
 import numpy as np
 import pytest
@@ -59,6 +61,19 @@ def test_size_of_files_and_folders(tmp_path):
     assert benchmark.size(tmp_path / "saved_model.pb") == 5
     with pytest.raises(InputError, match="no such file or folder; export the run first"):
         benchmark.size(tmp_path / "nowhere")
+
+
+def test_gzip_size_is_what_gzip_writes(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 9, 3_000_000, np.uint8).tobytes()
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "variables" / "data").write_bytes(noise)
+    (tmp_path / "saved_model.pb").write_bytes(b"1" * 1000)
+    (tmp_path / "fingerprint.pb").write_bytes(b"")
+    written = [gzip.compress(content, 6) for content in (noise, b"1" * 1000, b"")]
+    assert benchmark.gzip_size(tmp_path) == sum(map(len, written))
+    assert benchmark.gzip_size(tmp_path / "variables" / "data") == len(written[0])
+    with pytest.raises(InputError, match="no such file or folder; export the run first"):
+        benchmark.gzip_size(tmp_path / "nowhere")
 
 
 def test_peak_memory_is_of_the_child_alone(path):

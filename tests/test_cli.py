@@ -8,7 +8,7 @@ import sys
 import pytest
 from running import ROOT, tfapps
 
-from tfapps.export import litert
+from tfapps.runners import litert
 
 ARTIFACTS = ("keras", "saved_model", "litert_float32", "litert_dynamic", "litert_int8")
 
@@ -46,6 +46,9 @@ def test_every_artefact_is_measured(workplace):
         assert proof[name]["agreement"] == 1.0
         assert proof[name]["metric_drop"] == 0.0
     assert proof["litert_int8"]["bytes"] < 0.5 * proof["litert_float32"]["bytes"]
+    assert all(0 < proof[name]["gzip_bytes"] < proof[name]["bytes"] for name in ARTIFACTS)
+    with_partitions = [name for name in ARTIFACTS if proof[name].get("partitions", 0) > 0]
+    assert with_partitions == [name for name in ARTIFACTS if name.startswith("litert_")]
 
 
 def test_output_without_a_terminal_is_one_plain_line_an_epoch(workplace):
@@ -167,6 +170,18 @@ def test_benchmark_has_a_line_for_each_artefact(workplace):
         assert figures[name]["p95_ms"] >= figures[name]["p50_ms"] > 0
 
 
+def test_compare_tells_what_verify_measured(workplace):
+    done = tfapps("compare", "tiny", "saved_models/tiny", "--json", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    proof = json.loads((bundle(workplace) / "verify.json").read_text())
+    assert {row["artifact"] for row in told["rows"]} == set(ARTIFACTS)
+    for row in told["rows"]:
+        for key in ("bytes", "gzip_bytes", "partitions", "p50_ms"):
+            assert row[key] == proof[row["artifact"]].get(key)
+    assert (workplace / "compare.png").is_file()
+
+
 def test_an_artefact_that_is_not_there_lists_those_that_are(workplace):
     done = tfapps("predict", "tiny", "--artifact", "litert_int4", "x", cwd=workplace)
     assert done.returncode == 2
@@ -182,4 +197,6 @@ def test_a_run_that_is_not_there(workplace):
 
 
 def test_float32_bert_is_one_delegate_partition(workplace):
-    assert litert.partitions(bundle(workplace) / "litert" / "float32.tflite") == 1
+    proof = json.loads((bundle(workplace) / "verify.json").read_text())
+    counted = litert.partitions(bundle(workplace) / "litert" / "float32.tflite")
+    assert proof["litert_float32"]["partitions"] == counted == 1

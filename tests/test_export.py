@@ -13,7 +13,7 @@ import pytest
 
 from tfapps.errors import Failure, InputError
 from tfapps.export import _lstm, litert, saved_model
-from tfapps.runners.litert import LiteRTRunner
+from tfapps.runners.litert import LiteRTRunner, operators, partitions
 from tfapps.runners.saved_model import SavedModelRunner
 
 LENGTH = models.LENGTH
@@ -112,13 +112,13 @@ def test_the_signature_keeps_names_and_integer_ids(transformer):
 
 
 def test_float32_transformer_is_one_delegate_partition(transformer):
-    assert litert.partitions(transformer / "float32.tflite") == 1
-    assert litert.partitions(transformer / "dynamic.tflite") == 1
+    assert partitions(transformer / "float32.tflite") == 1
+    assert partitions(transformer / "dynamic.tflite") == 1
 
 
 def test_no_loop_and_one_fused_lstm_in_every_file(recurrent):
     for path in recurrent.iterdir():
-        ops = litert.operators(path)
+        ops = operators(path)
         assert ops.count("UNIDIRECTIONAL_SEQUENCE_LSTM") == 1
         assert "WHILE" not in ops
 
@@ -357,6 +357,6 @@ def test_lstm_cells_may_count_past_ten(tmp_path, kind):
     assert abs(expected.item()) < 1e-3
     litert.export([f"litert_{kind}"], rebuild=lambda b, t: model, max_length=30, folder=tmp_path)
     path = tmp_path / "litert" / f"{kind}.tflite"
-    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in litert.operators(path)
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in operators(path)
     logits = LiteRTRunner(path)({"token_ids": ids})
     np.testing.assert_allclose(logits, expected, atol=0.05 if kind == "dynamic" else 1e-4)

@@ -25,6 +25,7 @@ VERBS = (
     "evaluate",
     "predict",
     "benchmark",
+    "compare",
     "list",
 )
 

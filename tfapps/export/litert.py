@@ -167,19 +167,3 @@ def foreign_ops(content: bytes) -> list[str]:
         for code in codes
         if code.BuiltinCode() == schema.BuiltinOperator.CUSTOM
     )
-
-
-def operators(path: Path) -> list[str]:
-    """Ops of the main graph in order, before any delegate: `['GATHER', 'FULLY_CONNECTED', ...]`."""
-    from tfapps.runners.litert import interpreter
-
-    made = interpreter(path, delegate=False)
-    return [detail["op_name"] for detail in made._get_ops_details()]
-
-
-def partitions(path: Path) -> int:
-    """How many pieces of the graph XNNPACK takes: 1 is best, every more is a copy of tensors."""
-    from tfapps.runners.litert import interpreter
-
-    made = interpreter(path)
-    return sum(detail["op_name"] == "DELEGATE" for detail in made._get_ops_details())

@@ -1,14 +1,18 @@
-"""Pictures of a classifier's errors, as PNG bytes for TensorBoard and the bundle."""
+"""Pictures of a model's errors and of what runs cost, as PNG bytes."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 NAMED_CELLS = 40
 """Class names are written on the axes up to this many classes; beyond it they would overlap."""
+
+MARKERS = "osDvX^Ph"
+"""By artefact, in their order; all of them can be drawn hollow."""
 
 
 def confusion_png(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> bytes:
@@ -51,14 +55,125 @@ def f1_bars_png(f1: Sequence[float], support: Sequence[float], labels: Sequence[
     return _png(figure)
 
 
+def tradeoffs_png(rows: Sequence[Mapping[str, Any]], metric: str) -> bytes:
+    """Draw metric against size and against latency, a colour a run, a marker an artefact.
+
+    Args:
+        rows: one an artefact: run, artifact, metric, bytes, p50_ms (None leaves it out of the
+            panel of latencies), pareto (whether the line of the front goes through it).
+        metric: its name, higher is better.
+    """
+    runs = sorted({row["run"] for row in rows})
+    kinds = sorted({row["artifact"] for row in rows}, key=lambda kind: (kind != "keras", kind))
+    colours = dict(zip(runs, _colours(len(runs)), strict=True))
+    # Hollow, each smaller than the one before: float artefacts of a run lie on one another.
+    styles = {
+        kind: {"marker": MARKERS[i % len(MARKERS)], "markersize": 13 - 7 * i / len(kinds)}
+        for i, kind in enumerate(kinds)
+    }
+    entries = len(runs) + len(kinds) + 4
+    figure = _figure(11.5, max(4.5, 0.2 * entries + 0.5))
+    by_size = figure.add_subplot(1, 2, 1)
+    by_latency = figure.add_subplot(1, 2, 2, sharey=by_size)
+    by_size.set_ylabel(f"{metric} on dev")
+    _scatter(by_size, rows, "bytes", 1e-6, colours, styles)
+    _scatter(by_latency, rows, "p50_ms", 1, colours, styles)
+    _size_axis(by_size, [row["bytes"] * 1e-6 for row in rows])
+    by_latency.set_xlabel("latency p50 (ms)")
+    by_latency.set_xlim(left=0)
+    by_latency.tick_params(labelleft=False)
+    _metric_axis(by_size, [row["metric"] for row in rows])
+    _front(by_size, sorted((row["bytes"] * 1e-6, row["metric"]) for row in rows if row["pareto"]))
+    _legend(figure, colours, styles)
+    return _png(figure)
+
+
+def _scatter(axes, rows, key, scale, colours, styles) -> None:  # noqa: ANN001
+    axes.grid(color="0.93")
+    axes.ticklabel_format(axis="y", useOffset=False)
+    for row in rows:
+        if row[key] is not None:
+            axes.plot(
+                row[key] * scale,
+                row["metric"],
+                color=colours[row["run"]],
+                markerfacecolor="none",
+                markeredgewidth=1.5,
+                **styles[row["artifact"]],
+            )
+
+
+def _size_axis(axes, sizes: Sequence[float]) -> None:  # noqa: ANN001
+    """Ticks in plain numbers, however few decades there are."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    low, high = min(sizes) / 1.3, max(sizes) * 1.3
+    axes.set_xlabel("size (MB)")
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    steps = (1, 1.5, 2, 3, 4, 5, 7) if high / low < 20 else (1, 2, 5) if high / low < 1000 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
+
+
+def _metric_axis(axes, values: Sequence[float]) -> None:  # noqa: ANN001
+    """At least 2% of the metric from bottom to top: less would make noise look like a loss."""
+    low, high = min(values), max(values)
+    missing = max(0.02 * (abs(high) or 1) - (high - low), 0) / 2
+    margin = 0.06 * (high - low) + missing
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _front(axes, corners: Sequence[tuple[float, float]]) -> None:  # noqa: ANN001
+    """The best metric at every size, as steps through the corners (size, metric)."""
+    first, last = corners[0], corners[-1]
+    steps = [(first[0], axes.get_ylim()[0]), *corners, (axes.get_xlim()[1], last[1])]
+    sizes, metrics = zip(*steps, strict=True)
+    axes.plot(sizes, metrics, color="0.75", drawstyle="steps-post", zorder=1)
+
+
+def _colours(count: int) -> list:
+    import matplotlib
+
+    if count <= 10:
+        return list(matplotlib.colormaps["tab10"].colors[:count])
+    return list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, count)))
+
+
+def _legend(figure, colours: Mapping[str, Any], styles: Mapping[str, Any]) -> None:  # noqa: ANN001
+    """Runs by colour, then artefacts by marker, in one box right of the panels."""
+    from matplotlib.lines import Line2D
+
+    heading = Line2D([], [], linestyle="none")
+    hollow = {"linestyle": "none", "color": "0.3", "markerfacecolor": "none"}
+    entries = [("run", heading)]
+    entries += [(run, Line2D([], [], color=c, linewidth=6)) for run, c in colours.items()]
+    entries += [("", heading), ("artefact", heading)]
+    entries += [(kind, Line2D([], [], **hollow, **style)) for kind, style in styles.items()]
+    entries += [("Pareto front", Line2D([], [], color="0.75"))]
+    handles = [handle for _, handle in entries]
+    legend = figure.legend(handles, [" "] * len(handles), loc="outside right upper", fontsize=9)
+    for text, (label, handle) in zip(legend.get_texts(), entries, strict=True):
+        # Set afterwards and unparsed: a legend leaves out names that begin with "_", reads "$".
+        text.set_text(label)
+        text.set_parse_math(False)
+        text.set_fontweight("bold" if handle is heading else "normal")
+
+
 def _axes(classes: int):  # noqa: ANN202 - matplotlib types would be imported for the signature
+    side = float(np.clip(0.28 * classes, 4, 14))
+    figure = _figure(side, side)
+    return figure, figure.add_subplot()
+
+
+def _figure(width: float, height: float):  # noqa: ANN202
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    side = float(np.clip(0.28 * classes, 4, 14))
-    figure = Figure(figsize=(side, side), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return figure
 
 
 def _name_axes(axes, labels: Sequence[str]) -> None:  # noqa: ANN001

@@ -57,6 +57,18 @@ def interpreter(path: str | os.PathLike, threads: int = 1, *, delegate: bool = T
     return made
 
 
+def operators(path: str | os.PathLike) -> list[str]:
+    """Ops of the main graph in order, before any delegate: `['GATHER', 'FULLY_CONNECTED', ...]`."""
+    made = interpreter(path, delegate=False)
+    return [detail["op_name"] for detail in made._get_ops_details()]
+
+
+def partitions(path: str | os.PathLike) -> int:
+    """How many pieces of the graph XNNPACK takes: 1 is best, every more is a copy of tensors."""
+    made = interpreter(path)
+    return sum(detail["op_name"] == "DELEGATE" for detail in made._get_ops_details())
+
+
 class LiteRTRunner:
     """Batch of features (b, t) -> logits (b, ...), row by row through a file of batch 1.
 

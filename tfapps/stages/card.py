@@ -29,7 +29,8 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
         *artifact_table(headline, metrics, proof),
         "",
         f"Figures are {headline} on the dev set; all of them are in `metrics.json`, the comparison "
-        "of each file with the Keras model in `verify.json`.",
+        "of each file with the Keras model in `verify.json`. gzip is the size of a download; "
+        "partitions are the pieces that the CPU delegate of LiteRT takes a file in, 1 is best.",
         "",
         "```",
         f'tfapps predict saved_models/{config.name} "your text"',
@@ -40,24 +41,26 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
 
 
 def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]) -> list[str]:
-    """Return one markdown row an artefact: size, headline metric, drop, latency."""
+    """Return one markdown row an artefact: sizes, headline metric, drop, partitions, latency."""
     rows = [
-        f"| artefact | size (MB) | {headline} | drop | agreement | max logit difference "
-        "| latency p50 (ms) |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"| artefact | size (MB) | gzip (MB) | {headline} | drop | agreement "
+        "| max logit difference | partitions | latency p50 (ms) |",
+        f"| --- |{' ---: |' * 8}",
     ]
     for name, figures in metrics["dev"].items():
         found = proof.get(name, {})
         rows.append(
-            f"| {name} | {_number(found.get('bytes'), 1e-6, 2)} | {figures[headline]:.4f} "
-            f"| {_number(found.get('metric_drop'), 1, 4)} | {_number(found.get('agreement'), 1, 4)}"
-            f" | {_number(found.get('max_logit_difference'), 1, 6)} "
-            f"| {_number(found.get('p50_ms'), 1, 2)} |"
+            f"| {name} | {number(found.get('bytes'), 1e-6, 2)} "
+            f"| {number(found.get('gzip_bytes'), 1e-6, 2)} | {figures[headline]:.4f} "
+            f"| {number(found.get('metric_drop'), 1, 4)} | {number(found.get('agreement'), 1, 4)}"
+            f" | {number(found.get('max_logit_difference'), 1, 6)} "
+            f"| {number(found.get('partitions'), 1, 0)} | {number(found.get('p50_ms'), 1, 2)} |"
         )
     return rows
 
 
-def _number(value: float | None, scale: float, digits: int) -> str:
+def number(value: float | None, scale: float, digits: int) -> str:
+    """Write a figure in its unit, `-` for one that was never measured."""
     return "-" if value is None else f"{value * scale:.{digits}f}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,12 @@ def verify(config: RunConfig) -> Bundle:
 
 def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     """Verify on data that is already loaded."""
-    from tfapps.verify import benchmark, parity
+    from tfapps.verify import parity
 
     config = prepared.config
     metrics = read_json(bundle.path / "metrics.json")
     reference = logits_of(prepared, rebuild(prepared, bundle, None, None), "dev")
-    proof: dict[str, Any] = {"keras": {"bytes": benchmark.size(bundle.weights)}}
+    proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
     failures = []
     for name in config.export:
@@ -59,6 +60,7 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 def _prove(
     prepared: Prepared, bundle: Bundle, name: str, reference: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, float]]:
+    from tfapps.runners import litert
     from tfapps.serve.predictor import open_runner
     from tfapps.verify import benchmark, parity
 
@@ -70,6 +72,15 @@ def _prove(
     before = task.predict_metrics(reference, targets)[task.headline]
     proof = parity.compare(reference, logits, task.decisions)
     proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
-    proof["bytes"] = benchmark.size(bundle.artifact(name))
+    file = bundle.artifact(name)
+    proof |= _sizes(file)
+    if name.startswith("litert_"):
+        proof["partitions"] = litert.partitions(file)
     proof |= benchmark.measure(runner, features, rows=LATENCY_ROWS)
     return proof, figures
+
+
+def _sizes(file: Path) -> dict[str, int]:
+    from tfapps.verify import benchmark
+
+    return {"bytes": benchmark.size(file), "gzip_bytes": benchmark.gzip_size(file)}

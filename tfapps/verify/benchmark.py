@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from tfapps.errors import Failure, InputError
 
 WARMUP = 3  # first calls allocate and trace
+GZIP_LEVEL = 6  # what gzip and web servers use unless told otherwise
 
 
 def measure(
@@ -66,12 +68,33 @@ def size(path: str | os.PathLike) -> int:
     Raises:
         InputError: nothing there.
     """
-    path = Path(path)
+    return sum(file.stat().st_size for file in _files(Path(path)))
+
+
+def gzip_size(path: str | os.PathLike) -> int:
+    """Bytes of a file, or of all files in a folder, gzipped one by one: what a download costs.
+
+    Raises:
+        InputError: nothing there.
+    """
+    return sum(_gzipped(file) for file in _files(Path(path)))
+
+
+def _files(path: Path) -> list[Path]:
     if path.is_file():
-        return path.stat().st_size
+        return [path]
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder; export the run first")
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return [file for file in path.rglob("*") if file.is_file()]
+
+
+def _gzipped(file: Path) -> int:
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=31)  # 31: with gzip's header and checksum
+    total = 0
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            total += len(packer.compress(block))
+    return total + len(packer.flush())
 
 
 def peak_memory(path: str | os.PathLike, rows: int = 10, length: int = 64) -> int:

@@ -1,0 +1,71 @@
+"""Tables of a finished run: what was measured is told, what was not is a dash."""
+
+import importlib.util
+import json
+
+import pytest
+from running import ROOT
+
+from tfapps.stages.card import artifact_table
+
+METRICS = {
+    "headline": "accuracy",
+    "dev": {"keras": {"accuracy": 0.9}, "litert_int8": {"accuracy": 0.875}},
+    "training": [{"seconds": 1.5}],
+}
+OLD = {
+    "keras": {"bytes": 4_000_000},
+    "litert_int8": {
+        "bytes": 1_000_000,
+        "metric_drop": 0.025,
+        "agreement": 0.95,
+        "max_logit_difference": 0.5,
+        "p50_ms": 2.5,
+    },
+}
+NEW = {
+    "keras": {**OLD["keras"], "gzip_bytes": 3_600_000},
+    "litert_int8": {**OLD["litert_int8"], "gzip_bytes": 750_000, "partitions": 7},
+}
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize(
+    ("proof", "keras", "int8"),
+    [
+        ({}, [*"--", "0.9000", *"-----"], [*"--", "0.8750", *"-----"]),
+        (
+            OLD,
+            ["4.00", "-", "0.9000", *"-----"],
+            ["1.00", "-", "0.8750", "0.0250", "0.9500", "0.500000", "-", "2.50"],
+        ),
+        (
+            NEW,
+            ["4.00", "3.60", "0.9000", *"-----"],
+            ["1.00", "0.75", "0.8750", "0.0250", "0.9500", "0.500000", "7", "2.50"],
+        ),
+    ],
+    ids=["unverified", "old", "new"],
+)
+def test_the_card_has_a_cell_for_every_figure(proof, keras, int8):
+    header, rule, *rows = artifact_table("accuracy", METRICS, proof)
+    assert cells(header)[1:4] == ["size (MB)", "gzip (MB)", "accuracy"]
+    assert len(cells(rule)) == len(cells(header)) == 9
+    assert [cells(row) for row in rows] == [["keras", *keras], ["litert_int8", *int8]]
+
+
+@pytest.mark.parametrize(("proof", "more"), [(OLD, set()), (NEW, {"gzip_bytes", "partitions"})])
+def test_the_table_of_the_readme_takes_old_and_new_runs(tmp_path, proof, more):
+    spec = importlib.util.spec_from_file_location("table", ROOT / "benchmarks" / "table.py")
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+    (tmp_path / "verify.json").write_text(json.dumps(proof))
+    found = table.figures(tmp_path)
+    assert set(found["artifacts"]["litert_int8"]) == {"accuracy", *OLD["litert_int8"], *more} - {
+        "metric_drop"
+    }
+    assert table.row("run", found).endswith("| 0.9000 | - | - | 0.8750 · 1.0 MB · 2.5 ms |")

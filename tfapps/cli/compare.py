@@ -1,0 +1,35 @@
+"""`tfapps compare`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "one table and one picture over all artefacts of several runs"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="a run's name or its folder")
+    parser.add_argument(
+        "--out",
+        metavar="FILE.png",
+        default="compare.png",
+        help="where the picture goes (default compare.png)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the picture, print the table."""
+    import json
+    from pathlib import Path
+
+    from tfapps.cli.main import bundle_path
+    from tfapps.stages.compare import compare, draw, table
+
+    found = compare([bundle_path(run) for run in arguments.runs])
+    draw(found, Path(arguments.out))
+    print(table(found))
+    print(f"picture: {arguments.out}")
+    if arguments.json:
+        print(json.dumps(found))

@@ -1,0 +1,150 @@
+"""Several finished runs side by side, from what their bundles say alone: nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tfapps.bundle import Bundle, read_json
+from tfapps.errors import InputError
+from tfapps.stages.card import number
+
+LEGEND = (
+    "* on the Pareto front: no other artefact beats it in metric or size without losing the other"
+)
+OTHER_DATA = "note: `data:` differs between these runs; the metrics compare if the dev rows are one"
+
+
+def compare(paths: Sequence[Path]) -> dict[str, Any]:
+    """Collect every artefact of the runs, best metric first, then smallest first.
+
+    Args:
+        paths: folders of verified runs; one given twice counts once.
+
+    Returns:
+        `headline`: name of the metric; `same_data`: whether the runs' configs name the same data;
+        `rows`: run, artifact, metric, drop, bytes, gzip_bytes, partitions, p50_ms (None where it
+        was not measured), and pareto, whether the row is on the front of metric and size.
+
+    Raises:
+        InputError: a line for each run that is missing, damaged or not verified, and one if the
+            runs are judged by different metrics.
+
+    Example:
+        >>> compare([Path("saved_models/intents")])["rows"][0]["artifact"]
+        'keras'
+    """
+    bundles, problems = _opened(paths)
+    judged = {bundle.metrics["headline"]: bundle.path for bundle in bundles}
+    if len(judged) > 1:
+        told = ", ".join(f"{path} by {headline}" for headline, path in judged.items())
+        problems.append(f"runs judged by different metrics: {told}; compare runs that share one")
+    if problems:
+        raise InputError("\n".join(problems))
+    rows = [
+        row
+        for name, bundle in zip(_names(bundles), bundles, strict=True)
+        for row in _rows(name, bundle)
+    ]
+    for row in rows:
+        row["pareto"] = not any(_beats(other, row) for other in rows)
+    rows.sort(key=lambda row: (-row["metric"], row["bytes"], row["run"], row["artifact"]))
+    data = [yaml.safe_load(bundle.config_path.read_text(encoding="utf-8")) for bundle in bundles]
+    same_data = all(config["data"] == data[0]["data"] for config in data)
+    return {"headline": next(iter(judged)), "same_data": same_data, "rows": rows}
+
+
+def table(comparison: dict[str, Any]) -> str:
+    """Return `compare`'s rows as a text table, with a star for the Pareto front."""
+    columns = (
+        (comparison["headline"], "metric", 1, 4),
+        ("drop", "drop", 1, 4),
+        ("size MB", "bytes", 1e-6, 2),
+        ("gzip MB", "gzip_bytes", 1e-6, 2),
+        ("partitions", "partitions", 1, 0),
+        ("p50 ms", "p50_ms", 1, 2),
+    )
+    rows = comparison["rows"]
+    run = max(len("run"), *(len(row["run"]) for row in rows))
+    artifact = max(len("artefact"), *(len(row["artifact"]) for row in rows))
+    titles = "".join(f"{title:>11}" for title, *_ in columns)
+    lines = [f"  {'run':<{run}}  {'artefact':<{artifact}}{titles}"]
+    for row in rows:
+        cells = "".join(f"{number(row[key], *unit):>11}" for _, key, *unit in columns)
+        star = "*" if row["pareto"] else " "
+        lines.append(f"{star} {row['run']:<{run}}  {row['artifact']:<{artifact}}{cells}")
+    return "\n".join([*lines, LEGEND, *([] if comparison["same_data"] else [OTHER_DATA])])
+
+
+def draw(comparison: dict[str, Any], file: Path) -> None:
+    """Write `compare`'s rows as a picture: metric against size, metric against latency.
+
+    Raises:
+        InputError: the file's name is no `.png`, or it cannot be written.
+    """
+    from tfapps.metrics.pictures import tradeoffs_png
+
+    if file.suffix.lower() != ".png":
+        raise InputError(f"{file}: expected the name of a picture that ends in .png")
+    picture = tradeoffs_png(comparison["rows"], comparison["headline"])
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise InputError(
+            f"{file}: the picture cannot be written: {error.strerror or error}; "
+            "name another file with --out"
+        ) from error
+
+
+def _opened(paths: Sequence[Path]) -> tuple[list[Bundle], list[str]]:
+    bundles, problems = [], []
+    once: dict[Path, Path] = {}
+    for path in paths:
+        once.setdefault(path.resolve(), path)
+    for path in once.values():
+        try:
+            bundles.append(_verified(path))
+        except InputError as error:
+            problems.append(str(error))
+    return bundles, problems
+
+
+def _verified(path: Path) -> Bundle:
+    bundle = Bundle.open(path)
+    # Another export leaves the figures of the files before it; only the stage tells.
+    if "verify" not in bundle.manifest.get("stages", {}):
+        raise InputError(
+            f"{path}: its files have not passed verify since they were exported; "
+            f"run `tfapps verify {bundle.config_path}` first"
+        )
+    return bundle
+
+
+def _names(bundles: Sequence[Bundle]) -> list[str]:
+    """Name each run after its folder, or by its path where two folders share a name."""
+    short = [bundle.path.resolve().name for bundle in bundles]
+    return [
+        str(bundle.path) if short.count(name) > 1 else name
+        for name, bundle in zip(short, bundles, strict=True)
+    ]
+
+
+def _rows(run: str, bundle: Bundle) -> list[dict[str, Any]]:
+    metrics, proof = bundle.metrics, read_json(bundle.path / "verify.json")
+    rows = []
+    for artifact, figures in metrics["dev"].items():
+        found = proof[artifact]
+        row = {"run": run, "artifact": artifact, "metric": figures[metrics["headline"]]}
+        row |= {"drop": found.get("metric_drop"), "bytes": found["bytes"]}
+        row |= {key: found.get(key) for key in ("gzip_bytes", "partitions", "p50_ms")}
+        rows.append(row)
+    return rows
+
+
+def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """As good in both metric and size, and better in one."""
+    as_good = one["metric"] >= other["metric"] and one["bytes"] <= other["bytes"]
+    return as_good and (one["metric"], one["bytes"]) != (other["metric"], other["bytes"])
