@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -33,7 +33,9 @@ class Config(FineTune):
         weight_bits: of kernels; symmetric, a range for each output channel.
         activation_bits: of what kernels are multiplied with; null leaves it float (weight-only).
         embedding_bits: of embedding tables, a range for each row; null leaves them float.
-        scores: with activation_bits, make integers of the attention scores and weights too.
+        activations: which: those of "products" with a kernel (what goes in and what comes out),
+            or "all": attention scores and weights, and the sums between blocks as well. The former
+            is quicker on a CPU, the latter for accelerators that know nothing but integers.
         delay: fraction of the steps before anything is rounded; ranges are followed meanwhile.
         freeze: fraction of the steps after which ranges of activations stay as they are.
         keep_float: patterns of layer names that are left alone.
@@ -43,7 +45,7 @@ class Config(FineTune):
     weight_bits: int = Field(8, ge=4, le=8)
     activation_bits: int | None = Field(8, ge=4, le=8)
     embedding_bits: int | None = Field(8, ge=4, le=8)
-    scores: bool = False
+    activations: Literal["products", "all"] = "products"
     delay: float = Field(0.0, ge=0, lt=1)
     freeze: float = Field(0.8, ge=0, le=1)
     keep_float: tuple[str, ...] = ()
@@ -63,7 +65,7 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
         weight_bits=config.weight_bits,
         activation_bits=config.activation_bits,
         embedding_bits=config.embedding_bits,
-        scores=config.scores,
+        activations=config.activations,
         per_channel=plan.get("per_channel", True),
         keep_float=config.keep_float,
     )
@@ -90,7 +92,7 @@ def quantize(
     weight_bits: int = 8,
     activation_bits: int | None = 8,
     embedding_bits: int | None = 8,
-    scores: bool = False,
+    activations: str = "products",
     per_channel: bool = True,
     keep_float: Sequence[str] = (),
 ) -> keras.Model:
@@ -116,18 +118,21 @@ def quantize(
                 f"qat.keep_float: {pattern!r} meets no layer; expected a pattern of layer names: "
                 f"{', '.join(layer.name for layer in layers[:12])}, ..."
             )
+    everything = activations == "all"
     kept = {layer.name for layer in layers for p in keep_float if fnmatch.fnmatch(layer.name, p)}
 
     def change(layer: Any) -> dict[str, Any]:
         if layer.name in kept:
             return {}
         there = layer.get_config()
+        table, product = _is_table(layer), "weight_bits" in there
+        done = everything and "quantize_input" in there and _follows_a_norm(layer, kept)
         wanted = {
-            "weight_bits": embedding_bits if _is_table(layer) else weight_bits,
-            "activation_bits": activation_bits,
-            "quantize_scores": scores,
+            "weight_bits": embedding_bits if table else weight_bits,
+            "activation_bits": activation_bits if product or everything else None,
+            "quantize_scores": everything,
             "per_channel": per_channel,
-            "quantize_input": "quantize_input" in there and not _follows_a_norm(layer, kept),
+            "quantize_input": not done,
         }
         return {key: value for key, value in wanted.items() if key in there}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import KerasTensor
+from keras import KerasTensor, ops
 
 from tfapps.layers.fake_quant import by_row
 
@@ -23,6 +23,12 @@ class Embedding(keras.layers.Embedding):
 
     def call(self, inputs: KerasTensor) -> KerasTensor:
         return by_row(super().call(inputs), self.weight_bits)
+
+    def bake(self) -> None:
+        """Round the table for good."""
+        table = ops.convert_to_tensor(ops.convert_to_numpy(self.embeddings))
+        self.embeddings.assign(by_row(table, self.weight_bits))
+        self.weight_bits = None
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_bits": self.weight_bits}

@@ -60,6 +60,12 @@ class BertEmbeddings(keras.layers.Layer):
         x = ops.add(x, ops.add(position, ops.take(self.segment, segment_ids, axis=0)))
         return ops.cast(x, self.compute_dtype)
 
+    def bake(self) -> None:
+        """Round the token table for good."""
+        table = ops.convert_to_tensor(ops.convert_to_numpy(self.token))
+        self.token.assign(by_row(table, self.weight_bits))
+        self.weight_bits = None
+
     def compute_output_shape(
         self,
         token_ids_shape: tuple[int | None, ...],

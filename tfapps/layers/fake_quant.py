@@ -55,6 +55,7 @@ class FakeQuant(keras.layers.Layer):
         self.symmetric, self.narrow, self.decay = symmetric, narrow, decay
         default = (0.0, 0.0) if kind == "all" else (-6.0, 6.0)
         self.start = tuple(default if start is None else start)
+        self.off = False  # let values pass, once and for all
         self.native: Any = None  # the exporter's operation, which the converter knows
         self.phase: Any = None  # see `Phase`; without one: quantize, and follow the values
         self.seen: list[Any] | None = None  # a list to note ranges in instead of quantizing
@@ -76,6 +77,8 @@ class FakeQuant(keras.layers.Layer):
         self.high = end("high", self.start[1])
 
     def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
+        if self.off:
+            return x
         if self.seen is not None:
             self.seen.append([ops.convert_to_numpy(end) for end in self.range_of(x)])
             return x

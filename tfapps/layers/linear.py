@@ -92,6 +92,12 @@ class Linear(keras.layers.Layer):
                 x = ops.multiply(x, self.island)
         return ops.reshape(x, (*shape[:-1], self.units)) if len(shape) > 2 else x
 
+    def bake(self) -> None:
+        """Round the kernel for good; its quantizer has nothing to do any more."""
+        if self.kernel_range is not None:
+            self.kernel.assign(self.kernel_range(self.kernel))
+            self.kernel_range.off = True
+
     def settle_ranges(self) -> None:
         """Bring the kernel's range up to the kernel."""
         if self.kernel_range is not None:

@@ -102,6 +102,15 @@ class LSTM(keras.layers.LSTM):
         finally:
             self.cell.kernels = None
 
+    def bake(self) -> None:
+        """Round both kernels for good; their quantizers have nothing to do any more."""
+        if self.kernel_range is not None:
+            pairs = ((self.kernel_range, self.cell.kernel),)
+            pairs += ((self.recurrent_range, self.cell.recurrent_kernel),)
+            for quantizer, kernel in pairs:
+                kernel.assign(self._by_gate(quantizer, kernel, training=False))
+                quantizer.off = True
+
     def settle_ranges(self) -> None:
         """Bring the ranges of both kernels up to the kernels."""
         if self.kernel_range is not None:
