@@ -65,3 +65,15 @@ def features(rows, length=LENGTH, seed=0, names=("token_ids", "padding_mask")):
     ids = random.integers(1, VOCABULARY, (rows, length)) * mask
     columns = {"token_ids": ids.astype(np.int32), "padding_mask": mask.astype(np.int32)}
     return {name: columns[name] for name in names}
+
+
+def segmented(batch_size=None, length=None):
+    """Ids, mask and segments like a BERT, nothing but a mean behind them."""
+    keras.utils.set_random_seed(7)
+    inputs = _inputs(batch_size, length, ("token_ids", "padding_mask", "segment_ids"))
+    x = keras.layers.Embedding(VOCABULARY, 16, name="tokens")(inputs["token_ids"])
+    x = x + keras.layers.Embedding(2, 16, name="segments")(inputs["segment_ids"])
+    mask = ops.expand_dims(ops.cast(inputs["padding_mask"], "float32"), -1)
+    pooled = ops.sum(x * mask, axis=1) / ops.sum(mask, axis=1)
+    logits = keras.layers.Dense(CLASSES, name="logits", kernel_initializer="normal")(pooled * 20)
+    return keras.Model(inputs, logits)

@@ -94,7 +94,9 @@ class LiteRTRunner:
         with _silent():
             self._run = self._interpreter.get_signature_runner(next(iter(signatures)))
         self._inputs = self._run.get_input_details()
-        self._output = next(iter(self._run.get_output_details()))
+        # Files for other clients too give probabilities beside the logits.
+        outputs = self._run.get_output_details()
+        self._output = "logits" if "logits" in outputs else next(iter(outputs))
         shapes = {tuple(int(n) for n in detail["shape"]) for detail in self._inputs.values()}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")

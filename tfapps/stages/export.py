@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 
@@ -43,9 +44,25 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
                 calibration=calibration,
                 folder=draft.path,
             )
+        describe(prepared, draft.path)
         (draft.path / "config.yaml").write_text(dump(config), encoding="utf-8")
         draft.stages["export"] = artifacts_key(config)
     return Bundle.open(bundle.path)
+
+
+def describe(prepared: Prepared, folder: Path) -> None:
+    """Make the TFLite files in `folder` speak for themselves where a plain client can run them.
+
+    Such a client takes a single text, lowercases it and splits it into word pieces.
+    """
+    from tfapps.export import _metadata
+
+    tokenizer, labels = prepared.tokenizer, prepared.task.labels_of_outputs
+    paired = "text_pair" in prepared.examples["train"][0]
+    if labels is None or paired or tokenizer.kind != "wordpiece" or not tokenizer.lowercase:
+        return
+    for path in sorted((folder / "litert").glob("*.tflite")):
+        _metadata.describe(path, tokenizer.pieces(), labels)
 
 
 def artifacts_key(config: RunConfig) -> str:

@@ -141,6 +141,21 @@ class Tokenizer:
         """The bytes that `save` writes; equal tokenizers have equal bytes."""
         return self._inner.to_str(pretty=True).encode("utf-8")
 
+    @property
+    def lowercase(self) -> bool:
+        """Whether upper and lower case are the same to it; `wordpiece` only."""
+        return self._inner.normalizer.lowercase
+
+    def pieces(self) -> list[str]:
+        """The vocabulary in the order of the ids, one line each.
+
+        An id that no text leads to (a vocabulary file may hold a line twice) is `[unused]`.
+        """
+        listed = ["[unused]"] * self.vocabulary_size
+        for piece, number in self._inner.get_vocab(with_added_tokens=False).items():
+            listed[number] = piece or "[unused]"
+        return listed
+
     def encode(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int = 512
     ) -> Tokens:

@@ -1,0 +1,270 @@
+"""Files that describe themselves: what they say, what stays as it was, and the client's answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from types import SimpleNamespace
+
+import export_models as models
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from flatbuffers.number_types import UOffsetTFlags
+from running import ROOT
+
+from tfapps.export import _metadata, litert
+from tfapps.metrics.probability import softmax
+from tfapps.runners.litert import LiteRTRunner, interpreter
+from tfapps.serve.predictor import Predictor
+from tfapps.stages.export import describe
+from tfapps.tasks.classification import Config, Task
+from tfapps.text.tokenizer import Tokenizer
+
+LABELS = ["yes", "no", "can be", "weiß nicht"]
+PIECES = [f"piece{i}" for i in range(models.VOCABULARY)]
+INPUTS = ("token_ids", "padding_mask", "segment_ids")
+CLIENT = os.environ.get("TFAPPS_MEDIAPIPE_PYTHON")
+
+
+def _exported(build, folder):
+    litert.export(["litert_float32"], rebuild=build, max_length=models.LENGTH, folder=folder)
+    return folder / "litert" / "float32.tflite"
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory):
+    """A file that fits, before it is described."""
+    return _exported(models.segmented, tmp_path_factory.mktemp("silent"))
+
+
+@pytest.fixture
+def described(silent, tmp_path):
+    path = tmp_path / "described.tflite"
+    shutil.copy(silent, path)
+    assert _metadata.describe(path, PIECES, LABELS)
+    return path
+
+
+def _features(rows):
+    columns = models.features(rows, names=("token_ids", "padding_mask"))
+    return {**columns, "segment_ids": columns["token_ids"] % 2}
+
+
+# What the metadata says: a reader of its own, by the field numbers of metadata_schema.fbs 1.5.0
+
+
+class Table:
+    def __init__(self, inner):
+        self._inner = inner
+
+    @classmethod
+    def root(cls, data):
+        start = flatbuffers.encode.Get(UOffsetTFlags.packer_type, data, 0)
+        return cls(flatbuffers.table.Table(data, start))
+
+    def _at(self, field):
+        return self._inner.Offset(4 + 2 * field)
+
+    def text(self, field):
+        return self._inner.String(self._at(field) + self._inner.Pos).decode()
+
+    def number(self, field):
+        return self._inner.Bytes[self._at(field) + self._inner.Pos]
+
+    def table(self, field):
+        place = self._inner.Indirect(self._at(field) + self._inner.Pos)
+        return Table(flatbuffers.table.Table(self._inner.Bytes, place))
+
+    def tables(self, field):
+        start, count = self._inner.Vector(self._at(field)), self._inner.VectorLen(self._at(field))
+        places = [self._inner.Indirect(start + 4 * i) for i in range(count)]
+        return [Table(flatbuffers.table.Table(self._inner.Bytes, place)) for place in places]
+
+
+def _model(path):
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+
+
+def test_the_metadata_names_tensors_tokenizer_and_labels(described):
+    model = _model(described)
+    entry = next(entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
+    data = bytes(model.buffers[entry.buffer].data)
+    assert data[4:8] == b"M001"
+    root = Table.root(data)
+    assert root.text(7) == "1.1.0"
+    (graph,) = root.tables(3)
+    assert [tensor.text(0) for tensor in graph.tables(2)] == ["ids", "mask", "segment_ids"]
+    assert [tensor.text(0) for tensor in graph.tables(3)] == ["scores", "logits"]
+    for output in graph.tables(3):
+        (labels,) = output.tables(6)
+        assert (labels.text(0), labels.number(2)) == ("labels.txt", 2)  # TENSOR_AXIS_LABELS
+    (unit,) = graph.tables(5)
+    assert unit.number(0) == 4  # BertTokenizerOptions
+    (vocabulary,) = unit.table(1).tables(0)
+    assert (vocabulary.text(0), vocabulary.number(2)) == ("vocab.txt", 5)  # VOCABULARY
+
+
+def test_inputs_stand_in_the_order_of_their_metadata(described):
+    model = _model(described)
+    names = {entry.tensorIndex: entry.name.decode() for entry in model.signatureDefs[0].inputs}
+    assert [names[i] for i in model.subgraphs[0].inputs] == list(INPUTS)
+
+
+def test_vocabulary_and_labels_are_files_in_the_file(described):
+    with zipfile.ZipFile(described) as archive:
+        assert archive.namelist() == ["vocab.txt", "labels.txt"]
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert archive.read("vocab.txt").decode() == "\n".join(PIECES) + "\n"
+        assert archive.read("labels.txt").decode() == "\n".join(LABELS) + "\n"
+
+
+def test_pieces_are_the_vocabulary_file_line_by_line(tmp_path):
+    lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "twice", "twice", "##s", "é"]
+    (tmp_path / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tokenizer = Tokenizer.from_wordpiece(tmp_path / "vocab.txt", lowercase=True)
+    # Of a line that stands twice the last counts, as it does for the client.
+    assert tokenizer.pieces() == [*lines[:4], "[unused]", *lines[5:]]
+    assert tokenizer.lowercase
+    assert not Tokenizer.from_wordpiece(tmp_path / "vocab.txt", lowercase=False).lowercase
+
+
+# What stays as it was
+
+
+def test_the_runner_gives_the_same_logits(silent, described):
+    features = _features(20)
+    before, after = LiteRTRunner(silent), LiteRTRunner(described)
+    assert after.inputs == before.inputs
+    np.testing.assert_array_equal(after(features), before(features))
+
+
+def test_the_signature_tells_all_that_the_graph_gives(described):
+    model = _model(described)
+    told = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].outputs}
+    assert [told[b"scores"], told[b"logits"]] == list(model.subgraphs[0].outputs)
+
+
+def test_scores_are_the_softmax_of_the_logits(described):
+    features = _features(1)
+    made = interpreter(described)
+    for name, detail in zip(INPUTS, made.get_input_details(), strict=True):
+        made.set_tensor(detail["index"], features[name])
+    made.invoke()
+    scores, logits = (made.get_tensor(d["index"]) for d in made.get_output_details())
+    np.testing.assert_allclose(scores, softmax(logits), atol=1e-6)
+    np.testing.assert_array_equal(logits, LiteRTRunner(described)(features))
+
+
+def test_the_softmax_costs_no_delegate_partition(silent, described):
+    assert litert.partitions(described) == litert.partitions(silent)
+    assert litert.operators(described) == [*litert.operators(silent), "SOFTMAX"]
+
+
+def test_weights_are_aligned_as_the_schema_wants(described):
+    model = schema.Model.GetRootAs(described.read_bytes(), 0)
+    tables = [model.Buffers(i)._tab for i in range(model.BuffersLength())]
+    starts = [table.Vector(table.Offset(4)) for table in tables if table.Offset(4)]
+    assert starts
+    assert [start % 16 for start in starts] == [0] * len(starts)
+
+
+def test_equal_models_are_equal_bytes(silent, described, tmp_path):
+    again = tmp_path / "again.tflite"
+    shutil.copy(silent, again)
+    os.utime(again, (0, 0))
+    _metadata.describe(again, PIECES, LABELS)
+    assert again.read_bytes() == described.read_bytes()
+
+
+# Files that do not fit
+
+
+def test_a_model_without_segments_is_left_alone(tmp_path):
+    path = _exported(models.transformer, tmp_path)
+    before = path.read_bytes()
+    assert not _metadata.describe(path, PIECES, LABELS)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "labels", [LABELS[:3], [*LABELS[:3], ""], [*LABELS[:3], "two\nlines"], [*LABELS[:3], "x\r"]]
+)
+def test_labels_that_are_no_lines_of_the_output_leave_the_file_alone(silent, labels):
+    before = silent.read_bytes()
+    assert not _metadata.describe(silent, PIECES, labels)
+    assert silent.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("multi_label", "kind", "lowercase", "example", "fits"),
+    [
+        (False, "wordpiece", True, {"text": "a"}, True),
+        (True, "wordpiece", True, {"text": "a"}, False),
+        (False, "words", True, {"text": "a"}, False),
+        (False, "characters", True, {"text": "a"}, False),
+        (False, "wordpiece", False, {"text": "a"}, False),
+        (False, "wordpiece", True, {"text": "a", "text_pair": "b"}, False),
+    ],
+)
+def test_runs_that_the_client_would_read_wrong_keep_their_files(
+    silent, tmp_path, multi_label, kind, lowercase, example, fits
+):
+    (tmp_path / "litert").mkdir()
+    path = tmp_path / "litert" / "float32.tflite"
+    shutil.copy(silent, path)
+    prepared = SimpleNamespace(
+        task=Task(Config(multi_label=multi_label), LABELS),
+        tokenizer=Tokenizer.train(["some words"], kind, 50, lowercase, 1),
+        examples={"train": [example]},
+    )
+    describe(prepared, tmp_path)
+    assert zipfile.is_zipfile(path) == fits
+    assert (path.read_bytes() != silent.read_bytes()) == fits
+
+
+# The client itself
+
+LOOP = """
+import json, sys
+answers = []
+for text in json.load(sys.stdin):
+    heads = classifier.classify(plain(text)).classifications
+    assert [head.head_name for head in heads] == ["scores", "logits"]
+    best = heads[0].categories[0]
+    answers.append([best.category_name, best.score])
+print(json.dumps(answers))
+"""
+ODD = ["Où est ma pièce?", "ÄPFEL", "an\u00a0apple", "a pe\x07ar\u200b", "[SEP]", "梨 apple"]
+
+
+@pytest.mark.skipif(CLIENT is None, reason="TFAPPS_MEDIAPIPE_PYTHON names no Python with mediapipe")
+@pytest.mark.parametrize("kind", ["float32", "dynamic", "int8"])
+def test_mediapipe_answers_as_the_predictor_does(workplace, kind):
+    bundle = workplace / "saved_models" / "tiny"
+    questions = ROOT / "tfapps" / "samples" / "support_intents" / "questions.txt"
+    rows = (workplace / "dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    texts = [row.split("\t")[0] for row in rows]
+    texts += [*questions.read_text(encoding="utf-8").splitlines(), "apple " * 40, *ODD]
+    guide = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    script = shown.replace("dynamic.tflite", f"{kind}.tflite") + LOOP
+    done = subprocess.run(
+        [CLIENT, "-c", script],
+        cwd=bundle / "litert",
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = Predictor.open(bundle, f"litert_{kind}")(texts)
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert [label for label, _ in answers] == [answer["label"] for answer in expected]
+    scores = [answer["score"] for answer in expected]
+    np.testing.assert_allclose([score for _, score in answers], scores, atol=1e-3)
