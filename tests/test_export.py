@@ -103,6 +103,16 @@ def test_quantized_files_agree_with_the_model_and_are_smaller(build, kind, reque
     assert size < 0.7 * (folder / "float32.tflite").stat().st_size
 
 
+@pytest.mark.parametrize("build", [models.transformer, models.recurrent])
+def test_float16_is_close_to_the_model_and_nearly_half_the_size(build, request):
+    folder = request.getfixturevalue(build.__name__)
+    features = models.features(40)
+    difference = LiteRTRunner(folder / "float16.tflite")(features) - _logits(build, features)
+    assert 0 < np.abs(difference).max() < 1e-2
+    size = (folder / "float16.tflite").stat().st_size
+    assert size < 0.65 * (folder / "float32.tflite").stat().st_size
+
+
 def test_the_signature_keeps_names_and_integer_ids(transformer):
     for path in transformer.iterdir():
         runner = LiteRTRunner(path)
@@ -133,7 +143,7 @@ def test_integer_file_computes_with_integers(recurrent):
             assert {details[i]["dtype"] for i in op["outputs"]} == {np.int8}
 
 
-@pytest.mark.parametrize("kind", ["float32", "dynamic", "int8"])
+@pytest.mark.parametrize("kind", ["float32", "float16", "dynamic", "int8"])
 def test_lstm_files_forget_the_row_before_without_a_reset(recurrent, kind):
     from tfapps.runners.litert import interpreter
 
@@ -212,7 +222,7 @@ def test_int8_without_calibration_is_an_input_error(tmp_path):
 
 def test_calibration_rows_are_cut_padded_and_counted():
     batches = [models.features(150, length=5), models.features(150, length=20)]
-    rows = litert.calibration_rows(batches, LENGTH)
+    rows = litert.calibration_rows("litert_int8", batches, LENGTH)
     assert {value.shape for value in rows.values()} == {(litert.ROWS, LENGTH)}
     np.testing.assert_array_equal(rows["token_ids"][:150, :5], batches[0]["token_ids"])
     assert (rows["token_ids"][:150, 5:] == 0).all()

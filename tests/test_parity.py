@@ -57,8 +57,25 @@ def test_float_artefacts_are_judged_on_their_logits(name):
         check(name, {"max_logit_difference": 1e-6, "agreement": 0.99})
 
 
+def test_half_precision_is_judged_on_logits_and_metric_but_may_disagree():
+    result = {"max_logit_difference": 9e-3, "agreement": 0.99, "metric": 0.9, "metric_drop": 0.005}
+    check("litert_float16", result)
+    with pytest.raises(Failure, match="difference 0.02, allowed 0.01"):
+        check("litert_float16", result | {"max_logit_difference": 0.02})
+    with pytest.raises(Failure, match="a drop of 0.0060"):
+        check("litert_float16", result | {"metric_drop": 0.006})
+
+
 @pytest.mark.parametrize(
-    ("name", "allowed"), [("litert_dynamic", 0.02), ("litert_int8", 0.10), ("litert_int4", 0.10)]
+    ("name", "allowed"),
+    [
+        ("litert_dynamic", 0.02),
+        ("litert_aeq_dynamic", 0.02),
+        ("litert_int8", 0.10),
+        ("litert_aeq_int8", 0.10),
+        ("litert_int4", 0.10),
+        ("litert_int4e", 0.10),
+    ],
 )
 def test_quantized_artefacts_are_judged_on_the_metric(name, allowed):
     result = {"max_logit_difference": 3.0, "agreement": 0.8}

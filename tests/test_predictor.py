@@ -110,13 +110,14 @@ def test_what_is_no_list_of_texts_is_refused():
 
 
 def test_faithful_and_light_artefacts_are_preferred():
-    everything = ["keras", "litert_dynamic", "litert_float32", "litert_int8", "saved_model"]
+    everything = ["keras", *sorted(module.PREFERENCE)]
     order = []
     while everything:
         order.append(preferred(everything))
         everything.remove(order[-1])
     assert order == [*module.PREFERENCE, "keras"]
-    assert preferred(["keras", "litert_int4"]) == "litert_int4"
+    assert order.index("saved_model") < order.index("litert_int8") < order.index("litert_int4")
+    assert preferred(["keras", "litert_other"]) == "litert_other"
     with pytest.raises(InputError, match="no artefact to answer with"):
         preferred([])
 

@@ -3,16 +3,16 @@
 The converter crashes on some graphs (calibration of a WHILE loop, for one) and talks on both
 output streams, so it never runs inside the caller's process.
 
-    python -m tfapps.export._convert SAVED_MODEL float32|dynamic|int8 TARGET \\
+    python -m tfapps.export._convert SAVED_MODEL float32|float16|dynamic|int8 TARGET \\
         [CALIBRATION.npz [float_elementwise]]
 """
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from tfapps.export import _child
 
 ELEMENTWISE = ("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "SUB", "MUL", "ADD", "SOFTMAX", "GELU")
 ELEMENTWISE += ("SUM", "DIV", "MAXIMUM")
@@ -29,6 +29,8 @@ def convert(
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
     if kind == "int8":
         if calibration is None:
             raise ValueError("int8 needs calibration data")
@@ -56,10 +58,4 @@ def convert(
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    try:
-        convert(*sys.argv[1:])
-    except Exception as error:
-        # The parent shows the last line of stderr: it has to be the one that explains.
-        text = " ".join(str(error).split())
-        sys.exit(f"{type(error).__name__}: {text[:400]}")
+    _child.main(convert)

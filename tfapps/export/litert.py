@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +11,7 @@ import numpy as np
 
 from tfapps.errors import Failure, InputError
 
-ARTIFACTS = ("litert_float32", "litert_dynamic", "litert_int8")
+ARTIFACTS = ("litert_float32", "litert_float16", "litert_dynamic", "litert_int8")
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -29,9 +25,10 @@ def export(
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
 
-    `litert_dynamic` has int8 weights and float activations, `litert_int8` integers throughout
-    (int32 ids in, float32 logits out), its ranges read off the calibration batches; in a model
-    with attention only the matrix products are integers, because the rest would ruin it.
+    `litert_float16` has float16 weights and computes in float32; `litert_dynamic` has int8
+    weights and float activations, `litert_int8` integers throughout (int32 ids in, float32 logits
+    out), its ranges read off the calibration batches; in a model with attention only the matrix
+    products are integers, because the rest would ruin it.
 
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
@@ -47,7 +44,9 @@ def export(
     from tfapps.export import _attention, _lstm, _module
 
     wanted = [name for name in ARTIFACTS if name in names]
-    rows = calibration_rows(calibration, max_length) if "litert_int8" in wanted else None
+    rows = None
+    if "litert_int8" in wanted:
+        rows = calibration_rows("litert_int8", calibration, max_length)
     target = Path(folder) / "litert"
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         saved: dict[bool, Path] = {}
@@ -68,9 +67,14 @@ def export(
 
 
 def calibration_rows(
-    calibration: Sequence[Mapping[str, np.ndarray]], max_length: int
+    artifact: str, calibration: Sequence[Mapping[str, np.ndarray]], max_length: int
 ) -> dict[str, np.ndarray]:
     """Batches of (b, t) -> {input: (rows, max_length) int32}, the first `ROWS` rows.
+
+    Args:
+        artifact: the one that needs them, for the message.
+        calibration: batches of features (b, t).
+        max_length: the static length.
 
     Raises:
         InputError: there is no row.
@@ -80,7 +84,7 @@ def calibration_rows(
     batches = [batch for batch in calibration if len(next(iter(batch.values())))]
     if not batches:
         raise InputError(
-            "litert_int8 needs calibration batches, got none; train on data that has examples"
+            f"{artifact} needs calibration batches, got none; train on data that has examples"
         )
     return {
         name: np.concatenate([_features.fit(batch[name], max_length) for batch in batches])[:ROWS]
@@ -104,22 +108,17 @@ def convert(
     Raises:
         Failure: the child failed or crashed, or the result is no pure built-in graph.
     """
-    from tfapps.export import _lstm
+    from tfapps.export import _child, _lstm
 
     target = Path(target)
     with tempfile.TemporaryDirectory(prefix="tfapps_convert_") as temporary:
         made = Path(temporary) / target.name
-        command = [sys.executable, "-m", "tfapps.export._convert", str(source), kind, str(made)]
+        arguments = [str(source), kind, str(made)]
         if rows is not None:
             np.savez(Path(temporary) / "calibration.npz", **rows)
-            command.append(str(Path(temporary) / "calibration.npz"))
-            command += ["float_elementwise"] * float_elementwise
-        child = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=_environment()
-        )
-        if child.returncode != 0 or not made.is_file():
-            raise Failure(f"export of litert_{kind} failed: {_reason(child)}")
-        content = made.read_bytes()
+            arguments.append(str(Path(temporary) / "calibration.npz"))
+            arguments += ["float_elementwise"] * float_elementwise
+        content = _child.run("_convert", arguments, made, f"litert_{kind}")
     foreign = foreign_ops(content)
     if foreign:
         raise Failure(
@@ -127,27 +126,6 @@ def convert(
             "rewrite the layer that makes them"
         )
     target.write_bytes(_lstm.unclip(content))
-
-
-def _environment() -> dict[str, str]:
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    # The conversion is CPU work: a child that takes GPU memory would fight with its parent.
-    return {
-        **os.environ,
-        "PYTHONPATH": path,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-
-
-def _reason(child: subprocess.CompletedProcess[str]) -> str:
-    lines = [line.strip() for line in child.stderr.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it wrote no message"
-    if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        return f"the converter crashed ({name}); its last line: {last}"
-    return last
 
 
 def foreign_ops(content: bytes) -> list[str]:

@@ -48,7 +48,9 @@ class LayerNorm(keras.layers.Layer):
         centred = ops.subtract(x, ops.mean(x, axis=-1, keepdims=True))
         variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
         scale = ops.rsqrt(ops.add(variance, self.epsilon))
-        x = ops.add(ops.multiply(ops.multiply(centred, scale), self.gamma), self.beta)
+        # Gamma before scale: as the last factor, the TFLite converter would fold it into the
+        # weights of the next matrix product and take them off the grid they were trained on.
+        x = ops.add(ops.multiply(ops.multiply(centred, self.gamma), scale), self.beta)
         return ops.cast(quantized(self.output_range, x, training), self.compute_dtype)
 
     def compute_output_shape(

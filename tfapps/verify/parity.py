@@ -30,8 +30,13 @@ LIMITS = {
     "keras": EXACT,
     "saved_model": EXACT,
     "litert_float32": EXACT,
+    "litert_float16": Limit(logits=1e-2, agreement=None, drop=0.005),
     "litert_dynamic": Limit(logits=None, agreement=None, drop=0.02),
+    "litert_aeq_dynamic": Limit(logits=None, agreement=None, drop=0.02),
     "litert_int8": Limit(logits=None, agreement=None, drop=0.10),
+    "litert_aeq_int8": Limit(logits=None, agreement=None, drop=0.10),
+    "litert_int4": Limit(logits=None, agreement=None, drop=0.10),
+    "litert_int4e": Limit(logits=None, agreement=None, drop=0.10),
 }
 LOSSY = LIMITS["litert_int8"]  # for artefacts that this table does not know
 

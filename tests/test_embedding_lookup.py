@@ -1,0 +1,62 @@
+"""GATHER rewritten as EMBEDDING_LOOKUP: the same rows from the same table, or left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gather_files import gather
+
+from tfapps.export import _embedding, litert
+from tfapps.runners.litert import interpreter
+
+TABLE = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
+
+
+def run(content, ids, path):
+    path.write_bytes(content)
+    made = interpreter(path)
+    made.set_tensor(made.get_input_details()[0]["index"], ids)
+    made.invoke()
+    return made.get_tensor(made.get_output_details()[0]["index"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "ops"),
+    [
+        ((7,), ["EMBEDDING_LOOKUP"]),
+        ((1, 7), ["RESHAPE", "EMBEDDING_LOOKUP", "RESHAPE"]),
+        ((2, 3, 4), ["RESHAPE", "EMBEDDING_LOOKUP", "RESHAPE"]),
+        ((), ["RESHAPE", "EMBEDDING_LOOKUP", "RESHAPE"]),
+    ],
+)
+def test_ids_of_any_rank_read_the_same_rows(shape, ops, tmp_path):
+    ids = np.random.default_rng(1).integers(0, 50, shape).astype(np.int32)
+    rewritten = _embedding.look_up(gather(TABLE, shape))
+    rows = run(rewritten, ids, tmp_path / "rows.tflite")
+    np.testing.assert_array_equal(rows, TABLE[ids])
+    assert litert.operators(tmp_path / "rows.tflite") == ops
+    assert _embedding.widths(rewritten) == {40}
+
+
+def test_what_reads_no_rows_of_a_large_table_is_left_alone():
+    small = np.ones((2, _embedding.SMALL // 2 - 1), np.float32)
+    for content in (
+        gather(small, (1, 7)),
+        gather(TABLE, (1, 7), axis=1),
+        gather(TABLE, (1, 7), constant=False),
+        gather(TABLE, (1, 7), signature=[1, -1]),
+        gather(TABLE.reshape(10, 5, 40), (1, 7)),
+    ):
+        assert _embedding.look_up(content) == content
+        assert _embedding.widths(content) == set()
+
+
+def test_rewriting_twice_is_rewriting_once():
+    once = _embedding.look_up(gather(TABLE, (1, 7)))
+    assert _embedding.look_up(once) == once
+
+
+def test_an_id_outside_the_table_is_an_error_and_no_stray_row(tmp_path):
+    rewritten = _embedding.look_up(gather(TABLE, (3,)))
+    with pytest.raises(RuntimeError, match="(?i)out of bounds|index"):
+        run(rewritten, np.array([0, 50, 1], np.int32), tmp_path / "rows.tflite")

@@ -1,0 +1,101 @@
+"""LiteRT files with 4- and 8-bit weights, made by ai-edge-quantizer from the float32 file.
+
+In every one of them the weights of dense layers are integers with a scale for each output,
+max|w| / 7 in 4 bits and max|w| / 127 in 8, and embedding tables with one for each row; so weights
+that training left on such a grid come out as they were. The inputs of a product are rounded to
+int8 as they come: one delegate partition, where weights that are turned back into floats cost one
+for each matrix and ten times the time.
+
+LSTMs stay float32, since ai-edge-quantizer does not know the op: a model that is mostly LSTM is
+smaller as `litert_dynamic`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapps.errors import InputError
+
+ARTIFACTS = ("litert_int4", "litert_int4e", "litert_aeq_dynamic", "litert_aeq_int8")
+
+
+def export(
+    names: Sequence[str],
+    *,
+    rebuild: Callable[[int | None, int | None], Any],
+    max_length: int,
+    calibration: Sequence[Mapping[str, np.ndarray]] = (),
+    folder: Path,
+) -> None:
+    """Write `folder/litert/<kind>.tflite` for each of `names`.
+
+    - `litert_int4`: matrices in 4 bits, embedding tables in 8.
+    - `litert_int4e`: both in 4 bits.
+    - `litert_aeq_dynamic`: both in 8 bits, the twin of `litert_dynamic`.
+    - `litert_aeq_int8`: both in 8 bits, inputs and outputs of the dense layers on scales read off
+      the calibration batches; all else is float, because one scale for the residual stream of a
+      transformer ruins it.
+
+    Args:
+        names: artefacts asked for, of `ARTIFACTS`.
+        rebuild: (batch_size, length) -> functional model with the trained weights.
+        max_length: the static length.
+        calibration: batches of features (b, t), for `litert_aeq_int8`.
+        folder: the bundle being written.
+
+    Raises:
+        InputError: `litert_aeq_int8` without calibration batches, `litert_int4e` of embeddings
+            whose width is odd.
+        Failure: converter or quantizer failed or crashed.
+    """
+    from tfapps.export import _child, litert
+
+    wanted = [name for name in ARTIFACTS if name in names]
+    calibrated = "litert_aeq_int8"
+    target = Path(folder) / "litert"
+    with tempfile.TemporaryDirectory(prefix="tfapps_quantize_") as temporary:
+        rows = Path(temporary) / "calibration.npz"
+        if calibrated in wanted:
+            np.savez(rows, **litert.calibration_rows(calibrated, calibration, max_length))
+        source = _float_file(rebuild, max_length, Path(temporary)) if wanted else None
+        if "litert_int4e" in wanted:
+            _check_widths(source)
+        for name in wanted:
+            kind = name.removeprefix("litert_")
+            made = Path(temporary) / f"{kind}.tflite"
+            arguments = [source, kind, made] + [rows] * (name == calibrated)
+            content = _child.run("_quantize", arguments, made, name)
+            target.mkdir(parents=True, exist_ok=True)
+            (target / made.name).write_bytes(content)
+
+
+def _check_widths(source: Path) -> None:
+    from tfapps.export import _embedding
+
+    odd = sorted(width for width in _embedding.widths(source.read_bytes()) if width % 2)
+    if odd:
+        # Two values share a byte, and LiteRT takes every row to begin with a byte of its own.
+        raise InputError(
+            f"litert_int4e: got embeddings of width {odd[0]}, but LiteRT reads 4-bit tables of "
+            "even width only; change the width, or export litert_int4 (8-bit embeddings)"
+        )
+
+
+def _float_file(
+    rebuild: Callable[[int | None, int | None], Any], max_length: int, folder: Path
+) -> Path:
+    """The model's float32 file, its embedding tables where the quantizer can reach them."""
+    from tfapps.export import _embedding, _lstm, _module, litert
+
+    model = rebuild(1, max_length)
+    _lstm.fuse(model)
+    _module.save(model, (1, max_length), folder / "saved_model")
+    source = folder / "float32.tflite"
+    litert.convert(folder / "saved_model", "float32", source)
+    source.write_bytes(_embedding.look_up(source.read_bytes()))
+    return source
