@@ -20,7 +20,7 @@ from running import ROOT
 
 from tfapps.export import _metadata, litert
 from tfapps.metrics.probability import softmax
-from tfapps.runners.litert import LiteRTRunner, interpreter
+from tfapps.runners.litert import LiteRTRunner, interpreter, operators, partitions
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.export import describe
 from tfapps.tasks.classification import Config, Task
@@ -162,8 +162,8 @@ def test_scores_are_the_softmax_of_the_logits(described):
 
 
 def test_the_softmax_costs_no_delegate_partition(silent, described):
-    assert litert.partitions(described) == litert.partitions(silent)
-    assert litert.operators(described) == [*litert.operators(silent), "SOFTMAX"]
+    assert partitions(described) == partitions(silent)
+    assert operators(described) == [*operators(silent), "SOFTMAX"]
 
 
 def test_weights_are_aligned_as_the_schema_wants(described):

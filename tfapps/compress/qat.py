@@ -190,7 +190,7 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
 
     from tfapps.layers.fake_quant import Phase, in_model
 
-    phase = Phase()
+    phase = Phase(delayed=start > 0)
 
     class Schedule(keras.callbacks.Callback):
         """Turns the switches of all quantizers at the steps given."""
@@ -202,7 +202,8 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
 
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             if self.step in (0, start, stop):
-                phase.quantizing.assign(float(self.step >= start))
+                if phase.quantizing is not None:
+                    phase.quantizing.assign(float(self.step >= start))
                 phase.following.assign(float(self.step < stop))
             self.step += 1
 

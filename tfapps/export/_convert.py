@@ -3,8 +3,10 @@
 The converter crashes on some graphs (calibration of a WHILE loop, for one) and talks on both
 output streams, so it never runs inside the caller's process.
 
-    python -m tfapps.export._convert SAVED_MODEL float32|float16|dynamic|int8 TARGET \\
-        [CALIBRATION.npz [float_elementwise]]
+    python -m tfapps.export._convert SAVED_MODEL KIND TARGET [CALIBRATION.npz [float_elementwise]]
+
+KIND is float32, float16, dynamic, int8 (calibrated), or trained_int8, which takes the ranges from
+the fake quantization in the graph.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.export import _flat
+
 SMALL = 1024  # values; like the converter's own bound: below it, integers save nothing
 
 
@@ -25,9 +27,7 @@ def look_up(content: bytes) -> bytes:
     Example:
         >>> Path("lookup.tflite").write_bytes(look_up(Path("float32.tflite").read_bytes()))
     """
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = _flat.read(content)
     found = 0
     for graph in model.subgraphs:
         operators = []
@@ -38,22 +38,50 @@ def look_up(content: bytes) -> bytes:
             else:
                 operators.append(operator)
         graph.operators = operators
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model)) if found else content
+    return _flat.write(model) if found else content
+
+
+def integer_tables(content: bytes) -> bytes:
+    """The same .tflite file with int8 tables, a symmetric scale for each row; see `look_up`.
+
+    For files whose other weights are integers already; values that training left on that grid
+    come out as they were.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = _flat.read(look_up(content))
+    for table in _tables(model):
+        buffer = model.buffers[table.buffer]
+        values = buffer.data.view(np.float32).reshape(table.shape)
+        scale = np.abs(values).max(axis=1) / np.float32(127)
+        steps = np.round(values / np.where(scale, scale, 1)[:, None])
+        buffer.data = steps.astype(np.int8).view(np.uint8).reshape(-1)
+        table.type = schema.TensorType.INT8
+        table.quantization = schema.QuantizationParametersT(
+            scale=np.where(scale, scale, 1).astype(np.float32),
+            zeroPoint=np.zeros(len(scale), np.int64),
+            quantizedDimension=0,
+        )
+    return _flat.write(model)
 
 
 def widths(content: bytes) -> set[int]:
     """Widths of the tables that an EMBEDDING_LOOKUP of a .tflite file reads."""
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
+    return {int(table.shape[-1]) for table in _tables(_flat.read(content))}
 
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+
+def _tables(model: Any) -> list[Any]:
+    """The float tables that an EMBEDDING_LOOKUP reads, each once."""
+    from ai_edge_litert import schema_py_generated as schema
+
     lookup = schema.BuiltinOperator.EMBEDDING_LOOKUP
-    return {
-        int(graph.tensors[operator.inputs[1]].shape[-1])
+    found = {
+        id(graph.tensors[operator.inputs[1]]): graph.tensors[operator.inputs[1]]
         for graph in model.subgraphs
         for operator in graph.operators
         if model.operatorCodes[operator.opcodeIndex].builtinCode == lookup
     }
+    return [t for t in found.values() if t.type == schema.TensorType.FLOAT32]
 
 
 def _reads_rows(model: Any, graph: Any, operator: Any) -> bool:

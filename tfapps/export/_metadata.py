@@ -47,26 +47,19 @@ def describe(path: Path, pieces: Sequence[str], labels: Sequence[str]) -> bool:
     """
     from ai_edge_litert import schema_py_generated as schema
 
+    from tfapps.export import _flat
+
     path = Path(path)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    model = _flat.read(path.read_bytes())
     if not _fits(model, labels):
         return False
     _add_scores(model)
     model.buffers.append(schema.BufferT(data=np.frombuffer(_metadata(), np.uint8)))
     entry = schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)
     model.metadata = [*(model.metadata or []), entry]
-    builder = _Aligned(path.stat().st_size + 2**20)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     files = {VOCABULARY_FILE: pieces, LABELS_FILE: labels}
-    path.write_bytes(_with_files(bytes(builder.Output()), files))
+    path.write_bytes(_with_files(_flat.write(model), files))
     return True
-
-
-class _Aligned(flatbuffers.Builder):
-    """The schema wants weights at multiples of 16, which the library for Python leaves out."""
-
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
-        return super().StartVector(elemSize, numElems, max(alignment, 16))
 
 
 def _fits(model: Any, labels: Sequence[str]) -> bool:

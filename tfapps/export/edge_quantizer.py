@@ -90,9 +90,10 @@ def _float_file(
     rebuild: Callable[[int | None, int | None], Any], max_length: int, folder: Path
 ) -> Path:
     """The model's float32 file, its embedding tables where the quantizer can reach them."""
-    from tfapps.export import _embedding, _lstm, _module, litert
+    from tfapps.export import _embedding, _integers, _lstm, _module, litert
 
     model = rebuild(1, max_length)
+    _integers.bake(model)
     _lstm.fuse(model)
     _module.save(model, (1, max_length), folder / "saved_model")
     source = folder / "float32.tflite"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfapps.errors import Failure, InputError
 
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_dynamic", "litert_int8")
+# What each is made from: the model as it is, with rounded weights, or with integer products.
+FORMS = {
+    "litert_float32": "exact",
+    "litert_float16": "exact",
+    "litert_dynamic": "baked",
+    "litert_int8": "integer",
+}
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -28,7 +35,9 @@ def export(
     `litert_float16` has float16 weights and computes in float32; `litert_dynamic` has int8
     weights and float activations, `litert_int8` integers throughout (int32 ids in, float32 logits
     out), its ranges read off the calibration batches; in a model with attention only the matrix
-    products are integers, because the rest would ruin it.
+    products are integers, because the rest would ruin it. A model trained with quantizers brings
+    its ranges along; its float files have rounded weights, and all but `litert_dynamic` rounded
+    activations too: as slow as they are exact.
 
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
@@ -41,29 +50,68 @@ def export(
         InputError: `litert_int8` without calibration batches.
         Failure: the converter failed or crashed, or the file needs more than built-in ops.
     """
-    from tfapps.export import _attention, _lstm, _module
-
     wanted = [name for name in ARTIFACTS if name in names]
     rows = None
     if "litert_int8" in wanted:
         rows = calibration_rows("litert_int8", calibration, max_length)
     target = Path(folder) / "litert"
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
-        saved: dict[bool, Path] = {}
-        attention = False
+        forms: dict[str, Form] = {}
         for name in wanted:
-            integer = name == "litert_int8"
-            if integer not in saved:
-                saved[integer] = Path(temporary) / f"saved_model_{integer:d}"
-                model = rebuild(1, max_length)
-                _lstm.fuse(model, rows if integer else None)
-                if integer:
-                    attention = _attention.soften_masks(model) > 0
-                _module.save(model, (1, max_length), saved[integer])
+            key = FORMS[name]
+            if key not in forms:
+                saved = Path(temporary) / key
+                forms[key] = _save(key, rebuild(1, max_length), max_length, rows, saved)
             target.mkdir(parents=True, exist_ok=True)
             kind = name.removeprefix("litert_")
-            data, mixed = (rows, attention) if integer else (None, False)
-            convert(saved[integer], kind, target / f"{kind}.tflite", data, float_elementwise=mixed)
+            _write(forms[key], kind, target / f"{kind}.tflite", rows)
+
+
+class Form(NamedTuple):
+    """A SavedModel that files are converted from.
+
+    Attributes:
+        attention: it has attention, so that only some of it may be calibrated to integers.
+        trained: ranges of its activations were trained and stand in the graph.
+    """
+
+    saved: Path
+    attention: bool = False
+    trained: bool = False
+
+
+def _save(
+    key: str, model: Any, max_length: int, rows: Mapping[str, np.ndarray] | None, saved: Path
+) -> Form:
+    """Bring `model` into the form that a kind of file is made from, and save it."""
+    from tfapps.export import _attention, _integers, _lstm, _module
+
+    form = Form(saved)
+    if key == "baked" or (key == "exact" and not _integers.rounds_activations(model)):
+        _integers.bake(model)
+    if key == "integer":
+        # The fused LSTM takes no ranges from the graph: it has to be calibrated.
+        if _integers.rounds_activations(model) and not any(_lstm.layers(model)):
+            _integers.integers(model)
+            form = form._replace(trained=True)
+        else:
+            _integers.bake(model)
+            form = form._replace(attention=_attention.soften_masks(model) > 0)
+    _lstm.fuse(model, rows if key == "integer" else None)
+    _module.save(model, (1, max_length), saved)
+    return form
+
+
+def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] | None) -> None:
+    from tfapps.export import _embedding
+
+    if kind != "int8":
+        convert(form.saved, kind, target)
+    elif form.trained:
+        convert(form.saved, "trained_int8", target)
+        target.write_bytes(_embedding.integer_tables(target.read_bytes()))
+    else:
+        convert(form.saved, kind, target, rows, float_elementwise=form.attention)
 
 
 def calibration_rows(

@@ -85,7 +85,7 @@ class FakeQuant(keras.layers.Layer):
         if self.kind == "fixed" or not training:
             return self._round(x, self.low, self.high)
         low, high = self._follow(x)
-        if self.phase is None:
+        if self.phase is None or self.phase.quantizing is None:
             return self._round(x, low, high)
         on = ops.greater(ops.convert_to_tensor(self.phase.quantizing), 0.5)
         return ops.cond(on, lambda: self._round(x, low, high), lambda: ops.convert_to_tensor(x))
@@ -149,12 +149,15 @@ class Phase:
     """What all quantizers of a model do while it trains; two switches that a schedule turns.
 
     Attributes:
-        quantizing: 1 to round values, 0 to let them pass (ranges are followed all the same).
+        quantizing: 1 to round values, 0 to let them pass (ranges are followed all the same); None,
+            without `delayed`, to round them always: a branch in each quantizer has its price.
         following: 1 to let ranges of activations move, 0 to keep them.
     """
 
-    def __init__(self) -> None:
-        self.quantizing = keras.Variable(1.0, trainable=False, name="quantizing")
+    def __init__(self, delayed: bool) -> None:
+        self.quantizing = None
+        if delayed:
+            self.quantizing = keras.Variable(0.0, trainable=False, name="quantizing")
         self.following = keras.Variable(1.0, trainable=False, name="following")
 
 
