@@ -12,13 +12,6 @@ import numpy as np
 from tfapps.errors import Failure, InputError
 
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_dynamic", "litert_int8")
-# What each is made from: the model as it is, with rounded weights, or with integer products.
-FORMS = {
-    "litert_float32": "exact",
-    "litert_float16": "exact",
-    "litert_dynamic": "baked",
-    "litert_int8": "integer",
-}
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -36,8 +29,7 @@ def export(
     weights and float activations, `litert_int8` integers throughout (int32 ids in, float32 logits
     out), its ranges read off the calibration batches; in a model with attention only the matrix
     products are integers, because the rest would ruin it. A model trained with quantizers brings
-    its ranges along; its float files have rounded weights, and all but `litert_dynamic` rounded
-    activations too: as slow as they are exact.
+    its ranges along; its float files have rounded weights and leave activations as they are.
 
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
@@ -58,12 +50,13 @@ def export(
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         forms: dict[str, Form] = {}
         for name in wanted:
-            key = FORMS[name]
-            if key not in forms:
-                saved = Path(temporary) / key
-                forms[key] = _save(key, rebuild(1, max_length), max_length, rows, saved)
-            target.mkdir(parents=True, exist_ok=True)
             kind = name.removeprefix("litert_")
+            key = "integer" if kind == "int8" else "float"
+            if key not in forms:
+                model, saved = rebuild(1, max_length), Path(temporary) / key
+                ranges = rows if key == "integer" else None
+                forms[key] = _save(model, max_length, saved, ranges)
+            target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
 
 
@@ -80,24 +73,20 @@ class Form(NamedTuple):
     trained: bool = False
 
 
-def _save(
-    key: str, model: Any, max_length: int, rows: Mapping[str, np.ndarray] | None, saved: Path
-) -> Form:
-    """Bring `model` into the form that a kind of file is made from, and save it."""
+def _save(model: Any, max_length: int, saved: Path, rows: Mapping[str, np.ndarray] | None) -> Form:
+    """Save `model` in the form for integers if there are `rows`, else in that for floats."""
     from tfapps.export import _attention, _integers, _lstm, _module
 
     form = Form(saved)
-    if key == "baked" or (key == "exact" and not _integers.rounds_activations(model)):
+    # The fused LSTM takes no ranges from the graph: it has to be calibrated.
+    if rows and _integers.rounds_activations(model) and not any(_lstm.layers(model)):
+        _integers.integers(model)
+        form = form._replace(trained=True)
+    else:
         _integers.bake(model)
-    if key == "integer":
-        # The fused LSTM takes no ranges from the graph: it has to be calibrated.
-        if _integers.rounds_activations(model) and not any(_lstm.layers(model)):
-            _integers.integers(model)
-            form = form._replace(trained=True)
-        else:
-            _integers.bake(model)
+        if rows:
             form = form._replace(attention=_attention.soften_masks(model) > 0)
-    _lstm.fuse(model, rows if key == "integer" else None)
+    _lstm.fuse(model, rows)
     _module.save(model, (1, max_length), saved)
     return form
 

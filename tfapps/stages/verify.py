@@ -35,7 +35,9 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
     config = prepared.config
     metrics = read_json(bundle.path / "metrics.json")
-    reference = logits_of(prepared, rebuild(prepared, bundle, None, None), "dev")
+    model = rebuild(prepared, bundle, None, None)
+    reference = logits_of(prepared, model, "dev")
+    rounded = _integers.rounds_activations(model)
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
     failures = []
@@ -43,7 +45,8 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         print(f"verifying {name} on {len(reference)} rows", flush=True)
         proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, reference)
         try:
-            parity.check(name, proof[name], headline=prepared.task.headline)
+            headline = prepared.task.headline
+            parity.check(name, proof[name], headline=headline, rounded=rounded)
         except Failure as failure:
             failures.append(str(failure))
     with bundles.writing(bundle.path, base=bundle) as draft:

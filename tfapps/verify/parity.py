@@ -38,6 +38,7 @@ LIMITS = {
     "litert_int4": Limit(logits=None, agreement=None, drop=0.10),
     "litert_int4e": Limit(logits=None, agreement=None, drop=0.10),
 }
+ROUNDED = LIMITS["litert_dynamic"]  # for faithful files of a model that rounds its activations
 LOSSY = LIMITS["litert_int8"]  # for artefacts that this table does not know
 
 
@@ -81,7 +82,9 @@ def compare(
     return {"max_logit_difference": float(difference), "agreement": float(same.mean())}
 
 
-def check(name: str, result: Mapping[str, float], headline: str = "metric") -> None:
+def check(
+    name: str, result: Mapping[str, float], headline: str = "metric", *, rounded: bool = False
+) -> None:
     """Fail for an artefact outside its limit; float files are judged on their logits too.
 
     Args:
@@ -90,11 +93,16 @@ def check(name: str, result: Mapping[str, float], headline: str = "metric") -> N
             dev set (higher is better), and `metric_drop`, how much lower that is than the Keras
             model's, these are judged too.
         headline: name of the metric, for the message.
+        rounded: the Keras model rounds its activations. A value between two steps falls either way
+            with the last bit of a sum, and that goes on from layer to layer: nothing equals it in
+            every logit.
 
     Raises:
         Failure: with every figure outside its limit.
     """
     limit = LIMITS.get(name, LOSSY)
+    if rounded and limit.logits is not None:
+        limit = ROUNDED
     problems = []
     difference, agreement = result["max_logit_difference"], result["agreement"]
     # Written as `not (a <= b)` so that NaN, which compares with nothing, fails.
