@@ -31,6 +31,7 @@ def verify(config: RunConfig) -> Bundle:
 
 def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     """Verify on data that is already loaded."""
+    from tfapps.export import _integers
     from tfapps.verify import parity
 
     config = prepared.config
