@@ -65,8 +65,8 @@ class Chain:
 
 
 def add(variable: Any, constraint: Constraint) -> None:
-    """Hold `variable` to `constraint` too, after what holds it already."""
-    links = _links(variable)
+    """Hold `variable` to `constraint` after what holds it already; of a kind the last counts."""
+    links = tuple(link for link in _links(variable) if type(link) is not type(constraint))
     variable.constraint = Chain(*links, constraint) if links else constraint
 
 

@@ -1,0 +1,274 @@
+"""Magnitude pruning: the smallest weights become zeros while the rest learns to do without them.
+
+Schedules and masks are those of the TensorFlow Model Optimization toolkit (Zhu and Gupta 2017, "To
+prune, or not to prune"), bound to Keras 3 weights: a mask is a constraint of its weight, so there
+is nothing to strip afterwards.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tfapps.compress._fine_tune import FineTune
+
+if TYPE_CHECKING:
+    import keras
+
+NOT_AFTER = {
+    "cluster": "a centroid would have to be shared by weights that go and weights that stay",
+    "qat": "its ranges would be learned for weights that are then taken away",
+}
+DEFAULTS = ("*kernel", "head*")  # patterns that may meet nothing
+SHOWN = 12
+
+
+class Config(FineTune):
+    """What share of which weights goes, in what form, and when.
+
+    Attributes:
+        sparsity: share of zeros in each pruned weight at the end.
+        m_by_n: instead of a sparsity, m zeros in every n inputs of an output, made at `begin`.
+        schedule: polynomial grows from `initial_sparsity`, constant cuts at once.
+        power: of the polynomial; 3 cuts fast first and slowly at the end.
+        begin: fraction of the fine-tuning's steps after which the first weights go.
+        end: fraction of the steps after which masks stay as they are.
+        frequency: steps from one new mask to the next.
+        block: rows (inputs) and columns (outputs) that go or stay together; (4, 1) and (16, 1) are
+            what LiteRT, whose matrices are transposed, calls 1x4 and 1x16.
+        pooling: whether a block counts as much as its mean or as its largest weight.
+        include: patterns of weight paths (`block_0_*`, `*/qkv/kernel`).
+        exclude: patterns of weight paths that are left alone.
+    """
+
+    name: str = "prune"
+    sparsity: float | None = Field(None, ge=0, lt=1)
+    m_by_n: tuple[int, int] | None = None
+    schedule: Literal["polynomial", "constant"] = "polynomial"
+    initial_sparsity: float = Field(0.0, ge=0, lt=1)
+    power: float = Field(3.0, gt=0)
+    begin: float = Field(0.0, ge=0, lt=1)
+    end: float = Field(0.6, gt=0, le=1)
+    frequency: int = Field(20, ge=1)
+    block: tuple[int, int] | None = None
+    pooling: Literal["AVG", "MAX"] = "AVG"
+    include: tuple[str, ...] = DEFAULTS[:1]
+    exclude: tuple[str, ...] = DEFAULTS[1:]
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Config:
+        if self.m_by_n is not None:
+            m, n = self.m_by_n
+            if not 0 < m < n:
+                raise ValueError(f"m_by_n: got {[m, n]}, expected m zeros in n weights, 0 < m < n")
+            if self.sparsity is not None:
+                raise ValueError(f"got both sparsity and m_by_n, which is a sparsity of {m / n:g}")
+            if self.block is not None:
+                raise ValueError("got both block and m_by_n, expected one form of sparsity")
+        elif self.sparsity is None:
+            raise ValueError("got neither sparsity nor m_by_n, expected one: sparsity: 0.8, say")
+        elif self.initial_sparsity > self.sparsity:
+            raise ValueError(
+                f"initial_sparsity: got {self.initial_sparsity:g}, expected no more than sparsity, "
+                f"{self.sparsity:g}"
+            )
+        if self.initial_sparsity and (self.schedule == "constant" or self.m_by_n is not None):
+            raise ValueError("initial_sparsity is for the polynomial schedule; leave it out")
+        if self.begin >= self.end:
+            raise ValueError(f"begin: got {self.begin:g}, expected less than end, {self.end:g}")
+        if self.block is not None and min(self.block) < 1:
+            raise ValueError(f"block: got {list(self.block)}, expected two sizes of 1 or more")
+        return self
+
+
+def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
+    """The same model: zeros need no other architecture."""
+    return model
+
+
+def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
+    """What makes new masks at the steps of the schedule; every weight obeys its mask from now on.
+
+    Raises:
+        InputError: as `prunable`.
+    """
+    return [_pruner(config, prunable(config, model), steps)]
+
+
+def finish(config: Config, model: keras.Model) -> None:
+    """Without fine-tuning, prune at once."""
+    if config.epochs:
+        return
+    pruning = Pruning(config, steps=1)
+    for weight in prunable(config, model).values():
+        weight.assign(weight * pruning.mask(weight, pruning.last)[0])
+
+
+def hold(config: Config, model: keras.Model) -> None:
+    """Zeros stay zeros in later fits."""
+    import keras
+
+    from tfapps.compress._constraints import Mask, add
+
+    for weight in prunable(config, model).values():
+        add(weight, Mask(keras.Variable(weight != 0, dtype="bool", trainable=False)))
+
+
+def ready(config: Config) -> int:
+    """First epoch that ends with the final sparsity."""
+    last = config.begin if config.m_by_n is not None else config.end
+    return min(int(last * config.epochs + 1e-9) + 1, max(config.epochs, 1))
+
+
+def report(config: Config, model: keras.Model) -> dict[str, float]:
+    """Share of zeros in the weights that were pruned, and how many there are."""
+    import numpy as np
+
+    values = [np.asarray(weight) for weight in prunable(config, model).values()]
+    zeros = sum(int((value == 0).sum()) for value in values)
+    return {"sparsity": zeros / sum(value.size for value in values), "zeros": zeros}
+
+
+def prunable(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
+    """Weights that the config is about, by path.
+
+    Raises:
+        InputError: a pattern meets no matrix, nothing is left, or a weight cannot have the form.
+    """
+    from tfapps import weights
+    from tfapps.errors import InputError
+
+    there = {path: w for path, w in weights.variables(model).items() if len(w.shape) >= 2}
+    for field in ("include", "exclude"):
+        for pattern in getattr(config, field):
+            if pattern not in DEFAULTS and not fnmatch.filter(there, pattern):
+                raise InputError(
+                    f"prune.{field}: {pattern!r} meets no weight; expected a pattern of "
+                    f"{', '.join(list(there)[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
+                )
+    chosen = {
+        path: weight
+        for path, weight in there.items()
+        if _meets(path, config.include) and not _meets(path, config.exclude)
+    }
+    if not chosen:
+        raise InputError(
+            f"prune: no weight is left; include names {list(config.include)}, exclude takes away "
+            f"{list(config.exclude)}"
+        )
+    form = "block" if config.block else "m_by_n"
+    ranks = (2,) if config.block else (2, 4) if config.m_by_n else ()
+    odd = [path for path, weight in chosen.items() if ranks and len(weight.shape) not in ranks]
+    if odd:
+        raise InputError(f"prune.{form}: expected matrices, {odd[0]} is none; exclude it")
+    return chosen
+
+
+class Pruning:
+    """The toolkit's schedule and masks for one fit.
+
+    Args:
+        steps: optimizer steps of the fit.
+    """
+
+    def __init__(self, config: Config, steps: int) -> None:
+        impl, schedules = _toolkit()
+        first = int(config.begin * steps + 1e-9)
+        span = 0
+        if config.m_by_n is None:
+            span = max(0, min(int(config.end * steps + 1e-9), steps - 1) - first)
+        # The last mask is made a multiple of the frequency after the first: that has to be the end.
+        frequency = max(1, min(config.frequency, span))
+        self.last = first + span // frequency * frequency
+        final = config.sparsity or 0.0
+        if config.schedule == "constant" or self.last == first:
+            self.schedule = schedules.ConstantSparsity(final, first, self.last, frequency)
+        else:
+            self.schedule = schedules.PolynomialDecay(
+                config.initial_sparsity, final, first, self.last, config.power, frequency
+            )
+        self._step = 0
+        self._impl = impl.Pruning(
+            training_step_fn=lambda: self._step,
+            pruning_vars=[],
+            pruning_schedule=self.schedule,
+            block_size=config.block or (1, 1),
+            block_pooling_type=config.pooling,
+            sparsity_m_by_n=config.m_by_n,
+        )
+
+    def due(self, step: int) -> bool:
+        """Whether masks are made anew before the optimizer step of that number, from 0."""
+        return bool(self.schedule(step)[0])
+
+    def mask(self, weight: Any, step: int) -> tuple[Any, float]:
+        """1 for what stays of a weight, of its shape, and the magnitude that it takes to stay."""
+        import tensorflow as tf
+
+        self._step = step
+        threshold, mask = self._impl._maybe_update_block_mask(tf.convert_to_tensor(weight.value))
+        return mask, float(threshold)
+
+
+def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
+    import keras
+    from keras import ops
+
+    from tfapps.compress._constraints import Mask, add
+
+    pruning = Pruning(config, steps)
+    masks = {
+        path: keras.Variable(ops.ones(weight.shape, "bool"), dtype="bool", trainable=False)
+        for path, weight in weights.items()
+    }
+    for path, weight in weights.items():
+        add(weight, Mask(masks[path]))
+
+    class Pruner(keras.callbacks.Callback):
+        """Makes new masks when the schedule says so."""
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.step = 0
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if pruning.due(self.step):
+                for path, weight in weights.items():
+                    mask, _ = pruning.mask(weight, self.step)
+                    masks[path].assign(ops.cast(mask, "bool"))
+                    weight.assign(ops.multiply(weight, ops.cast(mask, weight.dtype)))
+            self.step += 1
+
+        def scalars(self) -> dict[str, float]:
+            """Share of zeros of each weight."""
+            return {
+                f"sparsity/{path}": 1.0 - float(ops.mean(ops.cast(mask, "float32")))
+                for path, mask in masks.items()
+            }
+
+    return Pruner()
+
+
+def _toolkit() -> tuple[Any, Any]:
+    """The toolkit's masks and schedules; the import leaves a variable for child processes."""
+    import os
+
+    name = "TF_USE_LEGACY_KERAS"
+    before = os.environ.get(name)
+    try:
+        from tensorflow_model_optimization.python.core.sparsity.keras import (
+            pruning_impl,
+            pruning_schedule,
+        )
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+    return pruning_impl, pruning_schedule
+
+
+def _meets(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
