@@ -283,23 +283,22 @@ def test_config_must_take_something_away():
 def test_run_with_quantization_after_it(tmp_path):
     write_rows(tmp_path / "train.tsv", 40)
     write_rows(tmp_path / "dev.tsv", 10, start=40)
-    compress = (
-        "compress: [{name: prune_structured, layers: 1, heads: 1, units: 0.5, epochs: 1}, "
+    (tmp_path / "small.yaml").write_text(
+        TINY.partition("export:")[0]
+        + "compress: [{name: prune_structured, layers: 1, heads: 1, units: 0.5, epochs: 1}, "
         "{name: qat, epochs: 1}]\n"
     )
-    text = TINY.replace("saved_model, litert_float32, litert_dynamic, ", "") + compress
-    (tmp_path / "small.yaml").write_text(text)
-    done = tfapps("run", "small.yaml", cwd=tmp_path)
+    done = tfapps("run", "small.yaml", "train.epochs=1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     bundle = tmp_path / "saved_models" / "small"
     plan = json.loads((bundle / "compression.json").read_text())["plans"][0]
-    assert len(plan["layers"]) == 1
     (number,) = plan["layers"]
     assert (len(plan["heads"][str(number)]), len(plan["units"][str(number)])) == (1, 256)
     metrics = json.loads((bundle / "metrics.json").read_text())
     names = [step["name"] for step in metrics["compression"]]
     assert names == ["prune_structured", "qat"]
+    # The calibration error among them moves with any logit.
     opened = tfapps("evaluate", bundle, "--data", "dev.tsv", "--json", cwd=tmp_path)
     assert opened.returncode == 0, opened.stdout + opened.stderr
-    found = json.loads(opened.stdout.strip().splitlines()[-1])["metrics"]["accuracy"]
-    assert found == pytest.approx(metrics["dev"]["keras"]["accuracy"])
+    found = json.loads(opened.stdout.strip().splitlines()[-1])["metrics"]
+    assert found == pytest.approx(metrics["dev"]["keras"], abs=1e-5)
