@@ -85,6 +85,9 @@ def test_config_runs_at_tiny_size(path, tmp_path):
     overrides += TINY[raw["model"]["name"]]
     overrides += ["train.epochs=1", "train.batch_size=8", "text.min_frequency=1"]
     overrides += ["text.vocabulary_size=300", "export=[litert_float32]"]
+    if "compress" in raw:
+        quick = [{**item, "epochs": 1} for item in raw["compress"]]
+        overrides.append(f"compress={json.dumps(quick)}")
     done = tfapps("run", path, *overrides, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     bundle = tmp_path / "saved_models" / path.stem
