@@ -26,7 +26,12 @@ def clone(model: Any, change: Change, skip: Collection[str] = ()) -> Any:
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         return args[0] if layer.name in skip else layer(*args, **kwargs)
 
-    made = keras.models.clone_model(model, clone_function=build, call_function=call)
+    # A model that was fitted has an optimizer, which Keras would try to copy.
+    compiled, model.compiled = model.compiled, False
+    try:
+        made = keras.models.clone_model(model, clone_function=build, call_function=call)
+    finally:
+        model.compiled = compiled
     carry(model, made)
     return made
 

@@ -7,7 +7,7 @@ Compression").
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,8 @@ class Config(FineTune):
 
     Attributes:
         clusters: distinct values of each weight, that of pruned ones included.
-        include: patterns of weight paths (`block_0_*`, `embeddings/token`).
+        include: patterns of weight paths (`block_0_*`, `embeddings/token`). A later `qat` rounds
+            embeddings by row, which splits their clusters; its `embedding_bits: null` does not.
         exclude: patterns of weight paths that are left alone.
     """
 
@@ -42,6 +43,11 @@ class Config(FineTune):
     clusters: int = Field(32, ge=2, le=256)
     include: tuple[str, ...] = INCLUDE
     exclude: tuple[str, ...] = EXCLUDE
+
+
+def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
+    """The same model: equal weights need no other architecture."""
+    return model
 
 
 def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
