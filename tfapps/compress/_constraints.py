@@ -34,22 +34,32 @@ class Clusters:
     So a centroid moves by the mean of its members' steps, whatever the optimizer.
 
     Args:
-        members: number of the cluster of each weight, int32, of the weight's shape.
+        members: number of the cluster of each weight, of the weight's shape; every number from 0
+            to the highest is there.
     """
 
     def __init__(self, members: Any) -> None:
-        self.members = members
-        self.count = int(members.max()) + 1
+        import keras
+        import numpy as np
+
+        self.sizes = np.bincount(np.ravel(members)).astype("float64")
+        dtype = "uint8" if len(self.sizes) <= 256 else "int32"
+        self.members = keras.Variable(members, dtype=dtype, trainable=False)
 
     def __call__(self, weight: Any) -> Any:
-        from keras import ops
+        import tensorflow as tf
 
-        members = ops.reshape(ops.convert_to_tensor(self.members), (-1,))
-        values = ops.reshape(ops.convert_to_tensor(weight), (-1,))
-        totals = ops.segment_sum(values, members, self.count)
-        sizes = ops.segment_sum(ops.ones_like(values), members, self.count)
-        centroids = ops.divide(totals, ops.maximum(sizes, 1.0))
-        return ops.reshape(ops.take(centroids, members), weight.shape)
+        members = tf.cast(tf.convert_to_tensor(self.members), tf.int32)
+        weight = tf.convert_to_tensor(weight)
+        count = len(self.sizes)
+        # Float64, because a float32 sum of thousands of equal values divided by their number is
+        # not that value: centroids would drift. `bincount`, because it takes a fourth of the time
+        # of an unsorted segment sum.
+        totals = tf.math.bincount(
+            members, weights=tf.cast(weight, tf.float64), minlength=count, maxlength=count
+        )
+        centroids = tf.cast(totals / self.sizes, weight.dtype)
+        return tf.gather(centroids, members)
 
 
 class Chain:
@@ -65,17 +75,18 @@ class Chain:
 
 
 def add(variable: Any, constraint: Constraint) -> None:
-    """Hold `variable` to `constraint` after what holds it already; of a kind the last counts."""
-    links = tuple(link for link in _links(variable) if type(link) is not type(constraint))
-    variable.constraint = Chain(*links, constraint) if links else constraint
+    """Hold `variable` to `constraint` too, last of all and in place of one of its kind."""
+    there = tuple(link for link in links(variable) if type(link) is not type(constraint))
+    variable.constraint = Chain(*there, constraint) if there else constraint
 
 
 def held(model: Any, kind: type) -> bool:
     """Whether a weight of `model` is held by a constraint of that kind."""
-    return any(isinstance(link, kind) for weight in model.weights for link in _links(weight))
+    return any(isinstance(link, kind) for weight in model.weights for link in links(weight))
 
 
-def _links(variable: Any) -> tuple[Constraint, ...]:
+def links(variable: Any) -> tuple[Constraint, ...]:
+    """What holds `variable`, in the order it is applied."""
     there = variable.constraint
     if there is None:
         return ()

@@ -1,0 +1,175 @@
+"""Weight clustering: each kernel is made of a few values, so that its file packs well.
+
+K-means++ picks first centroids as the TensorFlow Model Optimization toolkit does, Lloyd's steps fit
+them; weights that share a centroid keep sharing it while it learns (Han et al. 2016, "Deep
+Compression").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from tfapps.compress._fine_tune import FineTune
+from tfapps.compress._select import EXCLUDE, INCLUDE, matrices
+
+if TYPE_CHECKING:
+    import keras
+
+NOT_AFTER = {
+    "qat": "moving weights to centroids breaks the grids that were learned; cluster first, qat "
+    "then keeps the clusters"
+}
+ROUNDS = 300
+GZIP_LEVEL = 6
+
+
+class Config(FineTune):
+    """How many values a weight is made of, and which weights.
+
+    Zeros that `prune` made are a cluster of their own and stay zeros.
+
+    Attributes:
+        clusters: distinct values of each weight, that of pruned ones included.
+        include: patterns of weight paths (`block_0_*`, `embeddings/token`). A later `qat` rounds
+            embeddings by row, which splits their clusters; its `embedding_bits: null` does not.
+        exclude: patterns of weight paths that are left alone.
+    """
+
+    name: str = "cluster"
+    clusters: int = Field(32, ge=2, le=256)
+    include: tuple[str, ...] = INCLUDE
+    exclude: tuple[str, ...] = EXCLUDE
+
+
+def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
+    """The same model: equal weights need no other architecture."""
+    return model
+
+
+def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
+    """Move every weight to its centroid, before the first step.
+
+    Raises:
+        InputError: as `matrices`.
+    """
+    from keras import ops
+
+    from tfapps.compress._constraints import Mask, links
+
+    for weight in _weights(config, model).values():
+        values = ops.convert_to_numpy(weight.value)
+        masked = any(isinstance(link, Mask) for link in links(weight))
+        weight.assign(clustered(values, config.clusters, keep_zeros=masked))
+    hold(config, model)
+
+
+def hold(config: Config, model: keras.Model) -> None:
+    """Weights that are equal now stay equal."""
+    from keras import ops
+
+    from tfapps.compress._constraints import Clusters, add
+
+    for weight in _weights(config, model).values():
+        values = ops.convert_to_numpy(weight.value)
+        _, members = np.unique(values, return_inverse=True)
+        add(weight, Clusters(members.reshape(values.shape)))
+
+
+def report(config: Config, model: keras.Model) -> dict[str, float]:
+    """Most distinct values of a weight; bytes of all clustered ones as float32, and packed."""
+    import gzip
+
+    from keras import ops
+
+    arrays = [ops.convert_to_numpy(weight.value) for weight in _weights(config, model).values()]
+    content = b"".join(array.astype("float32").tobytes() for array in arrays)
+    return {
+        "distinct": max(len(np.unique(array)) for array in arrays),
+        "bytes": len(content),
+        "gzip_bytes": len(gzip.compress(content, GZIP_LEVEL)),
+    }
+
+
+def clustered(values: np.ndarray, count: int, keep_zeros: bool = False) -> np.ndarray:
+    """`values` with each replaced by the nearest of at most `count` centroids.
+
+    Args:
+        values: float32 of any shape.
+        keep_zeros: zeros are one of the clusters and stay zeros, and nothing else becomes zero.
+
+    Example: `clustered(np.float32([0.1, 0.2, 0.9]), 2)` is `[0.15, 0.15, 0.9]`.
+    """
+    if keep_zeros and not values.all():
+        rest = values != 0
+        made = np.zeros_like(values)
+        made[rest] = clustered(values[rest], count - 1)
+        return made
+    centroids = fitted(values.ravel(), count)
+    return centroids[np.searchsorted(_borders(centroids), values)]
+
+
+def fitted(values: np.ndarray, count: int) -> np.ndarray:
+    """Centroids of k-means, ascending: Lloyd's steps from the toolkit's k-means++ until they rest.
+
+    Args:
+        values: (n,) float32.
+
+    Returns:
+        (at most count,) float32; the values themselves if there are no more than that.
+    """
+    distinct = np.unique(values)
+    if len(distinct) <= count:
+        return distinct
+    centroids = np.unique(first_centroids(values, count)).astype("float64")
+    # On a line clusters are stretches of the sorted values, so a step costs a few look-ups.
+    ordered = np.sort(values).astype("float64")
+    totals = np.concatenate([[0.0], np.cumsum(ordered)])
+    edges = np.zeros(0, int)
+    for _ in range(ROUNDS):
+        before, inner = edges, np.searchsorted(ordered, _borders(centroids))
+        edges = np.concatenate([[0], inner, [len(ordered)]])
+        if np.array_equal(before, edges):
+            break
+        sizes = np.diff(edges)
+        means = np.diff(totals[edges]) / np.maximum(sizes, 1)
+        centroids = np.where(sizes > 0, means, centroids)
+    return np.unique(centroids.astype("float32"))
+
+
+def first_centroids(values: np.ndarray, count: int) -> np.ndarray:
+    """The toolkit's k-means++ on (n,) values; always with its own seed. (count,) float32."""
+    import os
+
+    import tensorflow as tf
+
+    name = "TF_USE_LEGACY_KERAS"
+    before = os.environ.get(name)
+    try:
+        from tensorflow_model_optimization.python.core.clustering.keras import (
+            cluster_config,
+            clustering_centroids,
+        )
+    finally:
+        # The import leaves this behind, for child processes too.
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+    initializer = clustering_centroids.CentroidsInitializerFactory.get_centroid_initializer(
+        cluster_config.CentroidInitialization.KMEANS_PLUS_PLUS
+    )
+    return initializer(tf.constant(values, tf.float32), count).get_cluster_centroids().numpy()
+
+
+def _borders(centroids: np.ndarray) -> np.ndarray:
+    """Where one cluster ends and the next begins, (count - 1,)."""
+    wide = centroids.astype("float64")
+    return (wide[1:] + wide[:-1]) / 2
+
+
+def _weights(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
+    return matrices(config.name, model, config.include, config.exclude)
