@@ -23,6 +23,7 @@ class Job:
         batches: split -> batches of (features {name: (b, t)}, targets, weight (b,)), in row order.
         loss: (targets, logits (b, ...)) -> loss of each example, (b,).
         seed: of the run.
+        root: folder of the run's data files; None is $TFAPPS_DATA, then here.
     """
 
     model: keras.Model
@@ -31,3 +32,4 @@ class Job:
     batches: Callable[[str], Iterable[tuple[dict[str, Any], dict[str, Any], Any]]]
     loss: Callable[..., Any]
     seed: int
+    root: str | None = None

@@ -203,6 +203,7 @@ class _Work:
             ).epoch(0),
             loss=self.prepared.task.loss,
             seed=self.prepared.config.seed,
+            root=getattr(self.prepared.config.data, "root", None),
         )
 
 

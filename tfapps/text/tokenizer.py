@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Tokenizer:
 
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
         self._inner = inner
-        vocabulary = inner.get_vocab(with_added_tokens=False)
+        self.vocabulary = vocabulary = inner.get_vocab(with_added_tokens=False)
         self.kind = _kind(inner)
         self.vocabulary_size = max(vocabulary.values()) + 1
         self.pad_id = vocabulary[PAD]
@@ -195,6 +195,21 @@ class Tokenizer:
         """Text of ids, without [PAD], [CLS], [SEP] and [MASK]."""
         kept = [int(i) for i in ids if int(i) not in self._special]
         return self._inner.decode(kept, skip_special_tokens=False)
+
+    def trimmed(self, kept: Collection[int]) -> Tokenizer:
+        """A WordPiece tokenizer with only these ids of the vocabulary, numbered anew in order.
+
+        A text whose ids were all kept has the same pieces as before: the longest match is still
+        there, and none longer can have appeared.
+
+        Raises:
+            InputError: the tokenizer is of another kind.
+        """
+        if self.kind != "wordpiece":
+            raise InputError(f"cannot trim a tokenizer of {self.kind}; only wordpiece can")
+        piece = {number: piece for piece, number in self.vocabulary.items()}
+        there = {piece[old]: new for new, old in enumerate(sorted(kept))}
+        return Tokenizer(_assemble("wordpiece", there, self._inner.normalizer.lowercase))
 
     def _frame(self, ids: np.ndarray) -> np.ndarray:
         """Put [CLS] and [SEP] around the ids where the kind has them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
@@ -65,3 +65,24 @@ def wordpiece(
     found = inner.get_vocab()
     ordered = sorted(found, key=found.__getitem__)
     return {token: i for i, token in enumerate(ordered)}
+
+
+def spelling(pieces: Collection[str], specials: Collection[str]) -> list[str]:
+    """The pieces that no WordPiece vocabulary can do without, in their order.
+
+    Specials, single characters and their `##` forms, and pieces with a character that has no piece
+    of its own. With them, a word spelt in characters that all have one never becomes unknown,
+    whatever else is left out: there is always a match of at least one character.
+    """
+    there = frozenset(pieces)
+
+    def alone(piece: str) -> list[str]:
+        inside = piece.startswith("##") and len(piece) > 2
+        first, rest = (piece[:3], piece[3:]) if inside else (piece[:1], piece[1:])
+        return [first, *("##" + letter for letter in rest)]
+
+    return [
+        piece
+        for piece in pieces
+        if piece in specials or alone(piece) == [piece] or not there.issuperset(alone(piece))
+    ]
