@@ -68,20 +68,7 @@ class Tokenizer:
         Raises:
             InputError: the file is missing, is not text, or lacks a special token.
         """
-        try:
-            lines = Path(vocab_file).read_text(encoding="utf-8").split("\n")
-        except OSError as error:
-            raise InputError(f"cannot read vocabulary {vocab_file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{vocab_file}: not UTF-8 text, expected one piece a line") from error
-        if lines[-1] == "":
-            lines.pop()
-        vocabulary = {line.rstrip("\r"): number for number, line in enumerate(lines)}
-        missing = [token for token in (PAD, UNK, CLS, SEP) if token not in vocabulary]
-        if missing:
-            raise InputError(f"{vocab_file}: no line {', '.join(missing)}; not BERT's vocabulary?")
-        if vocabulary[PAD] != 0:
-            raise InputError(f"{vocab_file}: [PAD] is line {vocabulary[PAD] + 1}, expected line 1")
+        vocabulary = learn.read(vocab_file, (PAD, UNK, CLS, SEP))
         return cls(_assemble("wordpiece", vocabulary, lowercase))
 
     @classmethod

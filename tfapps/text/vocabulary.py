@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
+
+from tfapps.errors import InputError
 
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
 
@@ -86,3 +89,31 @@ def spelling(pieces: Collection[str], specials: Collection[str]) -> list[str]:
         for piece in pieces
         if piece in specials or alone(piece) == [piece] or not there.issuperset(alone(piece))
     ]
+
+
+def read(path: str | Path, required: Sequence[str]) -> dict[str, int]:
+    """A WordPiece vocabulary file, one piece a line; the line of a piece is its id.
+
+    Args:
+        path: the file.
+        required: pieces that must be there, the first of them on the first line.
+
+    Raises:
+        InputError: the file is missing, is not text, or lacks a required piece.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise InputError(f"cannot read vocabulary {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text, expected one piece a line") from error
+    if lines[-1] == "":
+        lines.pop()
+    vocabulary = {line.rstrip("\r"): number for number, line in enumerate(lines)}
+    missing = [token for token in required if token not in vocabulary]
+    if missing:
+        raise InputError(f"{path}: no line {', '.join(missing)}; not BERT's vocabulary?")
+    if vocabulary[required[0]] != 0:
+        line = vocabulary[required[0]] + 1
+        raise InputError(f"{path}: {required[0]} is line {line}, expected line 1")
+    return vocabulary
