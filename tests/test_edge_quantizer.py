@@ -13,7 +13,7 @@ import tflite_weights
 from tfapps.errors import Failure, InputError
 from tfapps.export import edge_quantizer, litert
 from tfapps.models import bert
-from tfapps.runners.litert import LiteRTRunner, interpreter
+from tfapps.runners.litert import LiteRTRunner, interpreter, partitions
 
 LENGTH = models.LENGTH
 # bits of matrices, bits of tables
@@ -199,7 +199,7 @@ def test_files_agree_with_the_model_in_one_partition(files, kind):
     expected = np.asarray(encoder()(columns))
     assert logits.dtype == np.float32
     assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.85
-    assert litert.partitions(files / f"{kind}.tflite") == 1
+    assert partitions(files / f"{kind}.tflite") == 1
 
 
 def test_fewer_bits_are_smaller_files(files):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gather_files import gather
 
-from tfapps.export import _embedding, litert
-from tfapps.runners.litert import interpreter
+from tfapps.export import _embedding
+from tfapps.runners.litert import interpreter, operators
 
 TABLE = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
 
@@ -34,7 +34,7 @@ def test_ids_of_any_rank_read_the_same_rows(shape, ops, tmp_path):
     rewritten = _embedding.look_up(gather(TABLE, shape))
     rows = run(rewritten, ids, tmp_path / "rows.tflite")
     np.testing.assert_array_equal(rows, TABLE[ids])
-    assert litert.operators(tmp_path / "rows.tflite") == ops
+    assert operators(tmp_path / "rows.tflite") == ops
     assert _embedding.widths(rewritten) == {40}
 
 

@@ -112,23 +112,17 @@ def quantize(
     from tfapps.errors import InputError
 
     layers = leaves(model)
-    for pattern in keep_float:
-        if not fnmatch.filter([layer.name for layer in layers], pattern):
-            raise InputError(
-                f"qat.keep_float: {pattern!r} meets no layer; expected a pattern of layer names: "
-                f"{', '.join(layer.name for layer in layers[:12])}, ..."
-            )
+    kept = _kept([layer.name for layer in layers], keep_float)
     everything = activations == "all"
-    kept = {layer.name for layer in layers for p in keep_float if fnmatch.fnmatch(layer.name, p)}
 
     def change(layer: Any) -> dict[str, Any]:
         if layer.name in kept:
             return {}
         there = layer.get_config()
-        table, product = _is_table(layer), "weight_bits" in there
+        product = "weight_bits" in there
         done = everything and "quantize_input" in there and _follows_a_norm(layer, kept)
         wanted = {
-            "weight_bits": embedding_bits if table else weight_bits,
+            "weight_bits": embedding_bits if _is_table(layer) else weight_bits,
             "activation_bits": activation_bits if product or everything else None,
             "quantize_scores": everything,
             "per_channel": per_channel,
@@ -167,6 +161,19 @@ def settle(model: keras.Model) -> None:
     for layer in model._flatten_layers():
         if hasattr(layer, "settle_ranges"):
             layer.settle_ranges()
+
+
+def _kept(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
+    """Names of the layers that meet a pattern; each pattern has to meet one."""
+    from tfapps.errors import InputError
+
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise InputError(
+                f"qat.keep_float: {pattern!r} meets no layer; expected a pattern of layer names: "
+                f"{', '.join(names[:12])}, ..."
+            )
+    return {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
 
 
 def _is_table(layer: Any) -> bool:

@@ -7,8 +7,6 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-WEIGHTS = 64  # bytes from which a vector is taken for weights
-
 
 def read(content: bytes) -> Any:
     """The `ModelT` of the schema, weights included that lie behind the flatbuffer.
@@ -49,8 +47,7 @@ class _Builder(flatbuffers.Builder):
         self._written: dict[tuple[str, bytes], Any] = {}
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
-        weights = elemSize == 1 and numElems >= WEIGHTS
-        return super().StartVector(elemSize, numElems, 16 if weights else alignment)
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
     def CreateNumpyVector(self, x: np.ndarray) -> Any:
         key = (x.dtype.str, x.tobytes())

@@ -87,22 +87,29 @@ def closing(kernel: np.ndarray, peak: float | None) -> tuple[float, int]:
     """Value and number of the extra inputs that close the gates of the first step.
 
     With float activations one large input is enough. With integers, several inputs of twice the
-    peak and twice the largest weight: one bit of range instead of many.
+    peak: one bit of range instead of many.
     """
     if peak is None:
         return CLOSED, 1
-    weight = 2 * max(float(np.abs(kernel).max()), 1e-3)
-    return 2 * peak, min(max(math.ceil(MARGIN / (2 * peak * weight)), 1), 64)
+    return 2 * peak, min(max(math.ceil(MARGIN / (2 * peak * _largest(kernel).min())), 1), 64)
 
 
 def extend(kernel: np.ndarray, peak: float | None) -> tuple[np.ndarray, float, int]:
-    """Kernel (d, 4u) -> (d + n, 4u) whose new rows close the input and forget gates."""
+    """Kernel (d, 4u) -> (d + n, 4u) whose new rows close the input and forget gates.
+
+    None of their values is larger than the largest of its gate: the scales stay as they were.
+    """
     value, count = closing(kernel, peak)
     units = kernel.shape[1] // 4
-    weight = max(float(np.abs(kernel).max()), 1e-3) * (1 if peak is None else 2)
     rows = np.zeros((count, 4 * units), np.float32)
-    rows[:, : 2 * units] = -weight
+    rows[:, : 2 * units] = -np.repeat(_largest(kernel), units)
     return np.concatenate([kernel, rows]).astype(np.float32), value, count
+
+
+def _largest(kernel: np.ndarray) -> np.ndarray:
+    """Largest |weight| of the input and the forget gate, (2,), never zero."""
+    gates = np.abs(kernel.reshape(len(kernel), 4, -1)[:, :2])
+    return np.maximum(gates.max(axis=(0, 2)), 1e-3)
 
 
 def unclip(content: bytes) -> bytes:

@@ -1,0 +1,366 @@
+"""Quantization-aware training: from a float model to integer files that are what was trained."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+import tflite_weights
+from export_models import features
+from fitting import Task, scores
+
+from tfapps import weights
+from tfapps.compress import qat
+from tfapps.compress._constraints import Clusters, add
+from tfapps.config import TrainConfig
+from tfapps.errors import InputError
+from tfapps.export import _integers, edge_quantizer, litert
+from tfapps.layers.fake_quant import in_model
+from tfapps.layers.linear import Linear
+from tfapps.models import bert, bilstm
+from tfapps.runners.litert import LiteRTRunner, interpreter, partitions
+from tfapps.train.loop import fit
+from tfapps.train.objectives import plain
+from tfapps.train.strategy import make
+
+LENGTH, WORDS, CLASSES = 12, 60, 3
+# Of weights: near zero nothing would be rounded visibly.
+SPREAD = {"bert": 0.15, "bilstm": 0.45}
+
+
+def rows(count, seed=0):
+    columns = features(count, LENGTH, seed, ("token_ids", "padding_mask"))
+    columns["token_ids"] %= WORDS
+    return {**columns, "segment_ids": np.zeros_like(columns["token_ids"])}
+
+
+def encoder(name, batch_size=None, length=None):
+    sizes = {"batch_size": batch_size, "length": length, "vocabulary_size": WORDS}
+    if name == "bert":
+        return bert.build(bert.Config(size="tiny", max_length=LENGTH), **sizes)
+    return bilstm.build(bilstm.Config(units=16, embedding_size=24, max_length=LENGTH), **sizes)
+
+
+def classifier(name="bert", batch_size=None, length=None, seed=7):
+    """A model with random weights."""
+    keras.utils.set_random_seed(seed)
+    part = encoder(name, batch_size, length)
+    model = keras.Model(part.input, Linear(CLASSES, name="head")(part.output["pooled"]))
+    random = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        if len(weight.shape) > 1:
+            weight.assign(random.normal(0, SPREAD[name], weight.shape))
+    return model
+
+
+def given(model):
+    """The rows that a model reads."""
+    return {name: value for name, value in rows(64).items() if name in model.input}
+
+
+def ready(name="bert", **settings):
+    model = qat.quantize(classifier(name), **settings)
+    qat.calibrate(model, [given(model)])
+    return model
+
+
+def rebuilt(trained, name="bert", **settings):
+    """What an exporter asks for: the model in any shape, with the trained weights."""
+
+    def rebuild(batch_size, length):
+        model = qat.quantize(classifier(name, batch_size, length, seed=1), **settings)
+        for path, weight in weights.variables(trained).items():
+            weights.variables(model)[path].assign(weight)
+        return model
+
+    return rebuild
+
+
+# The quantized model
+
+
+def test_every_product_and_table_is_quantized_and_weights_are_carried():
+    plain_model, model = classifier(), ready()
+    before = weights.variables(plain_model)
+    after = weights.variables(model)
+    assert before.keys() < after.keys()
+    for path, weight in before.items():
+        np.testing.assert_array_equal(after[path], weight)
+    kernels = {path for path in before if path.endswith("kernel")}
+    ranges = {path.removesuffix("_range/high") for path in after if "kernel_range/high" in path}
+    assert ranges == kernels
+    assert model.get_layer("embeddings").weight_bits == 8
+
+
+def test_the_quantized_model_answers_nearly_the_same():
+    plain_model, model = classifier(), ready()
+    expected = plain_model.predict_on_batch(given(model))
+    logits = model.predict_on_batch(given(model))
+    assert 0 < np.abs(logits - expected).max() < 0.2 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_fewer_bits_are_further_off(bits):
+    plain_model = classifier()
+    expected = plain_model.predict_on_batch(given(plain_model))
+    errors = []
+    for weight_bits in (bits, bits - 1):
+        model = ready(weight_bits=weight_bits, activation_bits=None, embedding_bits=None)
+        errors.append(np.abs(model.predict_on_batch(given(model)) - expected).mean())
+    assert 0 < errors[0] < errors[1]
+
+
+def test_layers_that_stay_float_have_no_quantizer():
+    model = qat.quantize(classifier(), keep_float=["head", "block_0_*", "embeddings"])
+    quantized = {quantizer.path.split("/")[0] for quantizer in in_model(model)}
+    assert quantized == {"block_1_attention", "block_1_intermediate", "block_1_output"}
+    assert model.get_layer("embeddings").weight_bits is None
+
+
+def test_everything_means_scores_and_sums_too():
+    products = {q.path for q in in_model(ready())}
+    everything = {q.path for q in in_model(ready(activations="all"))}
+    assert {"block_0_attention/scores_range", "block_0_output_norm/output_range"} <= everything
+    assert not any("scores" in path or "norm" in path for path in products)
+    # What a normalisation has rounded is not rounded again.
+    assert "block_0_intermediate/input_range" in products - everything
+
+
+def test_weight_only_has_no_ranges_for_activations():
+    model = ready(weight_bits=4, activation_bits=None)
+    assert {quantizer.kind for quantizer in in_model(model)} == {"last"}
+    assert not _integers.rounds_activations(model)
+
+
+def test_clusters_keep_one_range_a_kernel():
+    class Job:
+        model = classifier()
+
+    assert qat.plan(qat.Config(), Job) == {"per_channel": True}
+    kernel = Job.model.get_layer("head").kernel
+    add(kernel, Clusters(np.zeros(kernel.shape, np.int32)))
+    assert qat.plan(qat.Config(), Job) == {"per_channel": False}
+    model = qat.build(qat.Config(), Job.model, {"per_channel": False})
+    assert {tuple(quantizer.low.shape) for quantizer in in_model(model)} == {()}
+
+
+def test_a_pattern_without_a_layer_and_a_model_without_one_are_refused():
+    with pytest.raises(InputError, match=r"keep_float: 'blok_\*' meets no layer; .* embeddings"):
+        qat.quantize(classifier(), keep_float=["blok_*"])
+    inputs = keras.Input((4,))
+    with pytest.raises(InputError, match="no layer that can be quantized; build the model of"):
+        qat.quantize(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
+
+
+# Training
+
+
+@pytest.mark.parametrize("name", ["bert", "bilstm"])
+def test_three_lines_of_keras_compress_a_users_trained_model(name):
+    def fitted(model, rate, epochs):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+        return model.fit(data, labels, epochs=epochs, batch_size=32, verbose=0).history
+
+    model = classifier(name)
+    data = given(model)
+    labels = data["token_ids"][:, 0] % CLASSES
+    fitted(model, *((1e-3, 8) if name == "bert" else (1e-2, 30)))
+    small = qat.quantize(model, weight_bits=4)
+    qat.calibrate(small, [data])
+    history = fitted(small, 3e-4, 10)
+    assert history["accuracy"][-1] > 0.9
+    qat.settle(small)
+    head = small.get_layer("head")
+    np.testing.assert_allclose(head.kernel_range.high, np.abs(head.kernel).max(axis=0), rtol=1e-6)
+
+
+class Batches:
+    """Four batches an epoch, always the same."""
+
+    steps_per_epoch = 4
+
+    def epoch(self, epoch):
+        import tensorflow as tf
+
+        data = given(classifier())
+        labels = {"label": data["token_ids"][:, 0] % CLASSES}
+        weight = np.ones(len(labels["label"]), "float32")
+        return tf.data.Dataset.from_tensor_slices((data, labels, weight)).batch(16)
+
+
+def test_the_schedule_delays_rounding_and_freezes_ranges():
+    model = qat.quantize(classifier())
+    config = qat.Config(delay=0.5, freeze=0.75)
+    qat.begin(config, model, Batches().epoch(0))
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            quantizer = model.get_layer("head").output_range
+            phase = quantizer.phase
+            seen.append((float(phase.quantizing), float(phase.following), float(quantizer.high)))
+
+    fit(
+        model,
+        config=TrainConfig(epochs=2, batch_size=16, learning_rate=1e-2),
+        objective=plain.build(plain.Config(), Task.loss),
+        batches=Batches(),
+        strategy=make("one_device"),
+        evaluate=scores(0.1, 0.2),
+        headline="accuracy",
+        callbacks=[*qat.callbacks(config, model, 8), Watch()],
+        stream=io.StringIO(),
+    )
+    assert [quantizing for quantizing, _, _ in seen] == [0.0] * 4 + [1.0] * 4
+    assert [following for _, following, _ in seen] == [1.0] * 6 + [0.0] * 2
+    highs = [high for *_, high in seen]
+    assert len(set(highs[:6])) == 6
+    assert highs[6] == highs[7]
+    assert all(quantizer.phase is None for quantizer in in_model(model))
+
+
+# The files
+
+
+def kernels(model):
+    """Kernels as they were trained: on their grids, transposed as LiteRT keeps them."""
+    _integers.bake(model)
+    return [
+        np.asarray(w).T for path, w in weights.variables(model).items() if path.endswith("kernel")
+    ]
+
+
+def matrices(path, op="FULLY_CONNECTED"):
+    return [weight for weight in tflite_weights.weights(path) if weight.op == op]
+
+
+def same_grid(found, expected):
+    """Every kernel is in the file, exactly."""
+    for kernel in expected:
+        assert any(
+            weight.real.shape == kernel.shape and np.allclose(weight.real, kernel, atol=1e-7)
+            for weight in found
+        )
+
+
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory):
+    """The integer file of a quantized BERT, and the model."""
+    folder, model = tmp_path_factory.mktemp("int8"), ready()
+    qat.settle(model)
+    litert.export(
+        ["litert_int8"],
+        rebuild=rebuilt(model),
+        max_length=LENGTH,
+        calibration=[rows(8)],
+        folder=folder,
+    )
+    return folder / "litert" / "int8.tflite", model
+
+
+def test_the_integer_file_has_the_trained_kernels_and_tables(int8):
+    path, model = int8
+    found = matrices(path)
+    assert {weight.bits for weight in found} == {8}
+    assert len(found) == 2 * 4 + 1
+    same_grid(found, kernels(rebuilt(model)(None, None)))
+    table = matrices(path, "EMBEDDING_LOOKUP")[0]
+    assert table.bits == 8
+    baked = rebuilt(model)(None, None)
+    _integers.bake(baked)
+    np.testing.assert_allclose(table.real, baked.get_layer("embeddings").token, atol=1e-7)
+
+
+def test_the_integer_file_is_one_delegate_partition_with_integer_products(int8):
+    path, _ = int8
+    assert partitions(path) == 1
+    made = interpreter(path, delegate=False)
+    details = {d["index"]: d for d in made.get_tensor_details()}
+    for op in made._get_ops_details():
+        if op["op_name"] == "FULLY_CONNECTED":
+            assert {details[i]["dtype"] for i in op["outputs"]} == {np.int8}
+
+
+def test_the_integer_file_answers_as_the_model(int8):
+    path, model = int8
+    data = given(model)
+    expected = model.predict_on_batch(data)
+    logits = LiteRTRunner(path)(data)
+    assert np.abs(logits - expected).max() < 0.1 * np.ptp(expected)
+    # With 64 random rows near ties are rare but there.
+    assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.95
+
+
+def test_four_bits_come_out_as_they_were_trained(tmp_path):
+    settings = {"weight_bits": 4, "activation_bits": None, "embedding_bits": 4}
+    model = ready(**settings)
+    qat.settle(model)
+    edge_quantizer.export(
+        ["litert_int4", "litert_int4e"],
+        rebuild=rebuilt(model, **settings),
+        max_length=LENGTH,
+        folder=tmp_path,
+    )
+    found = matrices(tmp_path / "litert" / "int4.tflite")
+    assert {weight.bits for weight in found} == {4}
+    same_grid(found, kernels(rebuilt(model, **settings)(None, None)))
+    tables = matrices(tmp_path / "litert" / "int4e.tflite", "EMBEDDING_LOOKUP")
+    baked = rebuilt(model, **settings)(None, None)
+    _integers.bake(baked)
+    assert tables[0].bits == 4
+    np.testing.assert_allclose(tables[0].real, baked.get_layer("embeddings").token, atol=1e-7)
+
+
+def test_an_lstm_file_has_the_trained_kernels_in_int8(tmp_path):
+    model = ready("bilstm")
+    qat.settle(model)
+    data = given(model)
+    litert.export(
+        ["litert_int8"],
+        rebuild=rebuilt(model, "bilstm"),
+        max_length=LENGTH,
+        calibration=[data],
+        folder=tmp_path,
+    )
+    path = tmp_path / "litert" / "int8.tflite"
+    stored = lstm_kernels(path)
+    baked = rebuilt(model, "bilstm")(None, None)
+    _integers.bake(baked)
+    for direction in ("forward", "backward"):
+        cell = getattr(baked.get_layer("lstm_0"), direction).cell
+        for gate in np.split(np.asarray(cell.recurrent_kernel).T, 4):
+            assert any(
+                np.allclose(found, gate, atol=1e-6) for found in stored if found.shape == gate.shape
+            )
+        for gate in np.split(np.asarray(cell.kernel).T, 4):
+            width = gate.shape[1]  # behind it stand the inputs that close the gates
+            assert any(
+                np.allclose(found[:, :width], gate, atol=1e-6)
+                for found in stored
+                if found.shape[0] == gate.shape[0] and found.shape[1] >= width
+            )
+    logits = LiteRTRunner(path)(data)
+    expected = model.predict_on_batch(data)
+    assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
+
+
+def lstm_kernels(path):
+    """The eight int8 matrices of each integer LSTM, as real numbers."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    from tfapps.export import _flat
+
+    model = _flat.read(path.read_bytes())
+    graph, found = model.subgraphs[0], []
+    for op in graph.operators:
+        code = model.operatorCodes[op.opcodeIndex].builtinCode
+        if code != schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM:
+            continue
+        for place in range(1, 9):
+            tensor = graph.tensors[op.inputs[place]]
+            assert tensor.type == schema.TensorType.INT8
+            data = model.buffers[tensor.buffer].data.view(np.int8).reshape(tensor.shape)
+            found.append(data.astype(np.float32) * np.float32(tensor.quantization.scale[0]))
+    assert len(found) == 16
+    return found
