@@ -7,13 +7,13 @@ is nothing to strip afterwards.
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
 from tfapps.compress._fine_tune import FineTune
+from tfapps.compress._select import EXCLUDE, INCLUDE
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +22,6 @@ NOT_AFTER = {
     "cluster": "a centroid would have to be shared by weights that go and weights that stay",
     "qat": "its ranges would be learned for weights that are then taken away",
 }
-DEFAULTS = ("*kernel", "head*")  # patterns that may meet nothing
-SHOWN = 12
 
 
 class Config(FineTune):
@@ -55,8 +53,8 @@ class Config(FineTune):
     frequency: int = Field(20, ge=1)
     block: tuple[int, int] | None = None
     pooling: Literal["AVG", "MAX"] = "AVG"
-    include: tuple[str, ...] = DEFAULTS[:1]
-    exclude: tuple[str, ...] = DEFAULTS[1:]
+    include: tuple[str, ...] = INCLUDE
+    exclude: tuple[str, ...] = EXCLUDE
 
     @model_validator(mode="after")
     def _one_form(self) -> Config:
@@ -138,27 +136,10 @@ def prunable(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
     Raises:
         InputError: a pattern meets no matrix, nothing is left, or a weight cannot have the form.
     """
-    from tfapps import weights
+    from tfapps.compress import _select
     from tfapps.errors import InputError
 
-    there = {path: w for path, w in weights.variables(model).items() if len(w.shape) >= 2}
-    for field in ("include", "exclude"):
-        for pattern in getattr(config, field):
-            if pattern not in DEFAULTS and not fnmatch.filter(there, pattern):
-                raise InputError(
-                    f"prune.{field}: {pattern!r} meets no weight; expected a pattern of "
-                    f"{', '.join(list(there)[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
-                )
-    chosen = {
-        path: weight
-        for path, weight in there.items()
-        if _meets(path, config.include) and not _meets(path, config.exclude)
-    }
-    if not chosen:
-        raise InputError(
-            f"prune: no weight is left; include names {list(config.include)}, exclude takes away "
-            f"{list(config.exclude)}"
-        )
+    chosen = _select.matrices("prune", model, config.include, config.exclude)
     form = "block" if config.block else "m_by_n"
     ranks = (2,) if config.block else (2, 4) if config.m_by_n else ()
     odd = [path for path, weight in chosen.items() if ranks and len(weight.shape) not in ranks]
@@ -268,7 +249,3 @@ def _toolkit() -> tuple[Any, Any]:
         else:
             os.environ[name] = before
     return pruning_impl, pruning_schedule
-
-
-def _meets(path: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)

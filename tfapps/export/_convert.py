@@ -5,8 +5,8 @@ output streams, so it never runs inside the caller's process.
 
     python -m tfapps.export._convert SAVED_MODEL KIND TARGET [CALIBRATION.npz [float_elementwise]]
 
-KIND is float32, float16, dynamic, int8 (calibrated), or trained_int8, which takes the ranges from
-the fake quantization in the graph.
+KIND is float32, float16, sparse (float32, zeros left out), dynamic, int8 (calibrated), or
+trained_int8, which takes the ranges from the fake quantization in the graph.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def convert(
 
     converter = tf.lite.TFLiteConverter.from_saved_model(source, signature_keys=["serving_default"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if kind != "float32":
+    if kind == "sparse":
+        converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+    elif kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfapps.errors import Failure, InputError
 
-ARTIFACTS = ("litert_float32", "litert_float16", "litert_dynamic", "litert_int8")
+ARTIFACTS = ("litert_float32", "litert_float16", "litert_sparse", "litert_dynamic", "litert_int8")
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -25,7 +25,8 @@ def export(
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
 
-    `litert_float16` has float16 weights and computes in float32; `litert_dynamic` has int8
+    `litert_float16` has float16 weights and computes in float32; `litert_sparse` keeps of a
+    pruned matrix what is not zero, and where that is; `litert_dynamic` has int8
     weights and float activations, `litert_int8` integers throughout (int32 ids in, float32 logits
     out), its ranges read off the calibration batches; in a model with attention only the matrix
     products are integers, because the rest would ruin it. A model trained with quantizers brings
