@@ -127,6 +127,8 @@ def quantize(
             "quantize_scores": everything,
             "per_channel": per_channel,
             "quantize_input": not done,
+            # The exporter folds the factors into the ranges of the kernel's channels.
+            "equalize": per_channel and not everything,
         }
         return {key: value for key, value in wanted.items() if key in there}
 
@@ -139,8 +141,6 @@ def quantize(
 
 def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     """Set the ranges of activations to what some batches of features show."""
-    import numpy as np
-
     from tfapps.layers.fake_quant import in_model
 
     moving = [quantizer for quantizer in in_model(model) if quantizer.kind in ("moving", "all")]
@@ -152,8 +152,7 @@ def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     for quantizer in moving:
         seen, quantizer.seen = quantizer.seen, None
         if seen:
-            quantizer.low.assign(np.min([low for low, _ in seen], axis=0))
-            quantizer.high.assign(np.max([high for _, high in seen], axis=0))
+            quantizer.learn(seen)
 
 
 def settle(model: keras.Model) -> None:

@@ -47,6 +47,8 @@ def integers(model: Any) -> None:
     for quantizer in in_model(model):
         if quantizer.kind != "last":
             quantizer.off, quantizer.native = False, _operation
+            if quantizer.equalize:
+                quantizer.equalize = bool(np.any(np.asarray(quantizer.gain) != 1))
     for layer in model._flatten_layers():
         if isinstance(layer, Linear | SelfAttention):
             layer.island = ISLAND

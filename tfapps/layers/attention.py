@@ -31,6 +31,7 @@ class SelfAttention(keras.layers.Layer):
             integer product of queries with keys and of weights with values.
         per_channel: a range for each column of a kernel, else one for all of it.
         quantize_input: False where the layer before has quantized it.
+        equalize: for both projections, see `Linear`.
 
     Shapes: x (b, t, d), attention_bias (b, 1, 1, t) -> (b, t, d).
 
@@ -50,6 +51,7 @@ class SelfAttention(keras.layers.Layer):
         quantize_scores: bool = False,
         per_channel: bool = True,
         quantize_input: bool = True,
+        equalize: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,7 +63,7 @@ class SelfAttention(keras.layers.Layer):
         self.dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy, name="dropout")
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel, self.quantize_input = per_channel, quantize_input
-        self.quantize_scores = quantize_scores
+        self.quantize_scores, self.equalize = quantize_scores, equalize
         self.island: float | None = None  # see `Linear`
         inside = activation_bits if quantize_scores else None
         self.scores_range = value_quantizer(inside, name="scores_range")
@@ -91,6 +93,7 @@ class SelfAttention(keras.layers.Layer):
             activation_bits=self.activation_bits,
             per_channel=self.per_channel,
             quantize_input=quantize_input,
+            equalize=self.equalize,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -138,4 +141,5 @@ class SelfAttention(keras.layers.Layer):
             "quantize_scores": self.quantize_scores,
             "per_channel": self.per_channel,
             "quantize_input": self.quantize_input,
+            "equalize": self.equalize,
         }

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 KINDS = ("last", "moving", "all", "fixed")
+UNEVEN = 4.0  # largest channel over the median one from which equalizing is worth a product
 
 
 @keras.saving.register_keras_serializable("tfapps")
@@ -28,6 +30,11 @@ class FakeQuant(keras.layers.Layer):
         narrow: leave the lowest integer out, so that the grid too is symmetric.
         decay: of the moving average, a step.
         start: both ends before the first batch; None is (-6, 6), for "all" (0, 0).
+        equalize: divide the channels (of the last axis) by a factor each before rounding, and
+            multiply them by it behind: a few channels that are far larger than most would leave
+            the rest no steps. `learn` sets the factors, where they are needed (in the spirit of
+            Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias
+            Correction"); before a product with a range for each channel they cost nothing.
 
     Shapes: any -> the same.
 
@@ -44,6 +51,7 @@ class FakeQuant(keras.layers.Layer):
         narrow: bool = False,
         decay: float = 0.999,
         start: Sequence[float] | None = None,
+        equalize: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -55,6 +63,7 @@ class FakeQuant(keras.layers.Layer):
         self.symmetric, self.narrow, self.decay = symmetric, narrow, decay
         default = (0.0, 0.0) if kind == "all" else (-6.0, 6.0)
         self.start = tuple(default if start is None else start)
+        self.equalize = equalize
         self.off = False  # let values pass, once and for all
         self.native: Any = None  # the exporter's operation, which the converter knows
         self.phase: Any = None  # see `Phase`; without one: quantize, and follow the values
@@ -75,13 +84,25 @@ class FakeQuant(keras.layers.Layer):
 
         self.low = end("low", self.start[0])
         self.high = end("high", self.start[1])
+        if self.equalize:
+            self.gain = self.add_weight(
+                name="gain", shape=input_shape[-1:], initializer="ones", trainable=False
+            )
 
     def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
         if self.off:
             return x
         if self.seen is not None:
-            self.seen.append([ops.convert_to_numpy(end) for end in self.range_of(x)])
+            ends = self.range_of(x, -1 if self.equalize else self.axis)
+            self.seen.append([ops.convert_to_numpy(end) for end in ends])
             return x
+        if not self.equalize:
+            return self._quantize(x, training)
+        gain = ops.cast(ops.convert_to_tensor(self.gain), x.dtype)
+        x = self._quantize(ops.multiply(x, ops.divide(1.0, gain)), training)
+        return ops.multiply(x, gain)
+
+    def _quantize(self, x: KerasTensor, training: bool) -> KerasTensor:
         if self.kind == "fixed" or not training:
             return self._round(x, self.low, self.high)
         low, high = self._follow(x)
@@ -90,12 +111,12 @@ class FakeQuant(keras.layers.Layer):
         on = ops.greater(ops.convert_to_tensor(self.phase.quantizing), 0.5)
         return ops.cond(on, lambda: self._round(x, low, high), lambda: ops.convert_to_tensor(x))
 
-    def range_of(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
-        """Ends of the range of `x` alone, zero always inside: () or (axis,)."""
+    def range_of(self, x: KerasTensor, axis: int | None) -> tuple[KerasTensor, KerasTensor]:
+        """Ends of the range of `x` alone, zero always inside: (), or one for each of an axis."""
         x = ops.stop_gradient(ops.cast(x, "float32"))
         axes = None
-        if self.axis is not None:
-            axes = tuple(i for i in range(len(x.shape)) if i != self.axis % len(x.shape))
+        if axis is not None:
+            axes = tuple(i for i in range(len(x.shape)) if i != axis % len(x.shape))
         low, high = ops.min(x, axis=axes), ops.max(x, axis=axes)
         if self.symmetric:
             steps = 2**self.bits
@@ -105,14 +126,31 @@ class FakeQuant(keras.layers.Layer):
 
     def settle(self, x: KerasTensor) -> None:
         """Set the range to that of `x`: after training, when weights moved past their last one."""
-        for weight, end in zip((self.low, self.high), self.range_of(x), strict=True):
+        for weight, end in zip((self.low, self.high), self.range_of(x, self.axis), strict=True):
             weight.assign(end)
+
+    def learn(self, seen: Sequence[Any]) -> None:
+        """Set the range, and the factors of the channels, to what was noted in `seen`."""
+        low = np.min([low for low, _ in seen], axis=0)
+        high = np.max([high for _, high in seen], axis=0)
+        if self.equalize:
+            peaks = np.maximum(np.maximum(-low, high), 1e-6)
+            gain = peaks / np.median(peaks)
+            if gain.max() < UNEVEN:
+                gain = np.ones_like(gain)
+            self.gain.assign(gain)
+            low, high = (low / gain).min(), (high / gain).max()
+        self.low.assign(low)
+        self.high.assign(high)
 
     def _follow(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
         """Move the range towards that of `x`; returns where it is now."""
         ends = []
         for weight, end, wider in zip(
-            (self.low, self.high), self.range_of(x), (ops.minimum, ops.maximum), strict=True
+            (self.low, self.high),
+            self.range_of(x, self.axis),
+            (ops.minimum, ops.maximum),
+            strict=True,
         ):
             before = ops.convert_to_tensor(weight)
             rate = 1.0 if self.phase is None else ops.convert_to_tensor(self.phase.following)
@@ -141,7 +179,7 @@ class FakeQuant(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        names = ("bits", "kind", "axis", "symmetric", "narrow", "decay", "start")
+        names = ("bits", "kind", "axis", "symmetric", "narrow", "decay", "start", "equalize")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

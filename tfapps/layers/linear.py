@@ -27,6 +27,7 @@ class Linear(keras.layers.Layer):
         activation_bits: quantize input and output; None leaves them float.
         per_channel: a range for each column of the kernel, else one for all of it.
         quantize_input: False where the layer before has quantized it.
+        equalize: quantize channels of the output that are much larger than most by a factor each.
 
     Shapes: (..., d) -> (..., units).
     """
@@ -41,6 +42,7 @@ class Linear(keras.layers.Layer):
         activation_bits: int | None = None,
         per_channel: bool = True,
         quantize_input: bool = True,
+        equalize: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -51,6 +53,7 @@ class Linear(keras.layers.Layer):
         self._activate = activation_function(activation)
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel, self.quantize_input = per_channel, quantize_input
+        self.equalize = equalize
         # Set by the exporter: a factor of hardly more than one, which keeps the converter from
         # computing with integers what is quicker in float.
         self.island: float | None = None
@@ -58,7 +61,9 @@ class Linear(keras.layers.Layer):
         self.kernel_range = weight_quantizer(weight_bits, axis, name="kernel_range")
         bits = activation_bits if quantize_input else None
         self.input_range = value_quantizer(bits, name="input_range")
-        self.output_range = value_quantizer(activation_bits, name="output_range")
+        self.output_range = value_quantizer(
+            activation_bits, equalize=equalize and activation != "relu", name="output_range"
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.kernel = self.add_weight(
@@ -117,4 +122,5 @@ class Linear(keras.layers.Layer):
             "activation_bits": self.activation_bits,
             "per_channel": self.per_channel,
             "quantize_input": self.quantize_input,
+            "equalize": self.equalize,
         }
