@@ -166,3 +166,49 @@ def test_unknown_ranges_and_bits_are_refused():
         FakeQuant(8, "mean")
     with pytest.raises(ValueError, match="bits: got 1, expected 2 to 16"):
         FakeQuant(1)
+
+
+# Channels of very different size
+
+
+def uneven(factor):
+    x = np.random.default_rng(0).uniform(-1, 1, (64, 8)).astype("float32")
+    return x * np.where(np.arange(8) == 5, factor, 1).astype("float32")
+
+
+def learned(x, **settings):
+    quantizer = FakeQuant(**settings)
+    quantizer.build(x.shape)
+    quantizer.seen = []
+    quantizer(x)
+    seen, quantizer.seen = quantizer.seen, None
+    quantizer.learn(seen)
+    return quantizer
+
+
+def test_a_channel_larger_than_most_costs_the_others_no_steps():
+    x = uneven(100)
+    errors = {}
+    for equalize in (False, True):
+        quantizer = learned(x, equalize=equalize)
+        errors[equalize] = np.abs(np.asarray(quantizer(x)) - x).max(axis=0)
+    assert errors[True][:5].max() < errors[False][:5].max() / 50
+    assert errors[True][5] <= errors[False][5] * 1.01
+
+
+def test_even_channels_are_rounded_as_without_factors():
+    x = uneven(2)
+    even = learned(x, equalize=True)
+    np.testing.assert_array_equal(even.gain, np.ones(8))
+    np.testing.assert_array_equal(even(x), learned(x)(x))
+
+
+def test_gradients_pass_the_factors_unchanged():
+    x = tf.Variable(uneven(100))
+    quantizer = learned(np.asarray(x), equalize=True)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(quantizer(x, training=True))
+    gradient = np.asarray(tape.gradient(total, x))
+    # The ends of the range are moved by less than a step, so that zero is on the grid.
+    assert set(np.unique(gradient.round(5))) <= {0.0, 1.0}
+    assert gradient.mean() > 0.98
