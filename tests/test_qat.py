@@ -1,6 +1,10 @@
 """Quantization-aware training: from a float model to integer files that are what was trained."""
 
 import io
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +19,7 @@ from tfapps.compress._constraints import Clusters, add
 from tfapps.config import TrainConfig
 from tfapps.errors import InputError
 from tfapps.export import _integers, edge_quantizer, litert
+from tfapps.layers.embedding import Embedding
 from tfapps.layers.fake_quant import in_model
 from tfapps.layers.linear import Linear
 from tfapps.models import bert, bilstm
@@ -183,19 +188,36 @@ class Batches:
 
     steps_per_epoch = 4
 
+    def __init__(self, model):
+        self.features = given(model)
+
     def epoch(self, epoch):
         import tensorflow as tf
 
-        data = given(classifier())
+        data = self.features
         labels = {"label": data["token_ids"][:, 0] % CLASSES}
         weight = np.ones(len(labels["label"]), "float32")
         return tf.data.Dataset.from_tensor_slices((data, labels, weight)).batch(16)
 
 
+def train(model, strategy, epochs, callbacks=()):
+    fit(
+        model,
+        config=TrainConfig(epochs=epochs, batch_size=16, learning_rate=1e-2),
+        objective=plain.build(plain.Config(), Task.loss),
+        batches=Batches(model),
+        strategy=strategy,
+        evaluate=scores(*np.linspace(0.1, 0.2, epochs)),
+        headline="accuracy",
+        callbacks=callbacks,
+        stream=io.StringIO(),
+    )
+
+
 def test_the_schedule_delays_rounding_and_freezes_ranges():
     model = qat.quantize(classifier())
     config = qat.Config(delay=0.5, freeze=0.75)
-    qat.begin(config, model, Batches().epoch(0))
+    qat.begin(config, model, Batches(model).epoch(0))
     seen = []
 
     class Watch(keras.callbacks.Callback):
@@ -204,17 +226,8 @@ def test_the_schedule_delays_rounding_and_freezes_ranges():
             phase = quantizer.phase
             seen.append((float(phase.quantizing), float(phase.following), float(quantizer.high)))
 
-    fit(
-        model,
-        config=TrainConfig(epochs=2, batch_size=16, learning_rate=1e-2),
-        objective=plain.build(plain.Config(), Task.loss),
-        batches=Batches(),
-        strategy=make("one_device"),
-        evaluate=scores(0.1, 0.2),
-        headline="accuracy",
-        callbacks=[*qat.callbacks(config, model, 8), Watch()],
-        stream=io.StringIO(),
-    )
+    callbacks = [*qat.callbacks(config, model, 8), Watch()]
+    train(model, make("one_device"), epochs=2, callbacks=callbacks)
     assert [quantizing for quantizing, _, _ in seen] == [0.0] * 4 + [1.0] * 4
     assert [following for _, following, _ in seen] == [1.0] * 6 + [0.0] * 2
     highs = [high for *_, high in seen]
@@ -373,3 +386,51 @@ def lstm_kernels(path):
             found.append(data.astype(np.float32) * np.float32(tensor.quantization.scale[0]))
     assert len(found) == 16
     return found
+
+
+# Replicas need a process whose CPU is split in two.
+REPLICAS = """
+import json
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import test_qat as t
+
+def ranges():
+    moving = [q for q in t.in_model(model) if q.kind == "moving"]
+    return np.array([float(keras.ops.convert_to_numpy(q.high)) for q in moving])
+
+strategy = t.make("mirrored")
+with strategy.scope():
+    model = t.qat.quantize(t.little())
+    t.qat.calibrate(model, [t.given(model)])
+before = ranges()
+t.train(model, strategy, epochs=1)
+apart = max(
+    np.ptp([np.asarray(copy) for copy in strategy.experimental_local_results(v.value)], 0).max()
+    for v in model.weights
+)
+moved = bool((ranges() != before).all())
+print("RESULT " + json.dumps([strategy.num_replicas_in_sync, float(apart), moved]))
+"""
+
+
+def little():
+    ids = keras.Input((LENGTH,), dtype="int32", name="token_ids")
+    x = Embedding(WORDS, 8, name="tokens")(ids)
+    x = Linear(8, "gelu", name="hidden")(keras.layers.GlobalAveragePooling1D()(x))
+    return keras.Model({"token_ids": ids}, Linear(CLASSES, name="head")(x))
+
+
+def test_two_replicas_keep_one_range():
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS],
+        env={"PATH": "", "PYTHONPATH": f"{here}:{here.parent}", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    lines = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
+    assert lines, done.stderr[-3000:]
+    assert json.loads(lines[0].removeprefix("RESULT ")) == [2, 0.0, True]

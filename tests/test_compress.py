@@ -1,0 +1,146 @@
+"""The compress stage: what is made small, in which order, from which trained model."""
+
+import json
+
+import numpy as np
+import pytest
+from running import TINY, write_rows
+
+from tfapps import config, weights
+from tfapps.bundle import Bundle, read_json
+from tfapps.errors import ConfigError, InputError
+from tfapps.export import _integers
+from tfapps.stages.compress import compress
+from tfapps.stages.prepare import prepare
+from tfapps.stages.run import run
+from tfapps.stages.train import train
+from tfapps.stages.trained import rebuild
+
+PRUNE = "{name: prune, sparsity: 0.5, epochs: 1}"
+QAT = "{name: qat, epochs: 1, learning_rate: 1.0e-3}"
+CLUSTER = "{name: cluster, clusters: 4, epochs: 1}"
+TRIM = "{name: trim_vocabulary, epochs: 0}"
+STRUCTURED = "{name: prune_structured, heads: 0.5, units: 0.5, epochs: 1}"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with data and a trained model, `base`."""
+    folder = tmp_path_factory.mktemp("compress")
+    for name, count, start in (("train", 96, 0), ("dev", 24, 96)):
+        write_rows(folder / f"{name}.tsv", count, start)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFAPPS_DATA", str(folder))
+        patch.chdir(folder)
+        train(made(folder, "base"))
+        yield folder
+
+
+def made(folder, name, *items, export="[]"):
+    path = folder / f"{name}.yaml"
+    text = TINY.split("export:")[0] + f"export: {export}\n"
+    if items:
+        text += "compress:\n" + "".join(f"  - {item}\n" for item in items)
+    path.write_text(text)
+    return config.load(path)
+
+
+def model_of(settings, bundle):
+    return rebuild(prepare(settings, bundle), bundle, None, None)
+
+
+def kernels(model):
+    return {
+        path: np.asarray(weight)
+        for path, weight in weights.variables(model).items()
+        if path.endswith("kernel") and not path.startswith("head")
+    }
+
+
+def test_quantizing_keeps_the_zeros_of_pruning(place):
+    settings = made(place, "pruned", PRUNE, QAT)
+    bundle = compress(settings)
+    model = model_of(settings, bundle)
+    notes = bundle.metrics["compression"]
+    assert [note["name"] for note in notes] == ["prune", "qat"]
+    for stage in ("trained", "baked"):
+        if stage == "baked":
+            _integers.bake(model)
+        for path, kernel in kernels(model).items():
+            # Rounding makes a few more.
+            assert 0.5 <= (kernel == 0).mean() < 0.6, (stage, path)
+    assert notes[0]["report"]["sparsity"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_quantizing_keeps_the_clusters(place):
+    settings = made(place, "clustered", CLUSTER, QAT)
+    model = model_of(settings, compress(settings))
+    _integers.bake(model)
+    for path, kernel in kernels(model).items():
+        assert len(np.unique(kernel)) <= 4, path
+
+
+def test_everything_that_goes_together_goes_together(place, capsys):
+    settings = made(place, "all", TRIM, STRUCTURED, PRUNE, QAT, export="[litert_int8]")
+    bundle = run(settings)
+    assert "trained alike as base, its weights are taken" in capsys.readouterr().out
+    base = Bundle.open(place / "saved_models" / "base")
+    assert bundle.weights.stat().st_size < 0.8 * base.weights.stat().st_size
+    proof = read_json(bundle.path / "verify.json")
+    assert proof["litert_int8"]["agreement"] >= 0.9
+    assert (bundle.path / "logs" / "2_prune").is_dir()
+    for kernel in kernels(model_of(settings, bundle)).values():
+        assert (kernel == 0).mean() >= 0.5
+    run(settings)
+    assert "already trained with this config and data" in capsys.readouterr().out
+
+
+def test_another_compression_is_made_anew_and_the_training_kept(place, capsys):
+    first = run(made(place, "again", PRUNE))
+    second = run(made(place, "again", PRUNE.replace("0.5", "0.25")))
+    told = capsys.readouterr().out
+    assert told.count("trained alike as base") == 2
+    assert first.manifest["stages"]["train"] == second.manifest["stages"]["train"]
+    assert second.metrics["compression"][0]["report"]["sparsity"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_no_sparsity_is_no_change(place):
+    settings = made(place, "nothing", "{name: prune, sparsity: 0.0, epochs: 0}")
+    before = Bundle.open(place / "saved_models/base").weights.read_bytes()
+    assert compress(settings).weights.read_bytes() == before
+
+
+def test_without_a_trained_model_there_is_nothing_to_compress(place):
+    settings = config.load(made_path(place, "untrained", PRUNE), ["train.epochs=1"])
+    with pytest.raises(InputError, match="no model trained with this config .* `tfapps train`"):
+        compress(settings)
+
+
+def made_path(folder, name, *items):
+    made(folder, name, *items)
+    return folder / f"{name}.yaml"
+
+
+@pytest.mark.parametrize(
+    ("items", "reason"),
+    [
+        ((QAT, PRUNE), "prune cannot come after qat .compress.0..: its ranges would be learned"),
+        ((QAT, CLUSTER), "cluster cannot come after qat .* cluster first"),
+        ((CLUSTER, PRUNE), "prune cannot come after cluster"),
+        ((PRUNE, STRUCTURED), "prune_structured cannot come after prune"),
+        ((PRUNE, TRIM), "trim_vocabulary cannot come after prune"),
+        ((QAT, QAT), "qat cannot come after qat .*: once is enough"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused_with_a_reason(place, items, reason):
+    with pytest.raises(ConfigError, match=reason):
+        made(place, "wrong", *items)
+
+
+def test_sparsity_is_in_tensorboard_and_the_figures_in_metrics(place):
+    bundle = compress(made(place, "watched", PRUNE))
+    events = list((bundle.path / "logs" / "0_prune").rglob("events.*"))
+    assert any(b"sparsity/" in file.read_bytes() for file in events)
+    note = json.loads((bundle.path / "metrics.json").read_text())["compression"][0]
+    assert {"name", "training", "report", "dev"} <= set(note)
+    assert len(note["training"]) == 1
