@@ -60,3 +60,24 @@ def test_an_id_outside_the_table_is_an_error_and_no_stray_row(tmp_path):
     rewritten = _embedding.look_up(gather(TABLE, (3,)))
     with pytest.raises(RuntimeError, match="(?i)out of bounds|index"):
         run(rewritten, np.array([0, 50, 1], np.int32), tmp_path / "rows.tflite")
+
+
+def test_integer_tables_give_rows_on_a_grid_of_their_own_each(tmp_path):
+    table = TABLE * np.linspace(0, 9, 50, dtype=np.float32)[:, None]
+    rewritten = _embedding.integer_tables(gather(table, (1, 7)))
+    ids = np.array([[0, 1, 2, 20, 30, 49, 49]], np.int32)
+    rows = run(rewritten, ids, tmp_path / "rows.tflite")
+    step = np.abs(table).max(axis=1, keepdims=True) / np.float32(127)
+    grid = np.round(table / np.where(step, step, 1)) * step
+    np.testing.assert_allclose(rows, grid[ids], rtol=1e-6)
+    assert operators(tmp_path / "rows.tflite").count("EMBEDDING_LOOKUP") == 2
+    # What training has rounded comes out as it was.
+    again = run(_embedding.integer_tables(gather(grid, (1, 7))), ids, tmp_path / "again.tflite")
+    np.testing.assert_allclose(again, rows, rtol=1e-6)
+
+
+def test_integer_tables_are_a_quarter_and_a_scale_a_row():
+    table = np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32)
+    spared = len(_embedding.look_up(gather(table, (1, 7))))
+    spared -= len(_embedding.integer_tables(gather(table, (1, 7))))
+    assert abs(spared - 500 * (3 * 64 - 4)) < 1000

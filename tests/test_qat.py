@@ -56,9 +56,17 @@ def classifier(name="bert", batch_size=None, length=None, seed=7):
         if len(weight.shape) > 1:
             weight.assign(random.normal(0, SPREAD[name], weight.shape))
     if name == "bert":  # trained encoders have such channels
-        output = model.get_layer("block_0_output")
-        output.kernel.assign(output.kernel * np.where(np.arange(output.units) == 3, 20, 1))
+        large = np.where(np.arange(128) == 3, 8, 1)
+        kernel, gamma = model.get_layer("block_0_output").kernel, norm(model).gamma
+        reader = model.get_layer("block_1_attention").qkv.kernel
+        kernel.assign(kernel * large)
+        gamma.assign(gamma * large)
+        reader.assign(reader / large[:, None])
     return model
+
+
+def norm(model):
+    return model.get_layer("block_0_output_norm")
 
 
 def given(model):
@@ -93,7 +101,10 @@ def test_every_product_and_table_is_quantized_and_weights_are_carried():
     after = weights.variables(model)
     assert before.keys() < after.keys()
     for path, weight in before.items():
-        np.testing.assert_array_equal(after[path], weight)
+        if path.endswith("kernel"):
+            gain = after.get(path.replace("kernel", "input_gain"), 1)
+            weight = weight * np.reshape(gain, (-1, 1))
+        np.testing.assert_allclose(after[path], weight, rtol=1e-5)
     kernels = {path for path in before if path.endswith("kernel")}
     ranges = {path.removesuffix("_range/high") for path in after if "kernel_range/high" in path}
     assert ranges == kernels
@@ -105,6 +116,25 @@ def test_the_quantized_model_answers_nearly_the_same():
     expected = plain_model.predict_on_batch(given(model))
     logits = model.predict_on_batch(given(model))
     assert 0 < np.abs(logits - expected).max() < 0.2 * np.abs(expected).max()
+
+
+def test_channels_that_stand_out_get_factors_and_the_function_stays():
+    plain_model, model = classifier(), ready()
+    paths = {q.path for q in in_model(model) if q.equalize and np.any(np.asarray(q.gain) != 1)}
+    assert paths == {"block_0_output/output_range"}
+    moved = {
+        layer.path
+        for layer in model._flatten_layers()
+        if getattr(layer, "input_gain", None) is not None
+        and np.any(np.asarray(layer.input_gain) != 1)
+    }
+    assert "block_1_attention/qkv" in moved
+    assert "head" not in moved
+    for quantizer in in_model(model):
+        quantizer.off = True
+    model.get_layer("embeddings").weight_bits = None
+    expected = plain_model.predict_on_batch(given(model))
+    np.testing.assert_allclose(model(given(model)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -286,11 +316,13 @@ def test_the_integer_file_has_the_trained_kernels_and_tables(int8):
     assert {weight.bits for weight in found} == {8}
     assert len(found) == 2 * 4 + 1
     same_grid(found, kernels(rebuilt(model)(None, None)))
-    table = matrices(path, "EMBEDDING_LOOKUP")[0]
+    table, scales = matrices(path, "EMBEDDING_LOOKUP")
     assert table.bits == 8
     baked = rebuilt(model)(None, None)
     _integers.bake(baked)
-    np.testing.assert_allclose(table.real, baked.get_layer("embeddings").token, atol=1e-7)
+    np.testing.assert_allclose(
+        table.real * scales.real, baked.get_layer("embeddings").token, atol=1e-7
+    )
 
 
 def test_the_integer_file_is_one_delegate_partition_with_integer_products(int8):

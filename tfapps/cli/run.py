@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "train, export and verify; picks up where an interrupted run stopped"
+HELP = "train, compress, export and verify; picks up where an interrupted run stopped"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

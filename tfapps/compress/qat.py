@@ -149,6 +149,10 @@ def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     settle(model)
     for features in batches:
         model(features, training=False)
+    for layer in model._flatten_layers():
+        if hasattr(layer, "equalize_input"):
+            layer.equalize_input()
+    settle(model)
     for quantizer in moving:
         seen, quantizer.seen = quantizer.seen, None
         if seen:

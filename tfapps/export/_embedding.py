@@ -45,24 +45,63 @@ def integer_tables(content: bytes) -> bytes:
     """The same .tflite file with int8 tables, a symmetric scale for each row; see `look_up`.
 
     For files whose other weights are integers already; values that training left on that grid
-    come out as they were.
+    come out as they were. Scales stand in a table of their own, since a quantized tensor would
+    hold a zero point of 8 bytes beside each of them.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     model = _flat.read(look_up(content))
-    for table in _tables(model):
-        buffer = model.buffers[table.buffer]
-        values = buffer.data.view(np.float32).reshape(table.shape)
-        scale = np.abs(values).max(axis=1) / np.float32(127)
-        steps = np.round(values / np.where(scale, scale, 1)[:, None])
-        buffer.data = steps.astype(np.int8).view(np.uint8).reshape(-1)
-        table.type = schema.TensorType.INT8
-        table.quantization = schema.QuantizationParametersT(
-            scale=np.where(scale, scale, 1).astype(np.float32),
-            zeroPoint=np.zeros(len(scale), np.int64),
-            quantizedDimension=0,
-        )
+    code = schema.BuiltinOperator.EMBEDDING_LOOKUP
+    scales: dict[int, int] = {}
+    for graph in model.subgraphs:
+        operators = []
+        for operator in graph.operators:
+            operators.append(operator)
+            if model.operatorCodes[operator.opcodeIndex].builtinCode == code:
+                table = operator.inputs[1]
+                if graph.tensors[table].type == schema.TensorType.FLOAT32:
+                    scales[table] = _round_rows(model, graph, table)
+                if table in scales:
+                    operators += _scaled(model, graph, operator, scales[table])
+        graph.operators = operators
     return _flat.write(model)
+
+
+def _round_rows(model: Any, graph: Any, table: int) -> int:
+    """Turn a table into integers; returns the tensor of the scales of its rows, (rows, 1)."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = graph.tensors[table]
+    buffer = model.buffers[tensor.buffer]
+    values = buffer.data.view(np.float32).reshape(tensor.shape)
+    scale = np.abs(values).max(axis=1, keepdims=True) / np.float32(127)
+    scale = np.where(scale, scale, 1).astype("<f4")
+    buffer.data = np.round(values / scale).astype(np.int8).view(np.uint8).reshape(-1)
+    tensor.type = schema.TensorType.INT8
+    tensor.quantization = schema.QuantizationParametersT(
+        scale=np.ones(1, np.float32), zeroPoint=np.zeros(1, np.int64), quantizedDimension=0
+    )
+    return _constant(model, graph, scale, schema.TensorType.FLOAT32, tensor.name + b"/scales")
+
+
+def _scaled(model: Any, graph: Any, lookup: Any, scales: int) -> list[Any]:
+    """Multiply the integer rows that `lookup` gives with their scales, in place of its output."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    (ids, _), (output,) = lookup.inputs, lookup.outputs
+    there = graph.tensors[output]
+    steps = _tensor(graph, [int(n) for n in there.shape], there.type, there.name + b"/steps")
+    scale = _tensor(graph, [int(there.shape[0]), 1], there.type, there.name + b"/scale")
+    lookup.outputs = [steps]
+    found = schema.OperatorT(inputs=[ids, scales], outputs=[scale], opcodeIndex=lookup.opcodeIndex)
+    product = schema.OperatorT(
+        inputs=[steps, scale],
+        outputs=[output],
+        opcodeIndex=_code(model, schema.BuiltinOperator.MUL),
+        builtinOptionsType=schema.BuiltinOptions.MulOptions,
+        builtinOptions=schema.MulOptionsT(),
+    )
+    return [found, product]
 
 
 def widths(content: bytes) -> set[int]:
@@ -145,15 +184,20 @@ def _tensor(graph: Any, shape: list[int], kind: int, name: bytes, buffer: int = 
     return len(graph.tensors) - 1
 
 
+def _constant(model: Any, graph: Any, values: np.ndarray, kind: int, name: bytes) -> int:
+    """Index of a new tensor with these values."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+    return _tensor(graph, list(values.shape), kind, name, len(model.buffers) - 1)
+
+
 def _reshape(model: Any, graph: Any, source: int, target: int) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
     shape = [int(n) for n in graph.tensors[target].shape]
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(np.array(shape, "<i4").tobytes(), np.uint8)
-    model.buffers.append(buffer)
     name = graph.tensors[target].name + b"/shape"
-    constant = _tensor(graph, [len(shape)], schema.TensorType.INT32, name, len(model.buffers) - 1)
+    constant = _constant(model, graph, np.array(shape, "<i4"), schema.TensorType.INT32, name)
     made = schema.OperatorT()
     made.opcodeIndex = _code(model, schema.BuiltinOperator.RESHAPE)
     made.inputs, made.outputs = [source, constant], [target]

@@ -68,6 +68,7 @@ class FakeQuant(keras.layers.Layer):
         self.native: Any = None  # the exporter's operation, which the converter knows
         self.phase: Any = None  # see `Phase`; without one: quantize, and follow the values
         self.seen: list[Any] | None = None  # a list to note ranges in instead of quantizing
+        self.by_channel = equalize  # note them for each channel
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = () if self.axis is None else (input_shape[self.axis],)
@@ -93,7 +94,7 @@ class FakeQuant(keras.layers.Layer):
         if self.off:
             return x
         if self.seen is not None:
-            ends = self.range_of(x, -1 if self.equalize else self.axis)
+            ends = self.range_of(x, -1 if self.by_channel else self.axis)
             self.seen.append([ops.convert_to_numpy(end) for end in ends])
             return x
         if not self.equalize:
@@ -131,15 +132,13 @@ class FakeQuant(keras.layers.Layer):
 
     def learn(self, seen: Sequence[Any]) -> None:
         """Set the range, and the factors of the channels, to what was noted in `seen`."""
-        low = np.min([low for low, _ in seen], axis=0)
-        high = np.max([high for _, high in seen], axis=0)
+        low, high = (function(ends, axis=0) for function, ends in _ends(seen))
         if self.equalize:
-            peaks = np.maximum(np.maximum(-low, high), 1e-6)
-            gain = peaks / np.median(peaks)
-            if gain.max() < UNEVEN:
-                gain = np.ones_like(gain)
+            gain = factors(peaks(seen))
             self.gain.assign(gain)
-            low, high = (low / gain).min(), (high / gain).max()
+            low, high = low / gain, high / gain
+        if self.axis is None:
+            low, high = low.min(), high.max()
         self.low.assign(low)
         self.high.assign(high)
 
@@ -181,6 +180,23 @@ class FakeQuant(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         names = ("bits", "kind", "axis", "symmetric", "narrow", "decay", "start", "equalize")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def peaks(seen: Sequence[Any]) -> np.ndarray:
+    """Largest |value| of each channel in what a quantizer has noted."""
+    low, high = (function(ends, axis=0) for function, ends in _ends(seen))
+    return np.maximum(np.maximum(-low, high), 1e-6)
+
+
+def factors(sizes: np.ndarray) -> np.ndarray:
+    """What to divide channels of these sizes by: by nothing where they are alike anyway."""
+    relative = sizes / np.median(sizes)
+    return relative if relative.max() >= UNEVEN else np.ones_like(relative)
+
+
+def _ends(seen: Sequence[Any]) -> Any:
+    lows, highs = zip(*seen, strict=True)
+    return (np.min, lows), (np.max, highs)
 
 
 class Phase:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 from tfapps.layers.activations import activation as activation_function
-from tfapps.layers.fake_quant import build, quantized, value_quantizer, weight_quantizer
+from tfapps.layers.fake_quant import (
+    build,
+    factors,
+    peaks,
+    quantized,
+    value_quantizer,
+    weight_quantizer,
+)
 
 
 @keras.saving.register_keras_serializable("tfapps")
@@ -27,7 +35,8 @@ class Linear(keras.layers.Layer):
         activation_bits: quantize input and output; None leaves them float.
         per_channel: a range for each column of the kernel, else one for all of it.
         quantize_input: False where the layer before has quantized it.
-        equalize: quantize channels of the output that are much larger than most by a factor each.
+        equalize: divide channels of input and output that are much larger than most by a factor
+            each while they are integers. The kernel takes in those of the input.
 
     Shapes: (..., d) -> (..., units).
     """
@@ -71,6 +80,12 @@ class Linear(keras.layers.Layer):
             shape=(input_shape[-1], self.units),
             initializer=self.kernel_initializer,
         )
+        self.input_gain = None
+        if self.equalize and self.input_range is not None:
+            self.input_range.by_channel = True
+            self.input_gain = self.add_weight(
+                name="input_gain", shape=input_shape[-1:], initializer="ones", trainable=False
+            )
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
@@ -84,6 +99,9 @@ class Linear(keras.layers.Layer):
         shape = ops.shape(x)
         if len(shape) > 2:
             x = ops.reshape(x, (-1, shape[-1]))
+        if self.input_gain is not None:
+            gain = ops.convert_to_tensor(self.input_gain)
+            x = ops.multiply(x, ops.cast(ops.divide(1.0, gain), x.dtype))
         x = quantized(self.input_range, x, training)
         x = ops.matmul(x, quantized(self.kernel_range, self.kernel, training))
         if self.bias is not None:
@@ -97,8 +115,23 @@ class Linear(keras.layers.Layer):
                 x = ops.multiply(x, self.island)
         return ops.reshape(x, (*shape[:-1], self.units)) if len(shape) > 2 else x
 
+    def equalize_input(self) -> None:
+        """Move what makes channels of the input uneven into the kernel, half of it.
+
+        From what `input_range` has noted. All of it would leave the kernel uneven instead (Xiao et
+        al. 2023, "SmoothQuant").
+        """
+        if self.input_gain is None or not self.input_range.seen:
+            return
+        gain = np.sqrt(factors(peaks(self.input_range.seen)))
+        self.input_gain.assign(self.input_gain * gain)
+        self.kernel.assign(self.kernel * gain[:, None])
+        self.input_range.seen = [(low / gain, high / gain) for low, high in self.input_range.seen]
+
     def bake(self) -> None:
         """Round the kernel for good; its quantizer has nothing to do any more."""
+        if self.input_gain is not None and np.all(ops.convert_to_numpy(self.input_gain) == 1):
+            self.input_gain = None
         if self.kernel_range is not None:
             self.kernel.assign(self.kernel_range(self.kernel))
             self.kernel_range.off = True

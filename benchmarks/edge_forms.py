@@ -1,0 +1,138 @@
+"""Integer forms of one BERT: how many pieces the delegate makes of each, and what each costs.
+
+    python benchmarks/edge_forms.py
+
+MiniLM-L6 at length 64, one thread, all files timed in turn. Writes
+`benchmarks/results/edge_forms.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from tfapps import weights
+from tfapps.compress import qat
+from tfapps.export import _module, edge_quantizer, litert
+from tfapps.layers.linear import Linear
+from tfapps.models import bert
+from tfapps.runners.litert import interpreter, partitions
+
+LENGTH, WORDS, CLASSES, ROUNDS = 64, 30522, 77, 60
+RESULTS = Path(__file__).parent / "results" / "edge_forms.json"
+FORMS = {
+    "float32": "float32",
+    "naive_int8": "post-training, the converter's defaults: everything integer",
+    "calibrated_int8": "post-training: matrix products integer, the rest float",
+    "all_int8": "trained with `activations: all`: everything integer",
+    "products_int8": "trained with `activations: products`: one float island around each product",
+    "int4": "4-bit weights, inputs of products rounded as they come",
+}
+
+
+def model(batch_size: int | None = None, length: int | None = None) -> keras.Model:
+    """MiniLM with a random head."""
+    keras.utils.set_random_seed(1)
+    config = bert.Config(preset="minilm_l6", max_length=LENGTH)
+    part = bert.build(config, vocabulary_size=WORDS, batch_size=batch_size, length=length)
+    bert.load_pretrained(config, part)
+    return keras.Model(part.input, Linear(CLASSES, name="head")(part.output["pooled"]))
+
+
+def rows(count: int) -> dict[str, np.ndarray]:
+    """Random texts (count, t) of 64 tokens."""
+    ids = np.random.default_rng(0).integers(1000, WORDS, (count, LENGTH)).astype(np.int32)
+    return {
+        "token_ids": ids,
+        "padding_mask": np.ones_like(ids),
+        "segment_ids": np.zeros_like(ids),
+    }
+
+
+def trained(activations: str) -> Any:
+    """`rebuild` of a model with calibrated quantizers."""
+    ready = qat.quantize(model(), activations=activations)
+    qat.calibrate(ready, [rows(8)])
+
+    def rebuild(batch_size: int | None, length: int | None) -> keras.Model:
+        fresh = qat.quantize(model(batch_size, length), activations=activations)
+        for path, weight in weights.variables(ready).items():
+            weights.variables(fresh)[path].assign(weight)
+        return fresh
+
+    return rebuild
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Every form's file."""
+    common = {"max_length": LENGTH, "calibration": [rows(8)]}
+    litert.export(
+        ["litert_float32", "litert_int8"], rebuild=model, folder=folder / "plain", **common
+    )
+    edge_quantizer.export(["litert_int4"], rebuild=model, folder=folder / "plain", **common)
+    for activations in ("all", "products"):
+        target = folder / activations
+        litert.export(["litert_int8"], rebuild=trained(activations), folder=target, **common)
+    _module.save(model(1, LENGTH), (1, LENGTH), folder / "saved")
+    litert.convert(folder / "saved", "int8", folder / "naive.tflite", rows(8))
+    return {
+        "float32": folder / "plain" / "litert" / "float32.tflite",
+        "naive_int8": folder / "naive.tflite",
+        "calibrated_int8": folder / "plain" / "litert" / "int8.tflite",
+        "all_int8": folder / "all" / "litert" / "int8.tflite",
+        "products_int8": folder / "products" / "litert" / "int8.tflite",
+        "int4": folder / "plain" / "litert" / "int4.tflite",
+    }
+
+
+def timed(paths: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+    """Median milliseconds of one text, wall and CPU, all files in turn."""
+    row = rows(1)
+    runs = {name: interpreter(path).get_signature_runner() for name, path in paths.items()}
+    wall: dict[str, list[float]] = {name: [] for name in runs}
+    cpu: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            start, used = time.perf_counter(), time.process_time()
+            run(**row)
+            wall[name].append(time.perf_counter() - start)
+            cpu[name].append(time.process_time() - used)
+    return {
+        name: {
+            "p50_ms": round(1e3 * float(np.median(wall[name])), 2),
+            "cpu_ms": round(1e3 * float(np.median(cpu[name])), 2),
+        }
+        for name in runs
+    }
+
+
+def main() -> None:
+    """Make, time and tell."""
+    with tempfile.TemporaryDirectory() as temporary:
+        paths = files(Path(temporary))
+        figures: dict[str, Any] = timed(paths)
+        for name, path in paths.items():
+            figures[name] |= {"partitions": partitions(path), "bytes": path.stat().st_size}
+    RESULTS.write_text(
+        json.dumps({"command": "python benchmarks/edge_forms.py", "forms": figures}, indent=2)
+        + "\n"
+    )
+    print("| form | partitions | MB | p50 (ms) | CPU (ms) |\n| --- | ---: | ---: | ---: | ---: |")
+    for name, told in FORMS.items():
+        f = figures[name]
+        megabytes = f"{f['bytes'] / 1e6:.1f}"
+        print(f"| {told} | {f['partitions']} | {megabytes} | {f['p50_ms']} | {f['cpu_ms']} |")
+
+
+if __name__ == "__main__":
+    main()
