@@ -36,9 +36,10 @@ def place(tmp_path_factory):
         yield folder
 
 
-def made(folder, name, *items, export="[]"):
+def made(folder, name, *items, export="[]", model="name: bert, size: tiny"):
     path = folder / f"{name}.yaml"
-    text = TINY.split("export:")[0] + f"export: {export}\n"
+    text = TINY.split("export:")[0].replace("name: bert, size: tiny", model)
+    text += f"export: {export}\n"
     if items:
         text += "compress:\n" + "".join(f"  - {item}\n" for item in items)
     path.write_text(text)
@@ -144,3 +145,24 @@ def test_sparsity_is_in_tensorboard_and_the_figures_in_metrics(place):
     note = json.loads((bundle.path / "metrics.json").read_text())["compression"][0]
     assert {"name", "training", "report", "dev"} <= set(note)
     assert len(note["training"]) == 1
+
+
+BILSTM = "name: bilstm, units: 16, embedding_size: 16"
+
+
+def test_a_bilstm_is_pruned_and_quantized_as_well(place):
+    items = (TRIM, PRUNE, CLUSTER.replace("4", "8"), QAT)
+    settings = made(place, "recurrent", *items, export="[litert_int8]", model=BILSTM)
+    bundle = run(settings)
+    proof = read_json(bundle.path / "verify.json")
+    assert proof["litert_int8"]["agreement"] >= 0.9
+    model = model_of(settings, bundle)
+    for path, kernel in kernels(model).items():
+        if "lstm" in path:
+            assert (kernel == 0).mean() >= 0.5, path
+
+
+def test_a_bilstm_has_no_blocks_to_take_out(place):
+    settings = made(place, "recurrent", STRUCTURED, model=BILSTM)
+    with pytest.raises(InputError, match="prune_structured: .*block"):
+        run(settings)

@@ -1,0 +1,91 @@
+"""The table of docs/compression.md: compressed runs beside the run they were made from.
+
+    for config in configs/intents_bert_banking77*.yaml; do tfapps run $config; done
+    python benchmarks/compression.py saved_models/*/ > table.md
+
+Adds to `benchmarks/results/compression.json`, the figures with the command behind each, and prints
+what stands there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from table import KEPT
+
+RESULTS = Path(__file__).parent / "results" / "compression.json"
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """What the table needs of one bundle, and what it was trained on, to find its float model."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    proof = json.loads((folder / "verify.json").read_text())
+    stages = json.loads((folder / "manifest.json").read_text())["stages"]
+    headline = metrics["headline"]
+    notes = metrics.get("compression", [])
+    return {
+        "command": f"tfapps run configs/{folder.name}.yaml",
+        "training": stages["train"],
+        "metric": headline,
+        "compressors": [note["name"] for note in notes],
+        "reports": {note["name"]: note["report"] for note in notes if note["report"]},
+        "artifacts": {
+            name: {
+                headline: round(scores[headline], 4),
+                **{key: proof[name][key] for key in KEPT if key in proof.get(name, {})},
+            }
+            for name, scores in metrics["dev"].items()
+        },
+    }
+
+
+def rows(runs: dict[str, dict[str, Any]]) -> list[str]:
+    """Markdown rows: every file of every run, the uncompressed run of a training first."""
+    order = sorted(runs, key=lambda name: (runs[name]["training"], runs[name]["compressors"] != []))
+    made = []
+    for name in order:
+        run = runs[name]
+        base = next(
+            (
+                other
+                for other in runs.values()
+                if other["training"] == run["training"] and not other["compressors"]
+            ),
+            None,
+        )
+        if base is None:
+            continue
+        metric = run["metric"]
+        float32 = base["artifacts"]["litert_float32"]
+        for artifact, found in run["artifacts"].items():
+            if not artifact.startswith("litert_"):
+                continue
+            change = 100 * (found[metric] - float32[metric])
+            share = 100 * found["bytes"] / float32["bytes"]
+            made.append(
+                f"| `{name}` | {' + '.join(run['compressors']) or '-'} | `{artifact}` | "
+                f"{found[metric]:.4f} | {change:+.1f} | {found['bytes'] / 1e6:.2f} | {share:.1f} % "
+                f"| {found['gzip_bytes'] / 1e6:.2f} | {found['agreement']:.3f} | "
+                f"{found['p50_ms']:.1f} |"
+            )
+    return made
+
+
+def main() -> None:
+    """Add the given runs and print all."""
+    runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for path in map(Path, sys.argv[1:]):
+        runs[path.name] = figures(path)
+    RESULTS.write_text(json.dumps(runs, indent=2) + "\n")
+    print(
+        "| run | compressed by | file | metric | points | MB | of float32 | gzip MB | agreement "
+        "| p50 ms |\n| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    )
+    print("\n".join(rows(runs)))
+
+
+if __name__ == "__main__":
+    main()

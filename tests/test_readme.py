@@ -1,0 +1,26 @@
+"""What the README shows runs."""
+
+import re
+
+import numpy as np
+from running import ROOT
+
+
+def example(phrase):
+    """The Python block of the README that holds a phrase."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (found,) = [block for block in blocks if phrase in block]
+    return found
+
+
+def test_a_model_of_ones_own_is_compressed_in_three_lines():
+    random = np.random.default_rng(0)
+    ids = random.integers(0, 1000, (96, 32)).astype("int32")
+    names = {"features": {"token_ids": ids}, "labels": ids[:, 0] % 3}
+    exec(compile(example("qat.quantize"), "README.md", "exec"), names)
+    expected, logits = (
+        names[name].predict_on_batch({"token_ids": ids}) for name in ("model", "small")
+    )
+    hidden = names["small"].get_layer("hidden")
+    assert len(np.unique(np.asarray(hidden.kernel_range(hidden.kernel))[:, 0])) <= 255
+    assert (logits.argmax(-1) == expected.argmax(-1)).mean() > 0.8
