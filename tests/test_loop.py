@@ -221,6 +221,21 @@ def test_a_loss_that_is_no_number_fails_with_the_step_and_keeps_the_best_weights
         np.testing.assert_array_equal(now, best)
 
 
+def test_the_model_as_it_came_may_be_the_best():
+    model = tiny_model()
+    before = model.get_weights()
+    stream = io.StringIO()
+    settings = {"settings": config(epochs=2), "best_from": 0, "stream": stream}
+    _, history = run(model, evaluate=scores(0.6, 0.5, 0.6), **settings)
+    assert (history.best_epoch, history.best) == (0, 0.6)
+    assert [epoch.metrics["accuracy"] for epoch in history.epochs] == [0.5, 0.6]
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert stream.getvalue().startswith("epoch 0/2  accuracy 0.600\nepoch 1/2  loss")
+    _, history = run(evaluate=scores(0.4, 0.5, 0.6), **settings)
+    assert history.best_epoch == 2
+
+
 def test_a_missing_headline_names_the_metrics():
     with pytest.raises(InputError, match="'accuracy' is not among those evaluated: micro_f1"):
         run(evaluate=lambda: Evaluation({"micro_f1": 0.5}))

@@ -173,7 +173,7 @@ class _Work:
             headline=self.prepared.task.headline,
             callbacks=callbacks,
             log_dir=self.folder / "logs" / f"{index}_{item.name}",
-            best_from=_optional(module, "ready", 1, item),
+            best_from=_optional(module, "ready", 0, item),
         )
         return {"training": [dataclasses.asdict(epoch) for epoch in history.epochs]}
 

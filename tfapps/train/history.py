@@ -20,7 +20,7 @@ class Epoch:
 
 @dataclass
 class History:
-    """A whole fit; `best_epoch` (from 1) is the one whose weights the model has now."""
+    """A whole fit; `best_epoch` is the one whose weights the model has now, 0 the start."""
 
     headline: str
     epochs: list[Epoch] = field(default_factory=list)
@@ -30,4 +30,4 @@ class History:
 
     def beaten_by(self, value: float) -> bool:
         """Whether an epoch with headline `value` is the new best: the earlier of equals stays."""
-        return value > self.best or (not self.best_epoch and not math.isnan(value))
+        return value > self.best or (math.isinf(self.best) and not math.isnan(value))

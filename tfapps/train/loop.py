@@ -53,6 +53,7 @@ def fit(
             `scalars()` of theirs gives goes to TensorBoard once an epoch.
         hparams: shown in TensorBoard beside the headline.
         best_from: first epoch that may be the best; those before it are not yet what is wanted.
+            0 is the model as it came.
         stream: where progress goes; standard error if None.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is not a
@@ -115,6 +116,9 @@ class _Run:
         history = History(headline)
         best = self.model.get_weights()
         self.model.stop_training = False
+        if best_from == 0:
+            history.best = self._judged(evaluate, headline).metrics[headline]
+            self.progress.end(f"epoch 0/{self.config.epochs}  {headline} {history.best:.3f}")
         self.callbacks.on_train_begin()
         try:
             for epoch in range(1, self.config.epochs + 1):
@@ -144,12 +148,7 @@ class _Run:
         started = time.perf_counter()
         reports = np.concatenate(list(self._windows(epoch)))
         seconds = time.perf_counter() - started
-        evaluation = evaluate()
-        if headline not in evaluation.metrics:
-            raise InputError(
-                f"headline metric '{headline}' is not among those evaluated: "
-                f"{', '.join(evaluation.metrics)}"
-            )
+        evaluation = self._judged(evaluate, headline)
         loss, rows = reports[:, 0], reports[:, 1]
         record = Epoch(
             epoch=epoch,
@@ -160,6 +159,15 @@ class _Run:
             seconds=seconds,
         )
         return record, evaluation
+
+    def _judged(self, evaluate: Callable[[], Evaluation], headline: str) -> Evaluation:
+        evaluation = evaluate()
+        if headline not in evaluation.metrics:
+            raise InputError(
+                f"headline metric '{headline}' is not among those evaluated: "
+                f"{', '.join(evaluation.metrics)}"
+            )
+        return evaluation
 
     def _windows(self, epoch: int) -> Iterator[np.ndarray]:
         """Reports (steps, 4) of up to `log_every` steps at a time: one wait for the device each."""
