@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from running import ROOT, TINY, tfapps, write_rows
+from running import ROOT, TINY, process, write_rows
 
 DATA = Path(os.environ.get("TFAPPS_DATA", ROOT.parent / "shared" / "data"))
 
@@ -26,7 +26,7 @@ def workplace(tmp_path_factory):
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     write_rows(folder / "train.tsv", 64)
     write_rows(folder / "dev.tsv", 24, start=64)
-    finished = tfapps("run", "tiny.yaml", cwd=folder)
+    finished = process("run", "tiny.yaml", cwd=folder)
     assert finished.returncode == 0, finished.stderr + finished.stdout
     (folder / "run.log").write_text(finished.stdout + finished.stderr, encoding="utf-8")
     return folder

@@ -1,9 +1,13 @@
 """Running the command line in tests, and a toy data set for it."""
 
+import contextlib
+import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,6 +22,22 @@ export: [saved_model, litert_float32, litert_dynamic, litert_int8]
 
 
 def tfapps(*arguments, cwd, stdin=None):
+    """Run the command in this process, which has loaded TensorFlow already; as `process` else."""
+    from tfapps.cli.main import main
+
+    out, error = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(error),
+        mock.patch.dict(os.environ, TFAPPS_DATA=str(cwd)),
+        mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO((stdin or "").encode()))),
+    ):
+        code = main([str(argument) for argument in arguments])
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
+
+
+def process(*arguments, cwd, stdin=None):
     """Run the command as a user does; returns the completed process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TFAPPS_DATA": str(cwd)}
     return subprocess.run(
@@ -29,6 +49,27 @@ def tfapps(*arguments, cwd, stdin=None):
         env=environment,
         check=False,
     )
+
+
+SPLIT = """
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+"""
+
+
+def on_two_devices(program, *arguments):
+    """Run a program in a process whose CPU is split in two; returns the JSON it prints last."""
+    done = subprocess.run(
+        [sys.executable, "-c", SPLIT + program, *arguments],
+        env={"PATH": "", "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def write_rows(path, count, start=0):

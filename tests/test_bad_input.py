@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from running import TINY, tfapps, write_rows
+from running import TINY, process, tfapps, write_rows
 
 
 @pytest.fixture
@@ -62,6 +62,13 @@ def test_one_line_says_what_is_wrong(place, overrides, expected):
     lines = refused(place, *overrides)
     assert len(lines) == 1
     assert expected in lines[0]
+
+
+def test_the_process_says_no_more_than_that_and_ends_with_code_2(place):
+    done = process("train", "tiny.yaml", "data.train=nothere.tsv", cwd=place)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "nothere.tsv" in done.stderr
 
 
 def test_output_folder_that_cannot_be_written(place):

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from running import ROOT, tfapps
+from running import ROOT, process, tfapps
 
-from tfapps.runners import litert
+from tfapps.runners.litert import partitions
 
 ARTIFACTS = ("keras", "saved_model", "litert_float32", "litert_dynamic", "litert_int8")
 
@@ -92,7 +92,7 @@ def test_evaluate_repeats_what_verify_measured(workplace, artifact):
 
 def test_predict_takes_arguments_and_lines(workplace):
     by_argument = tfapps("predict", "tiny", "I want the pear", "a saw", cwd=workplace)
-    by_line = tfapps("predict", "tiny", "-", cwd=workplace, stdin="I want the pear\na saw\n")
+    by_line = process("predict", "tiny", "-", cwd=workplace, stdin="I want the pear\na saw\n")
     assert by_argument.returncode == 0, by_argument.stderr
     assert by_argument.stdout == by_line.stdout
     answers = [json.loads(line) for line in by_argument.stdout.splitlines()]
@@ -190,7 +190,7 @@ def test_an_artefact_that_is_not_there_lists_those_that_are(workplace):
 
 
 def test_a_run_that_is_not_there(workplace):
-    done = tfapps("predict", "tinny", "x", cwd=workplace)
+    done = process("predict", "tinny", "x", cwd=workplace)
     assert done.returncode == 2
     assert "tinny" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -198,5 +198,5 @@ def test_a_run_that_is_not_there(workplace):
 
 def test_float32_bert_is_one_delegate_partition(workplace):
     proof = json.loads((bundle(workplace) / "verify.json").read_text())
-    counted = litert.partitions(bundle(workplace) / "litert" / "float32.tflite")
+    counted = partitions(bundle(workplace) / "litert" / "float32.tflite")
     assert proof["litert_float32"]["partitions"] == counted == 1

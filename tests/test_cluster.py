@@ -4,15 +4,12 @@ import gzip
 import io
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from fitting import FakeBatches, Task, scores, tiny_model
-from running import TINY
+from running import TINY, on_two_devices
 
 from tfapps import config as configs
 from tfapps import weights
@@ -28,7 +25,6 @@ from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make
 
-HERE = Path(__file__).parent
 KERNELS = ("block_0_dense/kernel", "block_1_dense/kernel", "pooling_dense/kernel")
 
 
@@ -349,8 +345,6 @@ def test_a_reopened_bundle_answers_the_same(workplace, monkeypatch):
 PROGRAM = """
 import json
 import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import io
 import keras
 from fitting import FakeBatches, Task, scores, tiny_model
@@ -387,23 +381,12 @@ for name in ("one_device", "mirrored"):
         "distinct": [len(np.unique(each)) for each in copies],
         "weights": [each[0].tolist() for each in copies],
     }
-print("RESULT " + json.dumps(out))
+print(json.dumps(out))
 """
 
 
-def test_two_replicas_stay_alike_and_equal_one_device(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        env={"PATH": "", "PYTHONPATH": f"{HERE}:{HERE.parent}", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    lines = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
-    assert lines, done.stderr[-3000:]
-    found = json.loads(lines[0].removeprefix("RESULT "))
+def test_two_replicas_stay_alike_and_equal_one_device():
+    found = on_two_devices(PROGRAM)
     one, two = found["one_device"], found["mirrored"]
     assert (one["replicas"], two["replicas"]) == (1, 2)
     assert two["apart"] == 0

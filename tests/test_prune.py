@@ -1,16 +1,13 @@
 """Pruning: the toolkit's schedules and masks on Keras 3 weights, and zeros that stay zero."""
 
 import io
-import json
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from fitting import FakeBatches, Task, scores, tiny_model
 from pydantic import ValidationError
+from running import on_two_devices
 
 from tfapps import weights
 from tfapps.compress import prune
@@ -20,7 +17,6 @@ from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make
 
-HERE = Path(__file__).parent
 ROWS, BATCH = 40, 8
 STEPS = ROWS // BATCH
 KERNELS = {f"{name}/kernel" for name in ("block_0_dense", "block_1_dense", "pooling_dense")}
@@ -244,8 +240,6 @@ def test_masks_thresholds_and_schedule_are_those_of_the_toolkits_wrapper(form):
 PROGRAM = """
 import io, json, os, sys
 import keras, numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from fitting import FakeBatches, Task, scores, tiny_model
 from tfapps.compress import prune
 from tfapps.config import TrainConfig
@@ -281,7 +275,7 @@ apart = max(
     np.ptp([copy.numpy() for copy in strategy.experimental_local_results(v.value)], 0).max()
     for v in model.weights + model.optimizer.variables
 )
-print("RESULT " + json.dumps({
+print(json.dumps({
     "replicas": strategy.num_replicas_in_sync,
     "sparsity": [float(mask.mean()) for mask in first],
     "kept": all((a == b).all() for a, b in zip(first, zeros())),
@@ -292,19 +286,8 @@ print("RESULT " + json.dumps({
 """
 
 
-def test_two_replicas_are_pruned_alike_and_building_needs_no_toolkit(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        env={"PATH": "", "PYTHONPATH": f"{HERE}:{HERE.parent}", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    lines = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
-    assert lines, done.stderr[-3000:]
-    assert json.loads(lines[0].removeprefix("RESULT ")) == {
+def test_two_replicas_are_pruned_alike_and_building_needs_no_toolkit():
+    assert on_two_devices(PROGRAM) == {
         "replicas": 2,
         "sparsity": [0.75] * 3,
         "kept": True,

@@ -1,10 +1,6 @@
 """Quantization-aware training: from a float model to integer files that are what was trained."""
 
 import io
-import json
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,6 +8,7 @@ import pytest
 import tflite_weights
 from export_models import features
 from fitting import Task, scores
+from running import on_two_devices
 
 from tfapps import weights
 from tfapps.compress import qat
@@ -420,12 +417,9 @@ def lstm_kernels(path):
     return found
 
 
-# Replicas need a process whose CPU is split in two.
 REPLICAS = """
 import json
 import keras, numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import test_qat as t
 
 def ranges():
@@ -443,7 +437,7 @@ apart = max(
     for v in model.weights
 )
 moved = bool((ranges() != before).all())
-print("RESULT " + json.dumps([strategy.num_replicas_in_sync, float(apart), moved]))
+print(json.dumps([strategy.num_replicas_in_sync, float(apart), moved]))
 """
 
 
@@ -455,14 +449,4 @@ def little():
 
 
 def test_two_replicas_keep_one_range():
-    here = Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS],
-        env={"PATH": "", "PYTHONPATH": f"{here}:{here.parent}", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    lines = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
-    assert lines, done.stderr[-3000:]
-    assert json.loads(lines[0].removeprefix("RESULT ")) == [2, 0.0, True]
+    assert on_two_devices(REPLICAS) == [2, 0.0, True]

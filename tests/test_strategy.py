@@ -1,24 +1,18 @@
-"""One device and replicas: the same fit. Replicas need a process whose CPU is split in two."""
+"""One device and replicas: the same fit."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from running import on_two_devices
 
 from tfapps.errors import InputError
 from tfapps.train.strategy import check_batch_size, make
 
-HERE = Path(__file__).parent
-
 PROGRAM = """
 import io, json, sys
 import keras, numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from fitting import FakeBatches, Task, tiny_model
 from tfapps.config import TrainConfig
 from tfapps.train.evaluation import Evaluation
@@ -60,23 +54,12 @@ for name in ("one_device", "mirrored"):
         "logits": predict(model, batches, strategy).tolist(),
         "apart": float(max(copies)),
     }
-print("RESULT " + json.dumps(out))
+print(json.dumps(out))
 """
 
 
-def fits(tmp_path, **case):
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(program), json.dumps(case)],
-        env={"PATH": "", "PYTHONPATH": f"{HERE}:{HERE.parent}", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    lines = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
-    assert lines, done.stderr[-3000:]
-    found = json.loads(lines[0].removeprefix("RESULT "))
+def fits(**case):
+    found = on_two_devices(PROGRAM, json.dumps(case))
     assert (found["one_device"]["replicas"], found["mirrored"]["replicas"]) == (1, 2)
     return found["one_device"], found["mirrored"]
 
@@ -90,9 +73,9 @@ def fits(tmp_path, **case):
     ],
     ids=["clipped", "accumulated", "float16"],
 )
-def test_two_replicas_equal_one_device_with_an_uneven_last_batch(tmp_path, train):
+def test_two_replicas_equal_one_device_with_an_uneven_last_batch(train):
     tolerance = 2e-3 if "precision" in train else 1e-5
-    one, two = fits(tmp_path, rows=35, train=train)
+    one, two = fits(rows=35, train=train)
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=0, atol=tolerance)
     for left, right in zip(one["weights"], two["weights"], strict=True):
         np.testing.assert_allclose(left, right, rtol=0, atol=2 * tolerance)
@@ -102,8 +85,8 @@ def test_two_replicas_equal_one_device_with_an_uneven_last_batch(tmp_path, train
 
 
 @pytest.mark.slow
-def test_replicas_stay_alike_with_dropout(tmp_path):
-    _, two = fits(tmp_path, dropout=0.3, train={})
+def test_replicas_stay_alike_with_dropout():
+    _, two = fits(dropout=0.3, train={})
     assert two["apart"] == 0
     assert two["losses"][-1] < two["losses"][0]
 

@@ -127,7 +127,6 @@ def quantize(
             "quantize_scores": everything,
             "per_channel": per_channel,
             "quantize_input": not done,
-            # The exporter folds the factors into the ranges of the kernel's channels.
             "equalize": per_channel and not everything,
         }
         return {key: value for key, value in wanted.items() if key in there}
