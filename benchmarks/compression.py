@@ -4,7 +4,7 @@
     python benchmarks/compression.py saved_models/*/ > table.md
 
 Adds to `benchmarks/results/compression.json`, the figures with the command behind each, and prints
-what stands there.
+what stands there. Latencies of the given runs are taken anew, all files in turn.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from _timing import timed
 from table import KEPT
 
 RESULTS = Path(__file__).parent / "results" / "compression.json"
+
+TITLES = ("run", "compressed by", "file", "metric", "points", "MB", "of float32", "gzip MB")
+TITLES += ("agreement", "p50 ms", "CPU ms")
 
 
 def figures(folder: Path) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def rows(runs: dict[str, dict[str, Any]]) -> list[str]:
                 f"| `{name}` | {' + '.join(run['compressors']) or '-'} | `{artifact}` | "
                 f"{found[metric]:.4f} | {change:+.1f} | {found['bytes'] / 1e6:.2f} | {share:.1f} % "
                 f"| {found['gzip_bytes'] / 1e6:.2f} | {found['agreement']:.3f} | "
-                f"{found['p50_ms']:.1f} |"
+                f"{found['p50_ms']:.1f} | {found['cpu_ms']:.1f} |"
             )
     return made
 
@@ -77,13 +81,16 @@ def rows(runs: dict[str, dict[str, Any]]) -> list[str]:
 def main() -> None:
     """Add the given runs and print all."""
     runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for path in map(Path, sys.argv[1:]):
+    given = [Path(path) for path in sys.argv[1:]]
+    files = {(path.name, file.stem): file for path in given for file in path.glob("litert/*")}
+    latency = timed(files)
+    for path in given:
         runs[path.name] = figures(path)
+        for (name, kind), told in latency.items():
+            if name == path.name:
+                runs[name]["artifacts"][f"litert_{kind}"] |= told
     RESULTS.write_text(json.dumps(runs, indent=2) + "\n")
-    print(
-        "| run | compressed by | file | metric | points | MB | of float32 | gzip MB | agreement "
-        "| p50 ms |\n| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-    )
+    print(f"| {' | '.join(TITLES)} |\n| {' | '.join(['---'] * 3 + ['---:'] * 8)} |")
     print("\n".join(rows(runs)))
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from _timing import timed
 
 from tfapps import weights
 from tfapps.compress import qat
 from tfapps.export import _module, edge_quantizer, litert
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
-from tfapps.runners.litert import interpreter, partitions
+from tfapps.runners.litert import partitions
 
-LENGTH, WORDS, CLASSES, ROUNDS = 64, 30522, 77, 60
+LENGTH, WORDS, CLASSES = 64, 30522, 77
 RESULTS = Path(__file__).parent / "results" / "edge_forms.json"
 FORMS = {
     "float32": "float32",
@@ -92,27 +91,6 @@ def files(folder: Path) -> dict[str, Path]:
         "all_int8": folder / "all" / "litert" / "int8.tflite",
         "products_int8": folder / "products" / "litert" / "int8.tflite",
         "int4": folder / "plain" / "litert" / "int4.tflite",
-    }
-
-
-def timed(paths: Mapping[str, Path]) -> dict[str, dict[str, float]]:
-    """Median milliseconds of one text, wall and CPU, all files in turn."""
-    row = rows(1)
-    runs = {name: interpreter(path).get_signature_runner() for name, path in paths.items()}
-    wall: dict[str, list[float]] = {name: [] for name in runs}
-    cpu: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(ROUNDS):
-        for name, run in runs.items():
-            start, used = time.perf_counter(), time.process_time()
-            run(**row)
-            wall[name].append(time.perf_counter() - start)
-            cpu[name].append(time.process_time() - used)
-    return {
-        name: {
-            "p50_ms": round(1e3 * float(np.median(wall[name])), 2),
-            "cpu_ms": round(1e3 * float(np.median(cpu[name])), 2),
-        }
-        for name in runs
     }
 
 
