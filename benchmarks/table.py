@@ -3,7 +3,8 @@
     for config in configs/*.yaml; do tfapps run $config; done
     python benchmarks/table.py saved_models/*/ > table.md
 
-Also writes `benchmarks/results/configs.json`, the figures with the command behind each.
+Adds to `benchmarks/results/configs.json`, the figures with the command behind each, and prints what
+stands there.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def row(name: str, found: dict) -> str:
 
 
 def main() -> None:
-    runs = {Path(path).name: figures(Path(path)) for path in sys.argv[1:]}
+    """Add the given runs and print all."""
+    runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    runs |= {Path(path).name: figures(Path(path)) for path in sys.argv[1:]}
     RESULTS.write_text(json.dumps(runs, indent=2) + "\n")
     print(f"| config | metric | {' | '.join(ARTIFACTS)} |")
     print(f"| --- | --- | {' | '.join(['---'] * len(ARTIFACTS))} |")
