@@ -179,6 +179,19 @@ def test_clusters_keep_one_range_a_kernel():
     assert {tuple(quantizer.low.shape) for quantizer in in_model(model)} == {()}
 
 
+@pytest.mark.parametrize("name", ["bert", "bilstm"])
+def test_settled_weights_lie_on_their_grids(name):
+    model = ready(name, weight_bits=4, activation_bits=None, embedding_bits=4)
+    expected = model(given(model))
+    qat.settle(model)
+    np.testing.assert_allclose(model(given(model)), expected, atol=1e-5)
+    before = {path: np.array(weight) for path, weight in weights.variables(model).items()}
+    _integers.bake(model)
+    for path, weight in weights.variables(model).items():
+        np.testing.assert_allclose(weight, before[path], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(model(given(model)), expected, atol=1e-5)
+
+
 def test_a_pattern_without_a_layer_and_a_model_without_one_are_refused():
     with pytest.raises(InputError, match=r"keep_float: 'blok_\*' meets no layer; .* embeddings"):
         qat.quantize(classifier(), keep_float=["blok_*"])

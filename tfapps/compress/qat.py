@@ -82,7 +82,7 @@ def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
 
 
 def finish(config: Config, model: keras.Model) -> None:
-    """Weights moved after their ranges were last taken."""
+    """Weights moved after their ranges were last taken, and lie between two steps."""
     settle(model)
 
 
@@ -145,13 +145,13 @@ def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     moving = [quantizer for quantizer in in_model(model) if quantizer.kind in ("moving", "all")]
     for quantizer in moving:
         quantizer.seen = []
-    settle(model)
+    _settle_ranges(model)
     for features in batches:
         model(features, training=False)
     for layer in model._flatten_layers():
         if hasattr(layer, "equalize_input"):
             layer.equalize_input()
-    settle(model)
+    _settle_ranges(model)
     for quantizer in moving:
         seen, quantizer.seen = quantizer.seen, None
         if seen:
@@ -159,7 +159,18 @@ def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
 
 
 def settle(model: keras.Model) -> None:
-    """Set the ranges of weights to what the weights are now; do it once after training."""
+    """Bring the ranges of weights up to the weights and these to their grids, after training.
+
+    Weights that training left between two steps would be rounded this way in one graph and that
+    way in another.
+    """
+    _settle_ranges(model)
+    for layer in model._flatten_layers():
+        if hasattr(layer, "round_weights"):
+            layer.round_weights()
+
+
+def _settle_ranges(model: keras.Model) -> None:
     for layer in model._flatten_layers():
         if hasattr(layer, "settle_ranges"):
             layer.settle_ranges()

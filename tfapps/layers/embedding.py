@@ -26,9 +26,13 @@ class Embedding(keras.layers.Embedding):
 
     def bake(self) -> None:
         """Round the table for good."""
+        self.round_weights()
+        self.weight_bits = None
+
+    def round_weights(self) -> None:
+        """Move the table to its grid."""
         table = ops.convert_to_tensor(ops.convert_to_numpy(self.embeddings))
         self.embeddings.assign(by_row(table, self.weight_bits))
-        self.weight_bits = None
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_bits": self.weight_bits}

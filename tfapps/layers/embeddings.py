@@ -62,9 +62,13 @@ class BertEmbeddings(keras.layers.Layer):
 
     def bake(self) -> None:
         """Round the token table for good."""
+        self.round_weights()
+        self.weight_bits = None
+
+    def round_weights(self) -> None:
+        """Move the token table to its grid."""
         table = ops.convert_to_tensor(ops.convert_to_numpy(self.token))
         self.token.assign(by_row(table, self.weight_bits))
-        self.weight_bits = None
 
     def compute_output_shape(
         self,

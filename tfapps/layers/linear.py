@@ -132,9 +132,14 @@ class Linear(keras.layers.Layer):
         """Round the kernel for good; its quantizer has nothing to do any more."""
         if self.input_gain is not None and np.all(ops.convert_to_numpy(self.input_gain) == 1):
             self.input_gain = None
+        self.round_weights()
+        if self.kernel_range is not None:
+            self.kernel_range.off = True
+
+    def round_weights(self) -> None:
+        """Move the kernel to its grid."""
         if self.kernel_range is not None:
             self.kernel.assign(self.kernel_range(self.kernel))
-            self.kernel_range.off = True
 
     def settle_ranges(self) -> None:
         """Bring the kernel's range up to the kernel."""

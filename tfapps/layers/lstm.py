@@ -104,12 +104,17 @@ class LSTM(keras.layers.LSTM):
 
     def bake(self) -> None:
         """Round both kernels for good; their quantizers have nothing to do any more."""
+        self.round_weights()
+        if self.kernel_range is not None:
+            self.kernel_range.off = self.recurrent_range.off = True
+
+    def round_weights(self) -> None:
+        """Move both kernels to their grids."""
         if self.kernel_range is not None:
             pairs = ((self.kernel_range, self.cell.kernel),)
             pairs += ((self.recurrent_range, self.cell.recurrent_kernel),)
             for quantizer, kernel in pairs:
                 kernel.assign(self._by_gate(quantizer, kernel, training=False))
-                quantizer.off = True
 
     def settle_ranges(self) -> None:
         """Bring the ranges of both kernels up to the kernels."""
