@@ -117,8 +117,10 @@ class _Run:
         best = self.model.get_weights()
         self.model.stop_training = False
         if best_from == 0:
-            history.best = self._judged(evaluate, headline).metrics[headline]
-            self.progress.end(f"epoch 0/{self.config.epochs}  {headline} {history.best:.3f}")
+            start = self._judged(evaluate, headline).metrics[headline]
+            if history.beaten_by(start):  # which a NaN does not
+                history.best = start
+            self.progress.end(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
         self.callbacks.on_train_begin()
         try:
             for epoch in range(1, self.config.epochs + 1):
