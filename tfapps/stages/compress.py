@@ -103,7 +103,8 @@ class _Work:
         self.prepared, self.model, self.place, self.folder = prepared, model, place, folder
         self.plans: list[Mapping[str, Any]] = []
         self.notes: list[dict[str, Any]] = []
-        self.teacher: Any = None
+        self.answers: Any = None
+        self.teacher: keras.Model | None = None
 
     def step(self, index: int) -> None:
         """One item: decide, rebuild, hold what earlier items made, fine-tune, report."""
@@ -114,8 +115,8 @@ class _Work:
         module = registry.load("compressor", item.name)
         print(f"compressing: {item.name}", flush=True)
         keras.utils.set_random_seed(config.seed + 1 + index)
-        if item.distill and item.epochs and self.teacher is None:
-            self.teacher = training.logits_of(self.prepared, self.model, "train")
+        if item.epochs:
+            self._ask_teacher(item)
         plan = _optional(module, "plan", {}, item, self._job())
         self.plans.append(plan)
         if hasattr(module, "tokenizer"):
@@ -123,6 +124,8 @@ class _Work:
                 self.prepared, module.tokenizer(plan, self.prepared.tokenizer)
             )
         with self.place.scope():
+            if hasattr(module, "tokenizer") and self.teacher is not None:
+                self.teacher = module.build(item, self.teacher, plan)
             self.model = module.build(item, self.model, plan)
             for earlier in config.compress[:index]:
                 holder = registry.load("compressor", earlier.name)
@@ -141,9 +144,19 @@ class _Work:
         print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
         self.notes.append(figures)
 
+    def _ask_teacher(self, item: Any) -> None:
+        """Keep what the model says before anything is taken away, if the fit wants to know."""
+        from tfapps.compress import _clone
+
+        if item.distill and self.answers is None:
+            self.answers = training.logits_of(self.prepared, self.model, "train")
+        if item.distill_layers and self.teacher is None:
+            with self.place.scope():
+                self.teacher = _clone.clone(self.model, lambda layer: {})
+
     def _fit(self, index: int, module: Any) -> dict[str, Any]:
         from tfapps.train import loop
-        from tfapps.train.objectives._teacher import taught
+        from tfapps.train.objectives._teacher import led, taught
 
         config = self.prepared.config
         item = config.compress[index]
@@ -160,6 +173,8 @@ class _Work:
         objective = training.objective(self.prepared)
         if item.distill:
             objective = taught(objective, item.distill)
+        if item.distill_layers:
+            objective = led(objective, self.model, self.teacher, item.distill_layers)
         steps = item.epochs * -(-batches.steps_per_epoch // fit.accumulate)
         with self.place.scope():
             callbacks = _optional(module, "callbacks", [], item, self.model, steps)
@@ -182,7 +197,7 @@ class _Work:
         from tfapps.train.objectives._teacher import TARGET
 
         config = self.prepared.config
-        extra = {} if self.teacher is None else {TARGET: self.teacher}
+        extra = {} if self.answers is None else {TARGET: self.answers}
         return self.prepared.batches(
             "train",
             batch_size=config.train.batch_size,

@@ -1,11 +1,14 @@
-"""Another model's answers as part of the loss, around any objective."""
+"""Another model's answers, and its states on the way to them, as part of the loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from tfapps.errors import InputError
+
 TARGET = "teacher_logits"  # a target column beside the task's own
+SHOWN = 12
 
 
 def taught(objective: Callable[..., tuple[Any, Any]], share: float) -> Callable[..., Any]:
@@ -26,3 +29,86 @@ def taught(objective: Callable[..., tuple[Any, Any]], share: float) -> Callable[
         return (1.0 - share) * loss + share * distance, logits
 
     return with_teacher
+
+
+def led(
+    objective: Callable[..., tuple[Any, Any]], model: Any, teacher: Any, patterns: Sequence[str]
+) -> Callable[..., Any]:
+    """`objective` plus the mean distance of hidden states to those of the teacher.
+
+    The distance of a layer is its squared error over the tokens of a text, relative to the
+    teacher's own size there, so that every layer counts alike (Kurtic et al. 2023, "Sparse
+    Fine-tuning for Inference Acceleration of Large Language Models", SquareHead).
+
+    Args:
+        model: what is trained; the objective has to be called with it.
+        teacher: functional model of the same inputs; it runs beside, without dropout.
+        patterns: of names of layers (`block_*_output_norm`) that both models have.
+
+    Raises:
+        InputError: a pattern meets no layer, or the two models' states there differ in shape.
+    """
+    import keras
+    from keras import ops
+
+    names = _common(model, teacher, patterns)
+    student, guide = (
+        keras.Model(m.input, [m.output, *(m.get_layer(name).output for name in names)])
+        for m in (model, teacher)
+    )
+
+    def with_states(
+        _: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        states: list[Any] = []
+
+        def call(features: dict[str, Any], training: bool) -> Any:
+            logits, *states[:] = student(features, training=training)
+            return logits
+
+        loss, logits = objective(call, features, targets, training=training)
+        _, *wanted = guide(features, training=False)
+        mask = features.get("padding_mask")
+        far = [
+            _distance(state, ops.stop_gradient(there), mask)
+            for state, there in zip(states, wanted, strict=True)
+        ]
+        return loss + sum(far) / len(far), logits
+
+    return with_states
+
+
+def _distance(state: Any, wanted: Any, mask: Any) -> Any:
+    """Relative squared error of states (b, ...), those of padding left out; (b,)."""
+    from keras import ops
+
+    state, wanted = ops.cast(state, "float32"), ops.cast(wanted, "float32")
+    error, size = ops.square(state - wanted), ops.square(wanted)
+    axes = tuple(range(1, len(error.shape)))
+    if mask is not None and len(axes) == 2:
+        there = ops.cast(mask, "float32")[:, :, None]
+        error, size = error * there, size * there
+    return ops.sum(error, axis=axes) / (ops.sum(size, axis=axes) + 1e-6)
+
+
+def _common(model: Any, teacher: Any, patterns: Sequence[str]) -> list[str]:
+    """Names of the layers that the patterns meet in both models."""
+    import fnmatch
+
+    theirs = {layer.name for layer in teacher.layers}
+    there = [layer.name for layer in model.layers if layer.name in theirs and layer.weights]
+    for pattern in patterns:
+        if not fnmatch.filter(there, pattern):
+            raise InputError(
+                f"distill_layers: {pattern!r} meets no layer; expected a pattern of "
+                f"{', '.join(there[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
+            )
+    found = [name for name in there if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
+    for name in found:
+        shapes = [tuple(m.get_layer(name).output.shape) for m in (model, teacher)]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"distill_layers: {name} gives {shapes[0]}, that of the uncompressed model "
+                f"{shapes[1]}; leave it out"
+            )
+    return found
