@@ -41,11 +41,14 @@ def weights(path: Path) -> list[Weight]:
 
 
 def _weights(model: schema.ModelT, graph: schema.SubGraphT) -> Iterator[Weight]:
+    apart = _apart(model, graph)
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
         if code not in OPS:
             continue
         name, place = OPS[code]
+        if operator.outputs[0] in apart.values():
+            continue
         tensor = graph.tensors[operator.inputs[place]]
         data = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
         shape = [int(n) for n in tensor.shape]
@@ -61,7 +64,31 @@ def _weights(model: schema.ModelT, graph: schema.SubGraphT) -> Iterator[Weight]:
             assert tensor.type == schema.TensorType.INT4
             bits, values = 4, _nibbles(data)[: np.prod(shape)]
         scales = np.asarray(quantization.scale, np.float32)
+        if name == "EMBEDDING_LOOKUP":
+            assert scales == [1.0]  # a zero point for each would be twice their size
+            scales = _read_by(model, graph, apart[operator.outputs[0]])
         yield Weight(name, bits, values.reshape(shape), scales)
+
+
+def _apart(model: schema.ModelT, graph: schema.SubGraphT) -> dict[int, int]:
+    """Rows of integer tables -> the scales of those rows, which they are multiplied with."""
+    code = {"lookup": schema.BuiltinOperator.EMBEDDING_LOOKUP, "mul": schema.BuiltinOperator.MUL}
+    looked, pairs = {}, []
+    for operator in graph.operators:
+        kind = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if kind == code["lookup"]:
+            looked[operator.outputs[0]] = graph.tensors[operator.inputs[1]].type
+        elif kind == code["mul"]:
+            pairs.append(tuple(operator.inputs))
+    whole = {schema.TensorType.INT8, schema.TensorType.INT4}
+    return {a: b for a, b in pairs if a in looked and b in looked and looked[a] in whole}
+
+
+def _read_by(model: schema.ModelT, graph: schema.SubGraphT, output: int) -> np.ndarray:
+    """The values of the table whose lookup gives `output`."""
+    operator = next(op for op in graph.operators if op.outputs[0] == output)
+    data = model.buffers[graph.tensors[operator.inputs[1]].buffer].data
+    return np.asarray(data, np.uint8).view("<f4").reshape(-1)
 
 
 def _nibbles(data: bytes) -> np.ndarray:

@@ -45,39 +45,63 @@ def integer_tables(content: bytes) -> bytes:
     """The same .tflite file with int8 tables, a symmetric scale for each row; see `look_up`.
 
     For files whose other weights are integers already; values that training left on that grid
-    come out as they were. Scales stand in a table of their own, since a quantized tensor would
-    hold a zero point of 8 bytes beside each of them.
+    come out as they were.
+    """
+    model = _flat.read(look_up(content))
+    for table in _tables(model):
+        _round_rows(model, table)
+    return scales_apart(_flat.write(model))
+
+
+def scales_apart(content: bytes) -> bytes:
+    """The same .tflite file with the scales of integer tables' rows in tables of their own.
+
+    A quantized tensor holds a zero point of 8 bytes beside each scale, though all of them are 0.
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = _flat.read(look_up(content))
-    code = schema.BuiltinOperator.EMBEDDING_LOOKUP
-    scales: dict[int, int] = {}
+    model = _flat.read(content)
     for graph in model.subgraphs:
+        scales: dict[int, int] = {}
         operators = []
         for operator in graph.operators:
             operators.append(operator)
-            if model.operatorCodes[operator.opcodeIndex].builtinCode == code:
+            if _is(model, operator, schema.BuiltinOperator.EMBEDDING_LOOKUP):
                 table = operator.inputs[1]
-                if graph.tensors[table].type == schema.TensorType.FLOAT32:
-                    scales[table] = _round_rows(model, graph, table)
+                if table not in scales and _scaled_by_row(graph.tensors[table]):
+                    scales[table] = _take_scales(model, graph, table)
                 if table in scales:
                     operators += _scaled(model, graph, operator, scales[table])
         graph.operators = operators
     return _flat.write(model)
 
 
-def _round_rows(model: Any, graph: Any, table: int) -> int:
-    """Turn a table into integers; returns the tensor of the scales of its rows, (rows, 1)."""
+def _round_rows(model: Any, table: Any) -> None:
+    """Turn a float table into int8, a scale for each row."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = model.buffers[table.buffer]
+    values = buffer.data.view(np.float32).reshape(table.shape)
+    scale = np.abs(values).max(axis=1) / np.float32(127)
+    scale = np.where(scale, scale, 1).astype(np.float32)
+    buffer.data = np.round(values / scale[:, None]).astype(np.int8).view(np.uint8).reshape(-1)
+    table.type = schema.TensorType.INT8
+    table.quantization = schema.QuantizationParametersT(
+        scale=scale, zeroPoint=np.zeros(len(scale), np.int64), quantizedDimension=0
+    )
+
+
+def _scaled_by_row(table: Any) -> bool:
+    quantized = table.quantization
+    return quantized is not None and quantized.scale is not None and len(quantized.scale) > 1
+
+
+def _take_scales(model: Any, graph: Any, table: int) -> int:
+    """Leave a table its steps alone; returns the tensor of the scales of its rows, (rows, 1)."""
     from ai_edge_litert import schema_py_generated as schema
 
     tensor = graph.tensors[table]
-    buffer = model.buffers[tensor.buffer]
-    values = buffer.data.view(np.float32).reshape(tensor.shape)
-    scale = np.abs(values).max(axis=1, keepdims=True) / np.float32(127)
-    scale = np.where(scale, scale, 1).astype("<f4")
-    buffer.data = np.round(values / scale).astype(np.int8).view(np.uint8).reshape(-1)
-    tensor.type = schema.TensorType.INT8
+    scale = np.asarray(tensor.quantization.scale, "<f4")[:, None]
     tensor.quantization = schema.QuantizationParametersT(
         scale=np.ones(1, np.float32), zeroPoint=np.zeros(1, np.int64), quantizedDimension=0
     )
@@ -113,20 +137,23 @@ def _tables(model: Any) -> list[Any]:
     """The float tables that an EMBEDDING_LOOKUP reads, each once."""
     from ai_edge_litert import schema_py_generated as schema
 
-    lookup = schema.BuiltinOperator.EMBEDDING_LOOKUP
     found = {
         id(graph.tensors[operator.inputs[1]]): graph.tensors[operator.inputs[1]]
         for graph in model.subgraphs
         for operator in graph.operators
-        if model.operatorCodes[operator.opcodeIndex].builtinCode == lookup
+        if _is(model, operator, schema.BuiltinOperator.EMBEDDING_LOOKUP)
     }
     return [t for t in found.values() if t.type == schema.TensorType.FLOAT32]
+
+
+def _is(model: Any, operator: Any, builtin: int) -> bool:
+    return model.operatorCodes[operator.opcodeIndex].builtinCode == builtin
 
 
 def _reads_rows(model: Any, graph: Any, operator: Any) -> bool:
     from ai_edge_litert import schema_py_generated as schema
 
-    if model.operatorCodes[operator.opcodeIndex].builtinCode != schema.BuiltinOperator.GATHER:
+    if not _is(model, operator, schema.BuiltinOperator.GATHER):
         return False
     table, ids = (graph.tensors[i] for i in operator.inputs)
     options, values = operator.builtinOptions, model.buffers[table.buffer].data

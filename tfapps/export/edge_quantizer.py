@@ -53,7 +53,7 @@ def export(
             whose width is odd.
         Failure: converter or quantizer failed or crashed.
     """
-    from tfapps.export import _child, _flat, litert
+    from tfapps.export import _child, _embedding, litert
 
     wanted = [name for name in ARTIFACTS if name in names]
     calibrated = "litert_aeq_int8"
@@ -70,8 +70,9 @@ def export(
             made = Path(temporary) / f"{kind}.tflite"
             arguments = [source, kind, made] + [rows] * (name == calibrated)
             content = _child.run("_quantize", arguments, made, name)
-            # The quantizer puts weights behind the flatbuffer, where older runtimes don't look.
-            content = _flat.write(_flat.read(content))
+            # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
+            # writing the file anew brings them inside.
+            content = _embedding.scales_apart(content)
             target.mkdir(parents=True, exist_ok=True)
             (target / made.name).write_bytes(content)
 
