@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 RUN    := intents_bert_sample
+# Test files that run at once: a tiny model keeps no more than one core busy.
+JOBS   ?= 2
 
 .PHONY: setup demo test test-slow lint format clean
 
@@ -22,7 +24,7 @@ demo: setup
 	$(BIN)/tfapps benchmark $(RUN)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -1,13 +1,12 @@
-"""Quantization-aware training: from a float model to integer files that are what was trained."""
+"""Quantization-aware training: what becomes of the model."""
 
 import io
 
 import keras
 import numpy as np
 import pytest
-import tflite_weights
-from export_models import features
 from fitting import Task, scores
+from qat_models import CLASSES, LENGTH, WORDS, classifier, given, ready
 from running import on_two_devices
 
 from tfapps import weights
@@ -15,81 +14,13 @@ from tfapps.compress import qat
 from tfapps.compress._constraints import Clusters, add
 from tfapps.config import TrainConfig
 from tfapps.errors import InputError
-from tfapps.export import _integers, edge_quantizer, litert
+from tfapps.export import _integers
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.fake_quant import in_model
 from tfapps.layers.linear import Linear
-from tfapps.models import bert, bilstm
-from tfapps.runners.litert import LiteRTRunner, interpreter, operators, partitions
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make
-
-LENGTH, WORDS, CLASSES = 12, 60, 3
-# Of weights: near zero nothing would be rounded visibly.
-SPREAD = {"bert": 0.15, "bilstm": 0.45}
-
-
-def rows(count, seed=0):
-    columns = features(count, LENGTH, seed, ("token_ids", "padding_mask"))
-    columns["token_ids"] %= WORDS
-    return {**columns, "segment_ids": np.zeros_like(columns["token_ids"])}
-
-
-def encoder(name, batch_size=None, length=None):
-    sizes = {"batch_size": batch_size, "length": length, "vocabulary_size": WORDS}
-    if name == "bert":
-        return bert.build(bert.Config(size="tiny", max_length=LENGTH), **sizes)
-    return bilstm.build(bilstm.Config(units=16, embedding_size=24, max_length=LENGTH), **sizes)
-
-
-def classifier(name="bert", batch_size=None, length=None, seed=7):
-    """A model with random weights."""
-    keras.utils.set_random_seed(seed)
-    part = encoder(name, batch_size, length)
-    model = keras.Model(part.input, Linear(CLASSES, name="head")(part.output["pooled"]))
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_weights:
-        if len(weight.shape) > 1:
-            weight.assign(random.normal(0, SPREAD[name], weight.shape))
-    if name == "bert":  # trained encoders have such channels
-        large = np.where(np.arange(128) == 3, 8, 1)
-        kernel, gamma = model.get_layer("block_0_output").kernel, norm(model).gamma
-        reader = model.get_layer("block_1_attention").qkv.kernel
-        kernel.assign(kernel * large)
-        gamma.assign(gamma * large)
-        reader.assign(reader / large[:, None])
-    return model
-
-
-def norm(model):
-    return model.get_layer("block_0_output_norm")
-
-
-def given(model):
-    """The rows that a model reads."""
-    return {name: value for name, value in rows(64).items() if name in model.input}
-
-
-def ready(name="bert", **settings):
-    model = qat.quantize(classifier(name), **settings)
-    qat.calibrate(model, [given(model)])
-    return model
-
-
-def rebuilt(trained, name="bert", **settings):
-    """What an exporter asks for: the model in any shape, with the trained weights."""
-
-    def rebuild(batch_size, length):
-        model = qat.quantize(classifier(name, batch_size, length, seed=1), **settings)
-        for path, weight in weights.variables(trained).items():
-            weights.variables(model)[path].assign(weight)
-        return model
-
-    return rebuild
-
-
-# The quantized model
 
 
 def test_every_product_and_table_is_quantized_and_weights_are_carried():
@@ -274,160 +205,6 @@ def test_the_schedule_delays_rounding_and_freezes_ranges():
     assert len(set(highs[:6])) == 6
     assert highs[6] == highs[7]
     assert all(quantizer.phase is None for quantizer in in_model(model))
-
-
-# The files
-
-
-def kernels(model):
-    """Kernels as they were trained: on their grids, transposed as LiteRT keeps them."""
-    _integers.bake(model)
-    for layer in model._flatten_layers():
-        if isinstance(layer, Linear):
-            kernel, output = np.asarray(layer.kernel), layer.output_range
-            if output is not None and output.equalize:
-                kernel = kernel / np.asarray(output.gain)
-            yield kernel.T
-
-
-def matrices(path, op="FULLY_CONNECTED"):
-    return [weight for weight in tflite_weights.weights(path) if weight.op == op]
-
-
-def same_grid(found, expected):
-    """Every kernel is in the file, exactly."""
-    expected = list(expected)
-    assert expected
-    for kernel in expected:
-        assert any(
-            weight.real.shape == kernel.shape and np.allclose(weight.real, kernel, atol=1e-7)
-            for weight in found
-        )
-
-
-@pytest.fixture(scope="module")
-def int8(tmp_path_factory):
-    """The integer file of a quantized BERT, and the model."""
-    folder, model = tmp_path_factory.mktemp("int8"), ready()
-    qat.settle(model)
-    litert.export(
-        ["litert_int8"],
-        rebuild=rebuilt(model),
-        max_length=LENGTH,
-        calibration=[rows(8)],
-        folder=folder,
-    )
-    return folder / "litert" / "int8.tflite", model
-
-
-def test_the_integer_file_has_the_trained_kernels_and_tables(int8):
-    path, model = int8
-    found = matrices(path)
-    assert {weight.bits for weight in found} == {8}
-    assert len(found) == 2 * 4 + 1
-    same_grid(found, kernels(rebuilt(model)(None, None)))
-    table, scales = matrices(path, "EMBEDDING_LOOKUP")
-    assert table.bits == 8
-    baked = rebuilt(model)(None, None)
-    _integers.bake(baked)
-    np.testing.assert_allclose(
-        table.real * scales.real, baked.get_layer("embeddings").token, atol=1e-7
-    )
-
-
-def test_the_integer_file_is_one_delegate_partition_with_integer_products(int8):
-    path, _ = int8
-    assert partitions(path) == 1
-    assert operators(path).count("GELU") == 2
-    made = interpreter(path, delegate=False)
-    details = {d["index"]: d for d in made.get_tensor_details()}
-    for op in made._get_ops_details():
-        if op["op_name"] == "FULLY_CONNECTED":
-            assert {details[i]["dtype"] for i in op["outputs"]} == {np.int8}
-
-
-def test_the_integer_file_answers_as_the_model(int8):
-    path, model = int8
-    data = given(model)
-    expected = model.predict_on_batch(data)
-    logits = LiteRTRunner(path)(data)
-    assert np.abs(logits - expected).max() < 0.1 * np.ptp(expected)
-    # With 64 random rows near ties are rare but there.
-    assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.95
-
-
-def test_four_bits_come_out_as_they_were_trained(tmp_path):
-    settings = {"weight_bits": 4, "activation_bits": None, "embedding_bits": 4}
-    model = ready(**settings)
-    qat.settle(model)
-    edge_quantizer.export(
-        ["litert_int4", "litert_int4e"],
-        rebuild=rebuilt(model, **settings),
-        max_length=LENGTH,
-        folder=tmp_path,
-    )
-    found = matrices(tmp_path / "litert" / "int4.tflite")
-    assert {weight.bits for weight in found} == {4}
-    same_grid(found, kernels(rebuilt(model, **settings)(None, None)))
-    tables = matrices(tmp_path / "litert" / "int4e.tflite", "EMBEDDING_LOOKUP")
-    baked = rebuilt(model, **settings)(None, None)
-    _integers.bake(baked)
-    assert tables[0].bits == 4
-    np.testing.assert_allclose(tables[0].real, baked.get_layer("embeddings").token, atol=1e-7)
-
-
-def test_an_lstm_file_has_the_trained_kernels_in_int8(tmp_path):
-    model = ready("bilstm")
-    qat.settle(model)
-    data = given(model)
-    litert.export(
-        ["litert_int8"],
-        rebuild=rebuilt(model, "bilstm"),
-        max_length=LENGTH,
-        calibration=[data],
-        folder=tmp_path,
-    )
-    path = tmp_path / "litert" / "int8.tflite"
-    stored = lstm_kernels(path)
-    baked = rebuilt(model, "bilstm")(None, None)
-    _integers.bake(baked)
-    for direction in ("forward", "backward"):
-        cell = getattr(baked.get_layer("lstm_0"), direction).cell
-        for gate in np.split(np.asarray(cell.recurrent_kernel).T, 4):
-            assert any(
-                np.allclose(found, gate, atol=1e-6) for found in stored if found.shape == gate.shape
-            )
-        for gate in np.split(np.asarray(cell.kernel).T, 4):
-            width = gate.shape[1]  # behind it stand the inputs that close the gates
-            assert any(
-                np.allclose(found[:, :width], gate, atol=1e-6)
-                for found in stored
-                if found.shape[0] == gate.shape[0] and found.shape[1] >= width
-            )
-    logits = LiteRTRunner(path)(data)
-    expected = model.predict_on_batch(data)
-    assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
-
-
-def lstm_kernels(path):
-    """The eight int8 matrices of each integer LSTM, as real numbers."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    from tfapps.export import _flat
-
-    model = _flat.read(path.read_bytes())
-    graph, found = model.subgraphs[0], []
-    for op in graph.operators:
-        code = model.operatorCodes[op.opcodeIndex].builtinCode
-        if code != schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM:
-            continue
-        for place in range(1, 9):
-            tensor = graph.tensors[op.inputs[place]]
-            assert tensor.type == schema.TensorType.INT8
-            data = model.buffers[tensor.buffer].data.view(np.int8).reshape(tensor.shape)
-            found.append(data.astype(np.float32) * np.float32(tensor.quantization.scale[0]))
-    assert len(found) == 16
-    return found
 
 
 REPLICAS = """
