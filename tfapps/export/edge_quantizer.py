@@ -70,11 +70,10 @@ def export(
             made = Path(temporary) / f"{kind}.tflite"
             arguments = [source, kind, made] + [rows] * (name == calibrated)
             content = _child.run("_quantize", arguments, made, name)
-            # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
-            # writing the file anew brings them inside.
-            content = _embedding.scales_apart(content)
             target.mkdir(parents=True, exist_ok=True)
-            (target / made.name).write_bytes(content)
+            # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
+            # what is written anew has them inside.
+            (target / made.name).write_bytes(_embedding.scales_apart(content))
 
 
 def _check_widths(source: Path) -> None:
