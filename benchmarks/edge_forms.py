@@ -82,7 +82,7 @@ def files(folder: Path) -> dict[str, Path]:
     for activations in ("all", "products"):
         target = folder / activations
         litert.export(["litert_int8"], rebuild=trained(activations), folder=target, **common)
-    _module.save(model(1, LENGTH), (1, LENGTH), folder / "saved")
+    _module.save(_module.whole(model(1, LENGTH)), folder / "saved")
     litert.convert(folder / "saved", "int8", folder / "naive.tflite", rows(8))
     return {
         "float32": folder / "plain" / "litert" / "float32.tflite",

@@ -32,6 +32,9 @@ LINES = [
 LINE_OF = {part: number for number, line in enumerate(LINES) for part in line}
 TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"}
 TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify"}
+TENSORFLOW_RUNNERS = {
+    f"tfapps.runners.{name}" for name in ("saved_model", "saved_steps", "keras_steps")
+}
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch"}
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
 
@@ -76,7 +79,7 @@ def arrows(source, module):
 
 def tensorflow(source, module):
     """Complaints about TensorFlow where only Keras belongs, and about tf.keras anywhere."""
-    allowed = part_of(module) in TENSORFLOW_PARTS or module == "tfapps.runners.saved_model"
+    allowed = part_of(module) in TENSORFLOW_PARTS or module in TENSORFLOW_RUNNERS
     tree = ast.parse(source)
     wrong = []
     for name, line in imports(tree, module.rpartition(".")[0]):

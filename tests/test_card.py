@@ -6,7 +6,8 @@ import json
 import pytest
 from running import ROOT
 
-from tfapps.stages.card import artifact_table
+from tfapps import config
+from tfapps.stages.card import _note, artifact_table
 
 METRICS = {
     "headline": "accuracy",
@@ -69,3 +70,19 @@ def test_the_table_of_the_readme_takes_old_and_new_runs(tmp_path, proof, more):
         "metric_drop"
     }
     assert table.row("run", found).endswith("| 0.9000 | - | - | 0.8750 · 1.0 MB · 2.5 ms |")
+
+
+@pytest.mark.parametrize(
+    ("data", "synthetic"),
+    [
+        ({"source": "sample", "sample": "support_intents"}, True),
+        ({"source": "parallel", "languages": ["de", "en"], "sample": "sentence_pairs"}, True),
+        ({"source": "parallel", "languages": ["de", "en"]}, False),
+        ({"source": "tsv", "train": "t", "dev": "d"}, False),
+    ],
+)
+def test_samples_are_called_synthetic(data, synthetic):
+    raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}, "data": data}
+    assert _note(config.from_dict(raw, "run")) == (
+        ["The data is synthetic, written by the project itself."] if synthetic else []
+    )

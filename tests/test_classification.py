@@ -173,7 +173,8 @@ def test_pictures_are_png(task, multi):
 def test_mistakes_list_the_wrong_rows_most_confident_first(task):
     examples = [{"text": f"t|{i}", "label": label} for i, label in enumerate("aba")]
     logits = np.array([[0.0, 1.0, 0.0], [0.0, 9.0, 0.0], [0.0, 5.0, 0.0]])
-    lines = task.mistakes(examples, logits, {"label": np.array([0, 1, 0])}).splitlines()
+    notes = task.notes(logits, {"label": np.array([0, 1, 0])}, examples)
+    lines = notes["mistakes"].splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| t\\|2", "| t\\|0"]
 
 

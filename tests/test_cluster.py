@@ -21,6 +21,7 @@ from tfapps.errors import ConfigError, InputError
 from tfapps.layers.linear import Linear
 from tfapps.stages import compress as stage
 from tfapps.stages import train as training
+from tfapps.stages.outputs import outputs_of
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make
@@ -335,7 +336,7 @@ def test_a_reopened_bundle_answers_the_same(workplace, monkeypatch):
         weights_file=bundle.weights,
     )
     np.testing.assert_array_equal(
-        training.logits_of(prepared, again, "dev"), training.logits_of(prepared, model, "dev")
+        outputs_of(prepared, again, "dev"), outputs_of(prepared, model, "dev")
     )
     report = json.loads((bundle.path / "metrics.json").read_text())["compression"][0]["report"]
     assert report["distinct"] <= 6

@@ -236,6 +236,26 @@ def test_the_model_as_it_came_may_be_the_best():
     assert history.best_epoch == 2
 
 
+@pytest.mark.parametrize(("mean", "averaged"), [(0.8, 2), (0.6, 0)])
+def test_the_mean_of_the_best_epochs_is_taken_if_it_is_better(mean, averaged):
+    model = tiny_model()
+    weights = []
+    values = [0.2, 0.7, 0.3, 0.5, mean]
+
+    def evaluate():
+        weights.append(model.get_weights())
+        return Evaluation({"accuracy": values[len(weights) - 1]})
+
+    stream = io.StringIO()
+    settings = config(epochs=4, average=2)
+    _, history = run(model, settings, evaluate=evaluate, stream=stream)
+    assert (history.best_epoch, history.averaged, history.best) == (2, averaged, max(0.7, mean))
+    assert f"mean of the best epochs  accuracy {mean:.3f}" in stream.getvalue()
+    for now, second, fourth in zip(model.get_weights(), weights[1], weights[3], strict=True):
+        expected = (second + fourth) / 2 if averaged else second
+        np.testing.assert_allclose(now, expected, rtol=1e-6)
+
+
 def test_a_missing_headline_names_the_metrics():
     with pytest.raises(InputError, match="'accuracy' is not among those evaluated: micro_f1"):
         run(evaluate=lambda: Evaluation({"micro_f1": 0.5}))

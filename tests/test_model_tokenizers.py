@@ -6,8 +6,9 @@ import pytest
 
 from tfapps.config import TextConfig
 from tfapps.errors import InputError
-from tfapps.models import bert, bilstm
+from tfapps.models import bert, bilstm, seq2seq_lstm, seq2seq_transformer
 from tfapps.presets import MINILM_MODULE
+from tfapps.text.tokenizer import Tokenizer
 
 TEXTS = ["the card has not arrived", "where is the card", "the card the card"] * 3
 needs_minilm = pytest.mark.skipif(
@@ -43,3 +44,14 @@ def test_without_preset_one_is_trained(module, config, kind):
     assert 5 < tokenizer.vocabulary_size <= 60
     with pytest.raises(InputError, match=r"text\.tokenizer: got preset, but"):
         module.tokenizer(config, text("preset"), TEXTS)
+
+
+@pytest.mark.parametrize("module", [seq2seq_lstm, seq2seq_transformer])
+def test_a_translator_takes_byte_pairs_where_nothing_else_is_asked_for(module, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Tokenizer, "train", lambda texts, *options: asked.append(options))
+    module.tokenizer(module.Config(), text("auto"), TEXTS)
+    module.tokenizer(module.Config(), text("words"), TEXTS)
+    assert asked == [("bpe", 60, None, 1), ("words", 60, None, 1)]
+    with pytest.raises(InputError, match=rf"got preset, but {module.Config().name} has none"):
+        module.tokenizer(module.Config(), text("preset"), TEXTS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfapps.data.sources import sample, tfds
+from tfapps.data.sources import _samples, sample, tfds
 from tfapps.errors import InputError
 
 # --- TensorFlow Datasets
@@ -124,13 +124,13 @@ def samples(tmp_path, monkeypatch):
         for split in ("train", "dev"):
             (tmp_path / name / f"{split}.tsv").write_text(f"text\tlabel\n{name} {split}\ta\n")
     (tmp_path / "__pycache__").mkdir()
-    monkeypatch.setattr(sample.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(_samples.resources, "files", lambda package: tmp_path)
 
 
 @pytest.mark.usefixtures("samples")
 def test_sample_splits():
     config = sample.Config(sample="pets", test=None)
-    assert sample.available() == ["pets", "toys"]
+    assert _samples.available() == ["pets", "toys"]
     assert sample.read(config, "dev") == [{"text": "pets dev", "label": "a"}]
     with pytest.raises(InputError, match="sample 'pets' has no split 'test'"):
         sample.read(sample.Config(sample="pets"), "test")

@@ -31,7 +31,7 @@ class Words:
         rows = [row[:max_length] for row in rows]
         return {"token_ids": rows, "segment_ids": [row * 0 for row in rows]}, cut
 
-    def decode(self, logits):
+    def decode(self, logits, examples):
         return [{"label": int(row.argmax())} for row in logits]
 
 

@@ -164,3 +164,17 @@ def _limits(metadata: Sequence[Any]) -> str:
         f"matching {rule.pattern}" for rule in flat if getattr(rule, "pattern", None) is not None
     ]
     return " and ".join(texts)
+
+
+def in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
+    """What answers step by step can be no artefact of other forms, nor be compressed."""
+    exporters = [registry.load("exporter", name) for name in registry.names("exporter")]
+    there = [name for exporter in exporters for name in getattr(exporter, "OF_STEPS", ())]
+    problems = [
+        f"export: {name!r} cannot be made for {task}; expected some of {', '.join(there)}"
+        for name in exports
+        if name is not None and name not in there
+    ]
+    if compress:
+        problems.append(f"compress: models for {task} cannot be compressed; leave it out")
+    return problems

@@ -40,9 +40,11 @@ def assemble(
     """
     module = registry.load("model", config.model.name)
     compression = compression or {}
+    own = getattr(task, "target_vocabulary_size", None)
     encoder = module.build(
         config.model,
         vocabulary_size=compression.get("vocabulary_size", vocabulary_size),
+        **({} if own is None else {"target_vocabulary_size": own}),
         batch_size=batch_size,
         length=length,
     )

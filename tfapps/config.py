@@ -51,9 +51,9 @@ class Section(BaseModel):
 class TextConfig(Section):
     """How strings become ids; `auto` is the preset's own tokenizer, else WordPiece."""
 
-    tokenizer: Literal["auto", "preset", "wordpiece", "words", "characters"] = "auto"
+    tokenizer: Literal["auto", "preset", "wordpiece", "words", "characters", "bpe"] = "auto"
     vocabulary_size: int = Field(8000, ge=16, le=10_000_000)
-    lowercase: bool = True
+    lowercase: bool | None = None  # null keeps the case for bpe, and for no other
     min_frequency: int = Field(2, ge=1)
 
 
@@ -73,6 +73,7 @@ class TrainConfig(Section):
     class_weights: Literal["none", "balanced"] = "none"
     accumulate: int = Field(1, ge=1, le=1_000_000)
     patience: int | None = Field(None, ge=1)  # epochs without a better headline metric
+    average: int = Field(1, ge=1, le=100)  # best epochs to average, if their mean is better
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "one_device", "mirrored"] = "auto"
     log_every: int = Field(20, ge=1)  # steps
@@ -160,6 +161,9 @@ class _Checker:
         }
         if task_module and model_module:
             self._fit(task_module, model_module)
+            if task_module.NEEDS == "seq2seq":
+                exports, items = built["export"], built["compress"]
+                self.problems += _problems.in_steps(_last(task_module), exports, items)
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)

@@ -20,6 +20,7 @@ class Batches:
     Args:
         features: columns to feed, and "padding_mask" (1 for a token, 0 for padding).
         targets: columns to learn; ragged ones are padded with 0.
+        weight: column of what a row counts, (rows,); None counts all alike.
         max_length: no row may be longer.
         buckets: ascending lengths to pad to; chosen from the data if None.
 
@@ -38,11 +39,13 @@ class Batches:
         targets: Sequence[str],
         batch_size: int,
         max_length: int,
+        weight: str | None = None,
         seed: int = 13,
         shuffle: bool = True,
         buckets: Sequence[int] | None = None,
     ) -> None:
-        missing = [n for n in (*features, *targets) if n not in encoded.columns and n != MASK]
+        used = (*features, *targets, *([weight] if weight else []))
+        missing = [n for n in used if n not in encoded.columns and n != MASK]
         if missing:
             raise ValueError(f"no column {', '.join(missing)}: there are {list(encoded.columns)}")
         if not len(encoded):
@@ -52,7 +55,7 @@ class Batches:
         self.features, self.targets = tuple(features), tuple(targets)
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.rows = len(encoded)
-        self._encoded = encoded
+        self._encoded, self._weight = encoded, weight
         self._of_length = length_column(encoded, features) if MASK in features else None
         self._lengths = self._longest(max_length)
         if buckets is None:
@@ -80,6 +83,8 @@ class Batches:
         if self._columns is None:
             self._columns = self._tensors()
         weight = (rows >= 0).astype(np.float32)
+        if self._weight is not None:
+            weight *= self._encoded.columns[self._weight][rows]
         # A batch starts with a real row: filler only ends the last batch of the longest bucket.
         real = np.where(rows >= 0, rows, rows[:, :1])
         dataset = tf.data.Dataset.from_tensor_slices(

@@ -23,11 +23,11 @@ ELEMENTWISE += ("SUM", "DIV", "MAXIMUM")
 def convert(
     source: str, kind: str, target: str, calibration: str | None = None, mixed: str = ""
 ) -> None:
-    """Convert the `serving_default` signature with built-in ops only."""
+    """Convert all signatures with built-in ops only; calibrate `serving_default` alone."""
     import numpy as np
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(source, signature_keys=["serving_default"])
+    converter = tf.lite.TFLiteConverter.from_saved_model(source)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if kind == "sparse":
         converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]

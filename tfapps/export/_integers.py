@@ -39,9 +39,9 @@ def integers(model: Any) -> None:
     between two products inside a layer (softmax, GELU, products of activations) is float: so
     XNNPACK takes the graph as a whole, which integer forms of these would cut into pieces.
     """
-    from tfapps.layers.attention import SelfAttention
     from tfapps.layers.fake_quant import in_model
     from tfapps.layers.linear import Linear
+    from tfapps.layers.multi_head import MultiHead
 
     bake(model)
     for quantizer in in_model(model):
@@ -50,7 +50,7 @@ def integers(model: Any) -> None:
             if quantizer.equalize:
                 quantizer.equalize = bool(np.any(np.asarray(quantizer.gain) != 1))
     for layer in model._flatten_layers():
-        if isinstance(layer, Linear | SelfAttention):
+        if isinstance(layer, Linear | MultiHead):
             layer.island = ISLAND
 
 

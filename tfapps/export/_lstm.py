@@ -42,7 +42,8 @@ def _fits(layer: Any) -> bool:
         cell.activation is keras.activations.tanh
         and cell.recurrent_activation is keras.activations.sigmoid
     )
-    return standard and not layer.stateful
+    # The fused op starts from zero, and gives no state back.
+    return standard and not layer.stateful and not layer.return_state
 
 
 def fuse(model: Any, features: Mapping[str, np.ndarray] | None = None) -> int:

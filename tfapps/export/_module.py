@@ -1,34 +1,53 @@
-"""A Keras model as a bare `tf.Module`: variables and one signature, nothing of Keras left."""
+"""Keras models as a bare `tf.Module`: variables and signatures, nothing of Keras left."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+Split = Callable[[Any], Mapping[str, Any]]
+SERVE = "serving_default"
 
-def save(model: Any, shape: tuple[int | None, int | None], folder: Path) -> None:
-    """Write `model` as a SavedModel: inputs by name (b, t) int32, output `logits`.
 
-    The variables are held by hand, because the converter drops those it cannot find.
+def whole(model: Any) -> dict[str, Any]:
+    """The one signature of a model that answers in one go."""
+    return {SERVE: model}
+
+
+def save(graphs: Mapping[str, Any], folder: Path) -> None:
+    """Write a SavedModel with a signature for each of `graphs`, weights that they share once.
+
+    Inputs have the names, shapes and types of the model's; a single output is `logits`, several
+    have the names that the model gives them. The variables are held by hand, because the converter
+    drops those it cannot find.
     """
     import tensorflow as tf
 
-    def serve(**features: Any) -> dict[str, Any]:
-        return {"logits": model(features, training=False)}
-
-    specs = {
-        name: tf.TensorSpec(shape, tf.int32, name=name)
-        for name in (tensor.name for tensor in model.inputs)
-    }
     module = tf.Module()
-    # A zero-padded index keeps the order of the checkpoint that of the model.
-    module.weights = {f"w{i:05d}": v.value for i, v in enumerate(model.variables)}
-    signature = tf.function(serve, autograph=False).get_concrete_function(**specs)
+    # Each once, in the order of the models: the index keeps that order in the checkpoint.
+    variables = {id(v): v.value for model in graphs.values() for v in model.variables}
+    module.weights = {f"w{i:05d}": value for i, value in enumerate(variables.values())}
+    signatures = {name: _signature(model) for name, model in graphs.items()}
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
+        tf.saved_model.save(module, str(folder), signatures=signatures)
     finally:
         logger.setLevel(level)
+
+
+def _signature(model: Any) -> Any:
+    import tensorflow as tf
+
+    def serve(**features: Any) -> dict[str, Any]:
+        outputs = model(features, training=False)
+        return outputs if isinstance(outputs, dict) else {"logits": outputs}
+
+    specs = {
+        tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    }
+    return tf.function(serve, autograph=False).get_concrete_function(**specs)

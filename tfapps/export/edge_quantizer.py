@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import InputError
+from tfapps.export import _module
 
 ARTIFACTS = ("litert_int4", "litert_int4e", "litert_aeq_dynamic", "litert_aeq_int8")
 
@@ -30,6 +31,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
+    split: _module.Split = _module.whole,
     folder: Path,
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
@@ -44,9 +46,8 @@ def export(
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
         rebuild: (batch_size, length) -> functional model with the trained weights.
-        max_length: the static length.
         calibration: batches of features (b, t), for `litert_aeq_int8`.
-        folder: the bundle being written.
+        split: model -> {signature: model}, its parts that a file holds.
 
     Raises:
         InputError: `litert_aeq_int8` without calibration batches, `litert_int4e` of embeddings
@@ -62,7 +63,7 @@ def export(
         rows = Path(temporary) / "calibration.npz"
         if calibrated in wanted:
             np.savez(rows, **litert.calibration_rows(calibrated, calibration, max_length))
-        source = _float_file(rebuild, max_length, Path(temporary)) if wanted else None
+        source = _float_file(rebuild, max_length, split, Path(temporary)) if wanted else None
         if "litert_int4e" in wanted:
             _check_widths(source)
         for name in wanted:
@@ -89,15 +90,18 @@ def _check_widths(source: Path) -> None:
 
 
 def _float_file(
-    rebuild: Callable[[int | None, int | None], Any], max_length: int, folder: Path
+    rebuild: Callable[[int | None, int | None], Any],
+    max_length: int,
+    split: _module.Split,
+    folder: Path,
 ) -> Path:
     """The model's float32 file, its embedding tables where the quantizer can reach them."""
-    from tfapps.export import _embedding, _integers, _lstm, _module, litert
+    from tfapps.export import _embedding, _integers, _lstm, litert
 
     model = rebuild(1, max_length)
     _integers.bake(model)
     _lstm.fuse(model)
-    _module.save(model, (1, max_length), folder / "saved_model")
+    _module.save(split(model), folder / "saved_model")
     source = folder / "float32.tflite"
     litert.convert(folder / "saved_model", "float32", source)
     source.write_bytes(_embedding.look_up(source.read_bytes()))

@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfapps.errors import Failure, InputError
+from tfapps.export import _module
 
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_sparse", "litert_dynamic", "litert_int8")
+# What needs no look at the values that go through a decoder's step.
+OF_STEPS = ("litert_float32", "litert_float16", "litert_dynamic")
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -21,6 +24,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
+    split: _module.Split = _module.whole,
     folder: Path,
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
@@ -37,6 +41,7 @@ def export(
         rebuild: (batch_size, length) -> functional model with the trained weights.
         max_length: the static length.
         calibration: batches of features (b, t), for `litert_int8`.
+        split: model -> {signature: model}, its parts that a file holds.
         folder: the bundle being written.
 
     Raises:
@@ -56,7 +61,7 @@ def export(
             if key not in forms:
                 model, saved = rebuild(1, max_length), Path(temporary) / key
                 ranges = rows if key == "integer" else None
-                forms[key] = _save(model, max_length, saved, ranges)
+                forms[key] = _save(model, split, saved, ranges)
             target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
 
@@ -74,9 +79,11 @@ class Form(NamedTuple):
     trained: bool = False
 
 
-def _save(model: Any, max_length: int, saved: Path, rows: Mapping[str, np.ndarray] | None) -> Form:
+def _save(
+    model: Any, split: _module.Split, saved: Path, rows: Mapping[str, np.ndarray] | None
+) -> Form:
     """Save `model` in the form for integers if there are `rows`, else in that for floats."""
-    from tfapps.export import _attention, _integers, _lstm, _module
+    from tfapps.export import _attention, _integers, _lstm
 
     form = Form(saved)
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
@@ -88,7 +95,7 @@ def _save(model: Any, max_length: int, saved: Path, rows: Mapping[str, np.ndarra
         if rows:
             form = form._replace(attention=_attention.soften_masks(model) > 0)
     _lstm.fuse(model, rows)
-    _module.save(model, (1, max_length), saved)
+    _module.save(split(model), saved)
     return form
 
 

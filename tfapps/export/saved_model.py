@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfapps.export import _module
+
 if TYPE_CHECKING:
     import numpy as np
 
-ARTIFACTS = ("saved_model",)
+ARTIFACTS = OF_STEPS = ("saved_model",)
 
 
 def export(
@@ -19,6 +21,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
+    split: _module.Split = _module.whole,
     folder: Path,
 ) -> None:
     """Write `folder/saved_model`; `max_length` becomes static only where a model demands it.
@@ -28,16 +31,15 @@ def export(
         rebuild: (batch_size, length) -> functional model with the trained weights.
         max_length: length for a model that cannot be built with a free one.
         calibration: not used here; every exporter takes the same arguments.
+        split: model -> {signature: model}, its parts that a file holds.
         folder: the bundle being written.
     """
-    from tfapps.export import _module
-
     if "saved_model" not in names:
         return
     target = Path(folder) / "saved_model"
     shutil.rmtree(target, ignore_errors=True)
     try:
-        _module.save(rebuild(None, None), (None, None), target)
+        _module.save(split(rebuild(None, None)), target)
     except (TypeError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
-        _module.save(rebuild(None, max_length), (None, max_length), target)
+        _module.save(split(rebuild(None, max_length)), target)

@@ -2,144 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
-from keras import KerasTensor, ops
+from keras import KerasTensor
 
-from tfapps.layers.dropout import Dropout
-from tfapps.layers.fake_quant import build, quantized, value_quantizer
-from tfapps.layers.linear import Linear
+from tfapps.layers.multi_head import MultiHead, Shape, columns, rows
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(MultiHead):
     """Every token reads every token that is not padding.
 
-    Query, key and value come from one matrix product (`qkv`, columns in that order); there is no
-    einsum, so that a graph of static shape exports without shape arithmetic.
-
-    Args:
-        heads: number of attention heads.
-        head_size: width of a head; by default the width of the input divided by `heads`.
-        dropout: rate on the attention weights.
-        kernel_initializer: for both projections.
-        seed: of the dropout.
-        weight_bits: quantize both projections' kernels; None leaves them float.
-        activation_bits: quantize what goes into and comes out of both projections.
-        quantize_scores: with activation_bits, quantize the scores and the weights as well, for an
-            integer product of queries with keys and of weights with values.
-        per_channel: a range for each column of a kernel, else one for all of it.
-        quantize_input: False where the layer before has quantized it.
-        equalize: for both projections, see `Linear`.
+    Query, key and value come from one matrix product (`qkv`, columns in that order). For the
+    arguments see `MultiHead`.
 
     Shapes: x (b, t, d), attention_bias (b, 1, 1, t) -> (b, t, d).
-
-    Raises:
-        ValueError: if the width of the input is no multiple of `heads` and no `head_size` is given.
     """
 
-    def __init__(
-        self,
-        heads: int,
-        head_size: int | None = None,
-        dropout: float = 0.0,
-        kernel_initializer: Any = "glorot_uniform",
-        seed: int | None = None,
-        weight_bits: int | None = None,
-        activation_bits: int | None = None,
-        quantize_scores: bool = False,
-        per_channel: bool = True,
-        quantize_input: bool = True,
-        equalize: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.heads = heads
-        self.head_size = head_size
-        self.rate = dropout
-        self.seed = seed
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy, name="dropout")
-        self.weight_bits, self.activation_bits = weight_bits, activation_bits
-        self.per_channel, self.quantize_input = per_channel, quantize_input
-        self.quantize_scores, self.equalize = quantize_scores, equalize
-        self.island: float | None = None  # see `Linear`
-        inside = activation_bits if quantize_scores else None
-        self.scores_range = value_quantizer(inside, name="scores_range")
-        self.weights_range = value_quantizer(
-            inside, "fixed", start=(0.0, 1.0), name="weights_range"
-        )
-        self.context_range = value_quantizer(activation_bits, name="context_range")
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        width = input_shape[-1]
-        if self.head_size is None and width % self.heads:
-            raise ValueError(f"width {width} is no multiple of {self.heads} heads: give head_size")
-        self.size = self.head_size or width // self.heads
-        inner = self.heads * self.size
-        self.qkv = self._linear(3 * inner, "qkv", self.quantize_input)
-        self.qkv.build(input_shape)
-        self.output_projection = self._linear(width, "output", False)
-        self.output_projection.build((*input_shape[:-1], inner))
-        # One range a tensor: its shape does not matter.
-        build((self.scores_range, ()), (self.weights_range, ()), (self.context_range, ()))
-
-    def _linear(self, units: int, name: str, quantize_input: bool) -> Linear:
-        return Linear(
-            units,
-            kernel_initializer=self.kernel_initializer.clone(),
-            weight_bits=self.weight_bits,
-            activation_bits=self.activation_bits,
-            per_channel=self.per_channel,
-            quantize_input=quantize_input,
-            equalize=self.equalize,
-            dtype=self.dtype_policy,
-            name=name,
-        )
+    def build(self, input_shape: Shape) -> None:
+        self._build(input_shape, "qkv", 3)
 
     def call(
         self, x: KerasTensor, attention_bias: KerasTensor, training: bool = False
     ) -> KerasTensor:
-        batch, length, _ = ops.shape(x)
-        split = (batch, length, self.heads, self.size)
-        qkv = self.qkv(x, training=training)
-        q, k, v = (ops.reshape(part, split) for part in ops.split(qkv, 3, axis=-1))
-        q = ops.transpose(q, (0, 2, 1, 3))  # b h t s
-        k = ops.transpose(k, (0, 2, 3, 1))  # b h s t
-        v = ops.transpose(v, (0, 2, 1, 3))  # b h t s
-        if self.quantize_scores:  # the factor would take q off its grid
-            scores = quantized(self.scores_range, ops.matmul(q, k), training)  # b h t t
-            scores = ops.multiply(scores, self.size**-0.5)
-        else:
-            scores = ops.matmul(ops.multiply(q, self.size**-0.5), k)
-            v = v if self.island is None else ops.multiply(v, self.island)
-        scores = ops.add(scores, attention_bias)
-        # A softmax in half precision loses the small weights of long rows.
-        weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
-        weights = self.dropout(ops.cast(weights, self.compute_dtype), training=training)
-        weights = quantized(self.weights_range, weights, training)
-        x = quantized(self.context_range, ops.matmul(weights, v), training)
-        x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, self.heads * self.size))
-        return self.output_projection(x, training=training)
+        q, k, v = self._apart(self.qkv(x, training=training), 3)
+        return self._attend(rows(q), columns(k), rows(v), attention_bias, training)[0]
 
-    def compute_output_shape(
-        self, x_shape: tuple[int | None, ...], attention_bias_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(self, x_shape: Shape, attention_bias_shape: Shape) -> Shape:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "heads": self.heads,
-            "head_size": self.head_size,
-            "dropout": self.rate,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "seed": self.seed,
-            "weight_bits": self.weight_bits,
-            "activation_bits": self.activation_bits,
-            "quantize_scores": self.quantize_scores,
-            "per_channel": self.per_channel,
-            "quantize_input": self.quantize_input,
-            "equalize": self.equalize,
-        }

@@ -18,6 +18,9 @@ class Dropout(keras.layers.Layer):
     Args:
         rate: fraction of values to drop, 0 <= rate < 1.
         seed: of the random numbers; None draws it from Keras' global seed.
+        over_time: drop the same values at all places of axis 1: what a sequence is without, it is
+            without to its end (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
+            Dropout in Recurrent Neural Networks").
 
     Shapes: any -> the same.
 
@@ -25,18 +28,24 @@ class Dropout(keras.layers.Layer):
         ValueError: for a rate outside [0, 1).
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, over_time: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"dropout rate: got {rate}, expected 0 <= rate < 1")
         self.rate = rate
         self.seed = seed
+        self.over_time = over_time
         self.seed_generator = keras.random.SeedGenerator(seed) if rate else None
 
     def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
         if not training or self.rate == 0:
             return x
-        draw = keras.random.uniform(ops.shape(x), dtype="float32", seed=self.seed_generator)
+        shape = list(ops.shape(x))
+        if self.over_time:
+            shape[1] = 1
+        draw = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         factor = ops.cast(ops.greater_equal(draw, self.rate), x.dtype)
         return ops.multiply(x, ops.multiply(factor, 1 / (1 - self.rate)))
 
@@ -44,4 +53,5 @@ class Dropout(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+        ours = {"rate": self.rate, "seed": self.seed, "over_time": self.over_time}
+        return {**super().get_config(), **ours}

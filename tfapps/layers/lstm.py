@@ -1,4 +1,4 @@
-"""An LSTM that can be trained for an integer file."""
+"""An LSTM whose input meets its kernel once, and that can be trained for an integer file."""
 
 from __future__ import annotations
 
@@ -10,41 +10,56 @@ from keras import KerasTensor, ops
 from tfapps.layers.fake_quant import FakeQuant, build, quantized, value_quantizer
 
 GATES = 4
+States = list[KerasTensor]
 
 
 class _Cell(keras.layers.LSTMCell):
-    """The Keras cell on the kernels that its layer hands it for a call, and states on a grid."""
+    """The Keras cell; on what its layer made of the input beforehand, where it hands it a kernel.
 
-    kernels: tuple[Any, Any] | None = None
+    Attributes:
+        recurrent: kernel of the state, for the length of a call of the layer.
+        state_range: puts the state on a grid.
+        product_range: the same for the product of state and kernel.
+    """
+
+    recurrent: KerasTensor | None = None
     state_range: FakeQuant | None = None
+    product_range: FakeQuant | None = None
 
     def call(
         self, inputs: KerasTensor, states: Any, training: bool = False
-    ) -> tuple[KerasTensor, list[KerasTensor]]:
-        if self.kernels is None:
+    ) -> tuple[KerasTensor, States]:
+        if self.recurrent is None:
             return super().call(inputs, states, training=training)
         h, c = states
-        z = ops.add(ops.matmul(inputs, self.kernels[0]), ops.matmul(h, self.kernels[1]))
-        i, f, g, o = ops.split(ops.add(z, self.bias), GATES, axis=-1)
-        c = ops.add(ops.multiply(ops.sigmoid(f), c), ops.multiply(ops.sigmoid(i), ops.tanh(g)))
-        h = ops.multiply(ops.sigmoid(o), ops.tanh(c))
-        h = quantized(self.state_range, h, training)
+        product = quantized(self.product_range, ops.matmul(h, self.recurrent), training)
+        i, f, g, o = ops.split(ops.add(inputs, product), GATES, axis=-1)
+        i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
+        c = ops.add(ops.multiply(f, c), ops.multiply(i, self.activation(g)))
+        h = quantized(self.state_range, ops.multiply(o, self.activation(c)), training)
         return h, [h, c]
 
 
 @keras.saving.register_keras_serializable("tfapps")
 class LSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` with integer kernels, input and state where bits are given.
+    """`keras.layers.LSTM`, with integer kernels, input and state where bits are given.
+
+    A GPU takes its fused kernel as ever. Elsewhere the input of all places is multiplied with its
+    kernel in one product before the loop, which Keras does place by place; and for a sequence of
+    static length 1 there is no loop at all.
 
     The integer LSTM of LiteRT has a range for each gate's part of a kernel, one for the input and
     one for the state; its cell has 16 bits, which are as good as float.
 
     Args:
         units: width of the state.
-        weight_bits: for both kernels; None leaves the layer float, and as fast as Keras' own.
+        weight_bits: for both kernels; None leaves the layer float.
         activation_bits: for input and state; None leaves them float.
+        quantize_products: with activation_bits, quantize what comes out of both products as well:
+            a single step is exported as two of them, not as an integer LSTM.
 
-    Shapes: x (b, t, d) -> (b, t, units), or (b, units) without `return_sequences`.
+    Shapes: x (b, t, d), initial_state two of (b, units) -> (b, t, units), or (b, units) without
+    `return_sequences`.
     """
 
     def __init__(
@@ -52,15 +67,21 @@ class LSTM(keras.layers.LSTM):
         units: int,
         weight_bits: int | None = None,
         activation_bits: int | None = None,
+        quantize_products: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.quantize_products = quantize_products
         self.kernel_range = self._kernel_quantizer("kernel_range")
         self.recurrent_range = self._kernel_quantizer("recurrent_range")
         self.input_range = value_quantizer(activation_bits, name="input_range")
+        inside = activation_bits if quantize_products else None
+        self.product_range = value_quantizer(inside, name="product_range")
+        # Not another cell: it would draw other start values, and so would all layers after it.
+        self.cell.__class__ = _Cell
+        self.cell.product_range = value_quantizer(inside, name="recurrent_product_range")
         if weight_bits is not None:
-            self.cell = _Cell(units, dtype=self.dtype_policy, name="lstm_cell")
             # tanh times sigmoid: the state never leaves (-1, 1).
             self.cell.state_range = value_quantizer(
                 activation_bits, "fixed", start=(-1.0, 127 / 128), name="state_range"
@@ -72,35 +93,65 @@ class LSTM(keras.layers.LSTM):
             return None
         return FakeQuant(self.weight_bits, "last", 1, symmetric=True, narrow=True, name=name)
 
-    def build(self, sequences_shape: tuple[int | None, ...], *_: Any) -> None:
-        super().build(sequences_shape)
-        gates = (None, GATES, self.units)
+    def build(
+        self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None
+    ) -> None:
+        super().build(sequences_shape, initial_state_shape)
+        gates, product = (None, GATES, self.units), (GATES * self.units,)
         build(
             (self.kernel_range, gates),
             (self.recurrent_range, gates),
             (self.input_range, sequences_shape),
+            (self.product_range, product),
+            (self.cell.product_range, product),
+            (self.cell.state_range, (self.units,)),
         )
-        if self.weight_bits is not None:
-            build((self.cell.state_range, (self.units,)))
 
-    def call(
-        self,
-        sequences: KerasTensor,
-        initial_state: Any = None,
-        mask: Any = None,
-        training: bool = False,
-    ) -> Any:
-        if self.weight_bits is None:
-            return super().call(sequences, initial_state, mask, training)
-        sequences = quantized(self.input_range, sequences, training)
-        self.cell.kernels = (
-            self._by_gate(self.kernel_range, self.cell.kernel, training),
-            self._by_gate(self.recurrent_range, self.cell.recurrent_kernel, training),
-        )
+    def inner_loop(
+        self, sequences: KerasTensor, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[KerasTensor, KerasTensor, States]:
+        if self.dropout or self.recurrent_dropout or self._runs_fused(sequences):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        products = self.products(sequences, training)
+        states = self.begin(initial_state, training)
         try:
-            return super().call(sequences, initial_state, mask, training)
+            if sequences.shape[1] == 1 and mask is None:
+                h, states = self.step(ops.squeeze(products, 1), states, training)
+                return h, ops.expand_dims(h, 1), states
+            return keras.layers.RNN.inner_loop(self, products, states, mask, training)
         finally:
-            self.cell.kernels = None
+            self.end()
+
+    def _runs_fused(self, sequences: KerasTensor) -> bool:
+        on_gpu = self.use_cudnn is not False and keras.distribution.list_devices("gpu")
+        return bool(on_gpu) and sequences.shape[1] != 1
+
+    def products(self, x: KerasTensor, training: bool = False) -> KerasTensor:
+        """What the gates get from the input: (..., d) -> (..., 4 * units)."""
+        shape = ops.shape(x)
+        x = ops.reshape(quantized(self.input_range, x, training), (-1, shape[-1]))
+        x = ops.matmul(x, self._by_gate(self.kernel_range, self.cell.kernel, training))
+        if self.cell.use_bias:
+            x = ops.add(x, self.cell.bias)
+        x = quantized(self.product_range, x, training)
+        return ops.reshape(x, (*shape[:-1], GATES * self.units))
+
+    def begin(self, states: States, training: bool = False) -> States:
+        """Get ready for `step`: kernel and first states are put on their grids here, and once."""
+        recurrent = self.cell.recurrent_kernel
+        self.cell.recurrent = self._by_gate(self.recurrent_range, recurrent, training)
+        h, c = states
+        return [quantized(self.cell.state_range, h, training), c]
+
+    def step(
+        self, products: KerasTensor, states: States, training: bool = False
+    ) -> tuple[KerasTensor, States]:
+        """One step between `begin` and `end`: products (b, 4 * units), states -> (b, units)."""
+        return self.cell(products, states, training=training)
+
+    def end(self) -> None:
+        """Let go of what `begin` took."""
+        self.cell.recurrent = None
 
     def bake(self) -> None:
         """Round both kernels for good; their quantizers have nothing to do any more."""
@@ -122,12 +173,14 @@ class LSTM(keras.layers.LSTM):
             self.kernel_range.settle(_split(self.cell.kernel))
             self.recurrent_range.settle(_split(self.cell.recurrent_kernel))
 
-    def _by_gate(self, quantizer: FakeQuant, kernel: Any, training: bool) -> KerasTensor:
+    def _by_gate(self, quantizer: FakeQuant | None, kernel: Any, training: bool) -> KerasTensor:
+        if quantizer is None:
+            return ops.convert_to_tensor(kernel)
         return ops.reshape(quantizer(_split(kernel), training=training), kernel.shape)
 
     def get_config(self) -> dict[str, Any]:
-        ours = {"weight_bits": self.weight_bits, "activation_bits": self.activation_bits}
-        return {**super().get_config(), **ours}
+        names = ("weight_bits", "activation_bits", "quantize_products")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _split(kernel: Any) -> KerasTensor:

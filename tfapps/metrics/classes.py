@@ -61,3 +61,18 @@ def f1_scores(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[st
         )
         for average in ("macro", "micro")
     }
+
+
+def balanced_weights(truth: np.ndarray, classes: int) -> np.ndarray:
+    """Return (c,) weights that make every class count alike, 1 on average over the rows.
+
+    Args:
+        truth: (rows,) class numbers, or (rows, c) 0/1: there the weight is that of a positive,
+            negatives / positives, capped at 20.
+        classes: c.
+    """
+    if truth.ndim > 1:
+        positives = np.maximum(truth.sum(axis=0), 1.0)
+        return np.clip((len(truth) - positives) / positives, 1.0, 20.0).astype(np.float32)
+    counts = np.maximum(np.bincount(truth, minlength=classes), 1)
+    return (len(truth) / (classes * counts)).astype(np.float32)

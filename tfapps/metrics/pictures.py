@@ -45,6 +45,16 @@ def confusion_png(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str
     return _png(figure)
 
 
+def attention_png(weights: np.ndarray, down: Sequence[str], across: Sequence[str]) -> bytes:
+    """Draw attention (t, s): what each piece of an answer looked at in the source."""
+    figure = _figure(0.35 * len(across) + 2, 0.3 * len(down) + 1.5)
+    axes = figure.add_subplot()
+    axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(weights.shape[1]), across[: weights.shape[1]], rotation=90)
+    axes.set_yticks(range(len(down)), down)
+    return _png(figure)
+
+
 def f1_bars_png(f1: Sequence[float], support: Sequence[float], labels: Sequence[str]) -> bytes:
     """Draw F1 of the most frequent labels, for multi-label tasks, where no matrix exists."""
     order = np.argsort(support)[::-1][:NAMED_CELLS][::-1]

@@ -43,8 +43,8 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
 
     if text.tokenizer == "preset":
         raise InputError(
-            "text.tokenizer: got preset, but bilstm has none; expected auto, wordpiece, words or "
-            "characters"
+            "text.tokenizer: got preset, but bilstm has none; expected auto, wordpiece, words, "
+            "characters or bpe"
         )
     kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
     return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)

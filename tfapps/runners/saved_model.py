@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,19 +23,9 @@ class SavedModelRunner:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        import tensorflow as tf
-
         self.path = Path(path)
-        if not (self.path / "saved_model.pb").is_file():
-            raise InputError(f"{path}: no SavedModel there; export the run first")
-        try:
-            self._model = tf.saved_model.load(str(path))
-            self._run = self._model.signatures["serving_default"]
-        except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise InputError(
-                f"{path}: TensorFlow cannot load it ({reason}); export it again"
-            ) from error
+        self._model = opened(path, "serving_default")
+        self._run = self._model.signatures["serving_default"]
         self._inputs = self._run.structured_input_signature[1]
         self.length = next(iter(self._inputs.values())).shape[1]
 
@@ -56,3 +47,25 @@ class SavedModelRunner:
         ]
         output = np.concatenate([part["logits"].numpy() for part in logits])
         return _features.trim(output, static, length)
+
+
+def opened(path: str | os.PathLike, *signatures: str) -> Any:
+    """A SavedModel that has these signatures.
+
+    Raises:
+        InputError: there is none, or it lacks one of them.
+    """
+    import tensorflow as tf
+
+    if not (Path(path) / "saved_model.pb").is_file():
+        raise InputError(f"{path}: no SavedModel there; export the run first")
+    try:
+        model = tf.saved_model.load(str(path))
+        for name in signatures:
+            model.signatures[name]
+    except (OSError, KeyError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{path}: TensorFlow cannot load it ({reason}); export it again"
+        ) from error
+    return model

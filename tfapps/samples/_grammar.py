@@ -129,7 +129,7 @@ def read_grammar(path: Path) -> Grammar:
     settings: dict[str, str] = {}
     structures: list[str] = []
     weights: list[int] = []
-    for line in _lines(path):
+    for line in lines(path):
         if line.startswith("@"):
             key, _, value = line[1:].partition(" ")
             settings[key] = value.strip()
@@ -149,7 +149,7 @@ def read_slots(path: Path) -> dict[str, str]:
         InputError: a line is of another form.
     """
     slots: dict[str, str] = {}
-    for line in _lines(path):
+    for line in lines(path):
         name, colon, pattern = line.partition(":")
         if not colon or not pattern.strip():
             raise InputError(f"{path}: got {line!r}, expected 'name: pattern'")
@@ -157,6 +157,7 @@ def read_slots(path: Path) -> dict[str, str]:
     return slots
 
 
-def _lines(path: Path) -> list[str]:
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def lines(path: Path) -> list[str]:
+    """The lines of a file that are neither empty nor a comment."""
+    stripped = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]

@@ -24,6 +24,7 @@ from tfapps.samples._grammar import (
 
 SEED = 13
 SPLITS = ("train", "dev", "test")
+COLUMNS = ("text", "label")
 HELD_OUT = 0.18  # of the structures, half of it for dev and half for test
 UNSEEN = 0.4  # at most this much of dev, and of test, is made of held-out structures
 SHARES = {"dev": 0.14, "test": 0.14}  # of the rows drawn; surplus held-out rows are dropped

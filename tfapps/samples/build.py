@@ -5,15 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfapps import registry
 from tfapps.errors import InputError
-from tfapps.samples import _intents
+from tfapps.samples import _intents, _pairs
 
 HERE = Path(__file__).parent
-
-
-def corpora() -> list[str]:
-    """Names of the corpora that can be built: every folder with a grammar."""
-    return sorted(path.parent.name for path in HERE.glob("*/grammar"))
+GENERATORS = {"sentence_pairs": _pairs, "support_intents": _intents}
 
 
 def build(name: str) -> dict[str, bytes]:
@@ -22,12 +19,13 @@ def build(name: str) -> dict[str, bytes]:
     Raises:
         InputError: there is no corpus of this name.
     """
-    if name not in corpora():
-        raise InputError(f"unknown sample corpus {name!r}: expected one of {', '.join(corpora())}")
-    splits = _intents.generate(HERE / name / "grammar")
+    if name not in GENERATORS:
+        raise InputError(registry.unknown("sample corpus", name, GENERATORS))
+    generator = GENERATORS[name]
     files: dict[str, bytes] = {}
-    for split, rows in splits.items():
-        lines = ["text\tlabel", *(f"{row.text}\t{row.label}" for row in rows)]
+    for split, rows in generator.generate(HERE / name / "grammar").items():
+        cells = ([getattr(row, column) for column in generator.COLUMNS] for row in rows)
+        lines = ["\t".join(line) for line in (generator.COLUMNS, *cells)]
         files[f"{split}.tsv"] = ("\n".join(lines) + "\n").encode()
     return files
 
@@ -35,7 +33,7 @@ def build(name: str) -> dict[str, bytes]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files into the package folder, or into `--out`."""
     parser = argparse.ArgumentParser(prog="python -m tfapps.samples.build", description=__doc__)
-    parser.add_argument("name", help="corpus: " + ", ".join(corpora()))
+    parser.add_argument("name", help="corpus: " + ", ".join(GENERATORS))
     parser.add_argument("--out", type=Path, help="folder to write to (default: the package's own)")
     options = parser.parse_args(arguments)
     try:
@@ -49,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     for file, content in files.items():
         rows = content.count(b"\n") - 1
-        sys.stdout.write(f"{folder / file}: {rows} utterances\n")
+        sys.stdout.write(f"{folder / file}: {rows} rows\n")
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfapps import registry
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Predictor:
         Raises:
             InputError: no run there, a damaged file, or no such artefact.
         """
-        from tfapps import config, registry
+        from tfapps import config
         from tfapps.bundle import Bundle
         from tfapps.text.tokenizer import Tokenizer
 
@@ -98,8 +99,8 @@ class Predictor:
             InputError: not a list of texts.
         """
         answers: list[dict[str, Any]] = []
-        for logits in self._logits(texts):
-            answers += self._task.decode(logits)
+        for outputs, examples in self._outputs(texts):
+            answers += self._task.decode(outputs, examples)
         return answers
 
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
@@ -108,19 +109,18 @@ class Predictor:
         Raises:
             InputError: not a list of texts, or an empty one.
         """
-        parts = list(self._logits(texts))
+        parts = [outputs for outputs, _ in self._outputs(texts)]
         if not parts:
             raise InputError("expected at least one text, got none")
         return np.concatenate(parts)
 
-    def _logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
+    def _outputs(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         examples = _examples(texts)
         for start in range(0, len(examples), BATCH):
-            columns, truncated = self._task.encode(
-                examples[start : start + BATCH], self._tokenizer, self._max_length
-            )
+            some = examples[start : start + BATCH]
+            columns, truncated = self._task.encode(some, self._tokenizer, self._max_length)
             self.truncated += truncated
-            yield self._runner(self._features(columns))
+            yield self._runner(self._features(columns)), some
 
     def _features(self, columns: dict[str, Any]) -> dict[str, np.ndarray]:
         """Ragged columns [(t,)] -> inputs of the artefact (b, t) int32, t of the longest row."""
@@ -186,6 +186,15 @@ def open_runner(
         InputError: the run has no such artefact, or its file is damaged.
     """
     file = bundle.artifact(name)
+    if registry.load("task", run.task.name).NEEDS == "seq2seq":
+        from tfapps.serve import translator
+
+        if name == "keras":
+            model = _assembled(bundle, run, task, tokenizer)
+            found = translator.of_model(run, task, model, task.search())
+        else:
+            found = translator.of_file(name, file, run, task, threads)
+        return found, ("token_ids", "padding_mask")
     if name.startswith("litert_"):
         from tfapps.runners.litert import LiteRTRunner
 
@@ -197,15 +206,7 @@ def open_runner(
         saved = SavedModelRunner(file)
         return saved, saved.inputs
 
-    from tfapps.assemble import assemble
-
-    model = assemble(
-        run,
-        task,
-        vocabulary_size=tokenizer.vocabulary_size,
-        compression=bundle.compression,
-        weights_file=file,
-    )
+    model = _assembled(bundle, run, task, tokenizer)
 
     def keras_runner(features: dict[str, np.ndarray]) -> np.ndarray:
         parts = []
@@ -215,3 +216,16 @@ def open_runner(
         return np.concatenate(parts)
 
     return keras_runner, tuple(tensor.name for tensor in model.inputs)
+
+
+def _assembled(bundle: Bundle, run: RunConfig, task: Any, tokenizer: Any) -> Any:
+    """The run's Keras model."""
+    from tfapps.assemble import assemble
+
+    return assemble(
+        run,
+        task,
+        vocabulary_size=tokenizer.vocabulary_size,
+        compression=bundle.compression,
+        weights_file=bundle.artifact("keras"),
+    )

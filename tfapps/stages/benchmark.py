@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.stages.prepare import prepare
@@ -30,6 +31,7 @@ def benchmark(
     prepared = prepare(config, bundle)
     features = prepared.arrays("dev", np.arange(min(rows, len(prepared.encoded["dev"]))))
     dev = bundle.metrics["dev"]
+    module = registry.load("model", config.model.name)
     figures: dict[str, dict[str, Any]] = {}
     for name in bundle.artifacts():
         file = bundle.artifact(name)
@@ -38,7 +40,7 @@ def benchmark(
         )
         found = {"bytes": measuring.size(file)}
         found |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
-        if name != "keras":
+        if name != "keras" and not hasattr(module, "step_of"):
             found["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
         headline = prepared.task.headline
         if name in dev:

@@ -65,5 +65,5 @@ def number(value: float | None, scale: float, digits: int) -> str:
 
 
 def _note(config: RunConfig) -> list[str]:
-    synthetic = getattr(config.data, "source", "") == "sample"
+    synthetic = getattr(config.data, "sample", None) is not None
     return ["The data is synthetic, written by the project itself."] if synthetic else []

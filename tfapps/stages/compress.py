@@ -17,6 +17,7 @@ from tfapps.bundle import COMPRESSION, MANIFEST, Bundle, write_json
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages import train as training
+from tfapps.stages.outputs import EVALUATION_BATCH, logits_of, outputs_of
 from tfapps.stages.prepare import Prepared, prepare, retokenized
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ class _Work:
             figures |= self._fit(index, module)
         _optional(module, "finish", None, item, self.model)
         figures["report"] = _optional(module, "report", {}, item, self.model)
-        targets = self.prepared.targets("dev")
-        logits = training.logits_of(self.prepared, self.model, "dev")
-        figures["dev"] = self.prepared.task.predict_metrics(logits, targets)
+        targets, examples = self.prepared.targets("dev"), self.prepared.examples["dev"]
+        outputs = outputs_of(self.prepared, self.model, "dev")
+        figures["dev"] = self.prepared.task.predict_metrics(outputs, targets, examples)
         headline = self.prepared.task.headline
         metric = f"{headline} {figures['dev'][headline]:.4f}"
         print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
@@ -149,7 +150,7 @@ class _Work:
         from tfapps.compress import _clone
 
         if item.distill and self.answers is None:
-            self.answers = training.logits_of(self.prepared, self.model, "train")
+            self.answers = logits_of(self.prepared, self.model, "train")
         if item.distill_layers and self.teacher is None:
             with self.place.scope():
                 self.teacher = _clone.clone(self.model, lambda layer: {})
@@ -167,6 +168,7 @@ class _Work:
                 "learning_rate": rate,
                 "head_learning_rate": None,
                 "patience": None,
+                "average": 1,
             }
         )
         batches = self._batches(index)
@@ -214,7 +216,7 @@ class _Work:
             examples=self.prepared.examples,
             tokenizer=self.prepared.tokenizer,
             batches=lambda split: self.prepared.batches(
-                split, batch_size=training.EVALUATION_BATCH, shuffle=False
+                split, batch_size=EVALUATION_BATCH, shuffle=False
             ).epoch(0),
             loss=self.prepared.task.loss,
             seed=self.prepared.config.seed,

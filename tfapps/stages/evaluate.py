@@ -25,6 +25,6 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     tokenizer = Tokenizer.load(bundle.text)
     encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
     runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
-    logits = runner(encoding.dense(encoded, inputs, config.model.max_length))
+    outputs = runner(encoding.dense(encoded, inputs, config.model.max_length))
     targets = {name: encoded.columns[name] for name in task.targets}
-    return len(examples), task.predict_metrics(logits, targets)
+    return len(examples), task.predict_metrics(outputs, targets, examples)

@@ -6,6 +6,7 @@ import functools
 import shutil
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,12 +43,25 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
                 rebuild=functools.partial(rebuild, prepared, bundle),
                 max_length=config.model.max_length,
                 calibration=calibration,
+                split=functools.partial(parts, prepared),
                 folder=draft.path,
             )
         describe(prepared, draft.path)
         (draft.path / "config.yaml").write_text(dump(config), encoding="utf-8")
         draft.stages["export"] = artifacts_key(config)
     return Bundle.open(bundle.path)
+
+
+def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
+    """Return the graphs that a file holds, by signature: the model, or its encoder and steps."""
+    module = registry.load("model", prepared.config.model.name)
+    if not hasattr(module, "step_of"):
+        return {"serving_default": model}
+    graphs = {"encode": module.encoder_of(model), "step": module.step_of(model)}
+    beam = prepared.task.search().beam
+    if beam > 1 and model.input["token_ids"].shape[0] is not None:
+        graphs["steps"] = module.step_of(model, batch_size=beam)
+    return graphs
 
 
 def describe(prepared: Prepared, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,17 +40,20 @@ def describe(config: RunConfig) -> str:
 def _split(prepared: Prepared, name: str) -> str:
     encoded = prepared.encoded[name]
     lengths = np.diff(encoded.columns["token_ids"].offsets)
-    labels = Counter(
-        label
-        for example in prepared.examples[name]
-        for label in ([example["label"]] if isinstance(example["label"], str) else example["label"])
-    )
-    common = ", ".join(f"{label} {count}" for label, count in labels.most_common(5))
     return (
         f"{name:<6} {len(encoded)} rows; tokens median {np.median(lengths):.0f}, "
-        f"95% {np.percentile(lengths, 95):.0f}, longest {lengths.max()}; cut {encoded.truncated}; "
-        f"{len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
+        f"95% {np.percentile(lengths, 95):.0f}, longest {lengths.max()}; cut {encoded.truncated}"
+        f"{_labels(prepared.examples[name])}"
     )
+
+
+def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
+    """What labels there are, if any."""
+    given = [example["label"] for example in examples if example.get("label") is not None]
+    labels = Counter(label for one in given for label in ([one] if isinstance(one, str) else one))
+    common = ", ".join(f"{label} {count}" for label, count in labels.most_common(5))
+    told = f"; {len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
+    return told if labels else ""
 
 
 def _batch(prepared: Prepared) -> list[str]:
@@ -63,5 +68,6 @@ def _batch(prepared: Prepared) -> list[str]:
         start, stop = prepared.encoded["train"].columns["token_ids"].offsets[row : row + 2]
         ids = prepared.encoded["train"].columns["token_ids"].values[start:stop]
         example = prepared.examples["train"][row]
-        lines.append(f"  {example['label']} <- {prepared.tokenizer.decode(ids)[:200]}")
+        wanted = example.get("label") or example.get("target")
+        lines.append(f"  {wanted} <- {prepared.tokenizer.decode(ids)[:200]}")
     return lines

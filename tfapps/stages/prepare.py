@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,7 @@ class Prepared:
             dataclasses.replace(encoded, columns={**encoded.columns, **extra}),
             features=self.features,
             targets=(*self.task.targets, *extra),
+            weight=getattr(self.task, "weights", None),
             batch_size=batch_size,
             max_length=self.config.model.max_length,
             seed=self.config.seed if seed is None else seed,
@@ -95,8 +97,10 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     if bundle is None:
         task = task_module.Task.learn(config.task, examples["train"])
         model_module = registry.load("model", config.model.name)
-        texts = (text for example in examples["train"] for text in _texts(example))
-        tokenizer = model_module.tokenizer(config.model, config.text, texts)
+        make = functools.partial(_tokenizer, config, model_module)
+        tokenizer = make(config.text.vocabulary_size, task.texts(examples["train"]))
+        if hasattr(task, "learn_target"):
+            task.learn_target(tokenizer, examples["train"], make)
     else:
         from tfapps.text.tokenizer import Tokenizer
 
@@ -144,5 +148,7 @@ def fingerprint(config: RunConfig, examples: dict[str, list[dict[str, Any]]]) ->
     return digest.hexdigest()
 
 
-def _texts(example: dict[str, Any]) -> list[str]:
-    return [example[key] for key in ("text", "text_pair") if key in example]
+def _tokenizer(config: RunConfig, model: Any, size: int, texts: Iterable[str]) -> Tokenizer:
+    return model.tokenizer(
+        config.model, config.text.model_copy(update={"vocabulary_size": size}), texts
+    )

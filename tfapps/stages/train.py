@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tfapps import bundle as bundles
 from tfapps import registry, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import Bundle, write_json
 from tfapps.config import RunConfig, dump
 from tfapps.stages.card import card
+from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from tfapps.train.loop import Evaluation
 
 OUTPUT = Path("saved_models")
-EVALUATION_BATCH = 64
 
 
 def train(config: RunConfig) -> Bundle:
@@ -57,20 +55,13 @@ def train_prepared(prepared: Prepared) -> Bundle:
             hparams=_hparams(config),
         )
         early = ", stopped early" if history.stopped_early else ""
+        best = f"mean of {history.averaged}" if history.averaged else f"epoch {history.best_epoch}"
         print(
-            f"best: epoch {history.best_epoch} of {len(history.epochs)}{early}, "
-            f"{history.headline} {history.best:.4f}"
+            f"best: {best} of {len(history.epochs)}{early}, {history.headline} {history.best:.4f}"
         )
         epochs = [dataclasses.asdict(epoch) for epoch in history.epochs]
         write_model(draft, prepared, model, {"training": epochs})
     return Bundle.open(OUTPUT / config.name)
-
-
-def logits_of(prepared: Prepared, model: keras.Model, split: str) -> np.ndarray:
-    """Return the model's logits on a split, (rows, ...), in row order."""
-    from tfapps.train.predict import predict
-
-    return predict(model, prepared.batches(split, batch_size=EVALUATION_BATCH, shuffle=False))
 
 
 def _build(prepared: Prepared) -> keras.Model:
@@ -98,13 +89,18 @@ def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
     """Look at the dev set."""
     from tfapps.train.loop import Evaluation
 
-    task, targets = prepared.task, prepared.targets("dev")
-    logits = logits_of(prepared, model, "dev")
+    task, judged = prepared.task, _judged(prepared, model, "dev", final=False)
     return Evaluation(
-        metrics=task.predict_metrics(logits, targets),
-        pictures=task.pictures(logits, targets),
-        texts={"mistakes": task.mistakes(prepared.examples["dev"], logits, targets)},
+        metrics=task.predict_metrics(*judged),
+        pictures=task.pictures(*judged),
+        texts=task.notes(*judged),
     )
+
+
+def _judged(prepared: Prepared, model: keras.Model, split: str, **how: bool) -> tuple[Any, ...]:
+    """Return what a task judges: outputs, targets, examples."""
+    outputs = outputs_of(prepared, model, split, **how)
+    return outputs, prepared.targets(split), prepared.examples[split]
 
 
 def write_model(
@@ -119,13 +115,13 @@ def write_model(
     (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")
     metrics: dict[str, Any] = {"headline": task.headline}
     for split in [name for name in ("dev", "test") if name in prepared.encoded]:
-        logits, targets = logits_of(prepared, model, split), prepared.targets(split)
-        metrics[split] = {"keras": task.predict_metrics(logits, targets)}
+        judged = _judged(prepared, model, split)
+        metrics[split] = {"keras": task.predict_metrics(*judged)}
         if split == "dev":
-            report, text = task.report(logits, targets)
+            report, text = task.report(*judged)
             write_json(folder / "report.json", report)
             (folder / "report.txt").write_text(text, encoding="utf-8")
-            for name, picture in task.pictures(logits, targets).items():
+            for name, picture in task.pictures(*judged).items():
                 (folder / f"{name}.png").write_bytes(picture)
     metrics |= notes
     write_json(folder / "metrics.json", metrics)

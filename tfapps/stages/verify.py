@@ -13,8 +13,8 @@ from tfapps.config import RunConfig
 from tfapps.errors import Failure
 from tfapps.stages.card import card
 from tfapps.stages.export import artifacts_key
+from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared
-from tfapps.stages.train import logits_of
 from tfapps.stages.trained import open_trained, rebuild
 
 LATENCY_ROWS = 50
@@ -37,7 +37,7 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     config = prepared.config
     metrics = read_json(bundle.path / "metrics.json")
     model = rebuild(prepared, bundle, None, None)
-    reference = logits_of(prepared, model, "dev")
+    reference = outputs_of(prepared, model, "dev")
     rounded = _integers.rounds_activations(model)
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
@@ -46,8 +46,8 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         print(f"verifying {name} on {len(reference)} rows", flush=True)
         proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, reference)
         try:
-            headline = prepared.task.headline
-            parity.check(name, proof[name], headline=headline, rounded=rounded)
+            headline, scale = prepared.task.headline, getattr(prepared.task, "scale", 1.0)
+            parity.check(name, proof[name], headline=headline, scale=scale, rounded=rounded)
         except Failure as failure:
             failures.append(str(failure))
     with bundles.writing(bundle.path, base=bundle) as draft:
@@ -62,19 +62,22 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 
 def _prove(
-    prepared: Prepared, bundle: Bundle, name: str, reference: np.ndarray
+    prepared: Prepared, bundle: Bundle, name: str, reference: Any
 ) -> tuple[dict[str, Any], dict[str, float]]:
     from tfapps.runners import litert
     from tfapps.serve.predictor import open_runner
     from tfapps.verify import benchmark, parity
 
-    task, targets = prepared.task, prepared.targets("dev")
+    task, judged = prepared.task, (prepared.targets("dev"), prepared.examples["dev"])
     features = prepared.arrays("dev")
     runner, _ = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
-    logits = runner(features)
-    figures = task.predict_metrics(logits, targets)
-    before = task.predict_metrics(reference, targets)[task.headline]
-    proof = parity.compare(reference, logits, task.decisions)
+    outputs = runner(features)
+    figures = task.predict_metrics(outputs, *judged)
+    before = task.predict_metrics(reference, *judged)[task.headline]
+    if isinstance(reference, np.ndarray):
+        proof = parity.compare(reference, outputs, task.decisions)
+    else:
+        proof = parity.compare_answers(reference, outputs)
     proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
     file = bundle.artifact(name)
     proof |= _sizes(file)

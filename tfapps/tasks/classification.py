@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NEEDS = "encoder"
 LABELS_FILE = "labels.json"
+Examples = Sequence[dict[str, Any]]
 
 
 class Config(Section):
@@ -80,6 +81,10 @@ class Task:
                 "least 2; check data.label, or give more varied rows"
             )
         return cls(config, sorted(kept, key=_natural))
+
+    def texts(self, examples: Examples) -> list[str]:
+        """Return the texts that a vocabulary is learned from."""
+        return [e[key] for e in examples for key in ("text", "text_pair") if key in e]
 
     def save(self, folder: Path) -> None:
         """Write `labels.json`."""
@@ -157,9 +162,7 @@ class Task:
 
         Args:
             targets: label, (b,) int32 or (b, c) float32.
-            logits: (b, c).
             label_smoothing: share of the truth given to all classes alike.
-            class_weights: (c,), see `class_weights`.
         """
         from tfapps.metrics.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
 
@@ -177,15 +180,11 @@ class Task:
         """Return (c,) weights that make every class count alike, 1 on average over the rows.
 
         Args:
-            targets: the training columns: label, (rows,) or (rows, c). For multi-label the weight
-                is that of a positive: negatives / positives, capped at 20.
+            targets: the training columns: label, (rows,) or (rows, c).
         """
-        label = targets["label"]
-        if self.config.multi_label:
-            positives = np.maximum(label.sum(axis=0), 1.0)
-            return np.clip((len(label) - positives) / positives, 1.0, 20.0).astype(np.float32)
-        counts = np.maximum(np.bincount(label, minlength=len(self.labels)), 1)
-        return (len(label) / (len(self.labels) * counts)).astype(np.float32)
+        from tfapps.metrics.classes import balanced_weights
+
+        return balanced_weights(targets["label"], len(self.labels))
 
     def decisions(self, logits: np.ndarray) -> np.ndarray:
         """Return the answer of each row: (rows,) class number, or (rows, c) 0/1."""
@@ -193,7 +192,9 @@ class Task:
             return (sigmoid(logits) >= self.config.threshold).astype(np.int32)
         return logits.argmax(axis=-1)
 
-    def predict_metrics(self, logits: np.ndarray, targets: dict[str, Any]) -> dict[str, float]:
+    def predict_metrics(
+        self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
+    ) -> dict[str, float]:
         """Judge logits (rows, c) against targets: the figures of metrics.json."""
         from tfapps.metrics.calibration import expected_calibration_error
         from tfapps.metrics.classes import f1_scores
@@ -213,14 +214,18 @@ class Task:
         calibration = expected_calibration_error(confidence, correct)
         return {"accuracy": accuracy, **scores, "calibration_error": calibration}
 
-    def report(self, logits: np.ndarray, targets: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    def report(
+        self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
+    ) -> tuple[dict[str, Any], str]:
         """Return precision, recall, F1 and support of every class, as data and as text."""
         from tfapps.metrics.classes import class_report, class_report_text
 
         answers = targets["label"], self.decisions(logits), self.labels
         return class_report(*answers), class_report_text(*answers)
 
-    def pictures(self, logits: np.ndarray, targets: dict[str, Any]) -> dict[str, bytes]:
+    def pictures(
+        self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
+    ) -> dict[str, bytes]:
         """Draw the confusion matrix (or, multi-label, the F1 of the frequent labels) as PNG."""
         from tfapps.metrics.classes import class_report
         from tfapps.metrics.pictures import confusion_png, f1_bars_png
@@ -233,13 +238,9 @@ class Task:
         f1, support = [row["f1-score"] for row in rows], [row["support"] for row in rows]
         return {"f1_by_label": f1_bars_png(f1, support, self.labels)}
 
-    def mistakes(
-        self,
-        examples: Sequence[dict[str, Any]],
-        logits: np.ndarray,
-        targets: dict[str, Any],
-        limit: int = 20,
-    ) -> str:
+    def notes(
+        self, logits: np.ndarray, targets: dict[str, Any], examples: Examples, limit: int = 20
+    ) -> dict[str, str]:
         """Return a markdown table of the wrong answers given with most confidence."""
         answers = self.decode(logits)
         wrong = self.decisions(logits) != targets["label"]
@@ -252,14 +253,13 @@ class Task:
             told = answer.get("label") or ", ".join(answer["labels"])
             truth = ", ".join(_labels(examples[row], self.config))
             lines.append(f"| {text} | {truth} | {told} | {_confidence(answer):.2f} |")
-        return "\n".join(lines)
+        return {"mistakes": "\n".join(lines)}
 
-    def decode(self, logits: np.ndarray) -> list[dict[str, Any]]:
+    def decode(self, logits: np.ndarray, examples: Examples = ()) -> list[dict[str, Any]]:
         """Turn logits (rows, c) into answers, without Keras or TensorFlow.
 
-        Returns:
-            `{"label", "score", "top": [[label, score] x 3]}` a row, or for multi-label
-            `{"labels": [...], "scores": [...]}`.
+        Returns `{"label", "score", "top": [[label, score] x 3]}` a row, or for multi-label
+        `{"labels": [...], "scores": [...]}`.
         """
         if self.config.multi_label:
             return [self._many(row) for row in sigmoid(logits)]

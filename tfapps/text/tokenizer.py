@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +15,13 @@ import numpy as np
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from tfapps.errors import InputError
+from tfapps.text import pipelines
 from tfapps.text import vocabulary as learn
+from tfapps.text.pipelines import BOS, CLS, EOS, KINDS, MASK, PAD, SEP, SPECIALS, UNK
 from tfapps.text.vocabulary import LONGEST_WORD
 
-PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
-KINDS = ("wordpiece", "words", "characters")
-SPECIALS = {
-    "wordpiece": (PAD, UNK, CLS, SEP, MASK),
-    "words": (PAD, UNK, SEP),
-    "characters": (PAD, UNK, SEP),
-}
 FILE = "tokenizer.json"
 CHUNK = 4096  # texts handed to the library at once: bounds the memory of its encodings
 
@@ -51,11 +46,13 @@ class Tokenizer:
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
         self._inner = inner
         self.vocabulary = vocabulary = inner.get_vocab(with_added_tokens=False)
-        self.kind = _kind(inner)
+        self.kind = pipelines.kind_of(inner)
         self.vocabulary_size = max(vocabulary.values()) + 1
         self.pad_id = vocabulary[PAD]
         self.unknown_id = vocabulary[UNK]
-        self._sep = vocabulary[SEP]
+        self.start_id: int | None = vocabulary.get(BOS)
+        self.end_id: int | None = vocabulary.get(EOS)
+        self._sep = vocabulary[EOS if self.kind == "bpe" else SEP]
         self._cls = vocabulary.get(CLS)
         self.mask_id: int | None = vocabulary.get(MASK)
         self._special = {vocabulary[s] for s in SPECIALS[self.kind] if s in vocabulary}
@@ -69,7 +66,7 @@ class Tokenizer:
             InputError: the file is missing, is not text, or lacks a special token.
         """
         vocabulary = learn.read(vocab_file, (PAD, UNK, CLS, SEP))
-        return cls(_assemble("wordpiece", vocabulary, lowercase))
+        return cls(pipelines.assemble("wordpiece", vocabulary, lowercase))
 
     @classmethod
     def train(
@@ -77,13 +74,17 @@ class Tokenizer:
         texts: Iterable[str],
         kind: str,
         vocabulary_size: int,
-        lowercase: bool = True,
+        lowercase: bool | None = None,
         min_frequency: int = 2,
     ) -> Tokenizer:
         """Learn a vocabulary; the same texts always give the same one.
 
+        Args:
+            lowercase: None keeps the case for `bpe`, whose text comes back, and for no other kind.
+
         Raises:
-            InputError: unknown kind, no text, or no room for a vocabulary.
+            InputError: unknown kind, no text, or no room for a vocabulary; for `bpe` also more
+                room than the texts can fill.
         """
         if kind not in KINDS:
             raise InputError(f"unknown tokenizer {kind!r}: expected one of {', '.join(KINDS)}")
@@ -93,16 +94,20 @@ class Tokenizer:
                 f"vocabulary_size {vocabulary_size} is too small: "
                 f"{kind} has {len(specials)} special tokens, and text needs room too"
             )
-        blank = _assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
-        counts = learn.count(blank, [_clean(text) for text in texts])
+        lowercase = kind != "bpe" if lowercase is None else lowercase
+        merges: list[tuple[str, str]] = []
+        blank = pipelines.assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
+        counts = learn.count(blank, [pipelines.clean(text) for text in texts])
         if not counts:
             raise InputError(f"cannot train a {kind} tokenizer: no text was given")
         if kind == "wordpiece":
             vocabulary = learn.wordpiece(counts, specials, vocabulary_size, min_frequency)
+        elif kind == "bpe":
+            vocabulary, merges = learn.bpe(counts, specials, vocabulary_size, min_frequency)
         else:
             ranked = learn.ranked(counts, min_frequency)[: vocabulary_size - len(specials)]
             vocabulary = {token: i for i, token in enumerate([*specials, *ranked])}
-        return cls(_assemble(kind, vocabulary, lowercase))
+        return cls(pipelines.assemble(kind, vocabulary, lowercase, merges))
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
@@ -149,7 +154,7 @@ class Tokenizer:
         """Ids of texts, or of pairs of texts, none longer than max_length.
 
         Of a pair that is too long the longer text loses tokens first. WordPiece gives
-        [CLS] x [SEP] or [CLS] x [SEP] y [SEP], the others x or x [SEP] y.
+        [CLS] x [SEP] or [CLS] x [SEP] y [SEP], `bpe` x or x [EOS] y, the others x or x [SEP] y.
 
         Raises:
             InputError: max_length leaves no room for a token.
@@ -178,10 +183,45 @@ class Tokenizer:
             segment_ids.append(np.repeat(np.array([0, 1], np.int32), [len(head), len(tail)]))
         return Tokens(token_ids, segment_ids, truncated)
 
-    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """Text of ids, without [PAD], [CLS], [SEP] and [MASK]."""
-        kept = [int(i) for i in ids if int(i) not in self._special]
-        return self._inner.decode(kept, skip_special_tokens=False)
+    def decode(
+        self, ids: Sequence[int] | np.ndarray, copies: Mapping[int, str] | None = None
+    ) -> str:
+        """Text of ids, without the special ones.
+
+        Args:
+            copies: position in `ids` -> what to write in place of an [UNK] there.
+        """
+        copies = copies or {}
+        parts = []
+        for position, number in enumerate(map(int, ids)):
+            if number == self.unknown_id and position in copies:
+                parts.append(pipelines.as_piece(self._inner, copies[position]))
+            elif number not in self._special:
+                parts.append(self._inner.id_to_token(number) or "")
+        return pipelines.join(self._inner, parts)
+
+    def words(self, text: str) -> list[str]:
+        """What a copy of each position of the encoded text is: the word the position belongs to.
+
+        An [UNK] may stand for a part of a word only: its copy is that part, so that `decode` with
+        the copies of a text's own [UNK]s gives the text again. A position that stands for no text
+        has the copy "".
+        """
+        # The library takes only the first letter of a composed character for its source.
+        text = unicodedata.normalize("NFC", pipelines.clean(text))
+        encoding = self._inner.encode(text, add_special_tokens=False)
+        whole: dict[int, tuple[int, int]] = {}
+        for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+            first, last = whole.get(word, (start, end))
+            whole[word] = min(first, start), max(last, end)
+        spans = [
+            own if number == self.unknown_id else whole[word]
+            for number, word, own in zip(
+                encoding.ids, encoding.word_ids, encoding.offsets, strict=True
+            )
+        ]
+        copies = [text[start:end].strip() for start, end in spans] or [""]
+        return copies if self._cls is None else ["", *copies, ""]
 
     def trimmed(self, kept: Collection[int]) -> Tokenizer:
         """A WordPiece tokenizer with only these ids of the vocabulary, numbered anew in order.
@@ -196,7 +236,7 @@ class Tokenizer:
             raise InputError(f"cannot trim a tokenizer of {self.kind}; only wordpiece can")
         piece = {number: piece for piece, number in self.vocabulary.items()}
         there = {piece[old]: new for new, old in enumerate(sorted(kept))}
-        return Tokenizer(_assemble("wordpiece", there, self._inner.normalizer.lowercase))
+        return Tokenizer(pipelines.assemble("wordpiece", there, self._inner.normalizer.lowercase))
 
     def _frame(self, ids: np.ndarray) -> np.ndarray:
         """Put [CLS] and [SEP] around the ids where the kind has them."""
@@ -208,7 +248,9 @@ class Tokenizer:
         """Ids of each text without specials; exact in the first `room`, maybe cut after them."""
         out: list[np.ndarray] = []
         for start in range(0, len(texts), CHUNK):
-            out += self._chunk([_clean(text) for text in texts[start : start + CHUNK]], room)
+            out += self._chunk(
+                [pipelines.clean(text) for text in texts[start : start + CHUNK]], room
+            )
         return out
 
     def _chunk(self, texts: list[str], room: int) -> list[np.ndarray]:
@@ -234,53 +276,6 @@ class Tokenizer:
         # A text of nothing but control characters still needs one token: a row without any would
         # be all padding, and an average over no tokens is not a number.
         return [np.array(e.ids or [self.unknown_id], np.int32) for e in encodings]
-
-
-def _assemble(kind: str, vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenizer:
-    """The library's pipeline for a kind. Specials are not registered as added tokens: that is
-    what would turn a typed "[SEP]" into the special id."""
-    if kind == "wordpiece":
-        model = models.WordPiece(vocabulary, unk_token=UNK, max_input_chars_per_word=LONGEST_WORD)
-        inner = tokenizers.Tokenizer(model)
-        inner.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-        inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        inner.decoder = decoders.WordPiece(prefix="##")
-        inner.post_processor = processors.BertProcessing(
-            (SEP, vocabulary[SEP]), (CLS, vocabulary[CLS])
-        )
-        return inner
-    inner = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
-    words = kind == "words"
-    inner.normalizer = normalizers.Sequence(
-        [
-            normalizers.BertNormalizer(
-                handle_chinese_chars=words, strip_accents=False, lowercase=lowercase
-            ),
-            normalizers.Strip(),
-        ]
-    )
-    if words:
-        inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    else:
-        inner.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
-        inner.decoder = decoders.Fuse()
-    return inner
-
-
-def _kind(inner: tokenizers.Tokenizer) -> str:
-    """Read the kind off the pipeline, so that tokenizer.json is all there is to save."""
-    if isinstance(inner.model, models.WordPiece):
-        return "wordpiece"
-    return "characters" if isinstance(inner.decoder, decoders.Fuse) else "words"
-
-
-def _clean(text: str) -> str:
-    """Half a surrogate pair (JSON can hold one) is no Unicode text: the library refuses it."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode("utf-8")
-    return text
 
 
 def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from tfapps.errors import InputError
 
+BLANK = "▁"  # the mark of a blank in pieces that bring their own blanks
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
 
 
@@ -53,7 +55,6 @@ def wordpiece(
         letters.append(letter)
         if letter in inside:
             following.append("##" + letter)
-    inner = tokenizers.Tokenizer(models.WordPiece())
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         min_frequency=min_frequency,
@@ -62,12 +63,58 @@ def wordpiece(
         limit_alphabet=len(letters),
         show_progress=False,
     )
+    return _numbered(_trained(models.WordPiece(), trainer, counts))
+
+
+def bpe(
+    counts: Counter[str], specials: Sequence[str], size: int, min_frequency: int
+) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A byte-pair vocabulary out of counted words that bring their blanks, and its merges.
+
+    Characters rarer than min_frequency are left out: [UNK] is learned from their places.
+
+    Raises:
+        InputError: the words don't have so many pieces.
+    """
+    frequency: Counter[str] = Counter()
+    for word, count in counts.items():
+        for letter in word:
+            frequency[letter] += count
+    del frequency[BLANK]
+    letters = [BLANK, *ranked(frequency, min_frequency)][: size - len(specials)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=min_frequency,
+        special_tokens=list(specials),
+        initial_alphabet=letters,
+        limit_alphabet=len(letters),
+        show_progress=False,
+    )
+    inner = _trained(models.BPE(), trainer, counts)
+    vocabulary = _numbered(inner)
+    if len(vocabulary) < size:
+        raise InputError(
+            f"vocabulary_size {size} is more than the text can fill: it gives {len(vocabulary)} "
+            f"pieces with min_frequency {min_frequency}; set vocabulary_size to "
+            f"{len(vocabulary)} or less, or add text"
+        )
+    merges = json.loads(inner.to_str())["model"]["merges"]
+    return vocabulary, [(first, second) for first, second in merges]
+
+
+def _trained(
+    model: models.Model, trainer: trainers.Trainer, counts: Counter[str]
+) -> tokenizers.Tokenizer:
+    inner = tokenizers.Tokenizer(model)
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     words = (" ".join([word] * count) for word, count in sorted(counts.items()))
     inner.train_from_iterator(words, trainer)
+    return inner
+
+
+def _numbered(inner: tokenizers.Tokenizer) -> dict[str, int]:
     found = inner.get_vocab()
-    ordered = sorted(found, key=found.__getitem__)
-    return {token: i for i, token in enumerate(ordered)}
+    return {token: i for i, token in enumerate(sorted(found, key=found.__getitem__))}
 
 
 def spelling(pieces: Collection[str], specials: Collection[str]) -> list[str]:

@@ -20,13 +20,17 @@ class Epoch:
 
 @dataclass
 class History:
-    """A whole fit; `best_epoch` is the one whose weights the model has now, 0 the start."""
+    """A whole fit; `best_epoch` is the one whose weights the model has now, 0 the start.
+
+    `averaged` epochs, the best ones, were averaged instead where that is better; 0 for none.
+    """
 
     headline: str
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     best: float = -math.inf
     stopped_early: bool = False
+    averaged: int = 0
 
     def beaten_by(self, value: float) -> bool:
         """Whether an epoch with headline `value` is the new best: the earlier of equals stays."""

@@ -16,6 +16,7 @@ from tfapps.config import TrainConfig
 from tfapps.errors import Failure, InputError
 from tfapps.train import optimizer as optimizers
 from tfapps.train import schedules
+from tfapps.train.best import Best
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.history import Epoch, History
 from tfapps.train.progress import Progress, line
@@ -114,12 +115,13 @@ class _Run:
     def go(self, evaluate: Callable[[], Evaluation], headline: str, best_from: int = 1) -> History:
         """All epochs; the best weights are back whatever happens."""
         history = History(headline)
-        best = self.model.get_weights()
+        best = Best(self.model, self.config.average)
         self.model.stop_training = False
         if best_from == 0:
             start = self._judged(evaluate, headline).metrics[headline]
             if history.beaten_by(start):  # which a NaN does not
                 history.best = start
+            best.offer(start)
             self.progress.end(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
         self.callbacks.on_train_begin()
         try:
@@ -127,9 +129,11 @@ class _Run:
                 self.callbacks.on_epoch_begin(epoch - 1)
                 record, evaluation = self._epoch(epoch, evaluate, headline)
                 history.epochs.append(record)
-                if epoch >= best_from and history.beaten_by(record.metrics[headline]):
-                    history.best, history.best_epoch = record.metrics[headline], epoch
-                    best = self.model.get_weights()
+                value = record.metrics[headline]
+                if epoch >= best_from:
+                    best.offer(value)
+                    if history.beaten_by(value):
+                        history.best, history.best_epoch = value, epoch
                 self._tell(record, evaluation)
                 patience = self.config.patience
                 if patience is not None and epoch - history.best_epoch >= patience:
@@ -140,7 +144,10 @@ class _Run:
                     break
             self.callbacks.on_train_end()
         finally:
-            self.model.set_weights(best)
+            best.restore()
+        if best.several:
+            value = best.average(history, lambda: self._judged(evaluate, headline))
+            self.progress.end(f"mean of the best epochs  {headline} {value:.3f}")
         return history
 
     def _epoch(

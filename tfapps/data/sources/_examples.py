@@ -47,11 +47,8 @@ def read(config: Files, split: str, form: str) -> list[Example]:
     Raises:
         InputError: the config names no file for the split, or the file is not as described.
     """
-    name = getattr(config, split)
-    if not isinstance(name, str):
-        raise InputError(f"data.{split}: got {name}, expected a file to read")
-    path = _files.locate(name, config.root)
-    return limited(config, split, from_file(config, path, form, labelled=True))
+    path = _files.locate(named(config, split, "a file"), config.root)
+    return limited(config.limit, split, from_file(config, path, form, labelled=True))
 
 
 def read_file(config: Columns, path: str | Path, form: str, labelled: bool) -> list[Example]:
@@ -60,9 +57,21 @@ def read_file(config: Columns, path: str | Path, form: str, labelled: bool) -> l
     return from_file(config, found, form, labelled)
 
 
-def limited(config: Columns, split: str, examples: list[Example]) -> list[Example]:
+def named(config: Section, split: str, expected: str) -> str:
+    """What the config calls a split.
+
+    Raises:
+        InputError: it has no such split, or carves it out of another.
+    """
+    name = getattr(config, split)
+    if not isinstance(name, str):
+        raise InputError(f"data.{split}: got {name}, expected {expected} to read")
+    return name
+
+
+def limited(limit: int | None, split: str, examples: list[Example]) -> list[Example]:
     """The first `limit` examples, if this is train."""
-    return examples[: config.limit] if split == "train" else examples
+    return examples[:limit] if split == "train" else examples
 
 
 def from_file(config: Columns, path: Path, form: str, labelled: bool) -> list[Example]:
@@ -70,18 +79,18 @@ def from_file(config: Columns, path: Path, form: str, labelled: bool) -> list[Ex
     rows = _files.read_rows(path, form)
     separator = getattr(config, "label_separator", None) if form != "jsonl" else None
     if form != "jsonl":
-        check_columns(config, list(rows[0].fields), str(path), labelled)
+        check_columns(wanted(config, labelled), list(rows[0].fields), str(path))
     records = ((f"{path}:{row.line}", row.fields) for row in rows)
     return build(config, records, labelled, separator)
 
 
-def check_columns(config: Columns, there: list[str], where: str, labelled: bool) -> None:
+def check_columns(names: list[str], there: list[str], where: str) -> None:
     """Refuse a config whose columns are not all there.
 
     Raises:
         InputError: naming the missing column, the nearest one, and those there.
     """
-    for name in wanted(config, labelled):
+    for name in names:
         if name not in there:
             near = registry.nearest(name, there)
             hint = f"; did you mean {near!r}?" if near else ""
@@ -103,13 +112,13 @@ def build(
     examples = []
     columns = [config.text] if isinstance(config.text, str) else config.text
     for place, record in records:
-        parts = [_text(place, record, column) for column in columns]
-        text = " ".join(part for part in parts if part.strip())
-        if not text:
+        parts = [text(place, record, column) for column in columns]
+        joined = " ".join(part for part in parts if part.strip())
+        if not joined:
             raise InputError(f"{place}: empty text ({', '.join(columns)}); fill it or drop the row")
-        example: Example = {"text": text}
+        example: Example = {"text": joined}
         if config.text_pair is not None:
-            example["text_pair"] = _text(place, record, config.text_pair)
+            example["text_pair"] = text(place, record, config.text_pair)
             if not example["text_pair"].strip():
                 raise InputError(f"{place}: empty {config.text_pair}; fill it or drop the row")
         example["label"] = None
@@ -137,7 +146,12 @@ def _field(place: str, record: dict[str, Any], name: str) -> Any:
     return record[name]
 
 
-def _text(place: str, record: dict[str, Any], name: str) -> str:
+def text(place: str, record: dict[str, Any], name: str) -> str:
+    """A field that holds text.
+
+    Raises:
+        InputError: it does not, or is not there.
+    """
     value = _field(place, record, name)
     if not isinstance(value, str):
         raise InputError(f"{place}: {name} is {_files.short(value)}, expected text")

@@ -24,10 +24,14 @@ class Row(NamedTuple):
     fields: dict[str, Any]
 
 
-def locate(path: str, root: str | None, here_first: bool = False) -> Path:
+def locate(
+    path: str, root: str | None, here_first: bool = False, endings: tuple[str, ...] = ("",)
+) -> Path:
     """The file a config or a user means: under `root` ($TFAPPS_DATA if None), then here.
 
-    A path typed on the command line is looked up here first.
+    Args:
+        here_first: for a path typed on the command line.
+        endings: what the name may end in besides.
 
     Raises:
         InputError: no such file, naming the places looked at; or a folder.
@@ -37,6 +41,7 @@ def locate(path: str, root: str | None, here_first: bool = False) -> Path:
     places = [given]
     if base and not given.is_absolute():
         places.insert(1 if here_first else 0, Path(base).expanduser() / given)
+    places = [Path(f"{place}{ending}") for place in places for ending in endings]
     for place in places:
         if place.is_file():
             return place
@@ -78,6 +83,16 @@ def read_text(path: Path) -> str:
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
     return text
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file; only a line end ends one, however Unicode sees it.
+
+    Raises:
+        InputError: what `read_text` refuses.
+    """
+    lines = _plain_ends(read_text(path)).removesuffix("\n").split("\n")
+    return [line.removesuffix("\r") for line in lines]
 
 
 def read_rows(path: Path, form: str) -> list[Row]:
@@ -172,8 +187,7 @@ def _tsv_records(text: str) -> Iterator[tuple[int, list[str]]]:
     It may span lines only if it holds no tab and the record then has as many fields as the
     header: a line that is a record by itself can never be swallowed by a stray quote.
     """
-    if "\n" not in text:
-        text = text.replace("\r", "\n")
+    text = _plain_ends(text)
     at, line, width = 0, 1, 0
     while at < len(text):
         end = text.find("\n", at)
@@ -188,6 +202,11 @@ def _tsv_records(text: str) -> Iterator[tuple[int, list[str]]]:
             line += text.count("\n", end, stop)
             end = stop
         at, line = end + 1, line + 1
+
+
+def _plain_ends(text: str) -> str:
+    """A lone carriage return is a line end only in a file that has no other."""
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def _quoted_record(text: str, at: int, end: int, width: int) -> tuple[list[str], int]:

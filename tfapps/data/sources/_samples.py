@@ -1,0 +1,35 @@
+"""The files of the corpora that come with tfapps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from tfapps import registry
+from tfapps.errors import InputError
+
+
+def available() -> list[str]:
+    """Names of the samples that are installed."""
+    folders = resources.files("tfapps.samples").iterdir()
+    return sorted(folder.name for folder in folders if folder.joinpath("train.tsv").is_file())
+
+
+@contextmanager
+def file(sample: str, split: str) -> Iterator[Path]:
+    """The tsv file of a split.
+
+    Raises:
+        InputError: no such sample, or it has no such split.
+    """
+    there = available()
+    if sample not in there:
+        raise InputError(registry.unknown("sample", sample, there))
+    folder: Traversable = resources.files("tfapps.samples").joinpath(sample)
+    with resources.as_file(folder.joinpath(f"{split}.tsv")) as path:
+        if not path.is_file():
+            raise InputError(f"sample {sample!r} has no split {split!r}")
+        yield path

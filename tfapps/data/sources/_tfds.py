@@ -1,0 +1,96 @@
+"""Opening and reading a TensorFlow data set; whatever goes wrong ends in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfapps import registry
+from tfapps.errors import InputError
+
+
+def prepared(dataset: str, data_dir: str | None) -> Any:
+    """The builder of a data set, downloaded if need be.
+
+    Raises:
+        InputError: no such data set, or it can't be had (no network).
+    """
+    import tensorflow_datasets as tfds
+
+    folder = Path(dataset).expanduser()
+    try:
+        if (folder / "dataset_info.json").is_file():
+            return tfds.builder_from_directory(folder)
+        if dataset.startswith((".", "/", "~")):
+            raise InputError(f"{folder}: no prepared data set (no dataset_info.json) there")
+        where = None if data_dir is None else Path(data_dir).expanduser()
+        builder = tfds.builder(dataset, data_dir=where)
+    except tfds.core.DatasetNotFoundError as error:
+        near = registry.nearest(dataset, tfds.list_builders(with_community_datasets=False))
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise InputError(
+            f"unknown data set {dataset!r}: expected a name of TensorFlow Datasets, "
+            f"or the folder of a prepared one{hint}"
+        ) from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever a third party's builder raises ends in one line
+        raise InputError(f"cannot open data set {dataset!r}: {_line(error)}") from error
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        raise InputError(
+            f"cannot prepare data set {dataset!r}: {_line(error)}; it needs a network once, "
+            f"or data_dir with the prepared files"
+        ) from error
+    return builder
+
+
+def columns(builder: Any) -> list[str]:
+    """Names of the features."""
+    features = builder.info.features
+    return list(features) if hasattr(features, "keys") else []
+
+
+def rows(
+    builder: Any, dataset: str, split: str, wanted: list[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """(place, record) of a split: the wanted features, as Python's own types.
+
+    Raises:
+        InputError: no such split, an empty one, or it can't be read.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        # Without a fixed order of files the rows would differ from run to run.
+        options = tfds.ReadConfig(interleave_cycle_length=1)
+        stored = builder.as_dataset(split=split, shuffle_files=False, read_config=options)
+        stored = stored.map(lambda row: {key: row[key] for key in wanted})
+        found = [
+            (f"{dataset} {split} row {number}", {key: _plain(row[key]) for key in row})
+            for number, row in enumerate(tfds.as_numpy(stored))
+        ]
+    except Exception as error:  # whatever a third party's builder raises ends in one line
+        splits = ", ".join(builder.info.splits)
+        raise InputError(
+            f"cannot read split {split!r} of {dataset} (splits: {splits}): {_line(error)}"
+        ) from error
+    if not found:
+        raise InputError(f"data set {dataset}: split {split!r} is empty")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """numpy and bytes to Python; bytes that are not UTF-8 stay recognisable."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _line(error: Exception) -> str:
+    """What an exception says, on one line of bearable length."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 200 else said[:197] + "..."

@@ -1,0 +1,184 @@
+"""Pairs of sentences in two languages: files side by side, a table, a data set or a sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from pydantic import Field, field_validator, model_validator
+
+from tfapps.config import Section
+from tfapps.data.sources import _examples, _files, _samples, _tfds
+from tfapps.errors import InputError
+
+_PLAIN_OR_GZIP = ("", ".gz")
+
+
+class Config(Section):
+    """The two languages, from and to, and where their sentences are.
+
+    A split is the prefix of two files (`x/train` means `x/train.de` and `x/train.en`), a .tsv
+    with a column for each language, or the name of a split of `dataset` or of `sample`.
+    """
+
+    source: str = "parallel"
+    languages: list[str]
+    root: str | None = None
+    dataset: str | None = None  # of TensorFlow Datasets
+    data_dir: str | None = None
+    sample: str | None = None
+    train: str = "train"
+    dev: str | _examples.Fraction = "dev"
+    test: str | None = None
+    limit: int | None = Field(None, ge=1)  # first pairs of train only, for quick trials
+    # Of train only. Words are what blanks separate, a ratio is that of the longer side's words.
+    min_words: int = Field(1, ge=1)
+    max_words: int | None = Field(None, ge=1)
+    max_ratio: float | None = Field(None, ge=1)
+
+    @field_validator("languages")
+    @classmethod
+    def _two(cls, languages: list[str]) -> list[str]:
+        if len(languages) != 2 or len({*languages, ""}) != 3:
+            raise ValueError(
+                f"got {languages}, expected two different names, from and to, such as [de, en]"
+            )
+        return languages
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Config:
+        if self.dataset is not None and self.sample is not None:
+            raise ValueError(
+                f"got both dataset {self.dataset!r} and sample {self.sample!r}, expected one"
+            )
+        return self
+
+
+def read(config: Config, split: str) -> list[_examples.Example]:
+    """Pairs of train, dev or test.
+
+    Raises:
+        InputError: the data is not there, is not in pairs, or the filters leave none of it.
+    """
+    if config.dataset is not None:
+        pairs = _stored(config, _examples.named(config, split, "the name of a split"))
+    elif config.sample is not None:
+        name = _examples.named(config, split, "the name of a split")
+        with _samples.file(config.sample, name) as path:
+            pairs = _table(config, path, labelled=True)
+    else:
+        name = _examples.named(config, split, "a file prefix or a .tsv")
+        pairs = _from_files(config, name, here_first=False, labelled=True)
+        if pairs[0]["target"] is None:
+            first, second = config.languages
+            raise InputError(
+                f"data.{split}: {name}.{first} has no {name}.{second} beside it, expected both "
+                f"(.gz may follow)"
+            )
+    return _examples.limited(config.limit, split, _filtered(config, split, pairs))
+
+
+def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
+    """Pairs of a file prefix or a .tsv; the target is None if not asked for, or not there."""
+    return _from_files(config, str(path), here_first=True, labelled=labelled)
+
+
+def _from_files(
+    config: Config, name: str, here_first: bool, labelled: bool
+) -> list[_examples.Example]:
+    plain = name.removesuffix(".gz")
+    if plain.endswith(".tsv"):
+        return _table(config, _files.locate(name, config.root, here_first), labelled)
+    first, second = (f".{language}" for language in config.languages)
+    if plain.endswith((first, second)):
+        both = plain.rpartition(".")[0]
+        raise InputError(f"{name}: one side of the pairs, expected {both} for both sides")
+    path = _files.locate(name + first, config.root, here_first, _PLAIN_OR_GZIP)
+    prefix = str(path).removesuffix(".gz").removesuffix(first)
+    beside = [Path(f"{prefix}{second}{ending}") for ending in _PLAIN_OR_GZIP]
+    other = next((place for place in beside if labelled and place.is_file()), None)
+    sources = _files.read_lines(path)
+    _check_filled(path, sources)
+    if other is None:
+        return [{"text": line, "target": None} for line in sources]
+    targets = _files.read_lines(other)
+    if len(sources) != len(targets):
+        raise InputError(
+            f"{path} has {len(sources)} lines, {other} {len(targets)}; expected as many, "
+            f"line by line the same sentence"
+        )
+    _check_filled(other, targets)
+    return [{"text": a, "target": b} for a, b in zip(sources, targets, strict=True)]
+
+
+def _check_filled(path: Path, lines: list[str]) -> None:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            raise InputError(f"{path}:{number}: empty line; fill it, or drop it on both sides")
+
+
+def _table(config: Config, path: Path, labelled: bool) -> list[_examples.Example]:
+    """Pairs of a tsv file with a column for each language."""
+    rows = _files.read_rows(path, "tsv")
+    wanted = config.languages if labelled else config.languages[:1]
+    _examples.check_columns(wanted, list(rows[0].fields), str(path))
+    for row in rows:
+        for column in wanted:
+            if not row.fields[column].strip():
+                raise InputError(f"{path}:{row.line}: empty {column}; fill it or drop the row")
+    first, second = config.languages
+    return [
+        {"text": row.fields[first], "target": row.fields[second] if labelled else None}
+        for row in rows
+    ]
+
+
+def _stored(config: Config, split: str) -> list[_examples.Example]:
+    """Pairs of a TensorFlow data set."""
+    dataset = str(config.dataset)
+    first, second = config.languages
+    builder = _tfds.prepared(dataset, config.data_dir)
+    _examples.check_columns(config.languages, _tfds.columns(builder), f"data set {dataset}")
+    return [
+        {"text": _examples.text(place, row, first), "target": _examples.text(place, row, second)}
+        for place, row in _tfds.rows(builder, dataset, split, config.languages)
+    ]
+
+
+def _filtered(
+    config: Config, split: str, pairs: list[_examples.Example]
+) -> list[_examples.Example]:
+    """The pairs that are to be kept; one line tells how many are not, and why."""
+    reasons = [_reason(config, pair, split == "train") for pair in pairs]
+    dropped = Counter(reason for reason in reasons if reason)
+    if not dropped:
+        return pairs
+    why = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
+    said = f"{dropped.total()} of {len(pairs)} pairs dropped ({why})"
+    if dropped.total() == len(pairs):
+        raise InputError(
+            f"data.{split}: {said}; expected some to be left: loosen min_words, max_words or "
+            f"max_ratio"
+        )
+    print(f"{split}: {said}")
+    return [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
+
+
+def _reason(config: Config, pair: _examples.Example, train: bool) -> str:
+    """Why a pair is dropped; nothing if it is kept."""
+    lengths = sorted(len(pair[side].split()) for side in ("text", "target"))
+    if lengths[0] == 0:  # only in a data set, where the user can't mend it
+        return "with an empty side"
+    if not train:
+        return ""
+    if lengths[0] < config.min_words:
+        return f"shorter than {_words(config.min_words)}"
+    if config.max_words is not None and lengths[1] > config.max_words:
+        return f"longer than {_words(config.max_words)}"
+    if config.max_ratio is not None and lengths[1] > config.max_ratio * lengths[0]:
+        return f"of a ratio over {config.max_ratio:g}"
+    return ""
+
+
+def _words(number: int) -> str:
+    return f"{number} word" if number == 1 else f"{number} words"

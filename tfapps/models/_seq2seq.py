@@ -1,0 +1,134 @@
+"""What all translation models share: vocabularies, embeddings, and models of the single steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import TextConfig
+    from tfapps.text.tokenizer import Tokenizer
+
+INPUTS = ("token_ids", "padding_mask", "target_ids")
+TIES = ("none", "target_output", "all")
+
+Layers = dict[str, Any]
+Tensors = Mapping[str, Any]
+Encode = Callable[[Layers, Any, Any], Tensors]
+Decode = Callable[[Layers, Any, Tensors], Tensors]
+
+
+def tokenizer(name: str, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
+    """A tokenizer trained on `texts`, byte pairs where nothing else is asked for.
+
+    Raises:
+        InputError: the text section asks for the tokenizer of a preset.
+    """
+    from tfapps.text.tokenizer import Tokenizer
+
+    if text.tokenizer == "preset":
+        raise InputError(
+            f"text.tokenizer: got preset, but {name} has none; expected auto, bpe, wordpiece, "
+            "words or characters"
+        )
+    kind = "bpe" if text.tokenizer == "auto" else text.tokenizer
+    return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+
+
+def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasTensor]:
+    """The inputs of a training graph."""
+    import keras
+
+    return {
+        name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
+        for name in INPUTS
+    }
+
+
+def tables(tie: str, source: int, target: int, width: int, initializer: Any) -> list[Any]:
+    """The layers that look words up and give logits, by `tie`; `source` and `target` rows.
+
+    Args:
+        initializer: makes a Keras initializer for one table: two must not draw the same numbers.
+
+    Raises:
+        InputError: all are to be one table, but there are two vocabularies.
+    """
+    from tfapps.layers.embedding import Embedding
+    from tfapps.layers.linear import Linear
+    from tfapps.layers.tied_embedding import TiedEmbedding
+
+    def table(kind: Any, rows: int, name: str) -> Any:
+        return kind(rows, width, embeddings_initializer=initializer(), name=name)
+
+    if tie == "all":
+        if source != target:
+            raise InputError(
+                f"model.tie: got all, but the vocabularies have {source} and {target} tokens; "
+                "expected one joint vocabulary, or tie: target_output"
+            )
+        return [table(TiedEmbedding, source, "embeddings")]
+    first = table(Embedding, source, "source_embeddings")
+    if tie == "target_output":
+        return [first, table(TiedEmbedding, target, "target_embeddings")]
+    return [first, table(Embedding, target, "target_embeddings"), Linear(target, name="projection")]
+
+
+def embedded(layers: Layers, side: str, token_ids: Any) -> Any:
+    """Vectors of the tokens of one side, "source" or "target"."""
+    layer = layers.get(f"{side}_embeddings") or layers["embeddings"]
+    return layer(token_ids)
+
+
+def logits(layers: Layers, x: Any) -> Any:
+    """Scores of all target tokens: (..., d) -> (..., v)."""
+    if "projection" in layers:
+        return layers["projection"](x)
+    return (layers.get("target_embeddings") or layers["embeddings"])(x, project=True)
+
+
+def by_name(model: keras.Model) -> Layers:
+    """The layers of a model, or of its clone with other layers of the same names."""
+    return {layer.name: layer for layer in model.layers}
+
+
+def encoder(
+    model: keras.Model, encode: Encode, batch_size: int | None, length: int | None
+) -> keras.Model:
+    """token_ids, padding_mask (b, s) -> first states and context, on the layers of `model`.
+
+    Sizes that are not given are those of `model`.
+    """
+    import keras
+
+    given = model.input["token_ids"].shape
+    tensors = inputs(batch_size or given[0], length or given[1])
+    del tensors["target_ids"]
+    return keras.Model(tensors, encode(by_name(model), *tensors.values()), name="encoder")
+
+
+def step(model: keras.Model, encoded: keras.Model, decode: Decode) -> keras.Model:
+    """One step on the layers of `model`; states and context have the shapes `encoded` gives.
+
+    Args:
+        decode: target tokens (n, 1) and what the encoder gave -> logits (n, 1, v), attention
+            (n, 1, s), and the states by their names.
+    """
+    import keras
+    from keras import ops
+
+    def given(name: str, tensor: Any) -> Any:
+        batch, *shape = tensor.shape
+        return keras.Input(shape, batch_size=batch, dtype=tensor.dtype, name=name)
+
+    batch = encoded.input["token_ids"].shape[0]
+    token_ids = keras.Input((), batch_size=batch, dtype="int32", name="token_ids")
+    before = {name: given(name, tensor) for name, tensor in encoded.output.items()}
+    after = dict(decode(by_name(model), ops.expand_dims(token_ids, 1), before))
+    for name in ("logits", "attention"):
+        after[name] = ops.squeeze(after[name], 1)
+    return keras.Model({"token_ids": token_ids, **before}, after, name="step")

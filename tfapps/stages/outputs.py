@@ -1,0 +1,35 @@
+"""What a model in hand says on a split: logits, or translations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tfapps import registry
+from tfapps.stages.prepare import Prepared
+
+if TYPE_CHECKING:
+    import keras
+
+EVALUATION_BATCH = 64
+
+
+def outputs_of(prepared: Prepared, model: keras.Model, split: str, *, final: bool = True) -> Any:
+    """Return the outputs of a split in row order, as the task reads them.
+
+    Args:
+        final: False at the end of an epoch, where a search may be narrower.
+    """
+    if registry.load("task", prepared.config.task.name).NEEDS == "seq2seq":
+        from tfapps.serve import translator
+
+        config = prepared.config
+        search = prepared.task.search(final)
+        return translator.of_model(config, prepared.task, model, search)(prepared.arrays(split))
+    return logits_of(prepared, model, split)
+
+
+def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
+    """Return the model's logits on a split, (rows, ...), in row order."""
+    from tfapps.train.predict import predict
+
+    return predict(model, prepared.batches(split, batch_size=EVALUATION_BATCH, shuffle=False))

@@ -1,0 +1,277 @@
+"""Translation: a sentence in, the best sentences of another language out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tfapps.config import Section
+from tfapps.decoding import Hypothesis, Search
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+NEEDS = "seq2seq"
+Examples = Sequence[dict[str, Any]]
+Outputs = Sequence[Sequence[Hypothesis]]  # the best answers of each row
+TARGET_FOLDER = "target"
+BAR = r"\|"  # inside a cell of a table
+UNKNOWN = 0.5  # share of unknown pieces beyond which a text is in another script
+
+
+class Config(Section):
+    """`task:` of a translation run.
+
+    Attributes:
+        target_vocabulary_size: pieces of a vocabulary of the target's own; None is one vocabulary
+            for both languages, which share names and numbers.
+        beam: translations looked at side by side; 1 takes the likeliest piece each time.
+        epoch_beam: the same at the end of an epoch, where it only has to rank epochs.
+        length_penalty: 0 prefers short translations, 1 divides by about the length.
+        coverage_penalty: weight of source pieces that got little attention.
+        copy_unknown: write the source word with most attention where a piece is unknown.
+    """
+
+    name: str = "translation"
+    target_vocabulary_size: int | None = Field(None, ge=16)
+    beam: int = Field(5, ge=1, le=100)
+    epoch_beam: int = Field(1, ge=1, le=100)
+    length_penalty: float = Field(1.0, ge=0)
+    coverage_penalty: float = Field(0.0, ge=0)
+    copy_unknown: bool = True
+    n_best: int = Field(1, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _n_best_fits(self) -> Config:
+        if self.n_best > self.beam:
+            raise ValueError(f"n_best: got {self.n_best}, expected at most beam, {self.beam}")
+        return self
+
+
+class Task:
+    """How sentences become pairs of id sequences, how translations are learned, judged and told.
+
+    Attributes:
+        tokenizer: of the source.
+        target_tokenizer: of the target; the same where both languages share a vocabulary.
+    """
+
+    targets = ("label_ids",)
+    weights = "pieces"
+    headline = "bleu"
+    scale = 100.0
+    labels_of_outputs = None
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.tokenizer: Any = None
+        self.target_tokenizer: Any = None
+
+    @classmethod
+    def learn(cls, config: Config, examples: Examples) -> Task:
+        """Nothing to learn before there is a vocabulary.
+
+        Raises:
+            InputError: examples without a translation.
+        """
+        if examples[0].get("target") is None:
+            raise InputError(
+                "translation needs pairs of sentences, got single texts; use data.source: parallel"
+            )
+        return cls(config)
+
+    def texts(self, examples: Examples) -> list[str]:
+        """Return the texts that the (source) vocabulary is learned from."""
+        sides = ["text"] if self.config.target_vocabulary_size else ["text", "target"]
+        return [example[side] for example in examples for side in sides]
+
+    def learn_target(self, tokenizer: Any, examples: Examples, make: Callable[..., Any]) -> None:
+        """Take the tokenizers.
+
+        Args:
+            tokenizer: learned from `texts`.
+            make: (vocabulary_size, texts) -> tokenizer.
+        """
+        self.tokenizer = self.target_tokenizer = tokenizer
+        if self.config.target_vocabulary_size:
+            targets = [example["target"] for example in examples]
+            self.target_tokenizer = make(self.config.target_vocabulary_size, targets)
+
+    @property
+    def target_vocabulary_size(self) -> int | None:
+        """Size of the target's own vocabulary; None where there is one for both."""
+        own = self.target_tokenizer is not self.tokenizer
+        return self.target_tokenizer.vocabulary_size if own else None
+
+    def save(self, folder: Path) -> None:
+        """Write the target's own tokenizer, if it has one."""
+        if self.target_vocabulary_size is not None:
+            self.target_tokenizer.save(Path(folder) / TARGET_FOLDER)
+
+    @classmethod
+    def load(cls, config: Config, folder: Path) -> Task:
+        """Read what `save` wrote, and the source's tokenizer beside it."""
+        from tfapps.text.tokenizer import Tokenizer
+
+        task = cls(config)
+        task.tokenizer = task.target_tokenizer = Tokenizer.load(folder)
+        if config.target_vocabulary_size:
+            task.target_tokenizer = Tokenizer.load(Path(folder) / TARGET_FOLDER)
+        return task
+
+    def encode(
+        self, examples: Examples, tokenizer: Any, max_length: int
+    ) -> tuple[dict[str, Any], int]:
+        """Turn examples into columns, those of the target left out where there is none.
+
+        Returns:
+            token_ids (s,) with the end behind them; target_ids (t,), what the decoder reads, with
+            the start before them; label_ids (t,), what it is to say, with the end behind them;
+            pieces (rows,) float32, the length of the latter; and how many texts were cut.
+
+        Raises:
+            InputError: most of the text is in letters that the vocabulary does not have.
+        """
+        source = tokenizer.encode([e["text"] for e in examples], max_length=max_length - 1)
+        self._check_known(examples, source.token_ids)
+        end = np.array([tokenizer.end_id], np.int32)
+        columns: dict[str, Any] = {"token_ids": [np.append(ids, end) for ids in source.token_ids]}
+        truncated = source.truncated
+        if all(example.get("target") is not None for example in examples):
+            there = self.target_tokenizer
+            target = there.encode([e["target"] for e in examples], max_length=max_length - 1)
+            truncated += target.truncated
+            start, end = np.array([there.start_id], np.int32), np.array([there.end_id], np.int32)
+            columns["target_ids"] = [np.concatenate([start, ids]) for ids in target.token_ids]
+            columns["label_ids"] = [np.concatenate([ids, end]) for ids in target.token_ids]
+            columns["pieces"] = np.array([len(ids) for ids in columns["label_ids"]], np.float32)
+        return columns, truncated
+
+    def _check_known(self, examples: Examples, token_ids: Sequence[np.ndarray]) -> None:
+        from tfapps.text.vocabulary import BLANK
+
+        pieces = np.concatenate(token_ids)
+        # The blank in front of a word is known whatever the word is.
+        pieces = pieces[pieces != self.tokenizer.vocabulary.get(BLANK, -1)]
+        unknown = float((pieces == self.tokenizer.unknown_id).mean()) if len(pieces) else 0.0
+        if unknown > UNKNOWN:
+            raise InputError(
+                f"{unknown:.0%} of the pieces of the texts are unknown to the vocabulary (the "
+                f"first text is {examples[0]['text'][:40]!r}); expected the language and the "
+                "script of the training texts"
+            )
+
+    def attach(self, model: keras.Model) -> keras.Model:
+        """Name the logits (b, t, v), in float32 whatever the precision."""
+        import keras
+
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")
+        return keras.Model(model.input, logits(model.output["logits"]), name="translation")
+
+    def loss(
+        self,
+        targets: dict[str, Any],
+        logits: Any,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: np.ndarray | None = None,
+    ) -> Any:
+        """Return the mean cross-entropy of the pieces of each translation, (b,)."""
+        from tfapps.metrics.cross_entropy import sequence_cross_entropy
+
+        return sequence_cross_entropy(logits, targets["label_ids"], label_smoothing)
+
+    def search(self, final: bool = True) -> Search:
+        """How translations are looked for: at the end, or after an epoch."""
+        config = self.config
+        beam = config.beam if final else config.epoch_beam
+        return Search(
+            beam, config.length_penalty, config.coverage_penalty, min(config.n_best, beam)
+        )
+
+    def predict_metrics(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> dict[str, float]:
+        """Judge translations: BLEU, chrF and TER of the best of each sentence."""
+        from tfapps.metrics import translation
+
+        references = [example["target"] for example in examples]
+        return translation.scores(self._best(outputs, examples), references)
+
+    def report(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> tuple[dict[str, Any], str]:
+        """Return scores with their signatures, and every sentence with its translation."""
+        from tfapps.metrics import translation
+
+        scores = self.predict_metrics(outputs, targets, examples)
+        data = {"scores": scores, "signatures": translation.signatures()}
+        lines = [f"{name} {scores[name]:.2f} {how}" for name, how in data["signatures"].items()]
+        for example, best in zip(examples, self._best(outputs, examples), strict=True):
+            lines += ["", f"< {example['text']}", f"= {example['target']}", f"> {best}"]
+        return data, "\n".join(lines) + "\n"
+
+    def notes(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples, limit: int = 20
+    ) -> dict[str, str]:
+        """Return a markdown table of the first translations."""
+        lines = ["| text | reference | translation |", "| --- | --- | --- |"]
+        some = examples[:limit]
+        for example, best in zip(some, self._best(outputs[:limit], some), strict=True):
+            cells = (example["text"], example["target"], best)
+            lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
+        return {"translations": "\n".join(lines)}
+
+    def pictures(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> dict[str, bytes]:
+        """Draw where the first translation looked, if its model looks anywhere."""
+        picture = self.attention_png(outputs[0][0], examples[0])
+        return {"attention": picture} if picture else {}
+
+    def attention_png(self, answer: Hypothesis, example: dict[str, Any]) -> bytes | None:
+        """Draw the attention of a translation, source across; None if it has none."""
+        from tfapps.metrics.pictures import attention_png
+
+        if answer.attention is None or not len(answer.token_ids):
+            return None
+        source = self.tokenizer.encode([example["text"]], max_length=answer.attention.shape[1])
+        pieces = self.tokenizer.pieces()
+        across = [pieces[i] for i in source.token_ids[0]] + [pieces[self.tokenizer.end_id]]
+        down = [self.target_tokenizer.pieces()[i] for i in answer.token_ids]
+        return attention_png(answer.attention[:, : len(across)], down, across)
+
+    def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
+        """Turn translations into answers, without Keras or TensorFlow.
+
+        Returns:
+            `{"translation", "score"}` a row, and with `n_best` over 1 `"n_best": [[text, score]]`.
+        """
+        answers = []
+        for found, example in zip(outputs, examples, strict=True):
+            told = [[self._text(one, example), round(one.score, 4)] for one in found]
+            answer: dict[str, Any] = {"translation": told[0][0], "score": told[0][1]}
+            if self.config.n_best > 1:
+                answer["n_best"] = told
+            answers.append(answer)
+        return answers
+
+    def _best(self, outputs: Outputs, examples: Examples) -> list[str]:
+        return [self._text(one[0], e) for one, e in zip(outputs, examples, strict=True)]
+
+    def _text(self, answer: Hypothesis, example: dict[str, Any]) -> str:
+        """Text of a translation; an unknown piece is the source word it looked at most."""
+        there = self.target_tokenizer
+        places = np.flatnonzero(answer.token_ids == there.unknown_id)
+        if not len(places) or answer.attention is None or not self.config.copy_unknown:
+            return there.decode(answer.token_ids)
+        words = self.tokenizer.words(example["text"])
+        # The last place is the end of the sentence, which is no word.
+        looked = answer.attention[places, : len(words)].argmax(axis=1)
+        copies = {int(place): words[word] for place, word in zip(places, looked, strict=True)}
+        return there.decode(answer.token_ids, copies)

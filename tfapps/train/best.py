@@ -1,0 +1,67 @@
+"""The weights a fit leaves behind: those of its best epoch, or the mean of several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfapps.train.evaluation import Evaluation
+from tfapps.train.history import History
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Best:
+    """Weights of the best epochs.
+
+    Args:
+        count: how many are kept; 1 keeps the best alone.
+    """
+
+    def __init__(self, model: keras.Model, count: int) -> None:
+        self._model, self._count = model, count
+        self._start = model.get_weights()
+        self._kept: list[tuple[float, list[np.ndarray]]] = []
+
+    def offer(self, value: float) -> None:
+        """Keep the model's weights if `value` is among the highest; of equals the earlier stay."""
+        if math.isnan(value):
+            return
+        if len(self._kept) == self._count and value <= self._kept[-1][0]:
+            return
+        self._kept.append((value, self._model.get_weights()))
+        self._kept.sort(key=lambda pair: -pair[0])
+        del self._kept[self._count :]
+
+    def restore(self) -> None:
+        """Give the model its best weights; those it came with if there are none."""
+        self._model.set_weights(self._kept[0][1] if self._kept else self._start)
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything to average."""
+        return len(self._kept) > 1
+
+    def average(self, history: History, judge: Callable[[], Evaluation]) -> float:
+        """Give the model the mean of the weights that were kept, if that is better than the best.
+
+        Returns the headline of the mean. Source: Vaswani et al. 2017, "Attention Is All You Need",
+        section 6.1.
+        """
+        means = []
+        for values in zip(*(weights for _, weights in self._kept), strict=True):
+            mean = np.mean(np.stack(values), axis=0, dtype=np.float64)
+            # Counters and masks are no quantities: those of the best epoch stay.
+            exact = not np.issubdtype(values[0].dtype, np.floating)
+            means.append(values[0] if exact else mean.astype(values[0].dtype))
+        self._model.set_weights(means)
+        value = judge().metrics[history.headline]
+        if history.beaten_by(value):
+            history.best, history.averaged = value, len(self._kept)
+        else:
+            self.restore()
+        return value
