@@ -1,6 +1,7 @@
 """Translation: what goes in, what is learned, and that every file says the same."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -191,13 +192,22 @@ def test_the_command_line_translates_and_judges(place, artifact):
     assert figures == {"artifact": artifact, "rows": 7, "metrics": pytest.approx(expected)}
 
 
+def test_attention_is_drawn(place):
+    command = ("predict", "run", "Das Kind ist alt.", "--attention")
+    told = tfapps(*command, "looked.png", cwd=place)
+    assert told.returncode == 0, told.stderr
+    assert (place / "looked.png").read_bytes()[:4] == b"\x89PNG"
+    told = tfapps(*command, "nowhere/looked.png", cwd=place)
+    assert told.returncode == 2
+    assert "cannot write nowhere/looked.png: No such file" in told.stderr
+
+
 def test_files_of_different_length_are_told_with_both_counts(place):
     (place / "odd.de").write_text("Ja.\nNein.\n")
     (place / "odd.en").write_text("Yes.\n")
     told = tfapps("evaluate", "run", "--data", "odd", cwd=place)
     assert told.returncode == 2
-    assert "2" in told.stderr
-    assert "odd.en" in told.stderr
+    assert re.search(r"odd.de.* 2 lines.*odd.en.* 1", told.stderr), told.stderr
     assert "Traceback" not in told.stderr
 
 

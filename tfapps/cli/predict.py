@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 HELP = "lines in, JSON lines out, from any artefact of a run"
 
@@ -16,6 +17,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     run_arguments(parser)
     parser.add_argument(
         "texts", metavar="TEXT", nargs="*", help="texts; `-` or none reads lines from stdin"
+    )
+    parser.add_argument(
+        "--attention",
+        metavar="FILE.png",
+        type=Path,
+        help="draw what the translation of the first text looked at",
     )
 
 
@@ -33,8 +40,19 @@ def main(arguments: argparse.Namespace) -> None:
         texts = [line.rstrip("\r\n") for line in _lines()]
     for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
         print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
+    if arguments.attention is not None and texts:
+        _draw(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
+
+
+def _draw(picture: bytes, file: Path) -> None:
+    from tfapps.errors import InputError
+
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _lines() -> list[str]:

@@ -114,6 +114,19 @@ class Predictor:
             raise InputError("expected at least one text, got none")
         return np.concatenate(parts)
 
+    def attention(self, text: str) -> bytes:
+        """Draw what each piece of the answer looked at in the text, as PNG.
+
+        Raises:
+            InputError: answers of this run look at nothing.
+        """
+        outputs, examples = next(iter(self._outputs([text])))
+        draw = getattr(self._task, "attention_png", None)
+        picture = draw(outputs[0][0], examples[0]) if draw else None
+        if picture is None:
+            raise InputError("this run's answer has no attention to draw; expected a translation")
+        return picture
+
     def _outputs(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         examples = _examples(texts)
         for start in range(0, len(examples), BATCH):
