@@ -12,19 +12,13 @@ run, so that whatever else the machine does hits both; trust the ratio of CPU ti
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 
 import numpy as np
+from _versus import HERE, Peer, header, middle, ratios, take_turns, write
 
-HERE = Path(__file__).resolve().parent
 VOCABULARY, CLASSES, RATE = 30522, 77, 5e-5
 
 
@@ -117,78 +111,30 @@ class Ours:
         }
 
 
-class Peer:
-    """transformers on PyTorch in a process of its own."""
-
-    name = "pytorch"
-
-    def __init__(self, options, arrays, folder):
-        from tfapps.presets import locate
-
-        path = Path(folder) / "data.npz"
-        np.savez(path, **arrays)
-        settings = {
-            "threads": options.threads,
-            "data": str(path),
-            "folder": str(locate("minilm_l6")),
-            "classes": CLASSES,
-            "dropout": options.dropout,
-            "rate": RATE,
-        }
-        command = [options.torch_python, str(HERE / "_torch_peer.py"), json.dumps(settings)]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            # Passive: a thread that spins while it waits would count as CPU time of the step.
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": str(options.threads),
-                "OMP_WAIT_POLICY": "PASSIVE",
-            },
-        )
-        self.versions = self._read()
-
-    def _read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit("error: the PyTorch process ended; its message is above")
-        return json.loads(line)
-
-    def __call__(self):
-        self.process.stdin.write("step\n")
-        self.process.stdin.flush()
-        return self._read()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def processor():
-    """Name and widest vectors of the CPU: which kernels either side takes depends on them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
-    vectors = next((v for v in ("avx512f", "avx2") if v in found.get("flags", "").split()), "sse")
-    return f"{found.get('model name', platform.machine())}, {vectors}"
-
-
 def summary(rows):
     return {
-        "cpu_seconds": round(median(row["cpu"] for row in rows), 3),
-        "wall_seconds": round(median(row["wall"] for row in rows), 3),
+        "cpu_seconds": middle(rows, "cpu", 3),
+        "wall_seconds": middle(rows, "wall", 3),
         "first_loss": round(rows[0]["loss"], 4),
         "last_loss": round(rows[-1]["loss"], 4),
     }
 
 
-def ratio(ours, theirs, key):
-    """Median of the ratios of neighbouring steps."""
-    return round(median(a[key] / b[key] for a, b in zip(ours, theirs, strict=True)), 3)
+def peer(options, arrays, folder):
+    """transformers on PyTorch."""
+    from tfapps.presets import locate
+
+    path = Path(folder) / "data.npz"
+    np.savez(path, **arrays)
+    settings = {
+        "threads": options.threads,
+        "data": str(path),
+        "folder": str(locate("minilm_l6")),
+        "classes": CLASSES,
+        "dropout": options.dropout,
+        "rate": RATE,
+    }
+    return Peer(options.torch_python, "_torch_peer.py", settings)
 
 
 def main():
@@ -197,12 +143,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         sides = [Ours(options, arrays)]
         if options.torch_python:
-            sides.append(Peer(options, arrays, folder))
-        rows = {side.name: [] for side in sides}
-        for number in range(options.warmup + options.steps):
-            for side in sides:
-                rows[side.name].append(side())
-            print(f"step {number}", *(f"{rows[s.name][-1]['cpu']:.2f}" for s in sides), flush=True)
+            sides.append(peer(options, arrays, folder))
+        rows = take_turns(sides, options.warmup, options.steps)
         if options.profile:
             import tensorflow as tf
 
@@ -210,13 +152,7 @@ def main():
                 sides[0]()
         if options.torch_python:
             sides[1].close()
-    report = {
-        "command": "python benchmarks/train_step.py " + " ".join(sys.argv[1:]),
-        "setting": {k: getattr(options, k) for k in ("batch", "length", "dropout", "threads")},
-        "processor": processor(),
-        "versions": {k: v for side in sides for k, v in side.versions.items()},
-        "steps": options.steps,
-    }
+    report = header(options, ("batch", "length", "dropout", "threads", "steps"), sides)
     print(f"\n{'':10}{'CPU s':>8}{'wall s':>8}{'first loss':>12}{'last loss':>12}")
     for name, all_rows in rows.items():
         report[name] = found = {
@@ -229,11 +165,9 @@ def main():
         )
     if options.torch_python:
         ours, theirs = (rows[side.name][options.warmup :] for side in sides)
-        for key in ("cpu", "wall"):
-            report[f"{key}_ratio"] = ratio(ours, theirs, key)
-        print(f"ratio     {report['cpu_ratio']:>8}{report['wall_ratio']:>8}   (ours / PyTorch)")
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        report |= {f"{key}_ratio": ratios(ours, theirs, key) for key in ("cpu", "wall")}
+        print("ours / PyTorch:", report["cpu_ratio"], "CPU,", report["wall_ratio"], "wall")
+        write(options.output, report)
 
 
 if __name__ == "__main__":

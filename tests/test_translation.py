@@ -130,10 +130,15 @@ def test_sequence_loss_is_the_mean_over_real_tokens():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"export": ["litert_int8"]}, "'litert_int8' cannot be made for translation; expected"),
+        ({"export": ["litert_int4"]}, "'litert_int4' cannot be made for translation; expected"),
+        ({"export": ["litert_int8"]}, "needs the ranges of integers to be trained; put {name: qat"),
         (
-            {"compress": [{"name": "prune", "sparsity": 0.5}]},
-            "for translation cannot be compressed",
+            {"compress": [{"name": "prune_structured", "layers": 1}]},
+            r"compress\[0\]: prune_structured does not go with translation: it knows the blocks",
+        ),
+        (
+            {"compress": [{"name": "trim_vocabulary"}]},
+            r"compress\[0\]: trim_vocabulary does not go with translation: what is left out",
         ),
         ({"task": {"name": "translation", "n_best": 9}}, "n_best: got 9, expected at most beam, 5"),
         ({"model": {"name": "bert", "size": "tiny"}}, "models that fit: seq2seq_lstm, seq2seq_tr"),

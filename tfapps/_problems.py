@@ -167,7 +167,7 @@ def _limits(metadata: Sequence[Any]) -> str:
 
 
 def in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
-    """What answers step by step can be no artefact of other forms, nor be compressed."""
+    """What answers step by step can be no artefact of other forms, nor be compressed in any way."""
     exporters = [registry.load("exporter", name) for name in registry.names("exporter")]
     there = [name for exporter in exporters for name in getattr(exporter, "OF_STEPS", ())]
     problems = [
@@ -175,6 +175,15 @@ def in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) 
         for name in exports
         if name is not None and name not in there
     ]
-    if compress:
-        problems.append(f"compress: models for {task} cannot be compressed; leave it out")
+    for index, item in enumerate(compress):
+        reason = item and getattr(registry.load("compressor", item.name), "NOT_IN_STEPS", None)
+        if reason:
+            problems.append(
+                f"compress[{index}]: {item.name} does not go with {task}: {reason}; leave it out"
+            )
+    if "litert_int8" in exports and not any(getattr(i, "activation_bits", None) for i in compress):
+        problems.append(
+            f"export: 'litert_int8' for {task} needs the ranges of integers to be trained; put "
+            "{name: qat} into compress"
+        )
     return problems

@@ -27,6 +27,7 @@ NOT_AFTER = {
     "prune": "its pattern of zeros would be torn; put it before prune",
     "cluster": "it would cluster what this takes out; put it before cluster",
 }
+NOT_IN_STEPS = "it knows the blocks of an encoder only"
 MULTIPLE = 8  # units come in multiples of it, which vector instructions like
 PARTS = ("layers", "heads", "units")
 

@@ -6,6 +6,8 @@ every row; GATHER has one scale for the whole table, or none.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,11 +47,16 @@ def integer_tables(content: bytes) -> bytes:
     """The same .tflite file with int8 tables, a symmetric scale for each row; see `look_up`.
 
     For files whose other weights are integers already; values that training left on that grid
-    come out as they were.
+    come out as they were. A table that something else reads as well stays float.
     """
     model = _flat.read(look_up(content))
+    users = Counter(tensor.buffer for graph in model.subgraphs for tensor in graph.tensors)
+    shared: dict[int, list[Any]] = {}
     for table in _tables(model):
-        _round_rows(model, table)
+        shared.setdefault(table.buffer, []).append(table)
+    for buffer, tables in shared.items():
+        if users[buffer] == len(tables):
+            _round_rows(model, tables)
     return scales_apart(_flat.write(model))
 
 
@@ -76,19 +83,20 @@ def scales_apart(content: bytes) -> bytes:
     return _flat.write(model)
 
 
-def _round_rows(model: Any, table: Any) -> None:
-    """Turn a float table into int8, a scale for each row."""
+def _round_rows(model: Any, tables: Sequence[Any]) -> None:
+    """Turn float tables of one buffer into int8, a scale for each row."""
     from ai_edge_litert import schema_py_generated as schema
 
-    buffer = model.buffers[table.buffer]
-    values = buffer.data.view(np.float32).reshape(table.shape)
+    buffer = model.buffers[tables[0].buffer]
+    values = buffer.data.view(np.float32).reshape(tables[0].shape)
     scale = np.abs(values).max(axis=1) / np.float32(127)
     scale = np.where(scale, scale, 1).astype(np.float32)
     buffer.data = np.round(values / scale[:, None]).astype(np.int8).view(np.uint8).reshape(-1)
-    table.type = schema.TensorType.INT8
-    table.quantization = schema.QuantizationParametersT(
-        scale=scale, zeroPoint=np.zeros(len(scale), np.int64), quantizedDimension=0
-    )
+    for table in tables:
+        table.type = schema.TensorType.INT8
+        table.quantization = schema.QuantizationParametersT(
+            scale=scale, zeroPoint=np.zeros(len(scale), np.int64), quantizedDimension=0
+        )
 
 
 def _scaled_by_row(table: Any) -> bool:

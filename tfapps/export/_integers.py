@@ -37,11 +37,11 @@ def integers(model: Any) -> None:
 
     Weights are rounded, and activations get the operation that the converter knows. What lies
     between two products inside a layer (softmax, GELU, products of activations) is float: so
-    XNNPACK takes the graph as a whole, which integer forms of these would cut into pieces.
+    XNNPACK takes the graph as a whole, which integer forms of these would cut into pieces, and an
+    LSTM keeps its gates exact. A table that gives logits as well is read as it is, or it would be
+    kept once more, in the steps of what reads it.
     """
     from tfapps.layers.fake_quant import in_model
-    from tfapps.layers.linear import Linear
-    from tfapps.layers.multi_head import MultiHead
 
     bake(model)
     for quantizer in in_model(model):
@@ -50,8 +50,9 @@ def integers(model: Any) -> None:
             if quantizer.equalize:
                 quantizer.equalize = bool(np.any(np.asarray(quantizer.gain) != 1))
     for layer in model._flatten_layers():
-        if isinstance(layer, Linear | MultiHead):
-            layer.island = ISLAND
+        for part in (layer, getattr(layer, "cell", None)):
+            if hasattr(part, "island"):
+                part.island = ISLAND
 
 
 def _operation(x: Any, low: Any, high: Any, bits: int, narrow: bool) -> Any:

@@ -13,8 +13,8 @@ from tfapps.errors import Failure, InputError
 from tfapps.export import _module
 
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_sparse", "litert_dynamic", "litert_int8")
-# What needs no look at the values that go through a decoder's step.
-OF_STEPS = ("litert_float32", "litert_float16", "litert_dynamic")
+# What needs no look at the values that go through a decoder's step, unless training had one.
+OF_STEPS = ("litert_float32", "litert_float16", "litert_dynamic", "litert_int8")
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -87,14 +87,15 @@ def _save(
 
     form = Form(saved)
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
-    if rows and _integers.rounds_activations(model) and not any(_lstm.layers(model)):
+    fused = any(not layer.quantize_products for layer in _lstm.layers(model))
+    if rows and _integers.rounds_activations(model) and not fused:
         _integers.integers(model)
         form = form._replace(trained=True)
     else:
         _integers.bake(model)
         if rows:
             form = form._replace(attention=_attention.soften_masks(model) > 0)
-    _lstm.fuse(model, rows)
+        _lstm.fuse(model, rows)
     _module.save(split(model), saved)
     return form
 

@@ -35,7 +35,7 @@ class AttentionalLSTM(keras.layers.Layer):
         weight_bits: quantize all kernels; None leaves them float.
         activation_bits: quantize what goes into and comes out of the products.
         quantize_scores: with activation_bits, quantize attention scores and weights as well.
-        per_channel: a range for each column of a linear kernel, else one for all of it.
+        per_channel: a range for each column of a kernel, else one for all of it (or for each gate).
 
     Shapes: x (b, t, d), states [h_0 (b, units), c_0 (b, units), h_1, c_1, ..., fed (b, width)],
     keys (b, s, k), memory (b, s, m), bias (b, 1, 1, s) -> attentional states (b, t, width),
@@ -63,12 +63,12 @@ class AttentionalLSTM(keras.layers.Layer):
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.quantize_scores, self.per_channel = quantize_scores, per_channel
         bits = {"weight_bits": weight_bits, "activation_bits": activation_bits}
+        bits |= {"per_channel": per_channel}
         dtype = {"dtype": self.dtype_policy}
         self.lstms = [
             LSTM(units, **bits, quantize_products=True, **dtype, name=f"lstm_{i}")
             for i in range(depth)
         ]
-        bits["per_channel"] = per_channel
         self.feed = Linear(GATES * units, use_bias=False, **bits, **dtype, name="feed")
         self.merge = Linear(width, "tanh", **bits, **dtype, name="merge")
         self.attention = MemoryAttention(

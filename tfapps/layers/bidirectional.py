@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers.fake_quant import apart
 from tfapps.layers.lstm import LSTM
 from tfapps.layers.reverse import Reverse
 
@@ -23,6 +24,8 @@ class BidirectionalLSTM(keras.layers.Layer):
         units: width of one direction.
         weight_bits: for the kernels of both, see `LSTM`; None leaves them float.
         activation_bits: for input and states; None leaves them float.
+        quantize_products: for what comes out of the products as well, see `LSTM`.
+        per_channel: see `LSTM`.
 
     Shapes: x (b, t, d), order (b * t,) from `ReverseOrder` -> (b, t, 2 * units).
     """
@@ -32,11 +35,15 @@ class BidirectionalLSTM(keras.layers.Layer):
         units: int,
         weight_bits: int | None = None,
         activation_bits: int | None = None,
+        quantize_products: bool = False,
+        per_channel: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.quantize_products, self.per_channel = quantize_products, per_channel
+        self.island: float | None = None  # see `fake_quant.apart`
         self.forward = self._lstm("forward")
         self.backward = self._lstm("backward")
         self.reverse = Reverse(dtype=self.dtype_policy, name="reverse")
@@ -46,6 +53,8 @@ class BidirectionalLSTM(keras.layers.Layer):
             self.units,
             self.weight_bits,
             self.activation_bits,
+            self.quantize_products,
+            self.per_channel,
             return_sequences=True,
             dtype=self.dtype_policy,
             name=name,
@@ -58,7 +67,8 @@ class BidirectionalLSTM(keras.layers.Layer):
     def call(self, x: KerasTensor, order: KerasTensor, training: bool = False) -> KerasTensor:
         ahead = self.forward(x, training=training)
         back = self.backward(self.reverse(x, order), training=training)
-        return ops.concatenate([ahead, self.reverse(back, order)], axis=-1)
+        x = ops.concatenate([ahead, self.reverse(back, order)], axis=-1)
+        return apart(x, self.island)
 
     def compute_output_shape(
         self, x_shape: tuple[int | None, ...], order_shape: tuple[int | None, ...]
@@ -66,5 +76,5 @@ class BidirectionalLSTM(keras.layers.Layer):
         return (*x_shape[:-1], 2 * self.units)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("units", "weight_bits", "activation_bits")
+        names = ("units", "weight_bits", "activation_bits", "quantize_products", "per_channel")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers.fake_quant import apart
 from tfapps.layers.linear import Linear
 
 Shape = tuple[int | None, ...]
@@ -42,6 +43,7 @@ class Bridge(keras.layers.Layer):
         self.widths = [*widths]
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel = per_channel
+        self.island: float | None = None  # see `fake_quant.apart`
         self.map = Linear(
             sum(self.widths),
             activation="tanh",
@@ -63,7 +65,7 @@ class Bridge(keras.layers.Layer):
         last = ops.subtract(ops.sum(mask, axis=1, keepdims=True), 1)  # b 1
         place = ops.expand_dims(ops.arange(time, dtype="int32"), 0)  # 1 s
         end = ops.expand_dims(ops.cast(ops.equal(place, last), x.dtype), 1)  # b 1 s
-        forward, backward = ops.split(x, 2, axis=-1)
+        forward, backward = ops.split(apart(x, self.island), 2, axis=-1)
         # A product with ones and zeros: a slice at a place of its own for each row is no edge form.
         forward = ops.matmul(end, forward)
         backward = ops.slice(backward, (0, 0, 0), (batch, 1, width // 2))

@@ -10,6 +10,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 KINDS = ("last", "moving", "all", "fixed")
+NOTHING = 1e-30
 UNEVEN = 4.0  # largest channel over the median one from which equalizing is worth a product
 
 
@@ -230,6 +231,16 @@ def value_quantizer(bits: int | None, kind: str = "moving", **kwargs: Any) -> Fa
 def quantized(quantizer: FakeQuant | None, x: KerasTensor, training: bool = False) -> KerasTensor:
     """`x` through its quantizer, or as it is where there is none."""
     return x if quantizer is None else quantizer(x, training=training)
+
+
+def apart(x: KerasTensor, island: float | None) -> KerasTensor:
+    """`x`, in the exporter's integer graph times an `island`, a factor of hardly more than one.
+
+    The converter makes an integer operation of whatever has a range on both sides, and hands ranges
+    on. Between a product and a sum there is none, so that what is before and what is behind are
+    not computed with each other's steps. The sum adds less than a float can show.
+    """
+    return x if island is None else ops.add(ops.multiply(x, island), NOTHING)
 
 
 def build(*pairs: tuple[FakeQuant | None, Sequence[int | None]]) -> None:

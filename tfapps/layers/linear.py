@@ -10,6 +10,7 @@ from keras import KerasTensor, ops
 
 from tfapps.layers.activations import activation as activation_function
 from tfapps.layers.fake_quant import (
+    apart,
     build,
     factors,
     peaks,
@@ -63,9 +64,7 @@ class Linear(keras.layers.Layer):
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel, self.quantize_input = per_channel, quantize_input
         self.equalize = equalize
-        # Set by the exporter: a factor of hardly more than one, which keeps the converter from
-        # computing with integers what is quicker in float.
-        self.island: float | None = None
+        self.island: float | None = None  # set by the exporter, see `fake_quant.apart`
         axis = -1 if per_channel else None
         self.kernel_range = weight_quantizer(weight_bits, axis, name="kernel_range")
         bits = activation_bits if quantize_input else None
@@ -110,9 +109,11 @@ class Linear(keras.layers.Layer):
         if self.activation == "relu":
             x = quantized(self.output_range, self._activate(x), training)
         else:
-            x = self._activate(quantized(self.output_range, x, training))
-            if self.island is not None and self.activation is not None:
-                x = ops.multiply(x, self.island)
+            x = quantized(self.output_range, x, training)
+            if self.activation == "tanh":  # which has an integer form
+                x = apart(x, self.island)
+            if self.activation is not None:
+                x = apart(self._activate(x), self.island)
         return ops.reshape(x, (*shape[:-1], self.units)) if len(shape) > 2 else x
 
     def equalize_input(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from tfapps.layers.fake_quant import FakeQuant, build, quantized, value_quantizer
+from tfapps.layers.fake_quant import FakeQuant, apart, build, quantized, value_quantizer
 
 GATES = 4
 States = list[KerasTensor]
@@ -25,6 +25,7 @@ class _Cell(keras.layers.LSTMCell):
     recurrent: KerasTensor | None = None
     state_range: FakeQuant | None = None
     product_range: FakeQuant | None = None
+    island: float | None = None  # see `fake_quant.apart`
 
     def call(
         self, inputs: KerasTensor, states: Any, training: bool = False
@@ -32,12 +33,16 @@ class _Cell(keras.layers.LSTMCell):
         if self.recurrent is None:
             return super().call(inputs, states, training=training)
         h, c = states
+        if self.island is not None:
+            # It is on its grid already, but the converter looks no further than the loop's body.
+            h = quantized(self.state_range, h)
         product = quantized(self.product_range, ops.matmul(h, self.recurrent), training)
         i, f, g, o = ops.split(ops.add(inputs, product), GATES, axis=-1)
         i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
         c = ops.add(ops.multiply(f, c), ops.multiply(i, self.activation(g)))
-        h = quantized(self.state_range, ops.multiply(o, self.activation(c)), training)
-        return h, [h, c]
+        h = apart(ops.multiply(o, self.activation(c)), self.island)
+        h = quantized(self.state_range, h, training)
+        return apart(h, self.island), [h, c]
 
 
 @keras.saving.register_keras_serializable("tfapps")
@@ -49,14 +54,16 @@ class LSTM(keras.layers.LSTM):
     static length 1 there is no loop at all.
 
     The integer LSTM of LiteRT has a range for each gate's part of a kernel, one for the input and
-    one for the state; its cell has 16 bits, which are as good as float.
+    one for the state; its cell has 16 bits, which are as good as float. Exported as two products, a
+    kernel has a range for each column.
 
     Args:
         units: width of the state.
         weight_bits: for both kernels; None leaves the layer float.
         activation_bits: for input and state; None leaves them float.
         quantize_products: with activation_bits, quantize what comes out of both products as well:
-            a single step is exported as two of them, not as an integer LSTM.
+            the layer is exported as two of them for each step, not as an integer LSTM.
+        per_channel: with quantize_products, a range for each column of a kernel, else by gate.
 
     Shapes: x (b, t, d), initial_state two of (b, units) -> (b, t, units), or (b, units) without
     `return_sequences`.
@@ -68,11 +75,12 @@ class LSTM(keras.layers.LSTM):
         weight_bits: int | None = None,
         activation_bits: int | None = None,
         quantize_products: bool = False,
+        per_channel: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
-        self.quantize_products = quantize_products
+        self.quantize_products, self.per_channel = quantize_products, per_channel
         self.kernel_range = self._kernel_quantizer("kernel_range")
         self.recurrent_range = self._kernel_quantizer("recurrent_range")
         self.input_range = value_quantizer(activation_bits, name="input_range")
@@ -91,13 +99,19 @@ class LSTM(keras.layers.LSTM):
     def _kernel_quantizer(self, name: str) -> FakeQuant | None:
         if self.weight_bits is None:
             return None
-        return FakeQuant(self.weight_bits, "last", 1, symmetric=True, narrow=True, name=name)
+        axis = -1 if self._by_column else 1
+        return FakeQuant(self.weight_bits, "last", axis, symmetric=True, narrow=True, name=name)
+
+    @property
+    def _by_column(self) -> bool:
+        return self.quantize_products and self.per_channel
 
     def build(
         self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None
     ) -> None:
         super().build(sequences_shape, initial_state_shape)
-        gates, product = (None, GATES, self.units), (GATES * self.units,)
+        product = (GATES * self.units,)
+        gates = (None, *product) if self._by_column else (None, GATES, self.units)
         build(
             (self.kernel_range, gates),
             (self.recurrent_range, gates),
@@ -130,7 +144,7 @@ class LSTM(keras.layers.LSTM):
         """What the gates get from the input: (..., d) -> (..., 4 * units)."""
         shape = ops.shape(x)
         x = ops.reshape(quantized(self.input_range, x, training), (-1, shape[-1]))
-        x = ops.matmul(x, self._by_gate(self.kernel_range, self.cell.kernel, training))
+        x = ops.matmul(x, self._rounded(self.kernel_range, self.cell.kernel, training))
         if self.cell.use_bias:
             x = ops.add(x, self.cell.bias)
         x = quantized(self.product_range, x, training)
@@ -139,7 +153,7 @@ class LSTM(keras.layers.LSTM):
     def begin(self, states: States, training: bool = False) -> States:
         """Get ready for `step`: kernel and first states are put on their grids here, and once."""
         recurrent = self.cell.recurrent_kernel
-        self.cell.recurrent = self._by_gate(self.recurrent_range, recurrent, training)
+        self.cell.recurrent = self._rounded(self.recurrent_range, recurrent, training)
         h, c = states
         return [quantized(self.cell.state_range, h, training), c]
 
@@ -165,25 +179,24 @@ class LSTM(keras.layers.LSTM):
             pairs = ((self.kernel_range, self.cell.kernel),)
             pairs += ((self.recurrent_range, self.cell.recurrent_kernel),)
             for quantizer, kernel in pairs:
-                kernel.assign(self._by_gate(quantizer, kernel, training=False))
+                kernel.assign(self._rounded(quantizer, kernel, training=False))
 
     def settle_ranges(self) -> None:
         """Bring the ranges of both kernels up to the kernels."""
         if self.kernel_range is not None:
-            self.kernel_range.settle(_split(self.cell.kernel))
-            self.recurrent_range.settle(_split(self.cell.recurrent_kernel))
+            self.kernel_range.settle(self._channels(self.cell.kernel))
+            self.recurrent_range.settle(self._channels(self.cell.recurrent_kernel))
 
-    def _by_gate(self, quantizer: FakeQuant | None, kernel: Any, training: bool) -> KerasTensor:
+    def _rounded(self, quantizer: FakeQuant | None, kernel: Any, training: bool) -> KerasTensor:
         if quantizer is None:
             return ops.convert_to_tensor(kernel)
-        return ops.reshape(quantizer(_split(kernel), training=training), kernel.shape)
+        return ops.reshape(quantizer(self._channels(kernel), training=training), kernel.shape)
+
+    def _channels(self, kernel: Any) -> KerasTensor:
+        """(d, 4 u), split into (d, 4, u) where there is a range for each gate."""
+        kernel = ops.convert_to_tensor(kernel)
+        return kernel if self._by_column else ops.reshape(kernel, (-1, GATES, self.units))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("weight_bits", "activation_bits", "quantize_products")
+        names = ("weight_bits", "activation_bits", "quantize_products", "per_channel")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _split(kernel: Any) -> KerasTensor:
-    """(d, 4 u) -> (d, 4, u), gate by gate."""
-    rows, columns = kernel.shape
-    return ops.reshape(ops.convert_to_tensor(kernel), (rows, GATES, columns // GATES))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from tfapps.layers.fake_quant import build, quantized, value_quantizer
+from tfapps.layers.fake_quant import apart, build, quantized, value_quantizer
 from tfapps.layers.linear import Linear
 
 KINDS = ("dot", "additive")
@@ -53,6 +53,7 @@ class MemoryAttention(keras.layers.Layer):
         self.kind = kind
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.quantize_scores, self.per_channel = quantize_scores, per_channel
+        self.island: float | None = None  # see `fake_quant.apart`
         inside = activation_bits if quantize_scores else None
         self.scores_range = value_quantizer(inside, name="scores_range")
         self.weights_range = value_quantizer(
@@ -93,6 +94,7 @@ class MemoryAttention(keras.layers.Layer):
         bias: KerasTensor,
         training: bool = False,
     ) -> tuple[KerasTensor, KerasTensor]:
+        query = apart(query, self.island)
         if self.kind == "dot":
             scores = ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
         else:
@@ -103,7 +105,8 @@ class MemoryAttention(keras.layers.Layer):
         weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
         weights = ops.cast(weights, self.compute_dtype)
         weights = quantized(self.weights_range, weights, training)
-        return quantized(self.context_range, ops.matmul(weights, memory), training), weights
+        context = quantized(self.context_range, ops.matmul(weights, memory), training)
+        return apart(context, self.island), weights
 
     def _additive(self, query: KerasTensor, keys: KerasTensor) -> KerasTensor:
         batch, length, width = ops.shape(query)

@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers.dropout import Dropout
-from tfapps.layers.fake_quant import build, quantized, value_quantizer
+from tfapps.layers.fake_quant import apart, build, quantized, value_quantizer
 from tfapps.layers.linear import Linear
 
 Shape = tuple[int | None, ...]
@@ -62,7 +62,7 @@ class MultiHead(keras.layers.Layer):
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel, self.quantize_input = per_channel, quantize_input
         self.quantize_scores, self.equalize = quantize_scores, equalize
-        self.island: float | None = None  # see `Linear`
+        self.island: float | None = None  # see `fake_quant.apart`
         inside = activation_bits if quantize_scores else None
         self.scores_range = value_quantizer(inside, name="scores_range")
         self.weights_range = value_quantizer(
@@ -115,7 +115,7 @@ class MultiHead(keras.layers.Layer):
             scores = ops.multiply(scores, self.size**-0.5)
         else:
             scores = ops.matmul(ops.multiply(q, self.size**-0.5), k)
-            v = v if self.island is None else ops.multiply(v, self.island)
+            v = apart(v, self.island)
         scores = ops.add(scores, bias)
         # A softmax in half precision loses the small weights of long rows.
         weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)

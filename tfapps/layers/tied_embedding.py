@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers.embedding import Embedding
-from tfapps.layers.fake_quant import build, by_row, quantized, value_quantizer
+from tfapps.layers.fake_quant import apart, build, by_row, quantized, value_quantizer
 
 
 @keras.saving.register_keras_serializable("tfapps")
@@ -28,6 +28,7 @@ class TiedEmbedding(Embedding):
     def __init__(self, *args: Any, activation_bits: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.activation_bits = activation_bits
+        self.island: float | None = None  # see `fake_quant.apart`
         self.input_range = value_quantizer(activation_bits, name="input_range")
         self.output_range = value_quantizer(activation_bits, name="output_range")
 
@@ -40,7 +41,7 @@ class TiedEmbedding(Embedding):
         self, inputs: KerasTensor, project: bool = False, training: bool = False
     ) -> KerasTensor:
         if not project:
-            return super().call(inputs)
+            return apart(super().call(inputs), self.island)
         shape = ops.shape(inputs)
         x = quantized(self.input_range, ops.reshape(inputs, (-1, self.output_dim)), training)
         table = by_row(ops.cast(self.embeddings, self.compute_dtype), self.weight_bits)

@@ -156,7 +156,8 @@ def _layers(config: Config, source: int, target: int) -> list[Any]:
     made += [_dropout(config, "logits", config.dropout)]
     made += [ReverseOrder(name="reverse_order"), AttentionBias(name="memory_bias")]
     for i in range(config.encoder_layers):
-        made += [BidirectionalLSTM(config.units // 2, name=f"encoder_{i}")]
+        halves = {"quantize_products": True, "name": f"encoder_{i}"}
+        made += [BidirectionalLSTM(config.units // 2, **halves)]
         made += [_dropout(config, f"encoder_{i}", config.dropout)]
     made += [
         Linear(config.units, use_bias=False, name="memory_keys"),

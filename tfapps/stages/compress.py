@@ -145,13 +145,19 @@ class _Work:
         print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
         self.notes.append(figures)
 
+    @property
+    def _in_steps(self) -> bool:
+        task = registry.load("task", self.prepared.config.task.name)
+        return bool(task.NEEDS == "seq2seq")
+
     def _ask_teacher(self, item: Any) -> None:
         """Keep what the model says before anything is taken away, if the fit wants to know."""
         from tfapps.compress import _clone
 
-        if item.distill and self.answers is None:
+        beside = item.distill_layers or (item.distill and self._in_steps)
+        if item.distill and self.answers is None and not self._in_steps:
             self.answers = logits_of(self.prepared, self.model, "train")
-        if item.distill_layers and self.teacher is None:
+        if beside and self.teacher is None:
             with self.place.scope():
                 self.teacher = _clone.clone(self.model, lambda layer: {})
 
@@ -174,7 +180,8 @@ class _Work:
         batches = self._batches(index)
         objective = training.objective(self.prepared)
         if item.distill:
-            objective = taught(objective, item.distill)
+            teacher = self.teacher if self._in_steps else None
+            objective = taught(objective, item.distill, teacher)
         if item.distill_layers:
             objective = led(objective, self.model, self.teacher, item.distill_layers)
         steps = item.epochs * -(-batches.steps_per_epoch // fit.accumulate)

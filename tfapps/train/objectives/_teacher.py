@@ -11,11 +11,20 @@ TARGET = "teacher_logits"  # a target column beside the task's own
 SHOWN = 12
 
 
-def taught(objective: Callable[..., tuple[Any, Any]], share: float) -> Callable[..., Any]:
+def taught(
+    objective: Callable[..., tuple[Any, Any]], share: float, teacher: Any = None
+) -> Callable[..., Any]:
     """`objective` with `share` of its loss replaced by the distance to the teacher's logits.
 
     The mean squared difference of logits serves every task (Ba and Caruana 2014, "Do Deep Nets
-    Really Need to be Deep?"). The teacher's logits come with the batch: it ran once, before.
+    Really Need to be Deep?").
+
+    Args:
+        teacher: functional model of the same inputs, to be asked in every step, because its logits
+            for every place of every text are too many to keep. None: it ran once, before, and its
+            logits come with the batch.
+
+    Shapes: logits (b, c), or (b, t, c) for the places of `target_ids`.
     """
 
     def with_teacher(
@@ -24,8 +33,11 @@ def taught(objective: Callable[..., tuple[Any, Any]], share: float) -> Callable[
         from keras import ops
 
         loss, logits = objective(model, features, targets, training=training)
-        square = ops.square(ops.subtract(ops.cast(logits, "float32"), targets[TARGET]))
-        distance = ops.mean(square, axis=tuple(range(1, len(square.shape))))
+        if teacher is None:
+            wanted = targets[TARGET]
+        else:
+            wanted = ops.stop_gradient(teacher(features, training=False))
+        distance = _of_logits(logits, wanted, features.get("target_ids"))
         return (1.0 - share) * loss + share * distance, logits
 
     return with_teacher
@@ -76,6 +88,18 @@ def led(
         return loss + sum(far) / len(far), logits
 
     return with_states
+
+
+def _of_logits(logits: Any, wanted: Any, target_ids: Any) -> Any:
+    """Mean squared difference of logits (b, ...), without that of padding (0 in target_ids)."""
+    from keras import ops
+
+    logits, wanted = ops.cast(logits, "float32"), ops.cast(wanted, "float32")
+    square = ops.square(ops.subtract(logits, wanted))
+    if target_ids is None:
+        return ops.mean(square, axis=tuple(range(1, len(square.shape))))
+    real = ops.cast(ops.not_equal(target_ids, 0), "float32")
+    return ops.sum(ops.mean(square, axis=-1) * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
 
 
 def _distance(state: Any, wanted: Any, mask: Any) -> Any:

@@ -1,0 +1,193 @@
+"""Translators made small: what integer files of an encoder and a step hold, and what they say."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from running import tfapps
+from seq2seq_models import fill
+from test_translation import PAIRS, RUN
+
+from tfapps import registry, weights
+from tfapps.compress import qat
+from tfapps.export import litert
+from tfapps.runners.keras_steps import KerasSteps
+from tfapps.runners.litert_steps import LiteRTSteps
+from tfapps.train.objectives._teacher import taught
+
+LENGTH, WORDS, ROWS = 10, 48, 6
+# Widths at which the converter makes integers of a table and of a matrix.
+MODELS = {
+    "lstm": ("seq2seq_lstm", {"tie": "target_output"}),
+    "lstm-fed": ("seq2seq_lstm", {"input_feeding": True, "tie": "all", "decoder_layers": 2}),
+    "lstm-additive": ("seq2seq_lstm", {"attention": "additive", "tie": "none"}),
+    "transformer": ("seq2seq_transformer", {"tie": "all"}),
+}
+SMALL = {
+    "seq2seq_lstm": {"embedding_size": 24, "units": 32},
+    "seq2seq_transformer": {"width": 32, "heads": 2, "inner": 48},
+}
+
+
+def build(name, batch_size=None, length=None):
+    model_name, options = MODELS[name]
+    module = registry.load("model", model_name)
+    config = module.Config(**SMALL[model_name], **options, max_length=LENGTH)
+    model = module.build(config, vocabulary_size=WORDS, batch_size=batch_size, length=length)
+    return module, fill(model, 0.3)
+
+
+def features():
+    random = np.random.default_rng(5)
+    mask = (np.arange(LENGTH) < random.integers(3, LENGTH + 1, (ROWS, 1))).astype("int32")
+    ids = random.integers(1, WORDS, (2, ROWS, LENGTH), dtype="int32")
+    return {"token_ids": ids[0] * mask, "padding_mask": mask, "target_ids": ids[1]}
+
+
+def stepped(steps, given, row):
+    """What three steps of one row give: logits and states."""
+    one = {name: given[name][row : row + 1] for name in ("token_ids", "padding_mask")}
+    states, context = steps.encode(one)
+    found = []
+    for place in range(3):
+        token = given["target_ids"][row : row + 1, place]
+        logits, states, _ = steps.step(token, states, context)
+        found.append(np.asarray(logits)[0])
+    return np.stack(found)
+
+
+@pytest.fixture(params=MODELS)
+def integer_file(request, tmp_path):
+    """A quantized translator and its integer file."""
+    given = features()
+    module, plain = build(request.param)
+    model = qat.quantize(plain)
+    qat.calibrate(model, [given])
+    qat.settle(model)
+    weights.save(model, tmp_path / "w.safetensors")
+
+    def rebuild(batch_size, length):
+        made = qat.quantize(build(request.param, batch_size, length)[1])
+        weights.load(made, tmp_path / "w.safetensors")
+        return made
+
+    def split(model):
+        return {"encode": module.encoder_of(model), "step": module.step_of(model)}
+
+    litert.export(
+        ["litert_int8"],
+        rebuild=rebuild,
+        max_length=LENGTH,
+        calibration=[given],
+        split=split,
+        folder=tmp_path,
+    )
+    return module, plain, model, tmp_path / "litert" / "int8.tflite"
+
+
+def test_integer_steps_say_what_the_quantized_model_says(integer_file):
+    module, plain, model, path = integer_file
+    given = features()
+    steps = [KerasSteps(module.encoder_of(m), module.step_of(m)) for m in (plain, model)]
+    exact, rounded = (np.stack([stepped(s, given, row) for row in range(ROWS)]) for s in steps)
+    file = LiteRTSteps(path)
+    found = np.stack([stepped(file, given, row) for row in range(ROWS)])
+    # A value on the edge between two steps of a grid falls either way, and that goes on from there;
+    # through the layers of a transformer further than through those of an LSTM.
+    far, rounding = np.abs(found - rounded), np.abs(exact - rounded)
+    assert np.mean(far) < np.mean(rounding)
+    assert np.corrcoef(found.ravel(), rounded.ravel())[0, 1] > 0.999
+    if "lstm" in module.__name__:
+        assert (far < 1e-5).mean() > 0.6
+
+
+def test_every_matrix_of_an_integer_file_is_of_integers(integer_file):
+    content = integer_file[-1].read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    constants, products = [], 0
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if data is not None and len(tensor.shape) == 2 and np.prod(tensor.shape) >= 24 * 32:
+                constants.append((tensor.name, tensor.type))
+        products += sum(
+            model.operatorCodes[operator.opcodeIndex].builtinCode
+            == schema.BuiltinOperator.FULLY_CONNECTED
+            for operator in graph.operators
+        )
+    assert products >= 6
+    assert constants
+    assert [name for name, kind in constants if kind != schema.TensorType.INT8] == []
+
+
+def test_the_teacher_beside_counts_real_places_alone():
+    inputs = {"target_ids": keras.Input((4,), dtype="int32", name="target_ids")}
+    table = keras.layers.Embedding(9, 3, name="table")
+    student, teacher = (
+        keras.Model(inputs, table(inputs["target_ids"]) * factor) for factor in (1.0, 3.0)
+    )
+    ids = np.array([[1, 2, 0, 0], [3, 4, 5, 6]])
+    vectors = np.asarray(table(ids))
+
+    def objective(model, features, targets, training):
+        return keras.ops.ones(2), model(features, training=training)
+
+    loss, _ = taught(objective, 0.25, teacher)(student, {"target_ids": ids}, {}, training=True)
+    square = np.square(2 * vectors).mean(axis=-1)
+    expected = 0.75 + 0.25 * np.array([square[0, :2].mean(), square[1].mean()])
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """One training, and what is made of it: integers, and zeros that stay in integers."""
+    folder = tmp_path_factory.mktemp("small")
+    for name, pairs in (("train", PAIRS * 3), ("dev", PAIRS[3::4])):
+        for side, key in (("de", "text"), ("en", "target")):
+            lines = "".join(f"{pair[key]}\n" for pair in pairs)
+            (folder / f"{name}.{side}").write_text(lines, encoding="utf-8")
+    plain = RUN.replace("export: [saved_model, litert_float32, litert_dynamic]", "export: []")
+    plain = plain.replace("epochs: 20", "epochs: 14").replace("average: 2", "average: 1")
+    (folder / "plain.yaml").write_text(plain)
+    export = "\nexport: [litert_float32, litert_int8]\n"
+    items = {
+        "qat8": "[{name: qat, epochs: 3, learning_rate: 1.0e-3}]",
+        "pruned8": "[{name: prune, sparsity: 0.5, epochs: 6, learning_rate: 2.0e-3}, "
+        "{name: qat, epochs: 2, learning_rate: 1.0e-3}]",
+    }
+    for name, compress in items.items():
+        text = plain.replace("\nexport: []", f"\ncompress: {compress}{export}")
+        (folder / f"{name}.yaml").write_text(text)
+    for name in ("plain", *items):
+        finished = tfapps("run", f"{name}.yaml", cwd=folder)
+        assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", ["qat8", "pruned8"])
+def test_a_small_translator_keeps_its_job(place, name):
+    bundle = place / "saved_models" / name
+    dev = json.loads((bundle / "metrics.json").read_text())["dev"]
+    proof = json.loads((bundle / "verify.json").read_text())
+    assert dev["keras"]["bleu"] > 50
+    assert dev["litert_int8"]["bleu"] > dev["keras"]["bleu"] - 10
+    assert proof["litert_int8"]["agreement"] >= 0.7
+    assert proof["litert_int8"]["bytes"] < 0.5 * proof["litert_float32"]["bytes"]
+
+
+def test_zeros_stay_zeros_on_the_way_to_integers(place):
+    from safetensors.numpy import load_file
+
+    there = load_file(place / "saved_models" / "pruned8" / "weights.safetensors")
+    kernels = {path: value for path, value in there.items() if path.endswith("kernel")}
+    assert any("recurrent_kernel" in path for path in kernels)
+    for path, value in kernels.items():
+        assert (value == 0).mean() >= 0.49, path
+
+
+def test_integers_answer_from_the_command_line(place):
+    told = tfapps("predict", "qat8", "Das Kind ist alt.", "--artifact", "litert_int8", cwd=place)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["translation"].startswith("The ")
