@@ -33,7 +33,8 @@ LINE_OF = {part: number for number, line in enumerate(LINES) for part in line}
 TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"}
 TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify"}
 TENSORFLOW_RUNNERS = {
-    f"tfapps.runners.{name}" for name in ("saved_model", "saved_steps", "keras_steps")
+    f"tfapps.runners.{name}"
+    for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch"}
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}

@@ -7,7 +7,7 @@ import pytest
 from running import ROOT
 
 from tfapps import config
-from tfapps.stages.card import _note, artifact_table
+from tfapps.stages.card import _note, artifact_table, card
 
 METRICS = {
     "headline": "accuracy",
@@ -86,3 +86,16 @@ def test_samples_are_called_synthetic(data, synthetic):
     assert _note(config.from_dict(raw, "run")) == (
         ["The data is synthetic, written by the project itself."] if synthetic else []
     )
+
+
+@pytest.mark.parametrize("exported", [["litert_float32"], ["litert_float32", "litert_greedy"]])
+def test_a_greedy_file_is_told_from_the_best_answers(exported):
+    raw = {
+        "task": {"name": "translation"},
+        "data": {"source": "parallel", "languages": ["de", "en"], "sample": "sentence_pairs"},
+        "model": {"name": "seq2seq_lstm"},
+        "export": exported,
+    }
+    text = card(config.from_dict(raw, "run"), METRICS, {})
+    there = "litert_greedy takes the likeliest token each time, and is compared with" in text
+    assert there == ("litert_greedy" in exported)

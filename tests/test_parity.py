@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfapps.errors import Failure
-from tfapps.verify.parity import LIMITS, check, compare
+from tfapps.verify.parity import LIMITS, check, compare, worse
 
 GOOD = {"max_logit_difference": 1e-6, "agreement": 1.0}
 
@@ -48,7 +48,7 @@ def test_other_shapes_and_empty_sets_fail():
         compare(np.zeros((0, 4)), np.zeros((0, 4)))
 
 
-@pytest.mark.parametrize("name", ["saved_model", "litert_float32", "keras"])
+@pytest.mark.parametrize("name", ["saved_model", "litert_float32", "litert_greedy", "keras"])
 def test_float_artefacts_are_judged_on_their_logits(name):
     check(name, GOOD)
     with pytest.raises(Failure, match=rf"{name} is not .* difference 0.01, allowed 0.0001"):
@@ -101,3 +101,9 @@ def test_logits_that_are_no_numbers_always_fail(name, value):
 def test_a_metric_that_is_no_number_fails():
     with pytest.raises(Failure, match="accuracy nan"):
         check("litert_int8", GOOD | {"metric": np.nan, "metric_drop": np.nan}, "accuracy")
+
+
+def test_of_two_proofs_the_worse_figures_count():
+    other = {"max_logit_difference": 0.5, "agreement": 0.9}
+    assert worse(GOOD, other) == worse(other, GOOD) == other
+    assert worse(GOOD, other | {"agreement": 1.0})["max_logit_difference"] == 0.5

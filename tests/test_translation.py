@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 
 import keras
 import numpy as np
 import pytest
-from running import tfapps
+from running import ROOT, tfapps
 
 from tfapps import config
 from tfapps.decoding import Hypothesis
@@ -28,7 +29,7 @@ data: {source: parallel, languages: [de, en], train: train, dev: dev}
 text: {vocabulary_size: 70, min_frequency: 1}
 model: {name: seq2seq_lstm, max_length: 24, embedding_size: 64, units: 64, dropout: 0.0}
 train: {epochs: 20, batch_size: 8, learning_rate: 3.0e-3, average: 2}
-export: [saved_model, litert_float32, litert_dynamic]
+export: [saved_model, litert_float32, litert_dynamic, litert_greedy]
 """
 
 
@@ -140,6 +141,10 @@ def test_sequence_loss_is_the_mean_over_real_tokens():
             {"compress": [{"name": "trim_vocabulary"}]},
             r"compress\[0\]: trim_vocabulary does not go with translation: what is left out",
         ),
+        (
+            {"task": {"name": "classification"}, "export": ["litert_greedy"]},
+            "'litert_greedy' cannot be made for classification: it repeats the steps of a transl",
+        ),
         ({"task": {"name": "translation", "n_best": 9}}, "n_best: got 9, expected at most beam, 5"),
         ({"model": {"name": "bert", "size": "tiny"}}, "models that fit: seq2seq_lstm, seq2seq_tr"),
     ],
@@ -171,8 +176,9 @@ def place(tmp_path_factory):
 def test_every_file_translates_as_the_model_does(place):
     bundle = place / "saved_models" / "run"
     proof = json.loads((bundle / "verify.json").read_text())
-    for name in ("saved_model", "litert_float32"):
+    for name in ("saved_model", "litert_float32", "litert_greedy"):
         assert proof[name]["agreement"] == 1.0
+        assert proof[name]["metric_drop"] == 0.0
         assert proof[name]["max_logit_difference"] < 1e-4
     assert proof["litert_dynamic"]["agreement"] >= 0.8
     metrics = json.loads((bundle / "metrics.json").read_text())
@@ -183,7 +189,7 @@ def test_every_file_translates_as_the_model_does(place):
     assert "nrefs:1|case:mixed" in (bundle / "report.txt").read_text()
 
 
-@pytest.mark.parametrize("artifact", ["keras", "saved_model", "litert_float32"])
+@pytest.mark.parametrize("artifact", ["keras", "saved_model", "litert_float32", "litert_greedy"])
 def test_the_command_line_translates_and_judges(place, artifact):
     told = tfapps("predict", "run", "Das Kind ist alt.", "--artifact", artifact, cwd=place)
     assert told.returncode == 0, told.stderr
@@ -193,8 +199,32 @@ def test_the_command_line_translates_and_judges(place, artifact):
     judged = tfapps("evaluate", "run", "--data", "dev", "--artifact", artifact, "--json", cwd=place)
     assert judged.returncode == 0, judged.stderr
     figures = json.loads(judged.stdout.splitlines()[-1])
-    expected = json.loads((place / "saved_models/run/metrics.json").read_text())["dev"]["keras"]
+    measured = json.loads((place / "saved_models/run/metrics.json").read_text())["dev"]
+    expected = measured[artifact if artifact == "litert_greedy" else "keras"]
     assert figures == {"artifact": artifact, "rows": 7, "metrics": pytest.approx(expected)}
+
+
+def test_the_client_of_the_guide_says_what_tfapps_says(place, monkeypatch, capsys):
+    bundle = place / "saved_models" / "run"
+    folder = place / "client"
+    folder.mkdir()
+    for name in ("litert/greedy.tflite", "text/tokenizer.json"):
+        shutil.copy(bundle / name, folder)
+    guide = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
+    (client,) = re.findall(r"```python\n([^`]*Das Kind ist alt[^`]*)```", guide)
+    monkeypatch.chdir(folder)
+    exec(compile(client, "android.md", "exec"), {})
+    told = capsys.readouterr().out.strip()
+    command = ("predict", "run", "Das Kind ist alt.", "--artifact", "litert_greedy")
+    assert told == json.loads(tfapps(*command, cwd=place).stdout)["translation"]
+    assert told.startswith("The ")
+
+
+def test_every_file_is_timed(place):
+    told = tfapps("benchmark", "run", "--rows", "2", "--json", cwd=place)
+    assert told.returncode == 0, told.stderr
+    figures = json.loads(told.stdout.splitlines()[-1])
+    assert figures["litert_greedy"]["p50_ms"] > 0
 
 
 def test_attention_is_drawn(place):

@@ -168,8 +168,7 @@ def _limits(metadata: Sequence[Any]) -> str:
 
 def in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
     """What answers step by step can be no artefact of other forms, nor be compressed in any way."""
-    exporters = [registry.load("exporter", name) for name in registry.names("exporter")]
-    there = [name for exporter in exporters for name in getattr(exporter, "OF_STEPS", ())]
+    there = _exported("OF_STEPS")
     problems = [
         f"export: {name!r} cannot be made for {task}; expected some of {', '.join(there)}"
         for name in exports
@@ -187,3 +186,18 @@ def in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) 
             "{name: qat} into compress"
         )
     return problems
+
+
+def at_once(task: str, exports: Sequence[str | None]) -> list[str]:
+    """What answers in one go has no steps to repeat inside a file."""
+    return [
+        f"export: {name!r} cannot be made for {task}: it repeats the steps of a translation, and "
+        f"{task} answers in one; leave it out"
+        for name in exports
+        if name in _exported("ONLY_STEPS")
+    ]
+
+
+def _exported(kind: str) -> list[str]:
+    exporters = [registry.load("exporter", name) for name in registry.names("exporter")]
+    return [name for exporter in exporters for name in getattr(exporter, kind, ())]

@@ -164,6 +164,8 @@ class _Checker:
             if task_module.NEEDS == "seq2seq":
                 exports, items = built["export"], built["compress"]
                 self.problems += _problems.in_steps(_last(task_module), exports, items)
+            else:
+                self.problems += _problems.at_once(_last(task_module), built["export"])
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)

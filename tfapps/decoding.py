@@ -15,6 +15,8 @@ import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
 NEVER = -np.inf
+# An answer may be this much longer than its source: more is a model that goes round in circles.
+TIMES, MORE = 2, 10
 
 
 class Stepped(NamedTuple):

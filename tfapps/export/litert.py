@@ -83,7 +83,7 @@ def _save(
     model: Any, split: _module.Split, saved: Path, rows: Mapping[str, np.ndarray] | None
 ) -> Form:
     """Save `model` in the form for integers if there are `rows`, else in that for floats."""
-    from tfapps.export import _attention, _integers, _lstm
+    from tfapps.export import _attention, _greedy, _integers, _lstm
 
     form = Form(saved)
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
@@ -96,7 +96,9 @@ def _save(
         if rows:
             form = form._replace(attention=_attention.soften_masks(model) > 0)
         _lstm.fuse(model, rows)
-    _module.save(split(model), saved)
+    graphs = dict(split(model))
+    graphs.pop(_greedy.SIGNATURE, None)  # the search around a step does more, in a smaller file
+    _module.save(graphs, saved)
     return form
 
 
@@ -164,12 +166,12 @@ def convert(
             np.savez(Path(temporary) / "calibration.npz", **rows)
             arguments.append(str(Path(temporary) / "calibration.npz"))
             arguments += ["float_elementwise"] * float_elementwise
-        content = _child.run("_convert", arguments, made, f"litert_{kind}")
+        content = _child.run("_convert", arguments, made, f"litert_{target.stem}")
     foreign = foreign_ops(content)
     if foreign:
         raise Failure(
-            f"litert_{kind} needs ops that LiteRT does not have built in: {', '.join(foreign)}; "
-            "rewrite the layer that makes them"
+            f"litert_{target.stem} needs ops that LiteRT does not have built in: "
+            f"{', '.join(foreign)}; rewrite the layer that makes them"
         )
     target.write_bytes(_lstm.unclip(content))
 

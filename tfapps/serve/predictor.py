@@ -200,11 +200,13 @@ def open_runner(
     """
     file = bundle.artifact(name)
     if registry.load("task", run.task.name).NEEDS == "seq2seq":
-        from tfapps.serve import translator
+        from tfapps.serve import greedy, translator
 
         if name == "keras":
             model = _assembled(bundle, run, task, tokenizer)
             found = translator.of_model(run, task, model, task.search())
+        elif name in greedy.ARTIFACTS:
+            found = greedy.of_file(name, file, task, threads)
         else:
             found = translator.of_file(name, file, run, task, threads)
         return found, ("token_ids", "padding_mask")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tfapps import registry
-from tfapps.decoding import Hypothesis, Search, Stepped, search
+from tfapps.decoding import MORE, TIMES, Hypothesis, Search, Stepped, search
 
 if TYPE_CHECKING:
     import keras
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, np.ndarray]
 BATCH = 64  # rows that are searched at once
-# An answer may be this much longer than its source: more is a model that goes round in circles.
-TIMES, MORE = 2, 10
 
 
 class Steps(Protocol):

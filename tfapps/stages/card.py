@@ -28,6 +28,7 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
         "",
         *artifact_table(headline, metrics, proof),
         "",
+        *_greedy(config),
         f"Figures are {headline} on the dev set; all of them are in `metrics.json`, the comparison "
         "of each file with the Keras model in `verify.json`. gzip is the size of a download; "
         "partitions are the pieces that the CPU delegate of LiteRT takes a file in, 1 is best.",
@@ -62,6 +63,14 @@ def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]
 def number(value: float | None, scale: float, digits: int) -> str:
     """Write a figure in its unit, `-` for one that was never measured."""
     return "-" if value is None else f"{value * scale:.{digits}f}"
+
+
+def _greedy(config: RunConfig) -> list[str]:
+    from tfapps.serve import greedy
+
+    searching = [name for name in config.export if name in greedy.ARTIFACTS]
+    told = f"{', '.join(searching)} takes the likeliest token each time, and is compared with the "
+    return [f"{told}Keras model doing the same.", ""] if searching else []
 
 
 def _note(config: RunConfig) -> list[str]:

@@ -53,7 +53,9 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 
 def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
-    """Return the graphs that a file holds, by signature: the model, or its encoder and steps."""
+    """Return a run's graphs by signature: the model, or its encoder, steps, and all in one."""
+    from tfapps.export import _greedy
+
     module = registry.load("model", prepared.config.model.name)
     if not hasattr(module, "step_of"):
         return {"serving_default": model}
@@ -61,6 +63,10 @@ def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     beam = prepared.task.search().beam
     if beam > 1 and model.input["token_ids"].shape[0] is not None:
         graphs["steps"] = module.step_of(model, batch_size=beam)
+    there, limit = prepared.task.target_tokenizer, prepared.config.model.max_length - 1
+    graphs[_greedy.SIGNATURE] = _greedy.Greedy(
+        graphs["encode"], graphs["step"], there.start_id, there.end_id, limit
+    )
     return graphs
 
 

@@ -13,18 +13,26 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 64
 
 
-def outputs_of(prepared: Prepared, model: keras.Model, split: str, *, final: bool = True) -> Any:
+def outputs_of(
+    prepared: Prepared,
+    model: keras.Model,
+    split: str,
+    *,
+    final: bool = True,
+    likeliest: bool = False,
+) -> Any:
     """Return the outputs of a split in row order, as the task reads them.
 
     Args:
         final: False at the end of an epoch, where a search may be narrower.
+        likeliest: take the likeliest token each time, as files do that search by themselves.
     """
     if registry.load("task", prepared.config.task.name).NEEDS == "seq2seq":
-        from tfapps.serve import translator
+        from tfapps.serve import greedy, translator
 
-        config = prepared.config
-        search = prepared.task.search(final)
-        return translator.of_model(config, prepared.task, model, search)(prepared.arrays(split))
+        config, how = prepared.config, prepared.task.search(final)
+        how = greedy.greedy(how) if likeliest else how
+        return translator.of_model(config, prepared.task, model, how)(prepared.arrays(split))
     return logits_of(prepared, model, split)
 
 

@@ -31,6 +31,7 @@ LIMITS = {
     "keras": EXACT,
     "saved_model": EXACT,
     "litert_float32": EXACT,
+    "litert_greedy": EXACT,
     "litert_float16": Limit(logits=1e-2, agreement=None, drop=0.005),
     "litert_dynamic": Limit(logits=None, agreement=None, drop=0.02),
     "litert_aeq_dynamic": Limit(logits=None, agreement=None, drop=0.02),
@@ -107,6 +108,14 @@ def compare_answers(
     return {
         "max_logit_difference": float(max(apart, default=0.0)),
         "agreement": float(np.mean(same)),
+    }
+
+
+def worse(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """The larger difference and the smaller agreement of two proofs of one artefact."""
+    return {
+        "max_logit_difference": max(first["max_logit_difference"], second["max_logit_difference"]),
+        "agreement": min(first["agreement"], second["agreement"]),
     }
 
 

@@ -1,0 +1,159 @@
+"""A whole greedy translator as one graph says what the search around its steps says."""
+
+import numpy as np
+import pytest
+from seq2seq_models import WORDS, fill
+
+from tfapps.decoding import Search
+from tfapps.errors import InputError
+from tfapps.export import _greedy, greedy, litert, saved_model
+from tfapps.models import seq2seq_lstm, seq2seq_transformer
+from tfapps.runners.keras_steps import KerasSteps
+from tfapps.runners.litert import interpreter
+from tfapps.runners.litert_greedy import LiteRTGreedy
+from tfapps.runners.litert_steps import LiteRTSteps
+from tfapps.runners.saved_greedy import SavedGreedy
+from tfapps.serve.greedy import GreedyTranslator
+from tfapps.serve.translator import Translator
+
+LENGTH = 26
+LIMIT = LENGTH - 1
+LENGTHS = np.array([12, 9, 5, 3, 2, 1])
+START = 2
+HOW = Search(beam=1, length_penalty=0.7, coverage_penalty=0.3)
+MODELS = {
+    f"lstm-{'fed' if fed else 'unfed'}-{layers}": (
+        seq2seq_lstm,
+        {"units": 8, "embedding_size": 6, "input_feeding": fed, "decoder_layers": layers},
+    )
+    for fed in (False, True)
+    for layers in (1, 2)
+} | {
+    "transformer": (
+        seq2seq_transformer,
+        {"width": 8, "heads": 2, "inner": 12, "encoder_layers": 1, "decoder_layers": 2},
+    )
+}
+
+
+def features(seed=0):
+    mask = (np.arange(LENGTHS.max()) < LENGTHS[:, None]).astype("int32")
+    ids = np.random.default_rng(seed).integers(4, WORDS, mask.shape, dtype="int32")
+    return {"token_ids": ids * mask, "padding_mask": mask}
+
+
+class Made:
+    """A small model, an end that comes early in some answers, and files of it."""
+
+    def __init__(self, name, folder):
+        self.module, options = MODELS[name]
+        self.config = self.module.Config(max_length=LENGTH, **options)
+        model = self.build()
+        self.steps = KerasSteps(self.module.encoder_of(model), self.module.step_of(model))
+        self.end = self._end()
+        common = {"rebuild": self.build, "split": self.split, "max_length": LENGTH}
+        saved_model.export(["saved_model"], folder=folder, **common)
+        greedy.export(["litert_greedy"], folder=folder, **common)
+        self.saved, self.file = folder / "saved_model", folder / "litert" / "greedy.tflite"
+
+    def build(self, batch_size=None, length=None):
+        sizes = {"batch_size": batch_size, "length": length}
+        return fill(self.module.build(self.config, vocabulary_size=WORDS, **sizes), 0.7)
+
+    def split(self, model):
+        graphs = {"encode": self.module.encoder_of(model), "step": self.module.step_of(model)}
+        whole = _greedy.Greedy(graphs["encode"], graphs["step"], START, self.end, LIMIT)
+        return {**graphs, "translate": whole}
+
+    def search(self, given, end=None):
+        """What `decoding.search` says with a beam of 1."""
+        ends = {"start_id": START, "end_id": self.end if end is None else end}
+        return Translator(self.steps, **ends, limit=LIMIT, how=HOW)(given)
+
+    def _end(self):
+        """The token that makes for the most lengths of answers."""
+
+        def lengths(end):
+            return len({len(one.token_ids) for (one,) in self.search(features(), end)})
+
+        return max(range(WORDS), key=lengths)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def made(request, tmp_path_factory):
+    return Made(request.param, tmp_path_factory.mktemp("greedy"))
+
+
+def runner(made, kind):
+    return SavedGreedy(made.saved) if kind == "saved_model" else LiteRTGreedy(made.file)
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
+def test_answers_scores_and_attention_are_those_of_the_search(made, kind):
+    given = features()
+    expected = made.search(given)
+    assert len({len(one.token_ids) for (one,) in expected}) > 1  # some end, some go on
+    answers = GreedyTranslator(runner(made, kind), HOW)(given)
+    width = given["token_ids"].shape[1]
+    for (one,), (wanted,) in zip(answers, expected, strict=True):
+        assert one.token_ids.tolist() == wanted.token_ids.tolist()
+        assert one.score == pytest.approx(wanted.score, abs=1e-4)
+        looked = wanted.attention
+        np.testing.assert_allclose(one.attention[:, : looked.shape[1]], looked, atol=1e-5)
+        assert np.abs(one.attention[:, width:]).max(initial=0.0) < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
+def test_nothing_is_said_behind_the_end_or_beyond_the_limit_of_a_row(made, kind):
+    found = runner(made, kind)(features())
+    behind = np.arange(LIMIT) >= found["length"][:, None]
+    assert found["target_ids"].dtype == np.int32
+    assert found["target_ids"].shape == behind.shape
+    assert not found["target_ids"][behind].any()
+    assert not (found["target_ids"] == made.end)[~behind].any()
+    assert (found["length"] <= np.minimum(2 * LENGTHS + 10, LIMIT)).all()
+    behind_the_end = np.arange(LIMIT + 1) > found["length"][:, None]
+    assert not found["attention"][behind_the_end].any()
+
+
+def test_a_row_of_a_batch_is_what_it_is_alone(made):
+    run, given = SavedGreedy(made.saved), features()
+    together = run(given)
+    for i, length in enumerate(LENGTHS):
+        alone = run({name: value[i : i + 1, :length] for name, value in given.items()})
+        assert alone["target_ids"][0].tolist() == together["target_ids"][i].tolist()
+        assert alone["log_prob"][0] == pytest.approx(together["log_prob"][i], abs=1e-4)
+
+
+def test_a_single_file_needs_builtin_ops_alone(made):
+    assert litert.foreign_ops(made.file.read_bytes()) == []
+    there = interpreter(made.file)
+    assert set(there.get_signature_list()) == {"translate"}
+    for detail in there.get_signature_runner("translate").get_input_details().values():
+        assert detail["shape"].tolist() == [1, LENGTH]
+
+
+def test_weights_are_saved_once(made):
+    import tensorflow as tf
+
+    stored = tf.train.load_checkpoint(str(made.saved / "variables" / "variables"))
+    floats = [kind for kind in stored.get_variable_to_dtype_map().values() if kind == tf.float32]
+    assert len(floats) == len(made.build().trainable_weights)
+
+
+@pytest.mark.parametrize("made", ["lstm-unfed-1"], indirect=True)
+def test_a_file_of_steps_is_not_taken_for_a_whole_one(made, tmp_path):
+    common = {"rebuild": made.build, "split": made.split, "max_length": LENGTH}
+    litert.export(["litert_float32"], folder=tmp_path, **common)
+    steps = tmp_path / "litert" / "float32.tflite"
+    assert set(interpreter(steps).get_signature_list()) == {"encode", "step"}
+    with pytest.raises(InputError, match=r"expected the signature translate alone, got \['enc"):
+        LiteRTGreedy(steps)
+    with pytest.raises(InputError, match=r"expected signatures encode and step, got \['translate"):
+        LiteRTSteps(made.file)
+
+
+def test_no_rows_give_no_answers(made):
+    nothing = {name: value[:0] for name, value in features().items()}
+    for kind in ("saved_model", "litert_greedy"):
+        assert GreedyTranslator(runner(made, kind), HOW)(nothing) == []
