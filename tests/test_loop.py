@@ -9,12 +9,14 @@ import pytest
 import tensorflow as tf
 from fitting import FakeBatches, Task, scores, tiny_model
 
+from tfapps.compress import prune
 from tfapps.config import TrainConfig
 from tfapps.errors import Failure, InputError
 from tfapps.train.evaluation import Evaluation
-from tfapps.train.loop import _wants_steps, fit
+from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.predict import predict
+from tfapps.train.steps import wants_steps
 from tfapps.train.strategy import make
 
 OBJECTIVE = plain.build(plain.Config(), Task.loss)
@@ -56,12 +58,13 @@ def same(left, right, tolerance=0.0):
 def test_fit_learns_and_records_every_epoch():
     batches = FakeBatches(lengths=(4,))
     model, history = run(batches=batches, settings=config(epochs=10, learning_rate=0.05))
-    losses = [epoch.loss for epoch in history.epochs]
+    losses = [epoch.loss for epoch in history.records]
     assert losses[-1] < 0.7 * losses[0]
     assert accuracy(model, batches) == history.best > 0.7
-    assert [epoch.epoch for epoch in history.epochs] == list(range(1, 11))
-    assert history.epochs[0].learning_rate > history.epochs[-1].learning_rate > 0
-    assert all(epoch.examples_per_second > 0 and epoch.seconds > 0 for epoch in history.epochs)
+    assert [epoch.epoch for epoch in history.records] == list(range(1, 11))
+    assert [epoch.step for epoch in history.records] == list(range(5, 51, 5))
+    assert history.records[0].learning_rate > history.records[-1].learning_rate > 0
+    assert all(epoch.per_second > 0 and epoch.seconds > 0 for epoch in history.records)
 
 
 def test_two_identical_fits_are_identical_with_dropout():
@@ -70,8 +73,8 @@ def test_two_identical_fits_are_identical_with_dropout():
     keras.utils.set_random_seed(1)
     second, again = run(tiny_model(dropout=0.3))
     same(first, second)
-    assert [e.loss for e in history.epochs] == [e.loss for e in again.epochs]
-    assert [e.metrics for e in history.epochs] == [e.metrics for e in again.epochs]
+    assert [e.loss for e in history.records] == [e.loss for e in again.records]
+    assert [e.metrics for e in history.records] == [e.metrics for e in again.records]
 
 
 def test_a_step_equals_keras_by_hand():
@@ -92,7 +95,7 @@ def test_a_step_equals_keras_by_hand():
     settings = config(epochs=1, weight_decay=0.1, clip_norm=0.1, schedule="constant", warmup=0.0)
     _, history = run(model, settings, batches, scores(0.5))
     same(model, twin, 1e-6)
-    assert history.epochs[0].loss == pytest.approx(float(loss), abs=1e-6)
+    assert history.records[0].loss == pytest.approx(float(loss), abs=1e-6)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -114,7 +117,7 @@ def test_accumulation_equals_one_big_batch(weighted):
         )
     (big, big_history), (small, small_history) = results
     same(big, small, 2e-5)
-    for one, other in zip(big_history.epochs, small_history.epochs, strict=True):
+    for one, other in zip(big_history.records, small_history.records, strict=True):
         assert one.loss == pytest.approx(other.loss, abs=1e-5)
 
 
@@ -135,7 +138,7 @@ def test_filler_rows_change_nothing():
         batches = FakeBatches(rows=5, batch_size=size, lengths=(4,))
         results.append(run(tiny_model(), config(batch_size=size), batches, scores(0.1, 0.2)))
     same(results[0][0], results[1][0], 1e-5)
-    assert results[0][1].epochs[1].loss == pytest.approx(results[1][1].epochs[1].loss, abs=1e-6)
+    assert results[0][1].records[1].loss == pytest.approx(results[1][1].records[1].loss, abs=1e-6)
 
 
 def test_l2_is_twice_the_kernels_and_nothing_else():
@@ -151,7 +154,7 @@ def test_l2_is_twice_the_kernels_and_nothing_else():
     _, history = run(
         model, settings, FakeBatches(rows=8, lengths=(4,)), scores(0.5), objective=nothing
     )
-    assert history.epochs[0].loss == pytest.approx(penalty, rel=1e-5)
+    assert history.records[0].loss == pytest.approx(penalty, rel=1e-5)
     moved = {v.path for v in model.trainable_variables if (v.numpy() != before[v.path]).any()}
     assert moved == kernels
 
@@ -172,7 +175,7 @@ def test_losses_added_by_layers_count():
         return Task.loss(targets, logits), logits
 
     _, history = run(model, config(epochs=1), batches, scores(0.5), objective=objective)
-    assert history.epochs[0].loss == pytest.approx(own + extra, rel=1e-5)
+    assert history.records[0].loss == pytest.approx(own + extra, rel=1e-5)
 
 
 def test_best_weights_are_kept_and_the_earlier_of_equals():
@@ -195,7 +198,7 @@ def test_early_stopping_counts_epochs_without_a_better_one():
     _, history = run(
         settings=config(epochs=9, patience=2), evaluate=scores(0.1, 0.5, 0.5, 0.4, 0.9)
     )
-    assert len(history.epochs) == 4
+    assert len(history.records) == 4
     assert history.stopped_early
     assert history.best_epoch == 2
 
@@ -228,12 +231,88 @@ def test_the_model_as_it_came_may_be_the_best():
     settings = {"settings": config(epochs=2), "best_from": 0, "stream": stream}
     _, history = run(model, evaluate=scores(0.6, 0.5, 0.6), **settings)
     assert (history.best_epoch, history.best) == (0, 0.6)
-    assert [epoch.metrics["accuracy"] for epoch in history.epochs] == [0.5, 0.6]
+    assert [epoch.metrics["accuracy"] for epoch in history.records] == [0.5, 0.6]
     for now, then in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
     assert stream.getvalue().startswith("epoch 0/2  accuracy 0.600\nepoch 1/2  loss")
     _, history = run(evaluate=scores(0.4, 0.5, 0.6), **settings)
     assert history.best_epoch == 2
+
+
+RISING = [step / 10 for step in range(1, 10)]
+
+
+def test_evaluation_every_n_steps_leaves_the_training_as_it_is():
+    stream = io.StringIO()
+    settings = config(evaluate_every=2)
+    model, history = run(settings=settings, evaluate=scores(*RISING), stream=stream)
+    assert [record.step for record in history.records] == [2, 4, 5, 6, 8, 10]
+    epochs = [record.epoch for record in history.records]
+    assert epochs == pytest.approx([0.4, 0.8, 1.0, 1.2, 1.6, 2.0])
+    assert history.best_epoch == epochs[2 + 3] == 2
+    shown = [told.split("  ")[0] for told in stream.getvalue().splitlines()]
+    assert shown == [f"epoch {epoch}/2" for epoch in ("0.4", "0.8", "1", "1.2", "1.6", "2")]
+    plain_model, plain_history = run(evaluate=scores(0.1, 0.2))
+    same(model, plain_model)
+    losses = [record.loss for record in history.records]
+    for whole, (first, second, third) in zip(
+        plain_history.records, (losses[:3], losses[3:]), strict=True
+    ):
+        counts = (2, 2, 1) if whole.epoch == 1 else (1, 2, 2)
+        assert whole.loss == pytest.approx(np.average([first, second, third], weights=counts))
+
+
+def test_the_best_weights_may_be_those_within_an_epoch():
+    model, weights, values = tiny_model(), [], [0.2, 0.9, 0.3, 0.9, 0.1, 0.2]
+
+    def evaluate():
+        weights.append(model.get_weights())
+        return Evaluation({"accuracy": values[len(weights) - 1]})
+
+    _, history = run(model, config(evaluate_every=2), evaluate=evaluate)
+    assert (history.best_epoch, history.best) == (0.8, 0.9)
+    for now, kept in zip(model.get_weights(), weights[1], strict=True):
+        np.testing.assert_array_equal(now, kept)
+
+
+@pytest.mark.parametrize(("best_from", "best"), [(None, 0.4), (0, 0.0), (1, 1.0), (2, 2.0)])
+def test_what_comes_too_early_is_not_the_best_within_an_epoch_either(best_from, best):
+    falling = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    _, history = run(
+        settings=config(evaluate_every=2), evaluate=scores(*falling), best_from=best_from
+    )
+    assert history.best_epoch == best
+
+
+def test_weights_within_an_epoch_are_not_taken_before_the_last_mask():
+    item = prune.Config(sparsity=0.75, epochs=2, end=0.3, frequency=1)
+    model = tiny_model()
+    callbacks = prune.callbacks(item, model, 10)
+    falling = scores(*np.linspace(0.9, 0.1, 10))
+    settings, best_from = config(evaluate_every=1), prune.ready(item)
+    _, history = run(model, settings, evaluate=falling, callbacks=callbacks, best_from=best_from)
+    assert history.best_epoch == best_from == 1
+    assert prune.report(item, model)["sparsity"] == 0.75
+
+
+def test_patience_counts_evaluations_and_ends_an_epoch_that_was_begun():
+    ended = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(epoch))
+    values = [0.1, 0.5, 0.2, 0.3]
+    _, history = run(
+        settings=config(epochs=9, patience=2, evaluate_every=2),
+        evaluate=scores(*values),
+        callbacks=[callback],
+    )
+    assert [record.step for record in history.records] == [2, 4, 5, 6]
+    assert (history.best_epoch, history.stopped_early) == (0.8, True)
+    assert ended == [0, 1]
+
+
+def test_evaluation_counts_updates_where_gradients_are_accumulated():
+    _, history = run(settings=config(accumulate=2, evaluate_every=2), evaluate=scores(*RISING))
+    assert [record.step for record in history.records] == [2, 3, 4, 6]
+    assert [record.epoch for record in history.records] == pytest.approx([2 / 3, 1, 4 / 3, 2])
 
 
 @pytest.mark.parametrize(("mean", "averaged"), [(0.8, 2), (0.6, 0)])
@@ -330,7 +409,7 @@ def test_every_precision_trains(precision):
         keras.mixed_precision.set_dtype_policy("float32")
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (precision == "mixed_float16")
-    assert history.epochs[-1].loss < history.epochs[0].loss
+    assert history.records[-1].loss < history.records[0].loss
     assert all(v.dtype == "float32" for v in model.trainable_variables)
 
 
@@ -389,16 +468,16 @@ def test_predict_pads_logits_over_time():
 
 def test_steps_are_only_waited_for_where_a_callback_listens_to_them():
     listens = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
-    assert _wants_steps(listens)
-    assert not _wants_steps(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None))
-    assert not _wants_steps(keras.callbacks.ReduceLROnPlateau())
+    assert wants_steps(listens)
+    assert not wants_steps(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None))
+    assert not wants_steps(keras.callbacks.ReduceLROnPlateau())
 
 
 def test_a_second_fit_of_the_same_model_starts_its_schedule_anew():
     model, first = run(settings=config(epochs=1), evaluate=scores(0.1))
     _, second = run(model, config(epochs=1), evaluate=scores(0.1))
-    assert first.epochs[0].learning_rate == second.epochs[0].learning_rate
-    assert second.epochs[0].loss < first.epochs[0].loss
+    assert first.records[0].learning_rate == second.records[0].learning_rate
+    assert second.records[0].loss < first.records[0].loss
 
 
 def test_weights_are_the_best_ones_when_a_fit_is_interrupted():

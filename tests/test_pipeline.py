@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from tfapps.data.encoding import Encoded, Ragged
 from tfapps.data.pipeline import Batches
-from tfapps.data.plan import FEWEST_BATCHES, MOST_BUCKETS, choose_buckets, plan
+from tfapps.data.plan import (
+    FEWEST_BATCHES,
+    MOST_BUCKETS,
+    choose_buckets,
+    plan,
+    rows_of_tokens,
+    steps,
+)
 
 FEATURES = ("token_ids", "padding_mask", "segment_ids")
 
@@ -55,34 +62,50 @@ def _same(a, b):
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.integers(0, 64), min_size=1, max_size=80),
-    st.integers(1, 9),
+    st.lists(st.integers(1, 9), min_size=6, max_size=6),
     st.sets(st.integers(1, 63), max_size=5),
     st.integers(0, 3),
     st.integers(0, 3),
     st.booleans(),
 )
 def test_plan_holds_every_row_once_in_a_length_that_fits(
-    lengths, batch_size, buckets, seed, epoch, shuffle
+    lengths, sizes, buckets, seed, epoch, shuffle
 ):
     lengths, buckets = np.array(lengths), (*sorted(buckets), 64)
-    made = plan(lengths, buckets, batch_size, seed, epoch, shuffle)
-    rows = made.rows.reshape(-1)
+    size_of = dict(zip(buckets, sizes, strict=False))
+    sizes = tuple(size_of.values())
+    made = plan(lengths, buckets, sizes, seed, epoch, shuffle)
+    rows = np.concatenate(made.batches)
     assert sorted(rows[rows >= 0]) == list(range(len(lengths)))
-    assert made.rows.shape == (-(-len(lengths) // batch_size), batch_size)
-    assert (made.rows[:, 0] >= 0).all()
-    assert ((made.rows < 0).any(axis=1)).sum() <= 1
-    assert set(made.lengths.tolist()) <= set(buckets)
-    for batch, length in zip(made.rows, made.lengths, strict=True):
+    assert len(made.batches) == len(made.lengths) == steps(lengths, buckets, sizes)
+    assert all(batch[0] >= 0 for batch in made.batches)
+    assert sum((batch < 0).any() for batch in made.batches) <= 1
+    for batch, length in zip(made.batches, made.lengths, strict=True):
+        assert len(batch) == size_of[length]
         assert lengths[batch[batch >= 0]].max() <= length
-    again = plan(lengths, buckets, batch_size, seed, epoch, shuffle)
-    assert (made.rows == again.rows).all()
+    again = plan(lengths, buckets, sizes, seed, epoch, shuffle)
+    for one, other in zip(made.batches, again.batches, strict=True):
+        assert one.tolist() == other.tolist()
     assert (made.lengths == again.lengths).all()
+
+
+@given(st.lists(st.integers(1, 64), min_size=1, max_size=80), st.integers(1, 9))
+def test_batches_of_one_size_are_as_few_as_can_be(lengths, size):
+    assert steps(np.array(lengths), (8, 24, 64), (size,) * 3) == -(-len(lengths) // size)
+
+
+@given(st.integers(1, 5000), st.integers(1, 512), st.integers(1, 8))
+def test_rows_of_tokens_are_the_most_that_fit_and_replicas_can_share(tokens, length, replicas):
+    rows = rows_of_tokens(tokens, length, replicas)
+    assert rows % replicas == 0
+    assert rows * length <= tokens or rows == replicas
+    assert (rows + replicas) * length > tokens
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=400), st.integers(1, 16))
 def test_buckets_are_few_filled_and_hold_the_longest(lengths, batch_size):
-    buckets = choose_buckets(np.array(lengths), batch_size, 200)
+    buckets = choose_buckets(np.array(lengths), lambda length: batch_size, 200)
     assert list(buckets) == sorted(set(buckets))
     assert len(buckets) <= MOST_BUCKETS
     assert max(lengths) <= buckets[-1] <= 200
@@ -92,9 +115,9 @@ def test_buckets_are_few_filled_and_hold_the_longest(lengths, batch_size):
 
 def test_buckets_save_padding():
     lengths = np.array([10] * 1000 + [100] * 1000)
-    assert choose_buckets(lengths, 32, 128) == (16, 128)
-    assert choose_buckets(np.array([30] * 5), 32, 20_000) == (32,)
-    assert choose_buckets(np.array([700] * 5), 32, 700) == (700,)
+    assert choose_buckets(lengths, lambda length: 32, 128) == (16, 128)
+    assert choose_buckets(np.array([30] * 5), lambda length: 32, 20_000) == (32,)
+    assert choose_buckets(np.array([700] * 5), lambda length: 32, 700) == (700,)
 
 
 def test_batches_hold_the_rows_padded_and_masked():
@@ -149,11 +172,45 @@ def test_without_shuffle_every_epoch_is_the_same():
     assert one.order(0).tolist() == [*range(203), *[-1] * 5]
 
 
+TOKENS = {"batch_tokens": 160, "buckets": (8, 16, 64)}
+
+
+@pytest.mark.parametrize(("multiple", "sizes"), [(1, (20, 10, 2)), (4, (20, 8, 4))])
+def test_batches_of_tokens_hold_as_many_rows_as_fit(multiple, sizes):
+    batches = _batches(**TOKENS, multiple=multiple)
+    assert batches.sizes == sizes
+    assert batches.batch_size == 20
+    size_of = dict(zip(batches.buckets, sizes, strict=True))
+    for epoch in range(3):
+        got = _flat(batches.epoch(epoch))
+        assert len(got) == batches.steps_per_epoch
+        assert all(len(b["label"]) == size_of[b["token_ids"].shape[1]] for b in got)
+        real = np.concatenate([b["label"][b["weight"] > 0] for b in got])
+        assert sorted(real) == list(range(203))
+        assert len({b["token_ids"].shape for b in got}) == 3
+        _same(_flat(batches.epoch(epoch, start=7)), got[7:])
+        order = batches.order(epoch)
+        assert order[order >= 0].tolist() == real.tolist()
+
+
+def test_batches_of_tokens_choose_buckets_that_hold_a_few_batches_each():
+    batches = _batches(LENGTHS * 4, batch_tokens=400)
+    filled = np.bincount(np.searchsorted(batches.buckets, LENGTHS * 4))
+    assert len(batches.buckets) > 1
+    assert all(
+        n >= FEWEST_BATCHES * size for n, size in zip(filled, batches.sizes[:-1], strict=False)
+    )
+    assert batches.sizes == tuple(400 // length for length in batches.buckets)
+
+
 def test_shapes_are_known_to_the_graph():
     features, targets, weight = _batches().epoch(0).element_spec
     assert features["token_ids"].shape.as_list() == [8, None]
     assert targets["labels"].shape.as_list() == [8, 3]
     assert weight.shape.as_list() == [8]
+    features, _, weight = _batches(**TOKENS).epoch(0).element_spec
+    assert features["token_ids"].shape.as_list() == [None, None]
+    assert weight.shape.as_list() == [None]
     features, _, _ = _batches(buckets=(64,)).epoch(0).element_spec
     assert {tuple(spec.shape) for spec in features.values()} == {(8, 64)}
 
@@ -191,6 +248,7 @@ def test_rows_without_tokens_are_all_padding():
         ({"buckets": (8, 16)}, r"buckets \(8, 16\): longest row has 40"),
         ({"buckets": (64, 8)}, r"expected ascending lengths"),
         ({"batch_size": 0}, r"batch_size 0: expected 1 or more"),
+        ({"batch_tokens": 0}, r"batch_tokens 0: expected 1 or more"),
         ({"lengths": []}, r"no rows to make batches of"),
         ({"features": ("padding_mask",)}, r"padding_mask needs a feature of tokens"),
     ],

@@ -15,11 +15,25 @@ import io, json, sys
 import keras, numpy as np, tensorflow as tf
 from fitting import FakeBatches, Task, tiny_model
 from tfapps.config import TrainConfig
+from tfapps.data.encoding import Encoded, Ragged
+from tfapps.data.pipeline import Batches
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.predict import predict
 from tfapps.train.strategy import make
+
+def make_batches(case):
+    batches = FakeBatches(rows=case.get("rows", 40), batch_size=8, lengths=(4, 6))
+    if "batch_tokens" not in case["train"]:
+        batches.weights = np.linspace(0.5, 1.5, batches.rows).astype("float32")
+        return batches
+    rows = [ids[: 1 + number % 6] for number, ids in enumerate(batches.ids)]
+    return Batches(
+        Encoded({"token_ids": Ragged.from_rows(rows), "label": batches.labels}, 0),
+        features=("token_ids", "padding_mask"), targets=("label",), batch_size=8, max_length=6,
+        batch_tokens=case["train"]["batch_tokens"], multiple=2, buckets=(2, 4, 6),
+    )
 
 case = json.loads(sys.argv[1])
 out = {}
@@ -27,8 +41,7 @@ for name in ("one_device", "mirrored"):
     keras.mixed_precision.set_dtype_policy(case["train"].get("precision", "float32"))
     keras.utils.set_random_seed(1)
     strategy = make(name)
-    batches = FakeBatches(rows=case.get("rows", 40), batch_size=8, lengths=(4, 6))
-    batches.weights = np.linspace(0.5, 1.5, batches.rows).astype("float32")
+    batches = make_batches(case)
     with strategy.scope():
         model = tiny_model(dropout=case.get("dropout", 0.0))
     norms = []
@@ -49,7 +62,7 @@ for name in ("one_device", "mirrored"):
     ]
     out[name] = {
         "replicas": strategy.num_replicas_in_sync,
-        "losses": [epoch.loss for epoch in history.epochs],
+        "losses": [epoch.loss for epoch in history.records],
         "weights": [w.ravel().tolist() for w in model.get_weights()],
         "logits": predict(model, batches, strategy).tolist(),
         "apart": float(max(copies)),
@@ -69,9 +82,10 @@ def fits(**case):
     [
         {"clip_norm": 0.05, "l2": 0.01, "weight_decay": 0.1},
         {"clip_norm": 0.05, "accumulate": 3, "l2": 0.01},
+        {"clip_norm": 0.05, "batch_tokens": 24},
         pytest.param({"clip_norm": 0.05, "precision": "mixed_float16"}, marks=pytest.mark.slow),
     ],
-    ids=["clipped", "accumulated", "float16"],
+    ids=["clipped", "accumulated", "tokens", "float16"],
 )
 def test_two_replicas_equal_one_device_with_an_uneven_last_batch(train):
     tolerance = 2e-3 if "precision" in train else 1e-5

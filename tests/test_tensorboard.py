@@ -4,6 +4,7 @@ import io
 import re
 import struct
 import zlib
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -31,11 +32,11 @@ def png():
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
-def run(evaluate, stream=None, **more):
+def run(evaluate, stream=None, train=MappingProxyType({}), **more):
     keras.utils.set_random_seed(1)
     return fit(
         tiny_model(),
-        config=TrainConfig(epochs=2, batch_size=8, learning_rate=0.01, log_every=2),
+        config=TrainConfig(epochs=2, batch_size=8, learning_rate=0.01, log_every=2, **train),
         objective=plain.build(plain.Config(), Task.loss),
         batches=FakeBatches(),
         strategy=make("one_device"),
@@ -72,9 +73,9 @@ def test_curves_have_a_point_every_log_every_steps(written):
     loss = numbers(events, "train/loss")
     assert [step for step, _ in loss] == [2, 4, 5, 7, 9, 10]
     first = [value for _, value in loss[:3]]
-    assert (2 * first[0] + 2 * first[1] + first[2]) / 5 == pytest.approx(history.epochs[0].loss)
+    assert (2 * first[0] + 2 * first[1] + first[2]) / 5 == pytest.approx(history.records[0].loss)
     rates = numbers(events, "train/learning_rate")
-    assert rates[-1][1] == pytest.approx(history.epochs[-1].learning_rate)
+    assert rates[-1][1] == pytest.approx(history.records[-1].learning_rate)
     assert all(value > 0 for _, value in numbers(events, "train/gradient_norm"))
     assert all(value > 0 for _, value in numbers(events, "train/examples_per_second"))
 
@@ -117,6 +118,19 @@ def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_speed_is_told_in_the_unit_of_the_task(tmp_path):
+    stream = io.StringIO()
+    history = run(scores(0.1, 0.2), stream, log_dir=tmp_path, unit="tokens")
+    assert all(re.search(r"  \d+ tokens/s  ", told) for told in stream.getvalue().splitlines())
+    events = EventAccumulator(str(tmp_path), {"tensors": 0})
+    events.Reload()
+    assert len(numbers(events, "train/tokens_per_second")) == 6
+    assert "train/examples_per_second" not in events.Tags()["tensors"]
+    figures = history.records[0].figures()
+    assert figures["tokens_per_second"] == history.records[0].per_second
+    assert not {"unit", "per_second", "examples_per_second"} & set(figures)
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -125,7 +139,7 @@ class Terminal(io.StringIO):
 def test_a_line_is_exactly_this():
     text = line(
         2, 4, loss=0.4123, metrics={"accuracy": 0.901}, learning_rate=3.1e-5,
-        examples_per_second=214.2, seconds=62.7,
+        per_second=214.2, seconds=62.7, unit="examples",
     )  # fmt: skip
     assert text == "epoch 2/4  loss 0.412  accuracy 0.901  lr 3.1e-05  214 examples/s  63 s"
 
@@ -151,9 +165,20 @@ def test_a_terminal_gets_a_bar_with_eta_and_figures_and_the_same_lines():
     ]
 
 
+def test_evaluations_within_an_epoch_are_lines_above_the_bar_and_points_of_the_curve(tmp_path):
+    stream = Terminal()
+    run(scores(0.1, 0.2, 0.3, 0.4, 0.5), stream, {"evaluate_every": 3}, log_dir=tmp_path)
+    lines = re.findall(r"\repoch ([\d.]+)/2  loss .*\n", stream.getvalue())
+    assert lines == ["0.6", "1", "1.2", "1.8", "2"]
+    events = EventAccumulator(str(tmp_path), {"tensors": 0})
+    events.Reload()
+    assert [step for step, _ in numbers(events, "dev/accuracy")] == [3, 5, 6, 9, 10]
+    assert [step for step, _ in numbers(events, "train/loss")] == [2, 3, 5, 6, 8, 9, 10]
+
+
 def test_a_bar_shows_the_time_left_and_the_figures():
     stream = Terminal()
-    progress = Progress(3, 4, stream)
+    progress = Progress(3, 4, "tokens", stream)
     progress.start(2)
     for _ in range(2):
         progress.step()
@@ -161,7 +186,7 @@ def test_a_bar_shows_the_time_left_and_the_figures():
     progress.close()
     assert "2/4 [" in stream.getvalue()
     assert "<" in stream.getvalue()
-    assert "loss 0.500, 12 examples/s" in stream.getvalue()
+    assert "loss 0.500, 12 tokens/s" in stream.getvalue()
 
 
 def test_the_bar_goes_when_a_fit_fails():

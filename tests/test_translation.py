@@ -183,6 +183,7 @@ def test_every_file_translates_as_the_model_does(place):
     assert proof["litert_dynamic"]["agreement"] >= 0.8
     metrics = json.loads((bundle / "metrics.json").read_text())
     assert metrics["headline"] == "bleu"
+    assert metrics["training"][0]["tokens_per_second"] > 0
     assert metrics["dev"]["litert_float32"] == metrics["dev"]["keras"]
     assert metrics["dev"]["keras"]["bleu"] > 50
     assert (bundle / "attention.png").read_bytes()[:4] == b"\x89PNG"
@@ -251,3 +252,19 @@ def test_look_before_you_train(place):
     assert told.returncode == 0, told.stderr
     assert "target_ids" in told.stdout
     assert "The house" in told.stdout
+
+
+def test_batches_of_tokens_evaluation_within_epochs_and_own_words(place):
+    settings = (
+        "name=sampled", "train.epochs=2", "train.batch_tokens=360", "train.evaluate_every=3",
+        "objective={name: scheduled_sampling, rate: 0.5}",
+    )  # fmt: skip
+    told = tfapps("train", "run.yaml", *settings, cwd=place)
+    assert told.returncode == 0, told.stderr
+    records = json.loads((place / "saved_models/sampled/metrics.json").read_text())["training"]
+    updates = records[-1]["step"] // 2
+    assert updates < -(-len(PAIRS * 3) // 8)
+    ends = {*range(3, 2 * updates + 1, 3), updates, 2 * updates}
+    assert [record["step"] for record in records] == sorted(ends)
+    assert records[-1]["loss"] < records[0]["loss"]
+    assert all(record["tokens_per_second"] > 0 for record in records)

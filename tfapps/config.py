@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from tfapps import _problems, _yaml, registry
+from tfapps import _problems, _together, _yaml, registry
 from tfapps.errors import ConfigError, InputError
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -62,6 +62,7 @@ class TrainConfig(Section):
 
     epochs: int = Field(3, ge=1, le=1_000_000)
     batch_size: int = Field(32, ge=1, le=1_000_000)
+    batch_tokens: int | None = Field(None, ge=1, le=10**9)  # padding counted; replaces batch_size
     learning_rate: float = Field(5e-5, gt=0)
     head_learning_rate: float | None = Field(None, gt=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
@@ -72,8 +73,9 @@ class TrainConfig(Section):
     l2: float = Field(0.0, ge=0)
     class_weights: Literal["none", "balanced"] = "none"
     accumulate: int = Field(1, ge=1, le=1_000_000)
-    patience: int | None = Field(None, ge=1)  # epochs without a better headline metric
-    average: int = Field(1, ge=1, le=100)  # best epochs to average, if their mean is better
+    evaluate_every: int | None = Field(None, ge=1)  # steps; at the end of an epoch in any case
+    patience: int | None = Field(None, ge=1)  # evaluations without a better headline metric
+    average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "one_device", "mirrored"] = "auto"
     log_every: int = Field(20, ge=1)  # steps
@@ -144,6 +146,9 @@ class _Checker:
         self.problems += [_problems.unknown_key((), key, known) for key in raw if key not in known]
         task, task_module = self._plugin("task", raw.get("task"), "task")
         model, model_module = self._plugin("model", raw.get("model"), "model")
+        objective, objective_module = self._plugin(
+            "objective", raw.get("objective"), "objective", default="plain"
+        )
         built = {
             "name": self._name(raw, default_name),
             "seed": self._seed(raw),
@@ -153,19 +158,15 @@ class _Checker:
             "text": self._section(TextConfig, raw.get("text"), "text"),
             "train": self._section(TrainConfig, raw.get("train"), "train"),
             "tuning": self._plugin("tuner", raw.get("tuning"), "tuning", default="full")[0],
-            "objective": self._plugin(
-                "objective", raw.get("objective"), "objective", default="plain"
-            )[0],
+            "objective": objective,
             "compress": self._compressors(raw),
             "export": self._each(raw, "export", self._artifact),
         }
         if task_module and model_module:
-            self._fit(task_module, model_module)
-            if task_module.NEEDS == "seq2seq":
-                exports, items = built["export"], built["compress"]
-                self.problems += _problems.in_steps(_last(task_module), exports, items)
-            else:
-                self.problems += _problems.at_once(_last(task_module), built["export"])
+            self.problems += _together.model(task_module, model_module)
+            self.problems += _together.artifacts(task_module, built["export"], built["compress"])
+        if task_module and objective_module:
+            self.problems += _together.objective(task_module, objective_module)
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)
@@ -248,18 +249,7 @@ class _Checker:
         items = self._each(
             raw, "compress", lambda item, path: self._plugin("compressor", item, path)
         )
-        for second, (_, later) in enumerate(items):
-            for first, (_, earlier) in enumerate(items[:second]):
-                if earlier is None or later is None:
-                    continue
-                reason = getattr(later, "NOT_AFTER", {}).get(_last(earlier))
-                if earlier is later:
-                    reason = "once is enough"
-                if reason:
-                    self.problems.append(
-                        f"compress[{second}]: {_last(later)} cannot come after {_last(earlier)} "
-                        f"(compress[{first}]): {reason}"
-                    )
+        self.problems += _together.compressors([module for _, module in items])
         return [section for section, _ in items]
 
     def _artifact(self, item: Any, path: str) -> str | None:
@@ -275,20 +265,3 @@ class _Checker:
         else:
             return item
         return None
-
-    def _fit(self, task: ModuleType, model: ModuleType) -> None:
-        if task.NEEDS == model.PROVIDES:
-            return
-        fitting = [
-            name
-            for name in registry.names("model")
-            if registry.load("model", name).PROVIDES == task.NEEDS
-        ]
-        self.problems.append(
-            f"model.name: {_last(model)!r} provides {model.PROVIDES}, but task {_last(task)!r} "
-            f"needs {task.NEEDS}; models that fit: {', '.join(fitting) or 'none'}"
-        )
-
-
-def _last(module: ModuleType) -> str:
-    return module.__name__.rpartition(".")[2]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfapps.data import plan as plans
 from tfapps.data.encoding import MASK, Encoded, Ragged, length_column
-from tfapps.data.plan import choose_buckets, plan
 
 
 class Batches:
@@ -20,9 +21,18 @@ class Batches:
     Args:
         features: columns to feed, and "padding_mask" (1 for a token, 0 for padding).
         targets: columns to learn; ragged ones are padded with 0.
+        batch_size: rows of a batch.
+        batch_tokens: padded tokens of a batch in place of `batch_size`: a batch has as many rows as
+            fit in its bucket's length, so that short rows come in large batches.
+        multiple: what `batch_tokens` rounds the rows down to a multiple of; it is the least too.
         weight: column of what a row counts, (rows,); None counts all alike.
         max_length: no row may be longer.
         buckets: ascending lengths to pad to; chosen from the data if None.
+
+    Attributes:
+        sizes: rows of a batch of each bucket.
+        batch_size: the most of them.
+        steps_per_epoch: batches of an epoch, the same for every one.
 
     Example:
         batches = Batches(encoded, features=("token_ids", "padding_mask"), targets=("label",),
@@ -39,6 +49,8 @@ class Batches:
         targets: Sequence[str],
         batch_size: int,
         max_length: int,
+        batch_tokens: int | None = None,
+        multiple: int = 1,
         weight: str | None = None,
         seed: int = 13,
         shuffle: bool = True,
@@ -50,27 +62,36 @@ class Batches:
             raise ValueError(f"no column {', '.join(missing)}: there are {list(encoded.columns)}")
         if not len(encoded):
             raise ValueError("no rows to make batches of")
-        if batch_size < 1:
-            raise ValueError(f"batch_size {batch_size}: expected 1 or more")
+        given = {"batch_size": batch_size, "batch_tokens": batch_tokens, "multiple": multiple}
+        for name, number in given.items():
+            if number is not None and number < 1:
+                raise ValueError(f"{name} {number}: expected 1 or more")
         self.features, self.targets = tuple(features), tuple(targets)
-        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
-        self.rows = len(encoded)
+        self.seed, self.shuffle, self.rows = seed, shuffle, len(encoded)
         self._encoded, self._weight = encoded, weight
         self._of_length = length_column(encoded, features) if MASK in features else None
         self._lengths = self._longest(max_length)
+
+        def size(length: int) -> int:
+            if batch_tokens is None:
+                return batch_size
+            return plans.rows_of_tokens(batch_tokens, length, multiple)
+
         if buckets is None:
-            buckets = choose_buckets(self._lengths, batch_size, max_length)
+            buckets = plans.choose_buckets(self._lengths, size, max_length)
         self.buckets = tuple(buckets)
         if list(self.buckets) != sorted(set(self.buckets)):
             raise ValueError(f"buckets {self.buckets}: expected ascending lengths")
         if self.buckets[-1] < self._lengths.max():
             raise ValueError(f"buckets {self.buckets}: longest row has {self._lengths.max()}")
-        self.steps_per_epoch = -(-self.rows // batch_size)
+        self.sizes = tuple(size(length) for length in self.buckets)
+        self.batch_size = max(self.sizes)
+        self.steps_per_epoch = plans.steps(self._lengths, self.buckets, self.sizes)
         self._columns: dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor] | None = None
 
     def order(self, epoch: int) -> np.ndarray:
-        """Row numbers (steps * b,) in the order they come in, -1 for filler."""
-        return self._plan(epoch)[0].reshape(-1)
+        """Row numbers, batch behind batch, in the order they come in; -1 for filler."""
+        return np.concatenate(self._plan(epoch).batches)
 
     def epoch(self, epoch: int, start: int = 0) -> tf.data.Dataset:
         """(features, targets, weight (b,) float32) of an epoch, without its first `start` batches.
@@ -79,18 +100,26 @@ class Batches:
         """
         if not 0 <= start <= self.steps_per_epoch:
             raise ValueError(f"start {start}: an epoch has {self.steps_per_epoch} batches")
-        rows, lengths = self._plan(epoch)
+        made = self._plan(epoch)
         if self._columns is None:
             self._columns = self._tensors()
+        starts = np.cumsum([0, *map(len, made.batches)])
+        rows = np.concatenate(made.batches)
         weight = (rows >= 0).astype(np.float32)
         if self._weight is not None:
             weight *= self._encoded.columns[self._weight][rows]
         # A batch starts with a real row: filler only ends the last batch of the longest bucket.
-        real = np.where(rows >= 0, rows, rows[:, :1])
+        first = np.repeat([batch[0] for batch in made.batches], np.diff(starts))
+        with tf.device("/CPU:0"):
+            whole = tf.constant(np.where(rows >= 0, rows, first)), tf.constant(weight)
         dataset = tf.data.Dataset.from_tensor_slices(
-            (real[start:], weight[start:], lengths[start:])
+            (starts[start:-1], starts[start + 1 :], made.lengths[start:])
         )
-        dataset = dataset.map(self._gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+        def gather(begin: tf.Tensor, end: tf.Tensor, length: tf.Tensor) -> tuple[Any, ...]:
+            return self._gather(*(column[begin:end] for column in whole), length)
+
+        dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.enabled = False  # it can hang at the end of an epoch
@@ -98,9 +127,8 @@ class Batches:
         options.experimental_distribute.auto_shard_policy = policy
         return dataset.with_options(options)
 
-    def _plan(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        made = plan(self._lengths, self.buckets, self.batch_size, self.seed, epoch, self.shuffle)
-        return made.rows, made.lengths
+    def _plan(self, epoch: int) -> plans.Plan:
+        return plans.plan(self._lengths, self.buckets, self.sizes, self.seed, epoch, self.shuffle)
 
     def _longest(self, max_length: int) -> np.ndarray:
         """Length of every row over all ragged columns in use, (rows,)."""
@@ -133,10 +161,12 @@ class Batches:
         """One batch out of row numbers (b,): runs as a graph, no Python a batch."""
         if len(self.buckets) == 1:
             length = self.buckets[0]  # known beforehand: the shape is static then
-        rows = tf.ensure_shape(rows, (self.batch_size,))
+        # Likewise the number of rows, where it is the same in all buckets.
+        size = self.batch_size if min(self.sizes) == self.batch_size else None
+        rows = tf.ensure_shape(rows, (size,))
         features = {name: self._column(name, rows, length) for name in self.features}
         targets = {name: self._column(name, rows, length) for name in self.targets}
-        return features, targets, tf.ensure_shape(weight, (self.batch_size,))
+        return features, targets, tf.ensure_shape(weight, (size,))
 
     def _column(self, name: str, rows: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
         """Column of the rows: dense (b, ...), or ragged padded with 0 to (b, t)."""
@@ -148,7 +178,7 @@ class Batches:
         sizes = tf.gather(offsets, rows + 1)[:, None] - starts
         places = tf.range(tf.cast(length, tf.int64))[None, :]  # (1, t)
         inside = places < sizes  # (b, t)
-        static = (self.batch_size, length if isinstance(length, int) else None)
+        static = (rows.shape[0], length if isinstance(length, int) else None)
         if name == MASK:
             return tf.ensure_shape(tf.cast(inside, tf.int32), static)
         found = tf.gather(values, tf.where(inside, starts + places, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,16 +15,26 @@ FEWEST_BATCHES = 4  # a bucket of fewer would put the same rows together in ever
 
 @dataclass(frozen=True)
 class Plan:
-    """Batches of an epoch: rows int32 (s, b) with -1 for filler, lengths int32 (s,)."""
+    """Batches of an epoch: row numbers of each, int32 (b,), -1 for filler; lengths int32 (s,)."""
 
-    rows: np.ndarray
+    batches: list[np.ndarray]
     lengths: np.ndarray
 
 
-def choose_buckets(lengths: np.ndarray, batch_size: int, max_length: int) -> tuple[int, ...]:
+def rows_of_tokens(batch_tokens: int, length: int, multiple: int = 1) -> int:
+    """How many rows padded to `length` fit; a multiple of `multiple`, which never is none.
+
+    Example: `rows_of_tokens(1000, 24, 4)` is 40, `rows_of_tokens(1000, 512, 4)` is 4.
+    """
+    return max(batch_tokens // length // multiple, 1) * multiple
+
+
+def choose_buckets(
+    lengths: np.ndarray, batch_size: Callable[[int], int], max_length: int
+) -> tuple[int, ...]:
     """Ascending lengths to pad to: few, well filled, and with little padding.
 
-    The last one holds the longest row.
+    The last one holds the longest row. `batch_size` tells the rows of a batch of some length.
     """
     longest = int(lengths.max())
     steps = [*LENGTHS, *range(LENGTHS[-1] + 128, max_length + 128, 128)]
@@ -31,46 +42,64 @@ def choose_buckets(lengths: np.ndarray, batch_size: int, max_length: int) -> tup
     top = min(top, max_length)
     buckets = [step for step in steps if step < top] + [top]
     while len(buckets) > 1:
-        sizes = np.bincount(np.searchsorted(buckets, lengths), minlength=len(buckets))
-        sparse = sizes[:-1] < FEWEST_BATCHES * batch_size
+        rows = _filled(lengths, buckets)[:-1]
+        sparse = rows < [FEWEST_BATCHES * batch_size(length) for length in buckets[:-1]]
         if len(buckets) <= MOST_BUCKETS and not sparse.any():
             break
-        cost = sizes[:-1] * np.diff(buckets)  # padding that leaving a boundary out would add
+        cost = rows * np.diff(buckets)  # padding that leaving a boundary out would add
         if sparse.any():
             cost = np.where(sparse, cost, cost.max() + 1)
         del buckets[int(cost.argmin())]
     return tuple(buckets)
 
 
+def steps(lengths: np.ndarray, buckets: Sequence[int], sizes: Sequence[int]) -> int:
+    """How many batches `plan` makes, the same for every seed and epoch."""
+    count, left = 0, 0
+    for rows, size in zip(_filled(lengths, buckets), sizes, strict=True):
+        full, left = divmod(left + int(rows), size)
+        count += full
+    return count + (left > 0)
+
+
 def plan(
     lengths: np.ndarray,
-    buckets: tuple[int, ...],
-    batch_size: int,
+    buckets: Sequence[int],
+    sizes: Sequence[int],
     seed: int,
     epoch: int,
     shuffle: bool,
 ) -> Plan:
     """Every row once, in full batches of like length; a pure function of its arguments.
 
-    What is left over of a bucket moves up into the next, so an epoch has ceil(rows / batch_size)
-    batches whatever the buckets, and at most one of them has filler.
+    What is left over of a bucket moves up into the next, so at most one batch has filler, and how
+    many batches a bucket makes is the same in every epoch.
+
+    Args:
+        sizes: rows of a batch of each bucket.
     """
     count = len(lengths)
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(count) if shuffle else np.arange(count)
     bucket = np.searchsorted(buckets, lengths)[order]
-    batches, padded, left = [], [], np.zeros(0, np.int64)
-    for number, length in enumerate(buckets):
+    batches: list[np.ndarray] = []
+    padded, left = [], np.zeros(0, np.int64)
+    for number, (length, size) in enumerate(zip(buckets, sizes, strict=True)):
         rows = np.concatenate([left, order[bucket == number]])
         if number == len(buckets) - 1:
-            rows = np.concatenate([rows, np.full(-len(rows) % batch_size, -1)])
-        full = len(rows) // batch_size
-        batches.append(rows[: full * batch_size].reshape(full, batch_size))
+            rows = np.concatenate([rows, np.full(-len(rows) % size, -1)])
+        full = len(rows) // size
+        batches.extend(rows[: full * size].astype(np.int32).reshape(full, size))
         padded.append(np.full(full, length))
-        left = rows[full * batch_size :]
-    rows = np.concatenate(batches).astype(np.int32)
+        left = rows[full * size :]
     lengths_of_batches = np.concatenate(padded).astype(np.int32)
     if shuffle:
-        shuffled = generator.permutation(len(rows))
-        rows, lengths_of_batches = rows[shuffled], lengths_of_batches[shuffled]
-    return Plan(rows, lengths_of_batches)
+        shuffled = generator.permutation(len(batches))
+        batches = [batches[number] for number in shuffled]
+        lengths_of_batches = lengths_of_batches[shuffled]
+    return Plan(batches, lengths_of_batches)
+
+
+def _filled(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
+    """How many rows each bucket holds."""
+    return np.bincount(np.searchsorted(buckets, lengths), minlength=len(buckets))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -164,6 +163,7 @@ class _Work:
     def _fit(self, index: int, module: Any) -> dict[str, Any]:
         from tfapps.train import loop
         from tfapps.train.objectives._teacher import led, taught
+        from tfapps.train.steps import total_steps
 
         config = self.prepared.config
         item = config.compress[index]
@@ -178,13 +178,13 @@ class _Work:
             }
         )
         batches = self._batches(index)
-        objective = training.objective(self.prepared)
+        steps = total_steps(batches, fit)
+        objective = training.objective(self.prepared, steps)
         if item.distill:
             teacher = self.teacher if self._in_steps else None
             objective = taught(objective, item.distill, teacher)
         if item.distill_layers:
             objective = led(objective, self.model, self.teacher, item.distill_layers)
-        steps = item.epochs * -(-batches.steps_per_epoch // fit.accumulate)
         with self.place.scope():
             callbacks = _optional(module, "callbacks", [], item, self.model, steps)
         history = loop.fit(
@@ -197,22 +197,19 @@ class _Work:
             headline=self.prepared.task.headline,
             callbacks=callbacks,
             log_dir=self.folder / "logs" / f"{index}_{item.name}",
+            unit=training.unit(self.prepared),
             best_from=_optional(module, "ready", 0, item),
         )
-        return {"training": [dataclasses.asdict(epoch) for epoch in history.epochs]}
+        return {"training": [record.figures() for record in history.records]}
 
     def _batches(self, index: int) -> Any:
         """Training batches in an order of their own, with the teacher's answers."""
         from tfapps.train.objectives._teacher import TARGET
 
-        config = self.prepared.config
-        extra = {} if self.answers is None else {TARGET: self.answers}
-        return self.prepared.batches(
-            "train",
-            batch_size=config.train.batch_size,
-            shuffle=True,
-            seed=config.seed + 1 + index,
-            extra=extra,
+        return self.prepared.training_batches(
+            self.place.num_replicas_in_sync,
+            seed=self.prepared.config.seed + 1 + index,
+            extra={} if self.answers is None else {TARGET: self.answers},
         )
 
     def _job(self) -> Any:

@@ -57,9 +57,11 @@ def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _batch(prepared: Prepared) -> list[str]:
-    batches = prepared.batches("train", batch_size=prepared.config.train.batch_size, shuffle=True)
+    batches = prepared.training_batches()
     features, targets, weight = next(iter(batches.epoch(0)))
     lines = [f"steps an epoch: {batches.steps_per_epoch}"]
+    shapes = zip(batches.sizes, batches.buckets, strict=True)
+    lines.append("rows x length: " + ", ".join(f"{rows} x {length}" for rows, length in shapes))
     named = {**features, **targets, "weight": weight}
     lines += [
         f"{name:<14} {tuple(value.shape)} {value.dtype.name}" for name, value in named.items()

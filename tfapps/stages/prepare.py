@@ -59,12 +59,16 @@ class Prepared:
         *,
         batch_size: int,
         shuffle: bool,
+        batch_tokens: int | None = None,
+        multiple: int = 1,
         seed: int | None = None,
         extra: Mapping[str, np.ndarray] | None = None,
     ) -> Batches:
         """Return the one pipeline over a split.
 
         Args:
+            batch_tokens: padded tokens of a batch, in place of `batch_size`.
+            multiple: what the rows of such a batch are a multiple of.
             seed: of the order; the run's if left out.
             extra: target columns beside the task's, (rows, ...).
         """
@@ -78,9 +82,23 @@ class Prepared:
             targets=(*self.task.targets, *extra),
             weight=getattr(self.task, "weights", None),
             batch_size=batch_size,
+            batch_tokens=batch_tokens,
+            multiple=multiple,
             max_length=self.config.model.max_length,
             seed=self.config.seed if seed is None else seed,
             shuffle=shuffle,
+        )
+
+    def training_batches(self, replicas: int = 1, **more: Any) -> Batches:
+        """Return the shuffled training split in batches of the config that replicas can share."""
+        config = self.config.train
+        return self.batches(
+            "train",
+            batch_size=config.batch_size,
+            batch_tokens=config.batch_tokens,
+            multiple=replicas,
+            shuffle=True,
+            **more,
         )
 
     def arrays(self, split: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:

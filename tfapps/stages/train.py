@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +34,8 @@ def train_prepared(prepared: Prepared) -> Bundle:
     import keras
 
     from tfapps.train import loop, strategy
+    from tfapps.train.history import short
+    from tfapps.train.steps import total_steps
 
     config = prepared.config
     keras.utils.set_random_seed(config.seed)
@@ -43,24 +44,26 @@ def train_prepared(prepared: Prepared) -> Bundle:
         place = strategy.make(config.train.strategy)
         with place.scope():
             model = _build(prepared)
+        batches = prepared.training_batches(place.num_replicas_in_sync)
         history = loop.fit(
             model,
             config=config.train,
-            objective=objective(prepared),
-            batches=prepared.batches("train", batch_size=config.train.batch_size, shuffle=True),
+            objective=objective(prepared, total_steps(batches, config.train)),
+            batches=batches,
             strategy=place,
             evaluate=functools.partial(evaluate, prepared, model),
             headline=prepared.task.headline,
             log_dir=draft.path / "logs",
             hparams=_hparams(config),
+            unit=unit(prepared),
         )
         early = ", stopped early" if history.stopped_early else ""
-        best = f"mean of {history.averaged}" if history.averaged else f"epoch {history.best_epoch}"
-        print(
-            f"best: {best} of {len(history.epochs)}{early}, {history.headline} {history.best:.4f}"
-        )
-        epochs = [dataclasses.asdict(epoch) for epoch in history.epochs]
-        write_model(draft, prepared, model, {"training": epochs})
+        best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"
+        if history.averaged:
+            best = f"mean of {history.averaged} of {len(history.records)}"
+        print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
+        records = [record.figures() for record in history.records]
+        write_model(draft, prepared, model, {"training": records})
     return Bundle.open(OUTPUT / config.name)
 
 
@@ -71,8 +74,8 @@ def _build(prepared: Prepared) -> keras.Model:
     return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
 
 
-def objective(prepared: Prepared) -> Any:
-    """Return the config's objective over the task's loss."""
+def objective(prepared: Prepared, steps: int) -> Any:
+    """Return the config's objective over the task's loss, for a fit of so many steps."""
     config, task = prepared.config, prepared.task
     weights_of_classes = None
     if config.train.class_weights == "balanced":
@@ -82,7 +85,14 @@ def objective(prepared: Prepared) -> Any:
         label_smoothing=config.train.label_smoothing,
         class_weights=weights_of_classes,
     )
-    return registry.load("objective", config.objective.name).build(config.objective, loss)
+    return registry.load("objective", config.objective.name).build(
+        config.objective, loss, steps=steps
+    )
+
+
+def unit(prepared: Prepared) -> str:
+    """Return what the weights of the task's rows count."""
+    return getattr(prepared.task, "unit", "examples")
 
 
 def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:

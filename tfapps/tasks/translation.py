@@ -63,6 +63,7 @@ class Task:
 
     targets = ("label_ids",)
     weights = "pieces"
+    unit = "tokens"
     headline = "bleu"
     scale = 100.0
     labels_of_outputs = None

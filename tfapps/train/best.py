@@ -1,4 +1,4 @@
-"""The weights a fit leaves behind: those of its best epoch, or the mean of several."""
+"""The weights a fit leaves behind: those of its best evaluation, or the mean of several."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Best:
-    """Weights of the best epochs.
+    """Weights of the best evaluations.
 
     Args:
         count: how many are kept; 1 keeps the best alone.
@@ -55,7 +55,7 @@ class Best:
         means = []
         for values in zip(*(weights for _, weights in self._kept), strict=True):
             mean = np.mean(np.stack(values), axis=0, dtype=np.float64)
-            # Counters and masks are no quantities: those of the best epoch stay.
+            # Counters and masks are no quantities: those of the best evaluation stay.
             exact = not np.issubdtype(values[0].dtype, np.floating)
             means.append(values[0] if exact else mean.astype(values[0].dtype))
         self._model.set_weights(means)

@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One epoch, from 1: rate of its last step, seconds of training (evaluation not counted)."""
+class Record:
+    """One evaluation, and the steps since the one before.
 
-    epoch: int
+    Attributes:
+        epoch: how many had passed, 0.5 in the middle of the first.
+        step: how many optimizer steps had.
+        loss: mean of these steps.
+        learning_rate: of the last one.
+        per_second: speed of training in `unit`.
+        seconds: of training, evaluation not counted.
+    """
+
+    epoch: float
+    step: int
     loss: float
     metrics: dict[str, float]
     learning_rate: float
-    examples_per_second: float
+    per_second: float
     seconds: float
+    unit: str = "examples"
+
+    def figures(self) -> dict[str, Any]:
+        """All of it by name, the speed by that of its unit: `tokens_per_second`."""
+        told = asdict(self)
+        return told | {f"{told.pop('unit')}_per_second": told.pop("per_second")}
 
 
 @dataclass
 class History:
-    """A whole fit; `best_epoch` is the one whose weights the model has now, 0 the start.
+    """A whole fit; `best_epoch` is when the model had the weights it has now, 0 the start.
 
-    `averaged` epochs, the best ones, were averaged instead where that is better; 0 for none.
+    The weights of `averaged` evaluations, the best ones, were averaged instead where that is
+    better; 0 for none.
     """
 
     headline: str
-    epochs: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
+    records: list[Record] = field(default_factory=list)
+    best_epoch: float = 0.0
     best: float = -math.inf
     stopped_early: bool = False
     averaged: int = 0
 
     def beaten_by(self, value: float) -> bool:
-        """Whether an epoch with headline `value` is the new best: the earlier of equals stays."""
+        """Whether a headline of `value` is the new best: the earlier of equals stays."""
         return value > self.best or (math.isinf(self.best) and not math.isnan(value))
+
+    @property
+    def waited(self) -> int:
+        """How many evaluations there were since the best one."""
+        return sum(record.epoch > self.best_epoch for record in self.records)
+
+
+def short(epoch: float) -> str:
+    """An epoch for people.
+
+    Example: `short(2.0)` is "2", `short(1 / 3)` is "0.33".
+    """
+    return f"{round(epoch, 2):g}"

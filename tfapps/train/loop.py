@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfapps.config import TrainConfig
-from tfapps.errors import Failure, InputError
+from tfapps.errors import InputError
 from tfapps.train import optimizer as optimizers
 from tfapps.train import schedules
 from tfapps.train.best import Best
 from tfapps.train.evaluation import Evaluation
-from tfapps.train.history import Epoch, History
+from tfapps.train.history import History, Record
 from tfapps.train.progress import Progress, line
-from tfapps.train.step import Objective, Report, Step
+from tfapps.train.step import Objective, Step
+from tfapps.train.steps import Steps, Stretch, total_steps, updates
 from tfapps.train.strategy import check_batch_size, distribute
 from tfapps.train.tensorboard import Writer
 
-__all__ = ["Epoch", "Evaluation", "History", "fit"]
+__all__ = ["Evaluation", "History", "Record", "fit"]
 
 
 def fit(
@@ -39,43 +38,46 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     log_dir: Path | None = None,
     hparams: Mapping[str, Any] | None = None,
-    best_from: int = 1,
+    best_from: float | None = None,
+    unit: str = "examples",
     stream: TextIO | None = None,
 ) -> History:
     """Fit `model` (built inside `strategy.scope()`) and leave it with its best weights.
 
-    Best is the highest `headline` of `evaluate`, called once an epoch; of equals the earlier.
+    Best is the highest `headline` of `evaluate`, called at the end of an epoch and every
+    `evaluate_every` steps; of equals the earlier.
     Same model, seed and batches: same weights.
 
     Args:
         objective: (model, features, targets, training) -> (loss per example (b,), logits).
-        batches: `.steps_per_epoch`, `.epoch(e)` -> dataset of (features, targets, weight (b,)).
+        batches: `.steps_per_epoch`, `.batch_size` (the most rows), `.epoch(e)` -> dataset of
+            (features, targets, weight (b,)).
         callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
-            `scalars()` of theirs gives goes to TensorBoard once an epoch.
+            `scalars()` of theirs gives goes to TensorBoard at every evaluation.
         hparams: shown in TensorBoard beside the headline.
-        best_from: first epoch that may be the best; those before it are not yet what is wanted.
-            0 is the model as it came.
+        best_from: epochs that pass before the weights may be the best: before, they are not yet
+            what is wanted. 0 counts the model as it came too; None does not, but all that follows.
+        unit: what the weights of a batch count, for the speed that is told.
         stream: where progress goes; standard error if None.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is not a
     finite number (the best weights so far are back in the model then).
     """
-    check_batch_size(strategy, config.batch_size)
+    if config.batch_tokens is None:
+        check_batch_size(strategy, config.batch_size)
+    progress = Progress(config.epochs, updates(batches, config), unit, stream)
     with Writer(log_dir) as writer:
-        run = _Run(model, config, objective, batches, strategy, callbacks, writer)
-        run.progress = Progress(config.epochs, run.updates, stream)
         if hparams is not None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
+            run = _Run(model, config, objective, batches, strategy, callbacks, writer, progress)
             return run.go(evaluate, headline, best_from)
         finally:
-            run.progress.close()
+            progress.close()
 
 
 class _Run:
     """State of one fit."""
-
-    progress: Progress
 
     def __init__(
         self,
@@ -86,23 +88,22 @@ class _Run:
         strategy: tf.distribute.Strategy,
         callbacks: Sequence[keras.callbacks.Callback],
         writer: Writer,
+        progress: Progress,
     ) -> None:
-        self.model, self.config, self.batches = model, config, batches
-        self.strategy, self.writer = strategy, writer
-        self.updates = math.ceil(batches.steps_per_epoch / config.accumulate)
-        self.done = 0
+        self.model, self.config = model, config
+        self.writer, self.progress = writer, progress
+        self.updates = updates(batches, config)
         with strategy.scope():
-            optimizer = _optimizer(config, self.updates * config.epochs)
+            optimizer = _optimizer(config, total_steps(batches, config))
             # Callbacks look for `model.optimizer`; compiling is the public way to set it.
             model.compile(optimizer=optimizer)
-        spec = distribute(strategy, batches.epoch(0)).element_spec
-        self.step = Step(
+        step = Step(
             model,
             objective,
             optimizer,
             strategy,
-            spec=spec,
-            rows=config.batch_size,
+            spec=distribute(strategy, batches.epoch(0)).element_spec,
+            rows=batches.batch_size,
             clip_norm=config.clip_norm,
             l2=config.l2,
             accumulate=config.accumulate,
@@ -110,9 +111,11 @@ class _Run:
         self.callbacks = keras.callbacks.CallbackList(
             list(callbacks), model=model, epochs=config.epochs, steps=self.updates
         )
-        self.per_step = any(_wants_steps(callback) for callback in callbacks)
+        self.steps = Steps(step, config, batches, self.callbacks, writer, progress)
 
-    def go(self, evaluate: Callable[[], Evaluation], headline: str, best_from: int = 1) -> History:
+    def go(
+        self, evaluate: Callable[[], Evaluation], headline: str, best_from: float | None
+    ) -> History:
         """All epochs; the best weights are back whatever happens."""
         history = History(headline)
         best = Best(self.model, self.config.average)
@@ -122,52 +125,69 @@ class _Run:
             if history.beaten_by(start):  # which a NaN does not
                 history.best = start
             best.offer(start)
-            self.progress.end(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
+            self.progress.say(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
+        self.writer.graph(self.model)
         self.callbacks.on_train_begin()
         try:
-            for epoch in range(1, self.config.epochs + 1):
-                self.callbacks.on_epoch_begin(epoch - 1)
-                record, evaluation = self._epoch(epoch, evaluate, headline)
-                history.epochs.append(record)
+            for stretch in self._stretches():
+                evaluation = self._judged(evaluate, headline)
+                record = self._record(stretch, evaluation)
+                history.records.append(record)
                 value = record.metrics[headline]
-                if epoch >= best_from:
+                if best_from is None or record.epoch >= best_from:
                     best.offer(value)
                     if history.beaten_by(value):
-                        history.best, history.best_epoch = value, epoch
-                self._tell(record, evaluation)
-                patience = self.config.patience
-                if patience is not None and epoch - history.best_epoch >= patience:
-                    history.stopped_early = epoch < self.config.epochs
-                    break
-                if self.model.stop_training:
-                    history.stopped_early = epoch < self.config.epochs
+                        history.best, history.best_epoch = value, record.epoch
+                if self._over(record, evaluation, history):
+                    history.stopped_early = record.epoch < self.config.epochs
                     break
             self.callbacks.on_train_end()
         finally:
             best.restore()
         if best.several:
             value = best.average(history, lambda: self._judged(evaluate, headline))
-            self.progress.end(f"mean of the best epochs  {headline} {value:.3f}")
+            self.progress.say(f"mean of the best epochs  {headline} {value:.3f}")
         return history
 
-    def _epoch(
-        self, epoch: int, evaluate: Callable[[], Evaluation], headline: str
-    ) -> tuple[Epoch, Evaluation]:
-        self.progress.start(epoch)
-        started = time.perf_counter()
-        reports = np.concatenate(list(self._windows(epoch)))
-        seconds = time.perf_counter() - started
-        evaluation = self._judged(evaluate, headline)
-        loss, rows = reports[:, 0], reports[:, 1]
-        record = Epoch(
-            epoch=epoch,
-            loss=float(np.sum(loss * rows) / max(np.sum(rows), 1e-9)),
+    def _stretches(self) -> Iterator[Stretch]:
+        """All steps of the fit, from evaluation to evaluation."""
+        for epoch in range(1, self.config.epochs + 1):
+            self.callbacks.on_epoch_begin(epoch - 1)
+            yield from self.steps.epoch(epoch)
+
+    def _record(self, stretch: Stretch, evaluation: Evaluation) -> Record:
+        return Record(
+            epoch=stretch.step / self.updates,
+            step=stretch.step,
+            loss=stretch.loss,
             metrics=dict(evaluation.metrics),
-            learning_rate=float(reports[-1, 3]),
-            examples_per_second=float(np.sum(rows)) / seconds,
-            seconds=seconds,
+            learning_rate=stretch.learning_rate,
+            per_second=stretch.per_second,
+            seconds=stretch.seconds,
+            unit=self.progress.unit,
         )
-        return record, evaluation
+
+    def _over(self, record: Record, evaluation: Evaluation, history: History) -> bool:
+        """Tell of an evaluation; whether the fit ends here."""
+        patience = self.config.patience
+        over = patience is not None and history.waited >= patience
+        ended = over or record.step % self.updates == 0
+        if ended:
+            self._end_epoch(record)
+            over = over or self.model.stop_training
+        self._tell(record, evaluation, ended)
+        return over
+
+    def _end_epoch(self, record: Record) -> None:
+        """An epoch is over, or broken off: callbacks."""
+        self.callbacks.on_epoch_end(
+            math.ceil(record.epoch) - 1,
+            {
+                "loss": record.loss,
+                "learning_rate": record.learning_rate,
+                **{f"val_{name}": value for name, value in record.metrics.items()},
+            },
+        )
 
     def _judged(self, evaluate: Callable[[], Evaluation], headline: str) -> Evaluation:
         evaluation = evaluate()
@@ -178,90 +198,24 @@ class _Run:
             )
         return evaluation
 
-    def _windows(self, epoch: int) -> Iterator[np.ndarray]:
-        """Reports (steps, 4) of up to `log_every` steps at a time: one wait for the device each."""
-        waiting: list[tf.Tensor] = []
-        started = time.perf_counter()
-        for report in self._steps(epoch):
-            waiting.append(report)
-            self.done += 1
-            self.progress.step()
-            if len(waiting) == self.config.log_every:
-                yield self._flush(waiting, time.perf_counter() - started)
-                waiting, started = [], time.perf_counter()
-        if waiting:
-            yield self._flush(waiting, time.perf_counter() - started)
-
-    def _steps(self, epoch: int) -> Iterator[tf.Tensor]:
-        """Run the epoch, one report (4,) per optimizer step."""
-        dataset = distribute(self.strategy, self.batches.epoch(epoch - 1))
-        group = self.config.accumulate
-        for index, batch in _numbered(dataset, self.batches.steps_per_epoch):
-            if self.per_step and index % group == 0:
-                self.callbacks.on_train_batch_begin(index // group)
-            last = index + 1 == self.batches.steps_per_epoch
-            report = self.step(batch, update=last or (index + 1) % group == 0)
-            if report is None:
-                continue
-            if self.per_step:
-                logs = Report(*report.numpy().tolist())
-                self.callbacks.on_train_batch_end(
-                    index // group, {"loss": logs.loss, "learning_rate": logs.learning_rate}
-                )
-            yield report
-
-    def _flush(self, waiting: Sequence[tf.Tensor], seconds: float) -> np.ndarray:
-        reports = np.stack([report.numpy() for report in waiting])
-        finite = np.isfinite(reports[:, 0])
-        if not finite.all():
-            first = int(np.argmin(finite))
-            step = self.done - len(waiting) + first + 1
-            rate = self.config.learning_rate
-            raise Failure(
-                f"the loss became {reports[first, 0]} at step {step}: expected a finite number; "
-                f"lower train.learning_rate (now {rate:g}, try {rate / 10:g}) or set "
-                "train.clip_norm; the best weights so far were kept"
-            )
-        last = Report(*reports[-1].tolist())
-        speed = float(reports[:, 1].sum()) / max(seconds, 1e-9)
-        self.progress.figures(last.loss, speed)
-        self.writer.scalars(
-            {
-                "train/loss": float(reports[:, 0].mean()),
-                "train/learning_rate": last.learning_rate,
-                "train/gradient_norm": last.gradient_norm,
-                "train/examples_per_second": speed,
-            },
-            self.done,
-        )
-        return reports
-
-    def _tell(self, record: Epoch, evaluation: Evaluation) -> None:
-        """An epoch is over: callbacks, TensorBoard, the person watching."""
-        self.callbacks.on_epoch_end(
-            record.epoch - 1,
-            {
-                "loss": record.loss,
-                "learning_rate": record.learning_rate,
-                **{f"val_{name}": value for name, value in record.metrics.items()},
-            },
-        )
-        self.writer.evaluation(evaluation, self.done)
+    def _tell(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
+        """An evaluation: TensorBoard, the person watching."""
+        self.writer.evaluation(evaluation, record.step)
         for callback in self.callbacks.callbacks:
             if hasattr(callback, "scalars"):
-                self.writer.scalars(callback.scalars(), self.done)
-        if record.epoch == 1:
-            self.writer.graph(self.model)
+                self.writer.scalars(callback.scalars(), record.step)
         self.writer.flush()
-        self.progress.end(
+        tell = self.progress.end if ended else self.progress.say
+        tell(
             line(
                 record.epoch,
                 self.config.epochs,
                 loss=record.loss,
                 metrics=record.metrics,
                 learning_rate=record.learning_rate,
-                examples_per_second=record.examples_per_second,
+                per_second=record.per_second,
                 seconds=record.seconds,
+                unit=record.unit,
             )
         )
 
@@ -274,23 +228,3 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
         head_factor=1.0 if head is None else head / config.learning_rate,
         loss_scaling=config.precision == "mixed_float16",
     )
-
-
-def _wants_steps(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback listens to single steps: if none does, no step waits for its loss."""
-    base = keras.callbacks.Callback
-    return any(
-        getattr(getattr(callback, name), "__func__", None) is not getattr(base, name)
-        for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-    )
-
-
-def _numbered(dataset: Iterable[Any], steps: int) -> Iterator[tuple[int, Any]]:
-    """(index, batch) of an epoch, which must have exactly `steps` batches."""
-    count = 0
-    for count, batch in enumerate(dataset, start=1):
-        if count > steps:
-            raise InputError(f"batches: an epoch has more than its {steps} steps")
-        yield count - 1, batch
-    if count < steps:
-        raise InputError(f"batches: an epoch has {count} batches, expected {steps} steps")

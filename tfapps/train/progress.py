@@ -1,4 +1,4 @@
-"""What a person sees while a model is fitted: a bar on a terminal, else a line per epoch."""
+"""What a person sees while a model is fitted: a bar on a terminal, else a line per evaluation."""
 
 from __future__ import annotations
 
@@ -6,36 +6,44 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from tfapps.train.history import short
+
 
 def line(
-    epoch: int,
+    epoch: float,
     epochs: int,
     *,
     loss: float,
     metrics: Mapping[str, float],
     learning_rate: float,
-    examples_per_second: float,
+    per_second: float,
     seconds: float,
+    unit: str,
 ) -> str:
-    """One epoch in one line.
+    """One evaluation in one line.
 
     Example: `epoch 2/4  loss 0.412  accuracy 0.901  lr 3.1e-05  214 examples/s  63 s`
     """
-    parts = [f"epoch {epoch}/{epochs}", f"loss {loss:.3f}"]
+    parts = [f"epoch {short(epoch)}/{epochs}", f"loss {loss:.3f}"]
     parts += [f"{name} {value:.3f}" for name, value in metrics.items()]
     parts += [
         f"lr {learning_rate:.1e}",
-        f"{examples_per_second:.0f} examples/s",
+        f"{per_second:.0f} {unit}/s",
         f"{seconds:.0f} s",
     ]
     return "  ".join(parts)
 
 
 class Progress:
-    """Writes to `stream` (standard error by default): tqdm if it is a terminal, else lines."""
+    """Writes to `stream` (standard error by default): tqdm if it is a terminal, else lines.
 
-    def __init__(self, epochs: int, steps: int, stream: TextIO | None = None) -> None:
-        self.epochs, self.steps = epochs, steps
+    Speed is told in `unit` a second.
+    """
+
+    def __init__(
+        self, epochs: int, steps: int, unit: str = "examples", stream: TextIO | None = None
+    ) -> None:
+        self.epochs, self.steps, self.unit = epochs, steps, unit
         self.stream = sys.stderr if stream is None else stream
         self.terminal = bool(getattr(self.stream, "isatty", lambda: False)())
         self._bar = None
@@ -59,15 +67,22 @@ class Progress:
         if self._bar is not None:
             self._bar.update(1)
 
-    def figures(self, loss: float, examples_per_second: float) -> None:
+    def figures(self, loss: float, per_second: float) -> None:
         """Newest loss and speed, at the end of the bar."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {loss:.3f}, {examples_per_second:.0f} examples/s")
+            self._bar.set_postfix_str(f"loss {loss:.3f}, {per_second:.0f} {self.unit}/s")
+
+    def say(self, text: str) -> None:
+        """Leave a line, above the bar if there is one."""
+        if self._bar is None:
+            print(text, file=self.stream, flush=True)
+        else:
+            self._bar.write(text, file=self.stream)
 
     def end(self, text: str) -> None:
         """The epoch is over and judged: leave its line."""
         self.close()
-        print(text, file=self.stream, flush=True)
+        self.say(text)
 
     def close(self) -> None:
         """Take the bar away, if there is one."""

@@ -33,7 +33,7 @@ class Step:
         objective: (model, features, targets, training) -> (loss per example (b,), logits).
         optimizer: takes summed gradients (`optimizer.make`); built here.
         spec: element spec of the (distributed) dataset: one trace serves every length in it.
-        rows: batch size; only keeps float16 gradients near 1.
+        rows: the most of a batch; only keeps float16 gradients near 1.
     """
 
     def __init__(

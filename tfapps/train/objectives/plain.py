@@ -18,7 +18,7 @@ def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., t
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     `loss` is the task's: (targets, logits) -> (b,). Takes and ignores what other objectives need
-    beyond it (a teacher, say).
+    beyond it (the steps of the fit, say).
     """
 
     def objective(

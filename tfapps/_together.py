@@ -1,0 +1,101 @@
+"""Whether the parts of a config go together: problems as texts, none where all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from tfapps import registry
+
+
+def model(task: ModuleType, model: ModuleType) -> list[str]:
+    """A model has to provide what the task needs."""
+    if task.NEEDS == model.PROVIDES:
+        return []
+    modules = {name: registry.load("model", name) for name in registry.names("model")}
+    fitting = [name for name, there in modules.items() if there.PROVIDES == task.NEEDS]
+    return [
+        f"model.name: {_name(model)!r} provides {model.PROVIDES}, but task {_name(task)!r} "
+        f"needs {task.NEEDS}; models that fit: {', '.join(fitting) or 'none'}"
+    ]
+
+
+def objective(task: ModuleType, objective: ModuleType) -> list[str]:
+    """An objective may be for tasks of one form only, that of its NEEDS."""
+    wanted = getattr(objective, "NEEDS", task.NEEDS)
+    if wanted == task.NEEDS:
+        return []
+    modules = {name: registry.load("task", name) for name in registry.names("task")}
+    fitting = [name for name, there in modules.items() if wanted == there.NEEDS]
+    return [
+        f"objective.name: {_name(objective)!r} is for tasks that need {wanted} models, but "
+        f"{_name(task)!r} needs {task.NEEDS}; tasks that fit: {', '.join(fitting)}"
+    ]
+
+
+def artifacts(
+    task: ModuleType, exports: Sequence[str | None], compress: Sequence[Any]
+) -> list[str]:
+    """What answers step by step has artefacts and compressors of its own.
+
+    Args:
+        exports: names, None for one that is a problem already.
+        compress: sections, None for one that is a problem already.
+    """
+    if task.NEEDS == "seq2seq":
+        return _in_steps(_name(task), exports, compress)
+    return [
+        f"export: {name!r} cannot be made for {_name(task)}: it repeats the steps of a "
+        f"translation, and {_name(task)} answers in one; leave it out"
+        for name in exports
+        if name in _exported("ONLY_STEPS")
+    ]
+
+
+def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
+    """Each once, and none behind one that it would undo; None is a problem already."""
+    problems = []
+    for second, later in enumerate(modules):
+        for first, earlier in enumerate(modules[:second]):
+            if earlier is None or later is None:
+                continue
+            reason = getattr(later, "NOT_AFTER", {}).get(_name(earlier))
+            if earlier is later:
+                reason = "once is enough"
+            if reason:
+                problems.append(
+                    f"compress[{second}]: {_name(later)} cannot come after {_name(earlier)} "
+                    f"(compress[{first}]): {reason}"
+                )
+    return problems
+
+
+def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
+    there = _exported("OF_STEPS")
+    problems = [
+        f"export: {name!r} cannot be made for {task}; expected some of {', '.join(there)}"
+        for name in exports
+        if name is not None and name not in there
+    ]
+    for index, item in enumerate(compress):
+        reason = item and getattr(registry.load("compressor", item.name), "NOT_IN_STEPS", None)
+        if reason:
+            problems.append(
+                f"compress[{index}]: {item.name} does not go with {task}: {reason}; leave it out"
+            )
+    if "litert_int8" in exports and not any(getattr(i, "activation_bits", None) for i in compress):
+        problems.append(
+            f"export: 'litert_int8' for {task} needs the ranges of integers to be trained; put "
+            "{name: qat} into compress"
+        )
+    return problems
+
+
+def _exported(kind: str) -> list[str]:
+    modules = [registry.load("exporter", name) for name in registry.names("exporter")]
+    return [name for module in modules for name in getattr(module, kind, ())]
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

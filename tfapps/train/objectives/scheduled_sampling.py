@@ -1,0 +1,73 @@
+"""A decoder that reads some of its own words while it learns, as it will when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from tfapps.config import Section
+
+NEEDS = "seq2seq"
+
+
+class Config(Section):
+    """`objective:` of a fit whose decoder reads what it would have said itself.
+
+    Attributes:
+        rate: share of the target's tokens that are replaced at the end; it grows linearly from 0.
+        sample: draw what the model says from its distribution; false takes the likeliest token.
+    """
+
+    name: str = "scheduled_sampling"
+    rate: float = Field(0.25, ge=0, le=1)
+    sample: bool = False
+
+
+def build(
+    config: Config, loss: Callable[..., Any], *, steps: int, **_: Any
+) -> Callable[..., tuple[Any, Any]]:
+    """(model, features, targets, training) -> (loss per example (b,), logits (b, t, v)).
+
+    Two passes: the first says a token behind every true prefix, the second learns from a prefix
+    where some tokens are those (Mihaylova and Martins 2019, "Scheduled Sampling for Transformers").
+    The first is without dropout and hands no gradient on.
+
+    Args:
+        loss: the task's, (targets, logits) -> (b,).
+        steps: optimizer steps of the whole fit.
+    """
+
+    def objective(
+        model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        if training and config.rate:
+            said = model(features, training=False)
+            step = model.optimizer.iterations
+            mixed = _mixed(features["target_ids"], said, config, step, steps)
+            features = {**features, "target_ids": mixed}
+        logits = model(features, training=training)
+        return loss(targets, logits), logits
+
+    return objective
+
+
+def _mixed(target_ids: Any, logits: Any, config: Config, step: Any, steps: int) -> Any:
+    """`target_ids` (b, t) with some of what `logits` (b, t, v) say in place of the next token."""
+    import tensorflow as tf
+    from keras import ops
+
+    # Drawn from the step and the batch alone: replicas and micro-batches differ, and a fit that is
+    # repeated does not.
+    seed = ops.stack([ops.cast(step, "int32"), ops.sum(target_ids)])
+    if config.sample:
+        noise = tf.random.stateless_uniform(ops.shape(logits), seed + 1, minval=1e-20)
+        logits = ops.cast(logits, "float32") - ops.log(-ops.log(noise))
+    said = ops.cast(ops.argmax(logits, axis=-1), target_ids.dtype)[:, :-1]  # (b, t - 1)
+    truth = target_ids[:, 1:]
+    share = config.rate * ops.minimum(ops.cast(step, "float32") / steps, 1.0)
+    chosen = tf.random.stateless_uniform(ops.shape(truth), seed) < share
+    # Padding stays, and so does the start of a sentence, which nobody said.
+    chosen = ops.logical_and(chosen, ops.not_equal(truth, 0))
+    return ops.concatenate([target_ids[:, :1], ops.where(chosen, said, truth)], axis=1)

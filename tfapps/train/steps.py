@@ -1,0 +1,175 @@
+"""The optimizer steps of a fit, cut into the stretches between evaluations."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfapps.config import TrainConfig
+from tfapps.errors import Failure, InputError
+from tfapps.train.progress import Progress
+from tfapps.train.step import Report, Step
+from tfapps.train.strategy import distribute
+from tfapps.train.tensorboard import Writer
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Steps up to number `step`, the first is 1: mean loss, rate of the last, speed, seconds."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    per_second: float
+    seconds: float
+
+
+class Steps:
+    """Runs the steps of an epoch and tells callbacks, TensorBoard and the person watching of them.
+
+    Args:
+        step: one (micro-)batch -> report (4,), or None without an update.
+        batches: as those of `loop.fit`.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        config: TrainConfig,
+        batches: Any,
+        callbacks: keras.callbacks.CallbackList,
+        writer: Writer,
+        progress: Progress,
+    ) -> None:
+        self.step, self.config, self.batches = step, config, batches
+        self.callbacks, self.writer, self.progress = callbacks, writer, progress
+        self.done = 0
+        self.per_step = any(wants_steps(callback) for callback in callbacks.callbacks)
+
+    def epoch(self, epoch: int) -> Iterator[Stretch]:
+        """Run epoch `epoch`, counted from 1, and pause wherever the model is to be evaluated.
+
+        That is every `evaluate_every` steps of the fit, and at the end of the epoch.
+        """
+        self.progress.start(epoch)
+        windows, started = [], time.perf_counter()
+        for window in self._windows(epoch):
+            windows.append(window)
+            if self._due():
+                yield self._stretch(windows, time.perf_counter() - started)
+                windows, started = [], time.perf_counter()
+        if windows:
+            yield self._stretch(windows, time.perf_counter() - started)
+
+    def _due(self) -> bool:
+        every = self.config.evaluate_every
+        return every is not None and self.done % every == 0
+
+    def _stretch(self, windows: Sequence[np.ndarray], seconds: float) -> Stretch:
+        reports = np.concatenate(windows)
+        loss, rows = reports[:, 0], reports[:, 1]
+        return Stretch(
+            step=self.done,
+            loss=float(np.sum(loss * rows) / max(np.sum(rows), 1e-9)),
+            learning_rate=float(reports[-1, 3]),
+            per_second=float(np.sum(rows)) / seconds,
+            seconds=seconds,
+        )
+
+    def _windows(self, epoch: int) -> Iterator[np.ndarray]:
+        """Reports (steps, 4) of up to `log_every` steps, never beyond an evaluation.
+
+        There is one wait for the device each.
+        """
+        waiting: list[tf.Tensor] = []
+        started = time.perf_counter()
+        for report in self._steps(epoch):
+            waiting.append(report)
+            self.done += 1
+            self.progress.step()
+            if len(waiting) == self.config.log_every or self._due():
+                yield self._flush(waiting, time.perf_counter() - started)
+                waiting, started = [], time.perf_counter()
+        if waiting:
+            yield self._flush(waiting, time.perf_counter() - started)
+
+    def _steps(self, epoch: int) -> Iterator[tf.Tensor]:
+        """Run the epoch, one report (4,) per optimizer step."""
+        dataset = distribute(self.step.strategy, self.batches.epoch(epoch - 1))
+        group = self.config.accumulate
+        for index, batch in _numbered(dataset, self.batches.steps_per_epoch):
+            if self.per_step and index % group == 0:
+                self.callbacks.on_train_batch_begin(index // group)
+            last = index + 1 == self.batches.steps_per_epoch
+            report = self.step(batch, update=last or (index + 1) % group == 0)
+            if report is None:
+                continue
+            if self.per_step:
+                logs = Report(*report.numpy().tolist())
+                self.callbacks.on_train_batch_end(
+                    index // group, {"loss": logs.loss, "learning_rate": logs.learning_rate}
+                )
+            yield report
+
+    def _flush(self, waiting: Sequence[tf.Tensor], seconds: float) -> np.ndarray:
+        reports = np.stack([report.numpy() for report in waiting])
+        finite = np.isfinite(reports[:, 0])
+        if not finite.all():
+            first = int(np.argmin(finite))
+            step = self.done - len(waiting) + first + 1
+            rate = self.config.learning_rate
+            raise Failure(
+                f"the loss became {reports[first, 0]} at step {step}: expected a finite number; "
+                f"lower train.learning_rate (now {rate:g}, try {rate / 10:g}) or set "
+                "train.clip_norm; the best weights so far were kept"
+            )
+        last = Report(*reports[-1].tolist())
+        speed = float(reports[:, 1].sum()) / max(seconds, 1e-9)
+        self.progress.figures(last.loss, speed)
+        self.writer.scalars(
+            {
+                "train/loss": float(reports[:, 0].mean()),
+                "train/learning_rate": last.learning_rate,
+                "train/gradient_norm": last.gradient_norm,
+                f"train/{self.progress.unit}_per_second": speed,
+            },
+            self.done,
+        )
+        return reports
+
+
+def updates(batches: Any, config: TrainConfig) -> int:
+    """How many optimizer steps an epoch has."""
+    return math.ceil(batches.steps_per_epoch / config.accumulate)
+
+
+def total_steps(batches: Any, config: TrainConfig) -> int:
+    """How many optimizer steps a fit has."""
+    return config.epochs * updates(batches, config)
+
+
+def wants_steps(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback listens to single steps: if none does, no step waits for its loss."""
+    base = keras.callbacks.Callback
+    return any(
+        getattr(getattr(callback, name), "__func__", None) is not getattr(base, name)
+        for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    )
+
+
+def _numbered(dataset: Iterable[Any], steps: int) -> Iterator[tuple[int, Any]]:
+    """(index, batch) of an epoch, which must have exactly `steps` batches."""
+    count = 0
+    for count, batch in enumerate(dataset, start=1):
+        if count > steps:
+            raise InputError(f"batches: an epoch has more than its {steps} steps")
+        yield count - 1, batch
+    if count < steps:
+        raise InputError(f"batches: an epoch has {count} batches, expected {steps} steps")
