@@ -19,7 +19,7 @@ LINES = [
     {"errors"},
     {"registry"},
     {"_yaml"},
-    {"_problems", "_swap"},
+    {"_problems", "_swap", "_together"},
     {"config", "bundle"},
     {"text", "layers", "metrics", "decoding", "samples", "runners", "weights", "presets"},
     {"data", "models", "tasks", "tuning"},

@@ -146,10 +146,7 @@ class _Checker:
         self.problems += [_problems.unknown_key((), key, known) for key in raw if key not in known]
         task, task_module = self._plugin("task", raw.get("task"), "task")
         model, model_module = self._plugin("model", raw.get("model"), "model")
-        objective, objective_module = self._plugin(
-            "objective", raw.get("objective"), "objective", default="plain"
-        )
-        built = {
+        built: dict[str, Any] = {
             "name": self._name(raw, default_name),
             "seed": self._seed(raw),
             "task": task,
@@ -158,10 +155,12 @@ class _Checker:
             "text": self._section(TextConfig, raw.get("text"), "text"),
             "train": self._section(TrainConfig, raw.get("train"), "train"),
             "tuning": self._plugin("tuner", raw.get("tuning"), "tuning", default="full")[0],
-            "objective": objective,
-            "compress": self._compressors(raw),
-            "export": self._each(raw, "export", self._artifact),
         }
+        built["objective"], objective_module = self._plugin(
+            "objective", raw.get("objective"), "objective", default="plain"
+        )
+        built["compress"] = self._compressors(raw)
+        built["export"] = self._each(raw, "export", self._artifact)
         if task_module and model_module:
             self.problems += _together.model(task_module, model_module)
             self.problems += _together.artifacts(task_module, built["export"], built["compress"])
