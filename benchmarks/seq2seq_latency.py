@@ -3,8 +3,8 @@
     python benchmarks/seq2seq_latency.py saved_models/translation_lstm_multi30k \\
         --torch-python /tmp/torchenv/bin/python
 
-A source of so many tokens, an answer of so many steps: neither side may stop earlier. Files and
-PyTorch take turns in one run. What PyTorch says has to be what the float file says.
+The text is the first of the dev set whose translation has so many tokens; all take that many steps
+but for `litert_greedy`, which stops by itself. Files and PyTorch take turns in one run.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from pathlib import Path
 import numpy as np
 from _versus import HERE, Peer, header, middle, ratios, take_turns, write
 
-SETTING = ("bundle", "source_tokens", "tokens", "rounds")
+SETTING = ("bundle", "tokens", "rounds")
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", help="of a seq2seq_lstm with one layer each, tie: all, unfed")
     parser.add_argument("--torch-python", required=True, help="a Python with torch")
-    parser.add_argument("--source-tokens", type=int, default=20)
     parser.add_argument("--tokens", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--output", type=Path, default=HERE / "results/seq2seq_latency.json")
@@ -41,21 +40,69 @@ class File:
 
         self.name, self.settings = f"litert_{path.stem}", settings
         self.steps = LiteRTSteps(path)
-        ids = np.array([settings["source"]], np.int32)
-        self.features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
         self.bytes = path.stat().st_size
         self.versions = {"ai_edge_litert": ai_edge_litert.__version__}
 
     def __call__(self):
-        cpu, wall = time.process_time(), time.perf_counter()
-        states, context = self.steps.encode(self.features)
-        last, said = np.array([self.settings["start_id"]], np.int32), []
-        for _ in range(self.settings["tokens"]):
-            logits, states, _ = self.steps.step(last, states, context)
-            last = logits.argmax(axis=-1).astype(np.int32)
-            said.append(int(last[0]))
-        spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-        return {**spent, "said": said}
+        return spent(lambda: said(self.steps, **self.settings))
+
+
+class WholeFile:
+    """One .tflite file with the search inside."""
+
+    def __init__(self, path, settings):
+        from tfapps.runners.litert_greedy import LiteRTGreedy
+
+        self.name, self.bytes, self.versions = f"litert_{path.stem}", path.stat().st_size, {}
+        self.run, self.tokens = LiteRTGreedy(path), settings["tokens"]
+        ids = np.array([settings["source"]], np.int32)
+        self.features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
+
+    def __call__(self):
+        return spent(lambda: self.run(self.features)["target_ids"][0, : self.tokens].tolist())
+
+
+def spent(job):
+    cpu, wall = time.process_time(), time.perf_counter()
+    found = job()
+    return {
+        "cpu": time.process_time() - cpu,
+        "wall": time.perf_counter() - wall,
+        "said": found,
+    }
+
+
+def said(steps, source, start_id, tokens, **_):
+    """The likeliest token each time, so many times, whatever the tokens are."""
+    ids = np.array([source], np.int32)
+    states, context = steps.encode({"token_ids": ids, "padding_mask": np.ones_like(ids)})
+    last, found = np.array([start_id], np.int32), []
+    for _ in range(tokens):
+        logits, states, _ = steps.step(last, states, context)
+        last = logits.argmax(axis=-1).astype(np.int32)
+        found.append(int(last[0]))
+    return found
+
+
+def said_by(rows):
+    """The words alone: the end is there on some sides only."""
+    return rows[0]["said"][:-1]
+
+
+def first_of_length(bundle, run, task, settings):
+    """Source ids of the first dev text whose translation, its end counted, has so many tokens."""
+    from tfapps import registry
+    from tfapps.runners.litert_steps import LiteRTSteps
+
+    steps = LiteRTSteps(bundle.path / "litert" / "float32.tflite")
+    end = task.target_tokenizer.end_id
+    for example in registry.load("source", run.data.source).read(run.data, "dev"):
+        ids = task.tokenizer.encode([example["text"]], max_length=run.model.max_length - 1)
+        source = [*ids.token_ids[0].tolist(), task.tokenizer.end_id]
+        answer = said(steps, source=source, **settings)
+        if end not in answer[:-1] and answer[-1] == end:
+            return source, example["text"]
+    raise SystemExit(f"error: no dev text has a translation of {settings['tokens']} tokens")
 
 
 def main():
@@ -67,33 +114,31 @@ def main():
     bundle = Bundle.open(Path(options.bundle))
     run = config.load(bundle.path / "config.yaml")
     task = Task.load(run.task, bundle.path / "text")
-    random = np.random.default_rng(0)
-    words = task.tokenizer.vocabulary_size
-    source = random.integers(10, words, options.source_tokens - 1).tolist()
-    settings = {
+    settings = {"start_id": task.target_tokenizer.start_id, "tokens": options.tokens}
+    source, text = first_of_length(bundle, run, task, settings)
+    settings |= {
         "threads": 1,
-        "words": words,
+        "words": task.tokenizer.vocabulary_size,
         "width": run.model.embedding_size,
         "units": run.model.units,
         "dropout": 0.0,
         "weights": str(bundle.weights),
-        "source": [*source, task.tokenizer.end_id],
-        "start_id": task.target_tokenizer.start_id,
-        "tokens": options.tokens,
+        "source": source,
     }
     peer = Peer(options.torch_python, "_torch_seq2seq.py", settings)
     paths = sorted((bundle.path / "litert").glob("*.tflite"))
-    sides = [*(File(path, settings) for path in paths if path.stem != "greedy"), peer]
+    kinds = [WholeFile if path.stem == "greedy" else File for path in paths]
+    sides = [*(kind(path, settings) for kind, path in zip(kinds, paths, strict=True)), peer]
     rows = take_turns(sides, 5, options.rounds)
     peer.close()
-    report = header(options, SETTING, sides)
+    report = {**header(options, SETTING, sides), "text": text, "source_tokens": len(source)}
     theirs = rows[peer.name][5:]
     for side in sides:
         some = rows[side.name][5:]
         report[side.name] = {
             "p50_ms": round(1e3 * middle(some, "wall", 6), 2),
             "cpu_ms": round(1e3 * middle(some, "cpu", 6), 2),
-            "says_what_pytorch_says": some[0]["said"] == theirs[0]["said"],
+            "says_what_pytorch_says": said_by(some) == said_by(theirs),
             "cpu_ratio": ratios(some, theirs, "cpu"),
         }
         if side is not peer:

@@ -16,6 +16,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 TINY = {
     "bert": ["model.preset=null", "model.size=tiny", "model.max_length=12"],
     "seq2seq_lstm": ["model.units=8", "model.embedding_size=8", "task.beam=2"],
+    "seq2seq_transformer": ["model.width=8", "model.heads=2", "model.inner=8", "task.beam=2"],
     "bilstm": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
 }
 WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}
@@ -45,11 +46,26 @@ def content(source, made, many):
     return text.getvalue()
 
 
+def write_pairs(folder, data):
+    """Toy pairs, for a data set of TFDS as well."""
+    overrides = []
+    for split, count in (("train", 48), ("dev", 12), ("test", 12)):
+        name = f"pairs/{split}" if "dataset" in data else data[split]
+        overrides += [f"data.{split}={name}"]
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        for language in data["languages"]:
+            lines = [f"the {WORDS['abc'[i % 3]][i % 2]} and row {i}\n" for i in range(count)]
+            (folder / f"{name}.{language}").write_text("".join(lines))
+    return [*overrides, "data.dataset=null", "text.vocabulary_size=60", "train.precision=float32"]
+
+
 def write_data(folder, raw, task):
     """Files under `folder` where the config looks for them; returns overrides, if any."""
     data = raw["data"]
     if data["source"] == "sample" or "sample" in data:
         return ["data.limit=600"]
+    if data["source"] == "parallel":
+        return write_pairs(folder, data)
     if data["source"] == "tfds":
         made = content("tsv", rows(data, 48), False)
         (folder / "train.tsv").write_text(made)
@@ -83,13 +99,13 @@ def test_config_is_valid_as_shipped(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     raw = yaml.safe_load(path.read_text())
-    overrides = write_data(tmp_path, raw, raw["task"])
-    overrides += TINY[raw["model"]["name"]]
-    overrides += ["train.epochs=1", "train.batch_size=8", "text.min_frequency=1"]
+    overrides = ["train.epochs=1", "train.batch_size=8", "train.batch_tokens=null"]
+    overrides += ["text.min_frequency=1", "text.vocabulary_size=300"]
+    overrides += TINY[raw["model"]["name"]] + write_data(tmp_path, raw, raw["task"])
     compressors = [item["name"] for item in raw.get("compress", [])]
     # The float32 file of a quantized model leaves its activations unrounded: another function.
     artifact = "saved_model" if "qat" in compressors else "litert_float32"
-    overrides += ["text.vocabulary_size=300", f"export=[{artifact}]"]
+    overrides += [f"export=[{artifact}]"]
     if compressors:
         quick = [{**item, "epochs": 1} for item in raw["compress"]]
         overrides.append(f"compress={json.dumps(quick)}")
