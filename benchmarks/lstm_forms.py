@@ -36,12 +36,12 @@ def arguments():
 class Form:
     """One pass over fixed input; what it gives is compared with the first form's."""
 
-    versions: dict[str, str] = {}
-
     def __init__(self, name, layer, x, xla=False):
+        import keras
         import tensorflow as tf
 
         self.name, self.x = name, tf.constant(x)
+        self.versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
         layer.build(x.shape)
 
         @tf.function(jit_compile=xla)
@@ -72,7 +72,6 @@ def forms(options):
     from tfapps.layers.lstm import LSTM
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    Form.versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
     random = np.random.default_rng(0)
     x = random.normal(size=(options.batch, options.length, options.width)).astype("float32")
     made = []
