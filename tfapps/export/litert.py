@@ -87,7 +87,7 @@ def _save(
 
     form = Form(saved)
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
-    fused = any(not layer.quantize_products for layer in _lstm.layers(model))
+    fused = any(not getattr(lstm, "quantize_products", False) for lstm in _lstm.layers(model))
     if rows and _integers.rounds_activations(model) and not fused:
         _integers.integers(model)
         form = form._replace(trained=True)
