@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `tfapps` does, before TensorFlow is there
 
 
 class Peer:

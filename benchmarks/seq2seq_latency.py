@@ -1,7 +1,7 @@
 """A translation by LiteRT against the same weights in PyTorch: one thread, one text, beam 1.
 
-    python benchmarks/seq2seq_latency.py saved_models/translation_lstm_multi30k \\
-        --torch-python /tmp/torchenv/bin/python
+    python benchmarks/seq2seq_latency.py saved_models/translation_lstm_sample \\
+        saved_models/translation_lstm_sample_qat8 --torch-python /tmp/torchenv/bin/python
 
 The text is the first of the dev set whose translation has so many tokens; all take that many steps
 but for `litert_greedy`, which stops by itself. Files and PyTorch take turns in one run.
@@ -22,7 +22,10 @@ SETTING = ("bundle", "tokens", "rounds")
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundle", help="of a seq2seq_lstm with one layer each, tie: all, unfed")
+    parser.add_argument(
+        "bundle", help="of a seq2seq_lstm with one layer each, tie: all, unfed; PyTorch takes it"
+    )
+    parser.add_argument("others", nargs="*", help="bundles made of the same training")
     parser.add_argument("--torch-python", required=True, help="a Python with torch")
     parser.add_argument("--tokens", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=60)
@@ -38,7 +41,7 @@ class File:
 
         from tfapps.runners.litert_steps import LiteRTSteps
 
-        self.name, self.settings = f"litert_{path.stem}", settings
+        self.name, self.settings = named(path), settings
         self.steps = LiteRTSteps(path)
         self.bytes = path.stat().st_size
         self.versions = {"ai_edge_litert": ai_edge_litert.__version__}
@@ -53,13 +56,18 @@ class WholeFile:
     def __init__(self, path, settings):
         from tfapps.runners.litert_greedy import LiteRTGreedy
 
-        self.name, self.bytes, self.versions = f"litert_{path.stem}", path.stat().st_size, {}
+        self.name, self.bytes, self.versions = named(path), path.stat().st_size, {}
         self.run, self.tokens = LiteRTGreedy(path), settings["tokens"]
         ids = np.array([settings["source"]], np.int32)
         self.features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
 
     def __call__(self):
         return spent(lambda: self.run(self.features)["target_ids"][0, : self.tokens].tolist())
+
+
+def named(path):
+    """Run and artefact."""
+    return f"{path.parent.parent.name} litert_{path.stem}"
 
 
 def spent(job):
@@ -126,7 +134,8 @@ def main():
         "source": source,
     }
     peer = Peer(options.torch_python, "_torch_seq2seq.py", settings)
-    paths = sorted((bundle.path / "litert").glob("*.tflite"))
+    folders = [bundle.path, *map(Path, options.others)]
+    paths = [path for folder in folders for path in sorted(folder.glob("litert/*.tflite"))]
     kinds = [WholeFile if path.stem == "greedy" else File for path in paths]
     sides = [*(kind(path, settings) for kind, path in zip(kinds, paths, strict=True)), peer]
     rows = take_turns(sides, 5, options.rounds)

@@ -78,7 +78,7 @@ def led(
             logits, *states[:] = student(features, training=training)
             return logits
 
-        call.optimizer = model.optimizer  # which knows how far the fit is
+        call.optimizer = getattr(model, "optimizer", None)  # it knows how far the fit is
         loss, logits = objective(call, features, targets, training=training)
         _, *wanted = guide(features, training=False)
         mask = features.get("padding_mask")
