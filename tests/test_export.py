@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tfapps.errors import Failure, InputError
-from tfapps.export import _lstm, litert, saved_model
+from tfapps.export import _child, _lstm, _module, litert, saved_model
 from tfapps.runners.litert import LiteRTRunner, operators, partitions
 from tfapps.runners.saved_model import SavedModelRunner
 
@@ -278,6 +278,26 @@ def test_a_crash_of_the_child_is_a_failure_with_its_last_line(tmp_path, monkeypa
     with pytest.raises(Failure, match="export of litert_int8 failed: ValueError: bad"):
         litert.convert(tmp_path, "int8", tmp_path / "int8.tflite")
     assert not (tmp_path / "int8.tflite").exists()
+
+
+def test_one_child_converts_file_after_file_until_it_rests(tmp_path, monkeypatch):
+    _module.save(_module.whole(models.transformer(1, LENGTH)), tmp_path / "saved")
+    files = []
+
+    def convert():
+        files.append(tmp_path / f"{len(files)}.tflite")
+        litert.convert(tmp_path / "saved", "float32", files[-1])
+        return _child._child
+
+    first = convert()
+    assert convert() is first
+    first._process.kill()
+    first._process.wait()
+    monkeypatch.setattr(_child, "REST", 0.01)
+    second = convert()
+    # Rest may have begun already.
+    assert second is None or second._process.wait(timeout=60) == 0
+    assert len({path.read_bytes() for path in files}) == 1
 
 
 def test_exports_are_quiet_and_repeatable(tmp_path, capfd):

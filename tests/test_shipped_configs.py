@@ -13,10 +13,11 @@ from tfapps import config
 from tfapps.cli.main import main
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SHORT = ["task.beam=2", "model.max_length=12"]
 TINY = {
     "bert": ["model.preset=null", "model.size=tiny", "model.max_length=12"],
-    "seq2seq_lstm": ["model.units=8", "model.embedding_size=8", "task.beam=2"],
-    "seq2seq_transformer": ["model.width=8", "model.heads=2", "model.inner=8", "task.beam=2"],
+    "seq2seq_lstm": ["model.units=8", "model.embedding_size=8", *SHORT],
+    "seq2seq_transformer": ["model.width=8", "model.heads=2", "model.inner=8", *SHORT],
     "bilstm": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
 }
 WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}
@@ -50,22 +51,23 @@ def write_pairs(folder, data):
     """Toy pairs, for a data set of TFDS as well."""
     overrides = []
     for split, count in (("train", 48), ("dev", 12), ("test", 12)):
-        name = f"pairs/{split}" if "dataset" in data else data[split]
+        name = data[split] if {"dataset", "sample"}.isdisjoint(data) else f"pairs/{split}"
         overrides += [f"data.{split}={name}"]
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         for language in data["languages"]:
             lines = [f"the {WORDS['abc'[i % 3]][i % 2]} and row {i}\n" for i in range(count)]
             (folder / f"{name}.{language}").write_text("".join(lines))
-    return [*overrides, "data.dataset=null", "text.vocabulary_size=60", "train.precision=float32"]
+    overrides += ["data.dataset=null", "data.sample=null"]
+    return [*overrides, "text.vocabulary_size=60", "train.precision=float32"]
 
 
 def write_data(folder, raw, task):
     """Files under `folder` where the config looks for them; returns overrides, if any."""
     data = raw["data"]
-    if data["source"] == "sample" or "sample" in data:
-        return ["data.limit=600"]
     if data["source"] == "parallel":
         return write_pairs(folder, data)
+    if data["source"] == "sample":
+        return ["data.limit=600"]
     if data["source"] == "tfds":
         made = content("tsv", rows(data, 48), False)
         (folder / "train.tsv").write_text(made)
@@ -99,7 +101,7 @@ def test_config_is_valid_as_shipped(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     raw = yaml.safe_load(path.read_text())
-    overrides = ["train.epochs=1", "train.batch_size=8", "train.batch_tokens=null"]
+    overrides = ["train.epochs=1", "train.batch_size=16", "train.batch_tokens=null"]
     overrides += ["text.min_frequency=1", "text.vocabulary_size=300"]
     overrides += TINY[raw["model"]["name"]] + write_data(tmp_path, raw, raw["task"])
     compressors = [item["name"] for item in raw.get("compress", [])]
@@ -116,8 +118,9 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     bundle = tmp_path / "saved_models" / path.stem
     proof = json.loads((bundle / "verify.json").read_text())
     assert proof[artifact]["max_logit_difference"] <= 1e-4
-    # A rounded value between two steps falls either way, and a translation goes on from there.
+    # A rounded value between two steps falls either way, and a translation goes on from there: one
+    # in twelve.
     loose = "qat" in compressors and raw["task"]["name"] == "translation"
-    assert proof[artifact]["agreement"] >= (0.98 if loose else 1.0)
+    assert proof[artifact]["agreement"] >= (0.9 if loose else 1.0)
     notes = json.loads((bundle / "metrics.json").read_text()).get("compression", [])
     assert [note["name"] for note in notes] == compressors

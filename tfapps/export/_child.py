@@ -1,51 +1,72 @@
-"""Conversions in a child process: they may crash, and they talk on both output streams."""
+"""Conversions in a child process: they may crash, and they talk on both output streams.
+
+The child stays for the next one, because TensorFlow takes longer to load than most conversions
+take; after a while without work it gives its memory back.
+"""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
+import importlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfapps.errors import Failure
 
+REST = 60.0  # seconds without work after which the child ends
 
-def run(module: str, arguments: Sequence[str | Path], made: Path, name: str) -> bytes:
-    """What `python -m tfapps.export.MODULE ARGUMENTS` writes to `made`.
+_lock = threading.RLock()
+_child: _Child | None = None
+
+
+def run(work: str, arguments: Sequence[str | Path], made: Path, name: str) -> bytes:
+    """What a function of this folder, called in the child, writes to `made`.
 
     Args:
-        module: a module of this folder that ends in `main(...)`.
-        arguments: its command line; `made` is among them.
+        work: its module and its name, "_convert.convert".
+        arguments: absolute paths and words; `made` is among them.
         made: the file it writes.
         name: the artefact, for the message.
 
     Raises:
-        Failure: the child failed or crashed, with its last line.
+        Failure: it failed, with the reason, or crashed, with the last line it wrote.
     """
-    child = subprocess.run(
-        [sys.executable, "-m", f"tfapps.export.{module}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=_environment(),
-    )
-    if child.returncode != 0 or not made.is_file():
-        raise Failure(f"export of {name} failed: {_reason(child)}")
+    with _lock:
+        reason = _ready().ask(work, [str(argument) for argument in arguments])
+    if reason is None and not made.is_file():
+        reason = "it wrote no file"
+    if reason is not None:
+        raise Failure(f"export of {name} failed: {reason}")
     return made.read_bytes()
 
 
-def main(work: Callable[..., None]) -> None:
-    """Run `work` on the words of the command line; the child's side of `run`."""
-    warnings.simplefilter("ignore")
-    try:
-        work(*sys.argv[1:])
-    except Exception as error:
-        # The parent shows the last line of stderr: it has to be the one that explains.
-        text = " ".join(str(error).split())
-        sys.exit(f"{type(error).__name__}: {text[:400]}")
+def end() -> None:
+    """End the child, if there is one; the next conversion starts another."""
+    global _child
+    with _lock:
+        if _child is not None:
+            _child.close()
+            _child = None
+
+
+def _ready() -> _Child:
+    global _child
+    environment = _environment()
+    if _child is not None and not _child.serves(sys.executable, environment):
+        end()
+    if _child is None:
+        _child = _Child(sys.executable, environment)
+    return _child
 
 
 def _environment() -> dict[str, str]:
@@ -60,10 +81,95 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _reason(child: subprocess.CompletedProcess[str]) -> str:
-    lines = [line.strip() for line in child.stderr.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it wrote no message"
-    if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        return f"the converter crashed ({name}); its last line: {last}"
-    return last
+class _Child:
+    """The parent's side: a request a line, an answer a line, all else that is said in a log."""
+
+    def __init__(self, executable: str, environment: dict[str, str]) -> None:
+        self._made_of = (executable, environment)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
+        # No module may come from the working directory, which may also be gone by then.
+        self._process = subprocess.Popen(
+            [executable, "-P", "-m", "tfapps.export._child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            cwd=tempfile.gettempdir(),
+            text=True,
+        )
+        self._rest: threading.Timer | None = None
+
+    def serves(self, executable: str, environment: dict[str, str]) -> bool:
+        """Whether it lives, and was started as it would be now."""
+        return self._process.poll() is None and self._made_of == (executable, environment)
+
+    def ask(self, work: str, arguments: list[str]) -> str | None:
+        """None once the work is done, else the reason why it is not."""
+        self._wake()
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps([work, *arguments]), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            return self._reason()
+        self._log.seek(0)
+        self._log.truncate()
+        self._rest = threading.Timer(REST, end)
+        self._rest.daemon = True
+        self._rest.start()
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End it: at once if it works, and in its own time if it waits."""
+        self._wake()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+    def _wake(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _reason(self) -> str:
+        code = self._process.wait()
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        last = lines[-1] if lines else "it wrote no message"
+        if code < 0:
+            name = signal.Signals(-code).name
+            return f"the converter crashed ({name}); its last line: {last}"
+        return last
+
+
+def _serve() -> None:
+    """The child's side: do what each line of standard input asks for until there are no more."""
+    warnings.simplefilter("ignore")
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        work, *arguments = json.loads(line)
+        print(json.dumps(_attempt(work, arguments)), file=answers, flush=True)
+        gc.collect()
+
+
+def _attempt(work: str, arguments: list[str]) -> str | None:
+    module, name = work.split(".")
+    try:
+        getattr(importlib.import_module(f"tfapps.export.{module}"), name)(*arguments)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        return f"{type(error).__name__}: {text[:400]}"
+    return None
+
+
+atexit.register(end)
+
+if __name__ == "__main__":
+    _serve()

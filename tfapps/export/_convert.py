@@ -1,20 +1,13 @@
-"""Child process of the LiteRT exporter: SavedModel -> .tflite.
+"""The child's side of the LiteRT exporter: SavedModel -> .tflite.
 
 The converter crashes on some graphs (calibration of a WHILE loop, for one) and talks on both
 output streams, so it never runs inside the caller's process.
-
-    python -m tfapps.export._convert SAVED_MODEL KIND TARGET [CALIBRATION.npz [float_elementwise]]
-
-KIND is float32, float16, sparse (float32, zeros left out), dynamic, int8 (calibrated), or
-trained_int8, which takes the ranges from the fake quantization in the graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-from tfapps.export import _child
 
 ELEMENTWISE = ("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "SUB", "MUL", "ADD", "SOFTMAX", "GELU")
 ELEMENTWISE += ("SUM", "DIV", "MAXIMUM")
@@ -23,7 +16,16 @@ ELEMENTWISE += ("SUM", "DIV", "MAXIMUM")
 def convert(
     source: str, kind: str, target: str, calibration: str | None = None, mixed: str = ""
 ) -> None:
-    """Convert all signatures with built-in ops only; calibrate `serving_default` alone."""
+    """Convert all signatures with built-in ops only; calibrate `serving_default` alone.
+
+    Args:
+        source: folder of a SavedModel.
+        kind: float32, float16, sparse (float32, zeros left out), dynamic, int8 (calibrated), or
+            trained_int8, which takes the ranges from the fake quantization in the graph.
+        target: the file to write.
+        calibration: .npz of {input: (rows, max_length)}, for int8.
+        mixed: not empty keeps all but the matrix products of int8 in float.
+    """
     import numpy as np
     import tensorflow as tf
 
@@ -59,7 +61,3 @@ def convert(
             Path(target).write_bytes(debugger.get_nondebug_quantized_model())
             return
     Path(target).write_bytes(converter.convert())
-
-
-if __name__ == "__main__":
-    _child.main(convert)

@@ -65,23 +65,32 @@ def fuse(model: Any, features: Mapping[str, np.ndarray] | None = None) -> int:
 
 def _peaks(model: Any, found: list[Any], features: Mapping[str, np.ndarray]) -> list[float]:
     """Largest |input| of each LSTM over the calibration rows."""
-    peaks = [1.0e-3] * len(found)
+    import tensorflow as tf
+
     originals = [layer.call for layer in found]
+    seen: list[list[Any]] = [[] for _ in found]
 
     def watch(i: int) -> Callable[..., Any]:
         def call(sequences: Any, *args: Any, **kwargs: Any) -> Any:
-            peaks[i] = max(peaks[i], float(np.abs(np.asarray(sequences)).max()))
+            seen[i].append(tf.reduce_max(tf.abs(sequences)))
             return originals[i](sequences, *args, **kwargs)
 
         return call
 
+    @tf.function  # row by row, because the batch is static: step by step that takes minutes
+    def largest(row: Mapping[str, Any]) -> list[Any]:
+        model(row, training=False)
+        return [tf.reduce_max(ends) for ends in seen]
+
     for i, layer in enumerate(found):
         layer.call = watch(i)
-    for row in range(len(next(iter(features.values())))):
-        model({name: column[row : row + 1] for name, column in features.items()}, training=False)
+    rows = range(len(next(iter(features.values()))))
+    ends = [
+        largest({name: tf.constant(x[i : i + 1]) for name, x in features.items()}) for i in rows
+    ]
     for layer, original in zip(found, originals, strict=True):
         layer.call = original
-    return peaks
+    return np.maximum(np.max(ends, axis=0), 1e-3).tolist()
 
 
 def closing(kernel: np.ndarray, peak: float | None) -> tuple[float, int]:

@@ -1,17 +1,13 @@
-"""Child process of the edge_quantizer exporter: float32 .tflite -> quantized .tflite.
+"""The child's side of the edge_quantizer exporter: float32 .tflite -> quantized .tflite.
 
 ai-edge-quantizer reports its progress on both output streams and has a runtime of its own, so it
 never runs inside the caller's process.
-
-    python -m tfapps.export._quantize SOURCE int4|int4e|aeq_dynamic|aeq_int8 TARGET [CALIBRATION]
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-
-from tfapps.export import _child
 
 # Bits of the matrices, bits of the embedding tables.
 BITS = {"int4": (4, 8), "int4e": (4, 4), "aeq_dynamic": (8, 8), "aeq_int8": (8, 8)}
@@ -62,7 +58,3 @@ def _ranges(source: str, recipe: Any, calibration: str) -> dict[str, Any]:
     )
     observer.calibrate({"serving_default": rows}, manager)
     return observer.get_model_qsvs()
-
-
-if __name__ == "__main__":
-    _child.main(quantize)

@@ -70,7 +70,7 @@ def export(
             kind = name.removeprefix("litert_")
             made = Path(temporary) / f"{kind}.tflite"
             arguments = [source, kind, made] + [rows] * (name == calibrated)
-            content = _child.run("_quantize", arguments, made, name)
+            content = _child.run("_quantize.quantize", arguments, made, name)
             target.mkdir(parents=True, exist_ok=True)
             # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
             # what is written anew has them inside.

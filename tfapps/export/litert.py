@@ -166,7 +166,7 @@ def convert(
             np.savez(Path(temporary) / "calibration.npz", **rows)
             arguments.append(str(Path(temporary) / "calibration.npz"))
             arguments += ["float_elementwise"] * float_elementwise
-        content = _child.run("_convert", arguments, made, f"litert_{target.stem}")
+        content = _child.run("_convert.convert", arguments, made, f"litert_{target.stem}")
     foreign = foreign_ops(content)
     if foreign:
         raise Failure(
