@@ -61,11 +61,10 @@ def end() -> None:
 
 def _ready() -> _Child:
     global _child
-    environment = _environment()
-    if _child is not None and not _child.serves(sys.executable, environment):
+    if _child is not None and not _child.lives():
         end()
     if _child is None:
-        _child = _Child(sys.executable, environment)
+        _child = _Child()
     return _child
 
 
@@ -84,24 +83,23 @@ def _environment() -> dict[str, str]:
 class _Child:
     """The parent's side: a request a line, an answer a line, all else that is said in a log."""
 
-    def __init__(self, executable: str, environment: dict[str, str]) -> None:
-        self._made_of = (executable, environment)
+    def __init__(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         # No module may come from the working directory, which may also be gone by then.
         self._process = subprocess.Popen(
-            [executable, "-P", "-m", "tfapps.export._child"],
+            [sys.executable, "-P", "-m", "tfapps.export._child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=environment,
+            env=_environment(),
             cwd=tempfile.gettempdir(),
             text=True,
         )
         self._rest: threading.Timer | None = None
 
-    def serves(self, executable: str, environment: dict[str, str]) -> bool:
-        """Whether it lives, and was started as it would be now."""
-        return self._process.poll() is None and self._made_of == (executable, environment)
+    def lives(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
 
     def ask(self, work: str, arguments: list[str]) -> str | None:
         """None once the work is done, else the reason why it is not."""

@@ -1,0 +1,99 @@
+"""What every file of a translator says of a whole test set: is it the same, and as good?
+
+    python benchmarks/translations.py saved_models/NAME multi30k/test_2016_flickr
+
+Translates with a beam of one and with that of the config, counts the sentences that are those of
+the Keras model to the letter, and judges them by the sacrebleu command line. Adds to
+`benchmarks/results/translations.json`. CPU seconds are of the whole set, one thread where the file
+has a say in that.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tfapps import config, registry
+from tfapps.bundle import Bundle
+from tfapps.data import encoding
+from tfapps.serve import greedy
+from tfapps.serve.predictor import open_runner
+from tfapps.text.tokenizer import Tokenizer
+
+RESULTS = Path(__file__).parent / "results" / "translations.json"
+
+
+class Set:
+    """A test set as a run reads it."""
+
+    def __init__(self, bundle: Bundle, beam: int, data: str) -> None:
+        self.bundle = bundle
+        self.run = config.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
+        self.task = registry.load("task", self.run.task.name).Task.load(self.run.task, bundle.text)
+        self.tokenizer = Tokenizer.load(bundle.text)
+        source = registry.load("source", self.run.data.source)
+        self.examples = source.read_file(self.run.data, Path(data))
+        length = self.run.model.max_length
+        self.encoded = encoding.encode(self.examples, self.task, self.tokenizer, length, None)
+
+    def translated(self, name: str) -> tuple[list[str], float]:
+        """The sentences of one artefact, and the CPU seconds they took."""
+        runner, inputs = open_runner(name, self.bundle, self.run, self.task, self.tokenizer)
+        features = encoding.dense(self.encoded, inputs, self.run.model.max_length)
+        start = time.process_time()
+        outputs = runner(features)
+        seconds = time.process_time() - start
+        told = self.task.decode(outputs, self.examples)
+        return [answer["translation"] for answer in told], seconds
+
+
+def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
+    """What the sacrebleu command line says of sentences."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("reference", "hypothesis")]
+        for file, lines in zip(files, (references, hypotheses), strict=True):
+            file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        command = [sys.executable, "-m", "sacrebleu", files[0], "-i", files[1], "-w", "4"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
+    """Figures of all artefacts with one beam, those of Keras first."""
+    there = Set(bundle, beam, data)
+    references = [example["target"] for example in there.examples]
+    found, exact = {}, None
+    for name in ("keras", *(name for name in bundle.artifacts() if name != "keras")):
+        if name in greedy.ARTIFACTS and beam > 1:
+            continue
+        said, seconds = there.translated(name)
+        exact = said if exact is None else exact
+        score = sacrebleu(said, references)
+        found[name] = {
+            "bleu": score["score"],
+            "same_sentences": sum(a == b for a, b in zip(said, exact, strict=True)),
+            "cpu_seconds": round(seconds, 1),
+        }
+        print(f"beam {beam}", name, found[name], flush=True)
+    return {"rows": len(references), "signature": score["signature"], "artifacts": found}
+
+
+def main(folder: str, data: str) -> None:
+    bundle = Bundle.open(Path(folder))
+    beam = config.load(bundle.config_path).task.beam
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    name = Path(folder).name
+    results[name] = {
+        "command": f"python benchmarks/translations.py saved_models/{name} {data}",
+        **{f"beam_{width}": judge(bundle, data, width) for width in (1, beam)},
+    }
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
