@@ -31,3 +31,13 @@ def workplace(tmp_path_factory):
     assert finished.returncode == 0, finished.stderr + finished.stdout
     (folder / "run.log").write_text(finished.stdout + finished.stderr, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def no_child():
+    """No converting child from before, and none left behind."""
+    from tfapps.export import _child
+
+    _child.end()
+    yield
+    _child.end()

@@ -244,7 +244,7 @@ def test_nothing_is_built_when_nothing_is_asked_for(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_crash_of_the_quantizer_is_a_failure_with_its_last_line(tmp_path, monkeypatch):
+def test_a_crash_of_the_quantizer_is_a_failure_with_its_last_line(tmp_path, monkeypatch, no_child):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho rounding >&2; kill -SEGV $$\n")
     python.chmod(0o755)

@@ -267,14 +267,6 @@ def _fake_python(tmp_path, body):
     return str(path)
 
 
-@pytest.fixture
-def no_child():
-    """No child from before, and none left behind."""
-    _child.end()
-    yield
-    _child.end()
-
-
 def test_a_crash_of_the_child_is_a_failure_with_its_last_line(tmp_path, monkeypatch, no_child):
     body = "echo first >&2; echo calibrating a loop >&2; kill -SEGV $$"
     monkeypatch.setattr(sys, "executable", _fake_python(tmp_path, body))
