@@ -296,8 +296,20 @@ def test_one_child_converts_file_after_file_until_it_rests(tmp_path, monkeypatch
     monkeypatch.setattr(_child, "REST", 0.01)
     second = convert()
     # Rest may have begun already.
-    assert second is None or second._process.wait(timeout=60) == 0
+    assert second is None or second._process.wait(timeout=60) != 0
     assert len({path.read_bytes() for path in files}) == 1
+
+
+def test_an_interrupted_request_leaves_no_answer_to_the_next(tmp_path, monkeypatch, no_child):
+    monkeypatch.setattr(sys, "executable", _fake_python(tmp_path, "sleep 60"))
+
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_child.json, "dumps", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        litert.convert(tmp_path, "float32", tmp_path / "a.tflite")
+    assert _child._child is None
 
 
 def test_exports_are_quiet_and_repeatable(tmp_path, capfd):

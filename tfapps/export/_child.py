@@ -42,7 +42,11 @@ def run(work: str, arguments: Sequence[str | Path], made: Path, name: str) -> by
         Failure: it failed, with the reason, or crashed, with the last line it wrote.
     """
     with _lock:
-        reason = _ready().ask(work, [str(argument) for argument in arguments])
+        try:
+            reason = _ready().ask(work, [str(argument) for argument in arguments])
+        except BaseException:
+            end()  # or its answer would be taken for that to the next request
+            raise
     if reason is None and not made.is_file():
         reason = "it wrote no file"
     if reason is not None:
@@ -117,15 +121,12 @@ class _Child:
         return json.loads(answer)
 
     def close(self) -> None:
-        """End it: at once if it works, and in its own time if it waits."""
+        """End it, also in the middle of its work: it has nothing to lose."""
         self._wake()
+        self._process.kill()
+        self._process.wait()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
         self._process.stdout.close()
         self._log.close()
 
