@@ -18,38 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfapps import config, registry
+from tfapps import config
 from tfapps.bundle import Bundle
-from tfapps.data import encoding
 from tfapps.serve import greedy
-from tfapps.serve.predictor import open_runner
-from tfapps.text.tokenizer import Tokenizer
+from tfapps.stages.evaluate import opened
 
 RESULTS = Path(__file__).parent / "results" / "translations.json"
-
-
-class Set:
-    """A test set as a run reads it."""
-
-    def __init__(self, bundle: Bundle, beam: int, data: str) -> None:
-        self.bundle = bundle
-        self.run = config.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
-        self.task = registry.load("task", self.run.task.name).Task.load(self.run.task, bundle.text)
-        self.tokenizer = Tokenizer.load(bundle.text)
-        source = registry.load("source", self.run.data.source)
-        self.examples = source.read_file(self.run.data, Path(data))
-        length = self.run.model.max_length
-        self.encoded = encoding.encode(self.examples, self.task, self.tokenizer, length, None)
-
-    def translated(self, name: str) -> tuple[list[str], float]:
-        """The sentences of one artefact, and the CPU seconds they took."""
-        runner, inputs = open_runner(name, self.bundle, self.run, self.task, self.tokenizer)
-        features = encoding.dense(self.encoded, inputs, self.run.model.max_length)
-        start = time.process_time()
-        outputs = runner(features)
-        seconds = time.process_time() - start
-        told = self.task.decode(outputs, self.examples)
-        return [answer["translation"] for answer in told], seconds
 
 
 def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
@@ -65,22 +39,25 @@ def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
 
 def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
     """Figures of all artefacts with one beam, those of Keras first."""
-    there = Set(bundle, beam, data)
-    references = [example["target"] for example in there.examples]
+    run = config.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
     found, exact = {}, None
     for name in ("keras", *(name for name in bundle.artifacts() if name != "keras")):
         if name in greedy.ARTIFACTS and beam > 1:
             continue
-        said, seconds = there.translated(name)
+        there = opened(bundle, run, data, name)
+        start = time.process_time()
+        outputs = there.runner(there.features)
+        seconds = time.process_time() - start
+        said = [answer["translation"] for answer in there.task.decode(outputs, there.examples)]
         exact = said if exact is None else exact
-        score = sacrebleu(said, references)
+        score = sacrebleu(said, [example["target"] for example in there.examples])
         found[name] = {
             "bleu": score["score"],
             "same_sentences": sum(a == b for a, b in zip(said, exact, strict=True)),
             "cpu_seconds": round(seconds, 1),
         }
         print(f"beam {beam}", name, found[name], flush=True)
-    return {"rows": len(references), "signature": score["signature"], "artifacts": found}
+    return {"rows": len(exact), "signature": score["signature"], "artifacts": found}
 
 
 def main(folder: str, data: str) -> None:

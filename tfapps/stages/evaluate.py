@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 
 
-def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
-    """Judge one artefact on a file in the format of the run's own source.
+class Opened(NamedTuple):
+    """An artefact beside the rows of a file: `runner(features)` is what it says of them."""
 
-    Returns:
-        Number of rows, and the task's metrics.
-    """
+    task: Any
+    examples: list[dict[str, Any]]
+    runner: Any
+    features: Mapping[str, np.ndarray]
+    targets: Mapping[str, Any]
+
+
+def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opened:
+    """An artefact, and a file in the format of the run's own source as it reads it."""
     from tfapps.data import encoding
     from tfapps.serve.predictor import open_runner
     from tfapps.text.tokenizer import Tokenizer
@@ -25,6 +35,17 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     tokenizer = Tokenizer.load(bundle.text)
     encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
     runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
-    outputs = runner(encoding.dense(encoded, inputs, config.model.max_length))
+    features = encoding.dense(encoded, inputs, config.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
-    return len(examples), task.predict_metrics(outputs, targets, examples)
+    return Opened(task, examples, runner, features, targets)
+
+
+def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
+    """Judge one artefact on a file in the format of the run's own source.
+
+    Returns:
+        Number of rows, and the task's metrics.
+    """
+    there = opened(bundle, config, data, artifact)
+    outputs = there.runner(there.features)
+    return len(there.examples), there.task.predict_metrics(outputs, there.targets, there.examples)
