@@ -30,14 +30,28 @@ def test_multi_label_compares_the_whole_set():
 
 
 def test_padding_tokens_do_not_count():
-    reference = np.zeros((1, 3, 2))
+    reference = np.zeros((2, 3, 2))
     candidate = reference.copy()
     candidate[0, 2] = [0.0, 9.0]
-    mask = np.array([[1, 1, 0]])
-    assert compare(reference, candidate)["agreement"] == pytest.approx(2 / 3)
+    mask = np.array([[1, 1, 0], [1, 1, 1]])
+    assert compare(reference, candidate) == {"max_logit_difference": 9.0, "agreement": 0.5}
     assert compare(reference, candidate, mask=mask) == {
         "max_logit_difference": 0.0,
         "agreement": 1.0,
+    }
+
+
+def test_answers_are_compared_one_by_one():
+    """A task may answer in lists, of fewer or more things than there are rows of logits."""
+    outputs = {"logits": np.zeros((2, 3, 2)), "transitions": np.zeros((2, 4, 2))}
+    other = {**outputs, "transitions": np.full((2, 4, 2), 0.25)}
+
+    def decide(found):
+        return [["B-X"], ["O"] if found["transitions"].any() else ["B-Y"]]
+
+    assert compare(outputs, other, decide, np.ones((2, 3))) == {
+        "max_logit_difference": 0.25,
+        "agreement": 0.5,
     }
 
 

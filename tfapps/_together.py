@@ -34,6 +34,16 @@ def objective(task: ModuleType, objective: ModuleType) -> list[str]:
     ]
 
 
+def class_weights(task: ModuleType, train: Any) -> list[str]:
+    """Classes can be made to count alike only where a task has classes."""
+    if train.class_weights == "none" or hasattr(task.Task, "class_weights"):
+        return []
+    return [
+        f"train.class_weights: got {train.class_weights}, but {_name(task)} has no classes of "
+        "texts to weigh; leave it out"
+    ]
+
+
 def artifacts(
     task: ModuleType, exports: Sequence[str | None], compress: Sequence[Any]
 ) -> list[str]:

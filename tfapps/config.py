@@ -164,6 +164,8 @@ class _Checker:
         if task_module and model_module:
             self.problems += _together.model(task_module, model_module)
             self.problems += _together.artifacts(task_module, built["export"], built["compress"])
+        if task_module and built["train"]:
+            self.problems += _together.class_weights(task_module, built["train"])
         if task_module and objective_module:
             self.problems += _together.objective(task_module, objective_module)
         if self.problems:

@@ -21,18 +21,20 @@ def softmax_cross_entropy(logits: Any, label: Any, classes: int, label_smoothing
     return -ops.sum(smooth * ops.log_softmax(logits, axis=-1), axis=-1)
 
 
-def sequence_cross_entropy(logits: Any, label: Any, label_smoothing: float) -> Any:
+def sequence_cross_entropy(logits: Any, label: Any, label_smoothing: float, first: int = 0) -> Any:
     """Return (b,) mean cross-entropy over the tokens of a sequence.
 
     Args:
         logits: (b, t, v).
         label: (b, t) int, the right tokens; 0 is padding and does not count.
         label_smoothing: share of the truth given to all tokens alike.
+        first: which label the first logit is of.
     """
     from keras import ops
 
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    right = ops.take_along_axis(log_probs, ops.expand_dims(label, -1), axis=-1)[..., 0]
+    number = ops.maximum(label - first, 0)
+    right = ops.take_along_axis(log_probs, ops.expand_dims(number, -1), axis=-1)[..., 0]
     each = (1.0 - label_smoothing) * right
     if label_smoothing:
         each = each + label_smoothing * ops.mean(log_probs, axis=-1)

@@ -1,12 +1,17 @@
-"""Brings a batch of features to the inputs of an exported file: names, dtypes, static length."""
+"""Brings features to the inputs of an exported file, and what it says back to the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tfapps.errors import InputError
+
+LOGITS = "logits"
+OUTPUTS = (LOGITS,)  # of a model that has no others
 
 
 def check(features: Mapping[str, np.ndarray], expected: Iterable[str]) -> int:
@@ -38,8 +43,31 @@ def fit(column: np.ndarray, length: int) -> np.ndarray:
     return np.pad(column, ((0, 0), (0, length - column.shape[1])))
 
 
-def trim(logits: np.ndarray, static_length: int, length: int) -> np.ndarray:
-    """(b, static_length, c) -> (b, t, c): per-token logits lose the padding that `fit` added."""
-    if logits.ndim > 2 and logits.shape[1] == static_length:
-        return logits[:, :length]
-    return logits
+def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> None:
+    """An artefact gives what is wanted of it.
+
+    Raises:
+        InputError: it does not.
+    """
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise InputError(
+            f"{path}: expected the outputs {', '.join(wanted)}, got {', '.join(sorted(there))}; "
+            "export the run again"
+        )
+
+
+def outputs(
+    parts: Sequence[Mapping[str, np.ndarray]], wanted: Sequence[str], static: int, length: int
+) -> Any:
+    """Outputs of some rows each, joined: an array, or a dictionary where several are wanted.
+
+    Args:
+        static: length that the features were brought to by `fit`.
+        length: what it was before: logits of tokens lose the padding.
+    """
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    logits = joined.get(LOGITS)
+    if logits is not None and logits.ndim > 2 and logits.shape[1] == static:
+        joined[LOGITS] = logits[:, :length]
+    return joined if len(joined) > 1 else joined[wanted[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,13 @@ def partitions(path: str | os.PathLike) -> int:
 
 
 class LiteRTRunner:
-    """Batch of features (b, t) -> logits (b, ...), row by row through a file of batch 1.
+    """Batch of features (b, t) -> outputs (b, ...), row by row through a file of batch 1.
 
     Shorter rows are padded to the static length, longer ones cut.
+
+    Args:
+        outputs: which of the file's outputs are wanted; a single one is an array, several are a
+            dictionary.
 
     Example:
         >>> LiteRTRunner("litert/float32.tflite")({"token_ids": ids, "padding_mask": mask})
@@ -82,8 +86,14 @@ class LiteRTRunner:
         Failure: an op refused the values of a row.
     """
 
-    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        threads: int = 1,
+        outputs: Sequence[str] = _features.OUTPUTS,
+    ) -> None:
         self.path = Path(path)
+        self._outputs = tuple(outputs)
         self._interpreter = interpreter(path, threads)
         signatures = self._interpreter.get_signature_list()
         if len(signatures) != 1:
@@ -94,9 +104,8 @@ class LiteRTRunner:
         with _silent():
             self._run = self._interpreter.get_signature_runner(next(iter(signatures)))
         self._inputs = self._run.get_input_details()
-        # Files for other clients too give probabilities beside the logits.
-        outputs = self._run.get_output_details()
-        self._output = "logits" if "logits" in outputs else next(iter(outputs))
+        self._known = self._run.get_output_details()
+        _features.check_outputs(self.path, self._known, self._outputs)
         shapes = {tuple(int(n) for n in detail["shape"]) for detail in self._inputs.values()}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
@@ -112,26 +121,24 @@ class LiteRTRunner:
         """Names of the inputs, in alphabetical order."""
         return tuple(sorted(self._inputs))
 
-    def _row(self, row: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _row(self, row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         try:
-            return self._run(**row)[self._output]
+            return self._run(**row)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error
 
-    def __call__(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
         rows = _features.check(features, self._inputs)
         length = np.shape(features[self.inputs[0]])[1]
         fitted = {
             name: _features.fit(features[name], self.length).astype(detail["dtype"])
             for name, detail in self._inputs.items()
         }
-        logits = []
+        # In front of the rows, so that there is a shape where there is no row.
+        parts = [{n: np.zeros((0, *self._known[n]["shape"][1:]), np.float32) for n in self._known}]
         for i in range(rows):
             # Fused LSTMs keep their state between calls; a row must not see the one before.
             self._interpreter.reset_all_variables()
-            logits.append(self._row({name: fitted[name][i : i + 1] for name in fitted}))
-        if not logits:
-            shape = self._run.get_output_details()[self._output]["shape"][1:]
-            return np.zeros((0, *shape), np.float32)
-        return _features.trim(np.concatenate(logits), self.length, length)
+            parts.append(self._row({name: fitted[name][i : i + 1] for name in fitted}))
+        return _features.outputs(parts, self._outputs, self.length, length)

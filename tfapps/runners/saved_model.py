@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,21 @@ BATCH = 64  # rows per call: bounds the memory of a long file
 
 
 class SavedModelRunner:
-    """Batch of features (b, t) -> logits (b, ...) through `serving_default`.
+    """Batch of features (b, t) -> outputs (b, ...) through `serving_default`.
+
+    Args:
+        outputs: which of them are wanted; a single one is an array, several are a dictionary.
 
     Raises:
         InputError: no SavedModel in the folder; missing, unknown or badly shaped inputs.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, outputs: Sequence[str] = _features.OUTPUTS) -> None:
         self.path = Path(path)
+        self._outputs = tuple(outputs)
         self._model = opened(path, "serving_default")
         self._run = self._model.signatures["serving_default"]
+        _features.check_outputs(self.path, self._run.structured_outputs, self._outputs)
         self._inputs = self._run.structured_input_signature[1]
         self.length = next(iter(self._inputs.values())).shape[1]
 
@@ -34,19 +39,19 @@ class SavedModelRunner:
         """Names of the inputs, in alphabetical order."""
         return tuple(sorted(self._inputs))
 
-    def __call__(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
         import tensorflow as tf
 
         rows = _features.check(features, self._inputs)
         length = np.shape(features[self.inputs[0]])[1]
         static = self.length or length
         fitted = {name: _features.fit(features[name], static) for name in self._inputs}
-        logits = [
+        parts = [
             self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
             for i in range(0, max(rows, 1), BATCH)
         ]
-        output = np.concatenate([part["logits"].numpy() for part in logits])
-        return _features.trim(output, static, length)
+        found = [{name: part[name].numpy() for name in self._outputs} for part in parts]
+        return _features.outputs(found, self._outputs, static, length)
 
 
 def opened(path: str | os.PathLike, *signatures: str) -> Any:

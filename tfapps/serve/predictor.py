@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import registry
+from tfapps.arrays import each
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Predictor:
             answers += self._task.decode(outputs, examples)
         return answers
 
-    def logits(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
+    def logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         """(b, ...) logits of the texts, for those who decide by themselves.
 
         Raises:
@@ -112,7 +113,7 @@ class Predictor:
         parts = [outputs for outputs, _ in self._outputs(texts)]
         if not parts:
             raise InputError("expected at least one text, got none")
-        return np.concatenate(parts)
+        return each(lambda *arrays: np.concatenate(arrays), *parts)
 
     def attention(self, text: str) -> bytes:
         """Draw what each piece of the answer looked at in the text, as PNG.
@@ -131,6 +132,8 @@ class Predictor:
         examples = _examples(texts)
         for start in range(0, len(examples), BATCH):
             some = examples[start : start + BATCH]
+            if hasattr(self._task, "cut"):
+                some = self._task.cut(some, self._tokenizer, self._max_length)
             columns, truncated = self._task.encode(some, self._tokenizer, self._max_length)
             self.truncated += truncated
             yield self._runner(self._features(columns)), some
@@ -210,25 +213,26 @@ def open_runner(
         else:
             found = translator.of_file(name, file, run, task, threads)
         return found, ("token_ids", "padding_mask")
+    wanted = getattr(task, "outputs", ("logits",))
     if name.startswith("litert_"):
         from tfapps.runners.litert import LiteRTRunner
 
-        litert = LiteRTRunner(file, threads=threads)
+        litert = LiteRTRunner(file, threads=threads, outputs=wanted)
         return litert, litert.inputs
     if name == "saved_model":
         from tfapps.runners.saved_model import SavedModelRunner
 
-        saved = SavedModelRunner(file)
+        saved = SavedModelRunner(file, outputs=wanted)
         return saved, saved.inputs
 
     model = _assembled(bundle, run, task, tokenizer)
 
-    def keras_runner(features: dict[str, np.ndarray]) -> np.ndarray:
+    def keras_runner(features: dict[str, np.ndarray]) -> Any:
         parts = []
         for start in range(0, len(next(iter(features.values()))), BATCH):
             rows = {key: value[start : start + BATCH] for key, value in features.items()}
             parts.append(model.predict_on_batch(rows))
-        return np.concatenate(parts)
+        return each(lambda *arrays: np.concatenate(arrays), *parts)
 
     return keras_runner, tuple(tensor.name for tensor in model.inputs)
 

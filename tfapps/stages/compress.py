@@ -145,16 +145,16 @@ class _Work:
         self.notes.append(figures)
 
     @property
-    def _in_steps(self) -> bool:
-        task = registry.load("task", self.prepared.config.task.name)
-        return bool(task.NEEDS == "seq2seq")
+    def _by_place(self) -> bool:
+        """Whether there are logits for every place of a text: too many to keep those of all."""
+        return max(len(output.shape) for output in self.model.outputs) > 2
 
     def _ask_teacher(self, item: Any) -> None:
         """Keep what the model says before anything is taken away, if the fit wants to know."""
         from tfapps.compress import _clone
 
-        beside = item.distill_layers or (item.distill and self._in_steps)
-        if item.distill and self.answers is None and not self._in_steps:
+        beside = item.distill_layers or (item.distill and self._by_place)
+        if item.distill and self.answers is None and not self._by_place:
             self.answers = logits_of(self.prepared, self.model, "train")
         if beside and self.teacher is None:
             with self.place.scope():
@@ -181,7 +181,7 @@ class _Work:
         steps = total_steps(batches, fit)
         objective = training.objective(self.prepared, steps)
         if item.distill:
-            teacher = self.teacher if self._in_steps else None
+            teacher = self.teacher if self._by_place else None
             objective = taught(objective, item.distill, teacher)
         if item.distill_layers:
             objective = led(objective, self.model, self.teacher, item.distill_layers)

@@ -14,9 +14,14 @@ from tfapps.config import RunConfig
 
 
 class Opened(NamedTuple):
-    """An artefact beside the rows of a file: `runner(features)` is what it says of them."""
+    """An artefact beside the rows of a file: `runner(features)` is what it says of them.
+
+    Attributes:
+        rows: of the file; the task may have cut them into more examples.
+    """
 
     task: Any
+    rows: int
     examples: list[dict[str, Any]]
     runner: Any
     features: Mapping[str, np.ndarray]
@@ -32,12 +37,15 @@ def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opene
     task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
     source = registry.load("source", config.data.source)
     examples = source.read_file(config.data, Path(data))
+    rows = len(examples)
     tokenizer = Tokenizer.load(bundle.text)
+    if hasattr(task, "cut"):
+        examples = task.cut(examples, tokenizer, config.model.max_length)
     encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
     runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
     features = encoding.dense(encoded, inputs, config.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
-    return Opened(task, examples, runner, features, targets)
+    return Opened(task, rows, examples, runner, features, targets)
 
 
 def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
@@ -48,4 +56,4 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     """
     there = opened(bundle, config, data, artifact)
     outputs = there.runner(there.features)
-    return len(there.examples), there.task.predict_metrics(outputs, there.targets, there.examples)
+    return there.rows, there.task.predict_metrics(outputs, there.targets, there.examples)

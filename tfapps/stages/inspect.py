@@ -11,6 +11,7 @@ import numpy as np
 from tfapps.assemble import assemble
 from tfapps.config import RunConfig, dump
 from tfapps.stages.prepare import Prepared, prepare
+from tfapps.text import tags
 
 
 def describe(config: RunConfig) -> str:
@@ -30,11 +31,18 @@ def describe(config: RunConfig) -> str:
             f"input  {name:<14} {tuple(tensor.shape)} {tensor.dtype}"
             for name, tensor in model.input.items()
         ),
-        f"output {model.output.name:<14} {tuple(model.output.shape)} {model.output.dtype}",
+        *(
+            f"output {name:<14} {tuple(tensor.shape)} {tensor.dtype}"
+            for name, tensor in _outputs(model).items()
+        ),
         *(f"{layer.count_params():>12,}  {layer.name}" for layer in model.layers if layer.weights),
         f"{parameters:>12,}  parameters, {4 * parameters / 1e6:.1f} MB in float32",
     ]
     return "\n".join(parts)
+
+
+def _outputs(model: Any) -> dict[str, Any]:
+    return model.output if isinstance(model.output, dict) else {"logits": model.output}
 
 
 def _split(prepared: Prepared, name: str) -> str:
@@ -48,8 +56,9 @@ def _split(prepared: Prepared, name: str) -> str:
 
 
 def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
-    """What labels there are, if any."""
+    """What labels there are, if any: of texts, or of the entities in them."""
     given = [example["label"] for example in examples if example.get("label") is not None]
+    given += [[s.label for s in tags.spans(e["tags"])] for e in examples if e.get("tags")]
     labels = Counter(label for one in given for label in ([one] if isinstance(one, str) else one))
     common = ", ".join(f"{label} {count}" for label, count in labels.most_common(5))
     told = f"; {len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
@@ -70,6 +79,6 @@ def _batch(prepared: Prepared) -> list[str]:
         start, stop = prepared.encoded["train"].columns["token_ids"].offsets[row : row + 2]
         ids = prepared.encoded["train"].columns["token_ids"].values[start:stop]
         example = prepared.examples["train"][row]
-        wanted = example.get("label") or example.get("target")
+        wanted = example.get("label") or example.get("target") or " ".join(example["tags"])
         lines.append(f"  {wanted} <- {prepared.tokenizer.decode(ids)[:200]}")
     return lines

@@ -32,7 +32,8 @@ class Prepared:
     """What training, export and verify share.
 
     Attributes:
-        examples: per split, as the source gave them.
+        rows: per split, as the source gave them.
+        examples: the same as the task takes them: it may have cut rows into several.
         encoded: per split, in the same order.
         fingerprint: changes with anything that changes the trained weights.
     """
@@ -40,6 +41,7 @@ class Prepared:
     config: RunConfig
     task: Any
     tokenizer: Tokenizer
+    rows: dict[str, list[dict[str, Any]]]
     examples: dict[str, list[dict[str, Any]]]
     encoded: dict[str, Encoded]
     fingerprint: str
@@ -111,42 +113,47 @@ class Prepared:
 def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     """Load and encode the data; task and tokenizer are learned, or taken from a bundle."""
     task_module = registry.load("task", config.task.name)
-    examples = splits.load(config.data, config.seed)
+    rows = splits.load(config.data, config.seed)
     if bundle is None:
-        task = task_module.Task.learn(config.task, examples["train"])
+        task = task_module.Task.learn(config.task, rows["train"])
         model_module = registry.load("model", config.model.name)
         make = functools.partial(_tokenizer, config, model_module)
-        tokenizer = make(config.text.vocabulary_size, task.texts(examples["train"]))
+        tokenizer = make(config.text.vocabulary_size, task.texts(rows["train"]))
         if hasattr(task, "learn_target"):
-            task.learn_target(tokenizer, examples["train"], make)
+            task.learn_target(tokenizer, rows["train"], make)
     else:
         from tfapps.text.tokenizer import Tokenizer
 
         task = task_module.Task.load(config.task, bundle.text)
         tokenizer = Tokenizer.load(bundle.text)
-    encoded = _encoded(config, task, tokenizer, examples)
+    examples, encoded = _encoded(config, task, tokenizer, rows)
     for name, part in encoded.items():
         if part.truncated:
             print(
                 f"{name}: {part.truncated} of {len(part)} texts cut to "
                 f"{config.model.max_length} tokens"
             )
-    return Prepared(config, task, tokenizer, examples, encoded, fingerprint(config, examples))
+    return Prepared(config, task, tokenizer, rows, examples, encoded, fingerprint(config, rows))
 
 
 def retokenized(prepared: Prepared, tokenizer: Tokenizer) -> Prepared:
     """Return the same data as another tokenizer encodes it."""
-    encoded = _encoded(prepared.config, prepared.task, tokenizer, prepared.examples)
-    return dataclasses.replace(prepared, tokenizer=tokenizer, encoded=encoded)
+    examples, encoded = _encoded(prepared.config, prepared.task, tokenizer, prepared.rows)
+    return dataclasses.replace(prepared, tokenizer=tokenizer, examples=examples, encoded=encoded)
 
 
 def _encoded(
-    config: RunConfig, task: Any, tokenizer: Tokenizer, examples: Mapping[str, Any]
-) -> dict[str, Encoded]:
-    return {
-        name: encoding.encode(rows, task, tokenizer, config.model.max_length, cache_folder())
-        for name, rows in examples.items()
+    config: RunConfig, task: Any, tokenizer: Tokenizer, rows: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Encoded]]:
+    """Examples by split, and their columns."""
+    length, examples = config.model.max_length, dict(rows)
+    if hasattr(task, "cut"):
+        examples = {name: task.cut(some, tokenizer, length) for name, some in rows.items()}
+    encoded = {
+        name: encoding.encode(some, task, tokenizer, length, cache_folder())
+        for name, some in examples.items()
     }
+    return examples, encoded
 
 
 def cache_folder() -> Path:
@@ -154,7 +161,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TFAPPS_CACHE", ".cache/tfapps"))
 
 
-def fingerprint(config: RunConfig, examples: dict[str, list[dict[str, Any]]]) -> str:
+def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str:
     """Return a hash of what decides the trained weights: settings of the training, and data.
 
     Not the name, nor what is done afterwards: runs that train alike share what they trained.
@@ -162,7 +169,7 @@ def fingerprint(config: RunConfig, examples: dict[str, list[dict[str, Any]]]) ->
     settings = config.model_copy(update={"name": "", "compress": [], "export": []})
     digest = hashlib.sha256(dump(settings).encode())
     for name in SPLITS:
-        digest.update(json.dumps(examples.get(name), ensure_ascii=False).encode())
+        digest.update(json.dumps(rows.get(name), ensure_ascii=False).encode())
     return digest.hexdigest()
 
 

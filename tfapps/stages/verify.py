@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfapps import bundle as bundles
+from tfapps import registry
 from tfapps.bundle import Bundle, read_json, write_json
 from tfapps.config import RunConfig
 from tfapps.errors import Failure
@@ -47,9 +48,9 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     rounded = _integers.rounds_activations(model)
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
-    failures = []
+    failures, rows = [], len(prepared.examples["dev"])
     for name in config.export:
-        print(f"verifying {name} on {len(said(False))} rows", flush=True)
+        print(f"verifying {name} on {rows} rows", flush=True)
         proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, said)
         try:
             headline, scale = prepared.task.headline, getattr(prepared.task, "scale", 1.0)
@@ -77,14 +78,15 @@ def _prove(
     from tfapps.verify import benchmark, parity
 
     task, judged = prepared.task, (prepared.targets("dev"), prepared.examples["dev"])
-    features, file = prepared.arrays("dev"), bundle.artifact(name)
+    reference = said(name in greedy.ARTIFACTS)
+    features, file = _as_long(prepared.arrays("dev"), reference), bundle.artifact(name)
     runner, _ = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
     figures = task.predict_metrics(outputs, *judged)
-    reference = said(name in greedy.ARTIFACTS)
     before = task.predict_metrics(reference, *judged)[task.headline]
-    if isinstance(reference, np.ndarray):
-        proof = parity.compare(reference, outputs, task.decisions)
+    if registry.load("task", prepared.config.task.name).NEEDS != "seq2seq":
+        decide = functools.partial(task.decisions, examples=judged[1])
+        proof = parity.compare(reference, outputs, decide, features.get("padding_mask"))
     else:
         proof = parity.compare_answers(reference, outputs)
         if name == "saved_model":  # holds a greedy translator beside the steps
@@ -96,6 +98,14 @@ def _prove(
         proof["partitions"] = litert.partitions(file)
     proof |= benchmark.measure(runner, features, rows=LATENCY_ROWS)
     return proof, figures
+
+
+def _as_long(features: dict[str, np.ndarray], outputs: Any) -> dict[str, np.ndarray]:
+    """Features cut to the length that logits of tokens have: that of the longest row."""
+    logits = outputs["logits"] if isinstance(outputs, dict) else outputs
+    if getattr(logits, "ndim", 0) < 3:
+        return features
+    return {name: column[:, : logits.shape[1]] for name, column in features.items()}
 
 
 def _sizes(file: Path) -> dict[str, int]:

@@ -52,8 +52,7 @@ class Task:
     """What the labels are, how they are learned, judged and told.
 
     Example:
-        >>> task = Task.learn(Config(), [{"text": "hi", "label": "a"}, {"text": "x", "label": "b"}])
-        >>> task.decode(np.array([[2.0, 0.0]]))[0]["label"]
+        >>> Task(Config(), ["a", "b"]).decode(np.array([[2.0, 0.0]]))[0]["label"]
         'a'
     """
 
@@ -67,12 +66,14 @@ class Task:
         self._number = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
-    def learn(cls, config: Config, examples: Sequence[dict[str, Any]]) -> Task:
+    def learn(cls, config: Config, examples: Examples) -> Task:
         """Take the label set from the training examples.
 
         Raises:
             InputError: fewer than two classes, or labels of the wrong kind for the task.
         """
+        if not {"text", "label"} <= examples[0].keys():
+            raise InputError("classification needs texts with labels; use another data.source")
         counts = Counter(label for example in examples for label in _labels(example, config))
         kept = [label for label, count in counts.items() if count >= config.min_label_count]
         if len(kept) < 2:
@@ -96,7 +97,7 @@ class Task:
         return cls(config, read_json(Path(folder) / LABELS_FILE))
 
     def encode(
-        self, examples: Sequence[dict[str, Any]], tokenizer: Any, max_length: int
+        self, examples: Examples, tokenizer: Any, max_length: int
     ) -> tuple[dict[str, Any], int]:
         """Turn examples into columns; the label column is left out where labels are missing.
 
@@ -117,7 +118,7 @@ class Task:
             columns["label"] = self._encode_labels(examples)
         return columns, tokens.truncated
 
-    def _encode_labels(self, examples: Sequence[dict[str, Any]]) -> np.ndarray:
+    def _encode_labels(self, examples: Examples) -> np.ndarray:
         rows = [_labels(example, self.config) for example in examples]
         if self.config.min_label_count:
             rows = [[label for label in row if label in self._number] for row in rows]
@@ -186,7 +187,7 @@ class Task:
 
         return balanced_weights(targets["label"], len(self.labels))
 
-    def decisions(self, logits: np.ndarray) -> np.ndarray:
+    def decisions(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
         """Return the answer of each row: (rows,) class number, or (rows, c) 0/1."""
         if self.config.multi_label:
             return (sigmoid(logits) >= self.config.threshold).astype(np.int32)
@@ -242,8 +243,7 @@ class Task:
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples, limit: int = 20
     ) -> dict[str, str]:
         """Return a markdown table of the wrong answers given with most confidence."""
-        answers = self.decode(logits)
-        wrong = self.decisions(logits) != targets["label"]
+        answers, wrong = self.decode(logits), self.decisions(logits) != targets["label"]
         rows = np.flatnonzero(wrong.any(axis=-1) if wrong.ndim > 1 else wrong)
         sure = sorted(rows, key=lambda row: -_confidence(answers[row]))[:limit]
         lines = ["| text | truth | answer | score |", "| --- | --- | --- | --- |"]

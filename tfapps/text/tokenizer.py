@@ -17,9 +17,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import tokenizers
 
 from tfapps.errors import InputError
-from tfapps.text import pipelines
-from tfapps.text import vocabulary as learn
-from tfapps.text.pipelines import BOS, CLS, EOS, KINDS, MASK, PAD, SEP, SPECIALS, UNK
+from tfapps.text import pipelines, training, vocabulary
+from tfapps.text.pipelines import BOS, CLS, EOS, MASK, PAD, SEP, SPECIALS, UNK
 from tfapps.text.vocabulary import LONGEST_WORD
 
 FILE = "tokenizer.json"
@@ -65,13 +64,13 @@ class Tokenizer:
         Raises:
             InputError: the file is missing, is not text, or lacks a special token.
         """
-        vocabulary = learn.read(vocab_file, (PAD, UNK, CLS, SEP))
-        return cls(pipelines.assemble("wordpiece", vocabulary, lowercase))
+        numbered = vocabulary.read(vocab_file, (PAD, UNK, CLS, SEP))
+        return cls(pipelines.assemble("wordpiece", numbered, lowercase))
 
     @classmethod
     def train(
         cls,
-        texts: Iterable[str],
+        texts: Iterable[str | Sequence[str]],
         kind: str,
         vocabulary_size: int,
         lowercase: bool | None = None,
@@ -80,34 +79,14 @@ class Tokenizer:
         """Learn a vocabulary; the same texts always give the same one.
 
         Args:
+            texts: each as it is, or as the list of its words, which `words` then takes whole.
             lowercase: None keeps the case for `bpe`, whose text comes back, and for no other kind.
 
         Raises:
             InputError: unknown kind, no text, or no room for a vocabulary; for `bpe` also more
                 room than the texts can fill.
         """
-        if kind not in KINDS:
-            raise InputError(f"unknown tokenizer {kind!r}: expected one of {', '.join(KINDS)}")
-        specials = SPECIALS[kind]
-        if vocabulary_size <= len(specials):
-            raise InputError(
-                f"vocabulary_size {vocabulary_size} is too small: "
-                f"{kind} has {len(specials)} special tokens, and text needs room too"
-            )
-        lowercase = kind != "bpe" if lowercase is None else lowercase
-        merges: list[tuple[str, str]] = []
-        blank = pipelines.assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
-        counts = learn.count(blank, [pipelines.clean(text) for text in texts])
-        if not counts:
-            raise InputError(f"cannot train a {kind} tokenizer: no text was given")
-        if kind == "wordpiece":
-            vocabulary = learn.wordpiece(counts, specials, vocabulary_size, min_frequency)
-        elif kind == "bpe":
-            vocabulary, merges = learn.bpe(counts, specials, vocabulary_size, min_frequency)
-        else:
-            ranked = learn.ranked(counts, min_frequency)[: vocabulary_size - len(specials)]
-            vocabulary = {token: i for i, token in enumerate([*specials, *ranked])}
-        return cls(pipelines.assemble(kind, vocabulary, lowercase, merges))
+        return cls(training.learn(texts, kind, vocabulary_size, lowercase, min_frequency))
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
@@ -159,7 +138,7 @@ class Tokenizer:
         Raises:
             InputError: max_length leaves no room for a token.
         """
-        frame = (0 if self._cls is None else 2) + (0 if pairs is None else 1)
+        frame = self.frame_size + (0 if pairs is None else 1)
         room = max_length - frame
         if room < (1 if pairs is None else 2):
             what = "a text" if pairs is None else "a pair of texts"
@@ -182,6 +161,32 @@ class Tokenizer:
             token_ids.append(np.concatenate([head, tail]))
             segment_ids.append(np.repeat(np.array([0, 1], np.int32), [len(head), len(tail)]))
         return Tokens(token_ids, segment_ids, truncated)
+
+    def pieces_of(self, words: Sequence[str]) -> list[np.ndarray]:
+        """Ids of each word by itself, without special ones, at least one a word; a list of (n,).
+
+        `words` takes each as it is, whatever signs are in it.
+        """
+        unique = {word: pipelines.clean(word) for word in words}
+        if self.kind == "words":
+            normal = self._inner.normalizer.normalize_str
+            numbers = (
+                self.vocabulary.get(normal(word), self.unknown_id) for word in unique.values()
+            )
+            ids = [np.array([number], np.int32) for number in numbers]
+        else:
+            ids = self._ids(list(unique.values()))
+        found = dict(zip(unique, ids, strict=True))
+        return [found[word] for word in words]
+
+    def framed(self, ids: np.ndarray) -> tuple[np.ndarray, int]:
+        """Ids (n,) with the special ones around them, and how many stand before them."""
+        return self._frame(ids), 0 if self._cls is None else 1
+
+    @property
+    def frame_size(self) -> int:
+        """How many special ids stand around those of a text."""
+        return 0 if self._cls is None else 2
 
     def decode(
         self, ids: Sequence[int] | np.ndarray, copies: Mapping[int, str] | None = None

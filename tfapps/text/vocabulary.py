@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import tokenizers
@@ -16,12 +16,21 @@ BLANK = "▁"  # the mark of a blank in pieces that bring their own blanks
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
 
 
-def count(inner: tokenizers.Tokenizer, texts: Iterable[str]) -> Counter[str]:
-    """Words (or characters) of texts, as the pipeline splits them."""
+def count(inner: tokenizers.Tokenizer, texts: Mapping[str, int], whole: bool) -> Counter[str]:
+    """Words (or characters) of texts that occur so often, as the pipeline splits them.
+
+    Args:
+        whole: each text is one word.
+    """
     counts: Counter[str] = Counter()
-    for text in texts:
+    for text, times in texts.items():
         normal = inner.normalizer.normalize_str(text)
-        counts.update(word for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal))
+        if whole:
+            counts[normal] += times
+            continue
+        for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal):
+            counts[word] += times
+    del counts[""]
     return counts
 
 

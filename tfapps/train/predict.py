@@ -1,55 +1,67 @@
-"""Logits of a model over a whole set, in the order of its rows."""
+"""Outputs of a model over a whole set, in the order of its rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapps.arrays import each
 from tfapps.train.strategy import distribute
 
 
 def predict(
     model: keras.Model, batches: Any, strategy: tf.distribute.Strategy | None = None
-) -> np.ndarray:
-    """Float32 logits (rows, ...) over `batches.epoch(0)`, put back in row order.
+) -> Any:
+    """Float32 outputs (rows, ...) over `batches.epoch(0)`, put back in row order.
 
-    Where logits have a time axis whose length differs between batches, the shorter are padded
+    Where they have a time axis whose length differs between batches, the shorter are padded
     with zeros to the longest.
     """
     strategy = strategy or tf.distribute.get_strategy()
     dataset = distribute(strategy, batches.epoch(0))
 
     compiled = _compiled(model, strategy, dataset.element_spec)
-    parts = [part.numpy() for batch in dataset for part in compiled(batch)]
-    logits = _joined(parts)
+    # A tuple of replicas for each output: they are joined like batches.
+    parts = [each(_of_replicas, compiled(batch)) for batch in dataset]
     order = np.asarray(batches.order(0))
-    rows = np.zeros((int(order.max(initial=-1)) + 1, *logits.shape[1:]), np.float32)
-    rows[order[order >= 0]] = logits[order >= 0]
+    return each(lambda *arrays: _in_order(_joined(arrays), order), *parts)
+
+
+def _of_replicas(results: Sequence[tf.Tensor]) -> np.ndarray:
+    return _joined([result.numpy() for result in results])
+
+
+def _in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Row `order[i]` is `joined[i]`; filler (-1) goes."""
+    rows = np.zeros((int(order.max(initial=-1)) + 1, *joined.shape[1:]), np.float32)
+    rows[order[order >= 0]] = joined[order >= 0]
     return rows
 
 
 def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any) -> Any:
-    """Forward pass over a batch of `spec`: logits of each replica. Traced once for a model."""
+    """Forward pass over a batch of `spec`: outputs of each replica. Traced once for a model."""
     key = (id(strategy), repr(spec))
     # Kept with the model, past Keras' own tracking, so that it goes when the model does.
     cache = model.__dict__.setdefault("_compiled_forward", {})
     if key not in cache:
 
         def forward(features: Any) -> Any:
-            return tf.cast(model(features, training=False), tf.float32)
+            outputs = model(features, training=False)
+            return each(lambda tensor: tf.cast(tensor, tf.float32), outputs)
 
         def run(batch: Any) -> tuple[Any, ...]:
-            logits = strategy.run(forward, args=(batch[0],))
-            return strategy.experimental_local_results(logits)
+            outputs = strategy.run(forward, args=(batch[0],))
+            return each(strategy.experimental_local_results, outputs)
 
         cache[key] = tf.function(run, input_signature=[spec])
     return cache[key]
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Concatenation on axis 0; every other axis is padded with zeros to its longest."""
     shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
     whole = np.zeros((sum(len(part) for part in parts), *shape), np.float32)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.arrays import each, listed
 from tfapps.errors import Failure
 
 
@@ -45,18 +46,19 @@ LOSSY = LIMITS["litert_int8"]  # for artefacts that this table does not know
 
 
 def compare(
-    reference: np.ndarray,
-    candidate: np.ndarray,
-    decide: Callable[[np.ndarray], np.ndarray] = lambda logits: logits.argmax(axis=-1),
+    reference: Any,
+    candidate: Any,
+    decide: Callable[[Any], Any] = lambda logits: logits.argmax(axis=-1),
     mask: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Largest logit difference and share of equal decisions of two runs over the same rows.
+    """Largest logit difference, and share of rows that two runs decide alike.
 
     Args:
-        reference: logits of the Keras model, (b, c) or (b, t, c).
-        candidate: logits of the artefact, same shape.
-        decide: logits -> decisions, one a row or several; the task knows what it answers.
-        mask: (b, t), 1 = a token that counts; for (b, t, c) only.
+        reference: logits of the Keras model, (b, ...), or a dictionary of all its outputs.
+        candidate: the same of the artefact.
+        decide: outputs -> decisions, one a row or several, or a list of answers; the task knows
+            what it answers.
+        mask: (b, t), 1 = a token that counts among logits (b, t, c).
 
     Raises:
         Failure: the shapes differ, or there is nothing to compare.
@@ -65,23 +67,37 @@ def compare(
         >>> compare(np.array([[1.0, 2.0]]), np.array([[1.0, 2.5]]))
         {'max_logit_difference': 0.5, 'agreement': 1.0}
     """
-    reference, candidate = np.asarray(reference), np.asarray(candidate)
-    if reference.shape != candidate.shape:
-        raise Failure(
-            f"logits have shape {candidate.shape}, those of the Keras model {reference.shape}"
-        )
-    if mask is not None:
-        real = np.asarray(mask, bool)
-        reference, candidate = reference[real], candidate[real]
-    if reference.size == 0:
-        raise Failure("no logits to compare: the dev set is empty")
-    same = decide(reference) == decide(candidate)
-    if same.ndim == reference.ndim:
-        same = same.all(axis=-1)
-    # A logit that is no number agrees with nothing, wherever argmax happens to land.
-    same = same & np.isfinite(candidate).all(axis=-1)
-    difference = np.abs(reference.astype(np.float64) - candidate).max()
-    return {"max_logit_difference": float(difference), "agreement": float(same.mean())}
+    there, found = (listed(each(np.asarray, run)) for run in (reference, candidate))
+    same = None
+    differences = []
+    for one, other in zip(there, found, strict=True):
+        if one.shape != other.shape:
+            raise Failure(f"logits have shape {other.shape}, those of the Keras model {one.shape}")
+        real = np.ones(one.shape[:-1], bool)
+        if mask is not None and real.shape == np.shape(mask):
+            real = np.asarray(mask, bool)
+        if not real.any():
+            raise Failure("no logits to compare: the dev set is empty")
+        differences.append(np.abs(one.astype(np.float64) - other)[real].max())
+        # A logit that is no number agrees with nothing, wherever argmax happens to land.
+        finite = _by_row(np.isfinite(other).all(axis=-1) | ~real)
+        same = finite if same is None else same & finite
+    same = same & _same(decide(reference), decide(candidate), mask)
+    return {"max_logit_difference": float(np.max(differences)), "agreement": float(same.mean())}
+
+
+def _same(one: Any, other: Any, mask: np.ndarray | None) -> np.ndarray:
+    """Which rows are decided alike, (rows,) bool."""
+    if isinstance(one, list):
+        return np.array([first == second for first, second in zip(one, other, strict=True)])
+    same = one == other
+    if mask is not None and same.shape == np.shape(mask):
+        same = same | ~np.asarray(mask, bool)
+    return _by_row(same)
+
+
+def _by_row(holds: np.ndarray) -> np.ndarray:
+    return holds.reshape(len(holds), -1).all(axis=1)
 
 
 def compare_answers(

@@ -123,7 +123,7 @@ def build(
                 raise InputError(f"{place}: empty {config.text_pair}; fill it or drop the row")
         example["label"] = None
         if labelled:
-            label = name_of(_field(place, record, config.label))
+            label = name_of(field(place, record, config.label))
             example["label"] = _label(f"{place}: {config.label}", label, separator)
         examples.append(example)
     if labelled:
@@ -138,7 +138,12 @@ def wanted(config: Columns, labelled: bool) -> list[str]:
     return names + ([config.label] if labelled else [])
 
 
-def _field(place: str, record: dict[str, Any], name: str) -> Any:
+def field(place: str, record: dict[str, Any], name: str) -> Any:
+    """A field, whatever it holds.
+
+    Raises:
+        InputError: the record has none of this name.
+    """
     if name not in record:
         near = registry.nearest(name, list(record))
         hint = f"; did you mean {near!r}?" if near else ""
@@ -152,7 +157,7 @@ def text(place: str, record: dict[str, Any], name: str) -> str:
     Raises:
         InputError: it does not, or is not there.
     """
-    value = _field(place, record, name)
+    value = field(place, record, name)
     if not isinstance(value, str):
         raise InputError(f"{place}: {name} is {_files.short(value)}, expected text")
     return value

@@ -12,24 +12,24 @@ from tfapps import registry
 from tfapps.errors import InputError
 
 
-def available() -> list[str]:
-    """Names of the samples that are installed."""
+def available(ending: str = ".tsv") -> list[str]:
+    """Names of the samples that are installed in files of this ending."""
     folders = resources.files("tfapps.samples").iterdir()
-    return sorted(folder.name for folder in folders if folder.joinpath("train.tsv").is_file())
+    return sorted(f.name for f in folders if f.joinpath(f"train{ending}").is_file())
 
 
 @contextmanager
-def file(sample: str, split: str) -> Iterator[Path]:
-    """The tsv file of a split.
+def file(sample: str, split: str, ending: str = ".tsv") -> Iterator[Path]:
+    """The file of a split.
 
     Raises:
         InputError: no such sample, or it has no such split.
     """
-    there = available()
+    there = available(ending)
     if sample not in there:
         raise InputError(registry.unknown("sample", sample, there))
     folder: Traversable = resources.files("tfapps.samples").joinpath(sample)
-    with resources.as_file(folder.joinpath(f"{split}.tsv")) as path:
+    with resources.as_file(folder.joinpath(f"{split}{ending}")) as path:
         if not path.is_file():
             raise InputError(f"sample {sample!r} has no split {split!r}")
         yield path

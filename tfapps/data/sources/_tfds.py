@@ -81,6 +81,20 @@ def rows(
     return found
 
 
+def class_names(feature: Any) -> list[str] | None:
+    """Names of the classes of a ClassLabel, or of a sequence of them; None for anything else."""
+    return getattr(getattr(feature, "feature", feature), "names", None)
+
+
+def class_name(value: Any, names: list[str] | None) -> Any:
+    """The name of a stored class, or the names of a list of them; other values as they are."""
+    if names is None or isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return [class_name(part, names) for part in value]
+    return names[value] if 0 <= value < len(names) else None  # -1 is how TFDS writes "unlabelled"
+
+
 def _plain(value: Any) -> Any:
     """numpy and bytes to Python; bytes that are not UTF-8 stay recognisable."""
     if hasattr(value, "tolist"):

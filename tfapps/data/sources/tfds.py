@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from tfapps.data.sources import _examples, _files, _tfds
 
@@ -30,24 +29,11 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     wanted = _examples.wanted(config, labelled=True)
     _examples.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
     records = _tfds.rows(builder, config.dataset, name, wanted)
-    names = _label_names(builder.info.features[config.label])
-    examples = _examples.build(config, records, True, name_of=lambda v: _name(v, names))
+    names = _tfds.class_names(builder.info.features[config.label])
+    examples = _examples.build(config, records, True, name_of=lambda v: _tfds.class_name(v, names))
     return _examples.limited(config.limit, split, examples)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Examples of any tsv, csv or jsonl file with the features of the config as columns."""
     return _examples.read_file(config, path, _files.form_of(str(path)), labelled)
-
-
-def _label_names(feature: Any) -> list[str] | None:
-    """Class names of a ClassLabel, or of a sequence of them."""
-    return getattr(getattr(feature, "feature", feature), "names", None)
-
-
-def _name(label: Any, names: list[str] | None) -> Any:
-    if names is None or isinstance(label, str):
-        return label
-    if isinstance(label, list):
-        return [_name(part, names) for part in label]
-    return names[label] if 0 <= label < len(names) else None  # -1 is how TFDS writes "unlabelled"

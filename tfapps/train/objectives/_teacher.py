@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tfapps.arrays import each, listed
 from tfapps.errors import InputError
 
 TARGET = "teacher_logits"  # a target column beside the task's own
@@ -24,7 +25,8 @@ def taught(
             for every place of every text are too many to keep. None: it ran once, before, and its
             logits come with the batch.
 
-    Shapes: logits (b, c), or (b, t, c) for the places of `target_ids`.
+    Shapes: logits (b, c); or (b, t, c) for the places of `target_ids`, or of the tokens where there
+    are none. Several outputs are taken one by one, and their distances added.
     """
 
     def with_teacher(
@@ -36,8 +38,10 @@ def taught(
         if teacher is None:
             wanted = targets[TARGET]
         else:
-            wanted = ops.stop_gradient(teacher(features, training=False))
-        distance = _of_logits(logits, wanted, features.get("target_ids"))
+            wanted = each(ops.stop_gradient, teacher(features, training=False))
+        real = features.get("target_ids", features.get("padding_mask"))
+        pairs = zip(listed(logits), listed(wanted), strict=True)
+        distance = sum(_of_logits(one, other, real) for one, other in pairs)
         return (1.0 - share) * loss + share * distance, logits
 
     return with_teacher
@@ -91,15 +95,15 @@ def led(
     return with_states
 
 
-def _of_logits(logits: Any, wanted: Any, target_ids: Any) -> Any:
-    """Mean squared difference of logits (b, ...), without that of padding (0 in target_ids)."""
+def _of_logits(logits: Any, wanted: Any, ids: Any) -> Any:
+    """Mean squared difference of logits (b, ...), without that of padding (0 in `ids`, (b, t))."""
     from keras import ops
 
     logits, wanted = ops.cast(logits, "float32"), ops.cast(wanted, "float32")
     square = ops.square(ops.subtract(logits, wanted))
-    if target_ids is None:
+    if ids is None or len(square.shape) < 3 or logits.shape[1] != ids.shape[1]:
         return ops.mean(square, axis=tuple(range(1, len(square.shape))))
-    real = ops.cast(ops.not_equal(target_ids, 0), "float32")
+    real = ops.cast(ops.not_equal(ids, 0), "float32")
     return ops.sum(ops.mean(square, axis=-1) * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
 
 

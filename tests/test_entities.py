@@ -1,0 +1,57 @@
+"""Figures of entities, against counts by hand and against seqeval's own calls."""
+
+import pytest
+from seqeval.metrics import classification_report, f1_score
+from seqeval.scheme import IOB2
+
+from tfapps.metrics import entities
+
+TRUTH = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "O", "B-ORG"], ["B-LOC", "O", "O"]]
+SAID = [["B-PER", "I-PER", "O", "B-ORG"], ["O", "B-LOC", "B-ORG"], ["I-LOC", "O", "O"]]
+
+
+def test_counted_by_hand():
+    """Right are PER, ORG and, but not strictly, the LOC with an I-; 5 are said, 4 there."""
+    found = entities.scores(TRUTH, SAID)
+    assert found["precision"] == pytest.approx(3 / 5)
+    assert found["recall"] == pytest.approx(3 / 4)
+    assert found["f1"] == pytest.approx(2 / 3)
+    assert found["strict_f1"] == pytest.approx(2 * (2 / 4) * (2 / 4) / (2 / 4 + 2 / 4))
+    assert found["token_micro_f1"] == pytest.approx(7 / 10)
+
+
+def test_as_seqeval_says():
+    found = entities.scores(TRUTH, SAID)
+    assert found["f1"] == pytest.approx(f1_score(TRUTH, SAID))
+    assert found["strict_f1"] == pytest.approx(f1_score(TRUTH, SAID, mode="strict", scheme=IOB2))
+    report = entities.report(TRUTH, SAID)
+    for name, how in (("entities", {}), ("strict", {"mode": "strict", "scheme": IOB2})):
+        theirs = classification_report(TRUTH, SAID, output_dict=True, zero_division=0, **how)
+        for label, row in theirs.items():
+            assert report[name][label] == pytest.approx(row)
+
+
+def test_averages_of_tags_have_o_among_them():
+    tokens = entities.report(TRUTH, SAID)["tokens"]
+    assert tokens["O"]["support"] == 5
+    assert tokens["micro avg"]["support"] == 10
+    rows = [row for label, row in tokens.items() if not label.endswith("avg")]
+    mean = sum(row["recall"] for row in rows) / len(rows)
+    assert tokens["macro avg"]["recall"] == pytest.approx(mean)
+    weighted = sum(row["recall"] * row["support"] for row in rows) / 10
+    assert tokens["weighted avg"]["recall"] == pytest.approx(weighted)
+
+
+def test_nothing_there_and_nothing_said():
+    nothing = [["O", "O"]]
+    assert entities.scores(nothing, nothing)["f1"] == 0.0
+    assert entities.scores(nothing, nothing)["token_micro_f1"] == 1.0
+    assert entities.scores([["B-X", "O"]], nothing)["strict_f1"] == 0.0
+
+
+def test_table_for_people():
+    text = entities.report_text(entities.report(TRUTH, SAID))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["PER", "1.0000", "1.0000", "1.0000", "1"] in lines
+    assert ["micro", "avg", "0.6000", "0.7500", "0.6667", "4"] in lines
+    assert "entities, strict (IOB2)" in text

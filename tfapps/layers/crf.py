@@ -1,0 +1,113 @@
+"""A linear-chain conditional random field: tags that are judged as a sequence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, ops
+
+FORBIDDEN = -1e4  # a score that no path wins with; far from what float16 cannot hold
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class CRF(keras.layers.Layer):
+    """Scores of every tag, and beside them what it counts that one tag follows another.
+
+    Which of these are forbidden is no weight: whoever scores a path says it (`log_likelihood`,
+    `tfapps.chain`).
+
+    Source: Lafferty et al. 2001, "Conditional Random Fields"; for tagging on top of a network
+    Lample et al. 2016, "Neural Architectures for Named Entity Recognition".
+
+    Shapes: logits (b, t, k) -> the same, and transitions (b, k + 2, k): row i is of tag i followed
+    by each tag, row k of each tag at the start, row k + 1 at the end.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        tags = input_shape[-1]
+        self.transitions = self.add_weight(
+            name="transitions",
+            shape=(tags + 2, tags),
+            initializer=keras.initializers.RandomUniform(-0.1, 0.1),
+        )
+
+    def call(self, logits: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        # Tied to the input, because no file gives out what depends on nothing.
+        nothing = ops.multiply(logits[:, :1, :], ops.cast(0.0, logits.dtype))  # b 1 k
+        transitions = ops.expand_dims(ops.cast(self.transitions, logits.dtype), 0)
+        return logits, ops.add(transitions, nothing)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[Any, Any]:
+        tags = input_shape[-1]
+        return input_shape, (input_shape[0], tags + 2, tags)
+
+
+def log_likelihood(
+    logits: KerasTensor,
+    transitions: KerasTensor,
+    label_ids: KerasTensor,
+    allowed: np.ndarray | None = None,
+) -> KerasTensor:
+    """Log-probability of the tags of each row, (b,), in float32; 0 for a row without any.
+
+    Args:
+        logits: (b, t, k).
+        transitions: (b, k + 2, k), see `CRF`.
+        label_ids: (b, t), the number of the tag plus 1, or 0 for a place without one: a path runs
+            over the places with a tag only.
+        allowed: (k + 2, k) bool, like the transitions: which of them a path may take.
+
+    Example:
+        >>> log_likelihood(np.zeros((1, 2, 3)), np.zeros((1, 5, 3)), np.array([[1, 2]]))
+        [-2.197]  # one of nine equal paths
+    """
+    logits, steps = ops.cast(logits, "float32"), ops.cast(transitions, "float32")
+    if allowed is not None:
+        steps = ops.add(steps, np.where(allowed, 0.0, FORBIDDEN).astype("float32"))
+    logits, tags, there = _together(logits, label_ids)
+    start, end, steps = steps[:, -2], steps[:, -1], steps[:, :-2]
+    paths = _all_paths(logits, there, start, end, steps)
+    score = _one_path(logits, tags, there, start, end, steps)
+    return ops.where(there[:, 0], ops.subtract(score, paths), 0.0)
+
+
+def _together(logits: KerasTensor, label_ids: KerasTensor) -> tuple[Any, Any, Any]:
+    """The places with a tag moved to the front of each row: logits, tags, which are real."""
+    length = ops.shape(label_ids)[1]
+    label_ids = ops.cast(label_ids, "int32")
+    places = ops.expand_dims(ops.arange(length, dtype="int32"), 0)
+    order = ops.argsort(ops.where(ops.greater(label_ids, 0), places, ops.add(places, length)))
+    labels = ops.take_along_axis(label_ids, order, axis=1)
+    logits = ops.take_along_axis(logits, ops.expand_dims(order, -1), axis=1)
+    return logits, ops.maximum(ops.subtract(labels, 1), 0), ops.greater(labels, 0)
+
+
+def _all_paths(logits: Any, there: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
+    """Log of the sum of the scores of all paths, exponentiated: the forward algorithm; (b,)."""
+
+    def step(before: Any, here: Any) -> tuple[Any, Any]:
+        scores, real = here[:, :-1], ops.greater(here[:, -1:], 0.0)
+        after = ops.add(ops.logsumexp(ops.add(before[:, :, None], steps), axis=1), scores)
+        after = ops.where(real, after, before)
+        return after, after
+
+    first = ops.add(start, logits[:, 0])
+    # One tensor: Keras fails at several whose length is not known beforehand.
+    rest = ops.concatenate([logits, ops.cast(there, logits.dtype)[:, :, None]], axis=-1)
+    last, _ = ops.scan(step, first, ops.swapaxes(rest[:, 1:], 0, 1))
+    return ops.logsumexp(ops.add(last, end), axis=-1)
+
+
+def _one_path(logits: Any, tags: Any, there: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
+    """Score of the path of `tags`, (b,)."""
+    count = ops.shape(start)[-1]
+    real = ops.cast(there, "float32")
+    hot = ops.multiply(ops.one_hot(tags, count), ops.expand_dims(real, -1))  # b t k
+    scores = ops.sum(ops.multiply(logits, hot), axis=(1, 2))
+    taken = ops.einsum("bti,bij,btj->b", hot[:, :-1], steps, hot[:, 1:])
+    # The last tag is the one that nothing follows.
+    final = ops.subtract(real, ops.pad(real[:, 1:], [[0, 0], [0, 1]]))
+    ends = ops.einsum("btk,bt,bk->b", hot, final, end)
+    return scores + taken + ends + ops.sum(ops.multiply(hot[:, 0], start), axis=-1)

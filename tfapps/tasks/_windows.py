@@ -1,0 +1,183 @@
+"""Sentences of words as windows that fit a model, and what was said of the words put together.
+
+A window is an example of its own: `tokens` it shows, `own` ones [start, end) it has to answer for,
+`places` of their first pieces among the ids, `tags` of them where they are known, and the number
+of its `sentence`. Every word of a sentence is the own word of one window.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfapps.errors import InputError
+from tfapps.text import words as splitting
+
+Example = Mapping[str, Any]
+Window = dict[str, Any]
+OVERLAP = 4  # a window shares this part of its room with the one before
+PASSED_ON = ("label", "text")
+
+
+def cut(
+    examples: Sequence[Example], tokenizer: Any, max_length: int, *, how: str, context: int
+) -> list[Window]:
+    """Windows of all sentences, in order; no word is lost, however long a sentence is.
+
+    Args:
+        examples: with `tokens` (and `tags`), or with a plain `text`; those of one `document` stand
+            next to each other.
+        how: to split a text, see `tfapps.text.words`.
+        context: pieces of the sentences before and behind it, of the same document, that a
+            sentence is shown with where there is room.
+
+    Raises:
+        InputError: no room for a word.
+    """
+    room = max_length - tokenizer.frame_size
+    if room < 2:
+        raise InputError(f"max_length {max_length} is too small for words with what is around them")
+    sentences = [_split(example, how) for example in examples]
+    lengths = [
+        [min(len(ids), room) for ids in tokenizer.pieces_of(sentence["tokens"])]
+        for sentence in sentences
+    ]
+    made = []
+    for number, sentence in enumerate(sentences):
+        for window in _windows(sentence, lengths[number], room):
+            window["sentence"] = number
+            free = room - sum(lengths[number])
+            if context and free > 0:  # it is a window of its own
+                _widen(window, number, sentences, lengths, free, context)
+            made.append(window)
+    for window in made:
+        window["places"] = _places(window, tokenizer, room)
+    return made
+
+
+def ids(window: Window, tokenizer: Any, max_length: int) -> np.ndarray:
+    """The ids of a window, (t,)."""
+    room = max_length - tokenizer.frame_size
+    pieces = [found[:room] for found in tokenizer.pieces_of(window["tokens"])]
+    nothing = np.array([tokenizer.unknown_id], np.int32)
+    return tokenizer.framed(np.concatenate(pieces) if pieces else nothing)[0]
+
+
+def stitched(windows: Sequence[Window], rows: Sequence[np.ndarray]) -> list[list[Any]]:
+    """Per sentence, what `rows` has for its windows one behind the other."""
+    found: list[list[Any]] = []
+    last = None
+    for window, row in zip(windows, rows, strict=True):
+        if window["sentence"] != last:
+            found.append([])
+            last = window["sentence"]
+        found[-1].extend(row)
+    return found
+
+
+def sentences(windows: Sequence[Window]) -> list[list[str]]:
+    """The words of each sentence."""
+    return stitched(windows, [window["tokens"][slice(*window["own"])] for window in windows])
+
+
+def texts(windows: Sequence[Window]) -> list[tuple[str, list[list[int]]]]:
+    """The text of each sentence and where its words stand in it, [start, end) characters."""
+    spans = stitched(windows, [window.get("spans", ()) for window in windows])
+    given = {window["sentence"]: window.get("text") for window in windows}
+    found = []
+    for words, places, text in zip(sentences(windows), spans, given.values(), strict=True):
+        if text is None:
+            text, ends = " ".join(words), np.cumsum([len(word) + 1 for word in words]) - 1
+            places = [[int(e) - len(word), int(e)] for word, e in zip(words, ends, strict=True)]
+        found.append((text, places))
+    return found
+
+
+def _split(example: Example, how: str) -> dict[str, Any]:
+    if "tokens" in example:
+        return dict(example)
+    found = splitting.split(example["text"], how)
+    spans = [[word.start, word.end] for word in found]
+    return {**example, "tokens": [word.text for word in found], "spans": spans}
+
+
+def _windows(sentence: dict[str, Any], lengths: Sequence[int], room: int) -> list[Window]:
+    """Windows of a sentence, each with as many words as fit; overlaps are shared half and half."""
+    ranges = _ranges(lengths, room)
+    borders = [0]
+    for (_, end), (start, _) in itertools.pairwise(ranges):
+        borders.append((start + end) // 2)
+    borders.append(len(lengths))
+    made = []
+    for (start, end), (first, last) in zip(ranges, itertools.pairwise(borders), strict=True):
+        window = {key: sentence[key] for key in PASSED_ON if key in sentence}
+        window |= {"tokens": sentence["tokens"][start:end], "own": [first - start, last - start]}
+        for key in ("tags", "spans"):
+            if sentence.get(key) is not None:
+                window[key] = sentence[key][first:last]
+        made.append(window)
+    return made
+
+
+def _ranges(lengths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    ranges, start = [], 0
+    while True:
+        end, used = start, 0
+        while end < len(lengths) and used + lengths[end] <= room:
+            used += lengths[end]
+            end += 1
+        ranges.append((start, end))
+        if end >= len(lengths):
+            return ranges
+        # Back from the end as far as the overlap reaches, but never to where this one started.
+        before, shared = end, 0
+        while before - 1 > start and shared + lengths[before - 1] <= room // OVERLAP:
+            before -= 1
+            shared += lengths[before]
+        start = before
+
+
+def _widen(
+    window: Window,
+    number: int,
+    sentences: Sequence[Mapping[str, Any]],
+    lengths: Sequence[Sequence[int]],
+    free: int,
+    context: int,
+) -> None:
+    """Show whole words of the neighbouring sentences of the document, `context` pieces a side."""
+    document = sentences[number].get("document")
+    if document is None:
+        return
+
+    def beside(step: int, most: int) -> list[str]:
+        """Words next to the sentence, the nearest first."""
+        found: list[str] = []
+        at = number + step
+        while 0 <= at < len(sentences) and sentences[at].get("document") == document:
+            for word, pieces in list(zip(sentences[at]["tokens"], lengths[at], strict=True))[
+                ::step
+            ]:
+                most -= pieces
+                if most < 0:
+                    return found
+                found.append(word)
+            at += step
+        return found
+
+    before = beside(-1, min(context, free // 2))[::-1]
+    behind = beside(1, min(context, free - free // 2))
+    start, end = window["own"]
+    window["tokens"] = [*before, *window["tokens"], *behind]
+    window["own"] = [start + len(before), end + len(before)]
+
+
+def _places(window: Window, tokenizer: Any, room: int) -> list[int]:
+    counts = [min(len(found), room) for found in tokenizer.pieces_of(window["tokens"])]
+    first = tokenizer.framed(np.zeros(0, np.int32))[1]
+    starts = first + np.concatenate([[0], np.cumsum(counts, dtype=int)])[:-1]
+    start, end = window["own"]
+    return starts[start:end].astype(int).tolist()

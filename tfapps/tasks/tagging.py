@@ -1,0 +1,298 @@
+"""Tagging: entities (persons, places, ...) among the words of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from tfapps import chain
+from tfapps.bundle import read_json, write_json
+from tfapps.config import Section
+from tfapps.errors import InputError
+from tfapps.metrics.probability import softmax
+from tfapps.registry import nearest
+from tfapps.tasks import _windows
+from tfapps.text import tags as schemes
+
+if TYPE_CHECKING:
+    import keras
+
+NEEDS = "encoder"
+LABELS_FILE = "tags.json"
+Examples = Sequence[dict[str, Any]]
+Outputs = np.ndarray | Mapping[str, np.ndarray]
+
+
+class Config(Section):
+    """`task:` of a tagging run.
+
+    Attributes:
+        crf: judge the tags of a sentence together, by which of them follow which.
+        scheme: tags that are learned; `bioes` marks the end of an entity as well as its start.
+        split: what the words of a plain text are; `characters` for Chinese and the like.
+        context: pieces of the neighbouring sentences of a document that a sentence is read with,
+            on either side.
+        dropout: before the last layer.
+    """
+
+    name: str = "tagging"
+    crf: bool = False
+    scheme: Literal["iob2", "bioes"] = "iob2"
+    split: Literal["words", "characters"] = "words"
+    context: int = Field(default=0, ge=0)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+
+
+class Task:
+    """How words are labelled by their first pieces, and how labels become entities."""
+
+    targets = ("label_ids",)
+    weights = "words"
+    unit = "words"
+    headline = "f1"
+    labels_of_outputs = None
+
+    def __init__(self, config: Config, labels: Sequence[str]) -> None:
+        self.config = config
+        self.labels = list(labels)
+        self.tags = [schemes.OUTSIDE]
+        for label in self.labels:
+            prefixes = "BI" if config.scheme == "iob2" else "BIES"
+            self.tags += [f"{prefix}-{label}" for prefix in prefixes]
+        self.outputs = ("logits", "transitions") if config.crf else ("logits",)
+        self._number = {tag: number for number, tag in enumerate(self.tags)}
+        pairs, starts, ends = schemes.allowed(self.tags)
+        self._allowed = np.array([*pairs, starts, ends])  # (k + 2, k)
+
+    @classmethod
+    def learn(cls, config: Config, examples: Examples) -> Task:
+        """Take the labels from the training examples.
+
+        Raises:
+            InputError: no tagged words, or not a single entity.
+        """
+        if examples[0].get("tags") is None:
+            raise InputError(
+                "tagging needs words with tags, got texts; use data.source: conll or tagged"
+            )
+        labels = {span.label for example in examples for span in schemes.spans(example["tags"])}
+        if not labels:
+            raise InputError(
+                "training data has no entity, every tag is O; check which column holds the tags"
+            )
+        return cls(config, sorted(labels))
+
+    def texts(self, examples: Examples) -> list[list[str]]:
+        """Return what a vocabulary is learned from: the words of each sentence."""
+        return [example["tokens"] for example in examples]
+
+    def save(self, folder: Path) -> None:
+        """Write `tags.json`."""
+        write_json(Path(folder) / LABELS_FILE, self.labels)
+
+    @classmethod
+    def load(cls, config: Config, folder: Path) -> Task:
+        """Read what `save` wrote."""
+        return cls(config, read_json(Path(folder) / LABELS_FILE))
+
+    def cut(self, examples: Examples, tokenizer: Any, max_length: int) -> Examples:
+        """Turn sentences into the windows that everything else here takes as examples."""
+        how, context = self.config.split, self.config.context
+        return _windows.cut(examples, tokenizer, max_length, how=how, context=context)
+
+    def encode(
+        self, examples: Examples, tokenizer: Any, max_length: int
+    ) -> tuple[dict[str, Any], int]:
+        """Turn windows into columns, those of the targets left out where tags are missing.
+
+        Returns:
+            token_ids, segment_ids (t,); label_ids (t,), the number of its tag plus 1 at the first
+            piece of each word, else 0; words (rows,) float32, how many; and 0, as nothing is lost.
+
+        Raises:
+            InputError: an entity of a label that training never saw.
+        """
+        token_ids = [_windows.ids(window, tokenizer, max_length) for window in examples]
+        columns: dict[str, Any] = {
+            "token_ids": token_ids,
+            "segment_ids": [np.zeros_like(ids) for ids in token_ids],
+        }
+        if all(window.get("tags") is not None for window in examples):
+            pairs = zip(examples, token_ids, strict=True)
+            columns["label_ids"] = [self._label_ids(window, len(ids)) for window, ids in pairs]
+            counts = [len(window["places"]) for window in examples]
+            columns["words"] = np.array(counts, np.float32)
+        return columns, 0
+
+    def _label_ids(self, window: Mapping[str, Any], length: int) -> np.ndarray:
+        tags = window["tags"]
+        if self.config.scheme == "bioes":
+            tags = schemes.to_bioes(tags)
+        unseen = [tag for tag in tags if tag not in self._number]
+        if unseen:
+            label = schemes.split(unseen[0])[1]
+            near = nearest(label, self.labels)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise InputError(
+                f"label {label!r} was never seen in training; expected one of "
+                f"{', '.join(self.labels[:8])}{', ...' * (len(self.labels) > 8)}{hint} Correct the "
+                "file, or add such sentences to the training data"
+            )
+        label_ids = np.zeros(length, np.int32)
+        label_ids[window["places"]] = [self._number[tag] + 1 for tag in tags]
+        return label_ids
+
+    def attach(self, encoder: keras.Model) -> keras.Model:
+        """Put dropout and a linear layer on the states: (b, t, d) -> `logits` (b, t, k)."""
+        import keras
+
+        from tfapps.layers.crf import CRF
+        from tfapps.layers.linear import Linear
+
+        states = keras.layers.Dropout(self.config.dropout, name="head_dropout")(
+            encoder.output["sequence"]
+        )
+        logits = Linear(len(self.tags), name="head")(states)
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+        if not self.config.crf:
+            return keras.Model(encoder.input, logits, name="tagging")
+        logits, transitions = CRF(dtype="float32", name="crf")(logits)
+        outputs = {"logits": logits, "transitions": transitions}
+        return keras.Model(encoder.input, outputs, name="tagging")
+
+    def loss(
+        self,
+        targets: dict[str, Any],
+        outputs: Any,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: np.ndarray | None = None,
+    ) -> Any:
+        """Return the loss a word of each row, (b,): cross-entropy, or that of the whole path.
+
+        Args:
+            label_smoothing: without `crf`, share of the truth given to all tags alike.
+        """
+        label_ids = targets["label_ids"]
+        if not self.config.crf:
+            from tfapps.metrics.cross_entropy import sequence_cross_entropy
+
+            return sequence_cross_entropy(outputs, label_ids, label_smoothing, first=1)
+        from keras import ops
+
+        from tfapps.layers.crf import log_likelihood
+
+        found = log_likelihood(outputs["logits"], outputs["transitions"], label_ids, self._allowed)
+        words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
+        return ops.divide(ops.negative(found), ops.maximum(words, 1.0))
+
+    def decisions(self, outputs: Outputs, examples: Examples) -> list[list[str]]:
+        """Return the tags of the words of each sentence, in IOB2."""
+        scores = self._scores(outputs, examples)
+        return [self._iob2(self._numbers(logits, outputs)) for logits in scores]
+
+    def predict_metrics(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> dict[str, float]:
+        """Judge the tags of all sentences: entities, and words."""
+        from tfapps.metrics import entities
+
+        return entities.scores(self._truth(examples), self.decisions(outputs, examples))
+
+    def report(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> tuple[dict[str, Any], str]:
+        """Return precision, recall, F1 and support of labels and tags, as data and as text."""
+        from tfapps.metrics import entities
+
+        found = entities.report(self._truth(examples), self.decisions(outputs, examples))
+        return found, entities.report_text(found)
+
+    def pictures(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> dict[str, bytes]:
+        """Draw the F1 of the labels as PNG."""
+        from tfapps.metrics import entities
+        from tfapps.metrics.pictures import f1_bars_png
+
+        found = entities.report(self._truth(examples), self.decisions(outputs, examples))
+        rows = [found["entities"].get(label, {}) for label in self.labels]
+        f1, support = ([row.get(key, 0) for row in rows] for key in ("f1-score", "support"))
+        return {"f1_by_label": f1_bars_png(f1, support, self.labels)}
+
+    def notes(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples, limit: int = 20
+    ) -> dict[str, str]:
+        """Return a markdown table of the first sentences with a wrong entity."""
+        lines = ["| text | truth | answer |", "| --- | --- | --- |"]
+        pairs = zip(self._truth(examples), self.decisions(outputs, examples), strict=True)
+        words = _windows.sentences(examples)
+        for tokens, (truth, said) in zip(words, pairs, strict=True):
+            if truth != said and len(lines) < limit + 2:
+                text = " ".join(tokens)[:200].replace("|", r"\|")
+                lines.append(f"| {text} | {_told(tokens, truth)} | {_told(tokens, said)} |")
+        return {"mistakes": "\n".join(lines)}
+
+    def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
+        """Turn outputs into answers, without Keras or TensorFlow.
+
+        Returns:
+            `{"entities": [{"text", "label", "start", "end", "score"}]}` a sentence: offsets are
+            characters of its text, the score is the mean probability of the tags.
+        """
+        texts = _windows.texts(examples)
+        scores = self._scores(outputs, examples)
+        rows = zip(texts, scores, self.decisions(outputs, examples), strict=True)
+        answers = []
+        for (text, offsets), logits, tags in rows:
+            shares = self._probabilities(logits, outputs)
+            found = [
+                {
+                    "text": text[offsets[span.start][0] : offsets[span.end - 1][1]],
+                    "label": span.label,
+                    "start": offsets[span.start][0],
+                    "end": offsets[span.end - 1][1],
+                    "score": round(float(shares[span.start : span.end].mean()), 4),
+                }
+                for span in schemes.spans(tags)
+            ]
+            answers.append({"entities": found})
+        return answers
+
+    def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
+        """Logits of the words of each sentence, (words, k)."""
+        logits = outputs["logits"] if self.config.crf else outputs
+        rows = [row[window["places"]] for row, window in zip(logits, examples, strict=True)]
+        sentences = _windows.stitched(examples, rows)
+        return [np.array(rows, np.float32).reshape(-1, len(self.tags)) for rows in sentences]
+
+    def _numbers(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
+        """Number of the tag of each word, (words,)."""
+        if not len(logits) or not self.config.crf:
+            return logits.argmax(axis=-1)
+        return chain.best_path(logits, outputs["transitions"][0], self._allowed)
+
+    def _probabilities(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
+        """Probability of the tag of each word, (words,)."""
+        shares = softmax(logits)
+        if len(logits) and self.config.crf:
+            shares = chain.marginals(logits, outputs["transitions"][0], self._allowed)
+        numbers = self._numbers(logits, outputs)
+        return shares[np.arange(len(numbers)), numbers]
+
+    def _iob2(self, numbers: np.ndarray) -> list[str]:
+        tags = [self.tags[number] for number in numbers]
+        return schemes.to_iob2(tags, "iob2")
+
+    def _truth(self, examples: Examples) -> list[list[str]]:
+        return _windows.stitched(examples, [window["tags"] for window in examples])
+
+
+def _told(tokens: Sequence[str], tags: Sequence[str]) -> str:
+    spans = schemes.spans(tags)
+    told = ", ".join(f"{' '.join(tokens[s.start : s.end])} ({s.label})" for s in spans)
+    return told.replace("|", r"\|")

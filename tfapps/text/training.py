@@ -1,0 +1,57 @@
+"""Texts to a pipeline with a vocabulary of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import tokenizers
+
+from tfapps.errors import InputError
+from tfapps.text import pipelines, vocabulary
+from tfapps.text.pipelines import KINDS, SPECIALS
+
+
+def learn(
+    texts: Iterable[str | Sequence[str]],
+    kind: str,
+    vocabulary_size: int,
+    lowercase: bool | None,
+    min_frequency: int,
+) -> tokenizers.Tokenizer:
+    """The pipeline of a kind with a vocabulary out of `texts`, see `Tokenizer.train`.
+
+    Raises:
+        InputError: unknown kind, no text, or no room for a vocabulary; for `bpe` also more room
+            than the texts can fill.
+    """
+    if kind not in KINDS:
+        raise InputError(f"unknown tokenizer {kind!r}: expected one of {', '.join(KINDS)}")
+    specials = SPECIALS[kind]
+    if vocabulary_size <= len(specials):
+        raise InputError(
+            f"vocabulary_size {vocabulary_size} is too small: "
+            f"{kind} has {len(specials)} special tokens, and text needs room too"
+        )
+    lowercase = kind != "bpe" if lowercase is None else lowercase
+    merges: list[tuple[str, str]] = []
+    blank = pipelines.assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
+    plain: Counter[str] = Counter()
+    split: Counter[str] = Counter()
+    for text in texts:
+        if isinstance(text, str):
+            plain[pipelines.clean(text)] += 1
+        else:
+            split.update(map(pipelines.clean, text))
+    counts = vocabulary.count(blank, plain, whole=False)
+    counts += vocabulary.count(blank, split, whole=kind == "words")
+    if not counts:
+        raise InputError(f"cannot train a {kind} tokenizer: no text was given")
+    if kind == "wordpiece":
+        found = vocabulary.wordpiece(counts, specials, vocabulary_size, min_frequency)
+    elif kind == "bpe":
+        found, merges = vocabulary.bpe(counts, specials, vocabulary_size, min_frequency)
+    else:
+        ranked = vocabulary.ranked(counts, min_frequency)[: vocabulary_size - len(specials)]
+        found = {token: i for i, token in enumerate([*specials, *ranked])}
+    return pipelines.assemble(kind, found, lowercase, merges)
