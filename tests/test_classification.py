@@ -13,6 +13,8 @@ from tfapps.tasks.classification import Config, Task
 
 
 class FakeTokenizer:
+    surface = ()
+
     def encode(self, texts, pairs=None, max_length=8):
         return SimpleNamespace(
             token_ids=[np.arange(len(text), dtype=np.int32) for text in texts],

@@ -17,8 +17,9 @@ from tfapps.data.pipeline import Batches
 from tfapps.serve import translator
 
 TINY_MODELS = {
-    "bert": {"size": "tiny", "max_length": 12},
+    "bert": {"size": "tiny", "max_length": 12, "case": True},
     "bilstm": {"units": 8, "embedding_size": 8, "max_length": 12},
+    "bilstm_cnn": {"units": 8, "embedding_size": 8, "filters": 6, "max_length": 12},
     "seq2seq_lstm": {"units": 8, "embedding_size": 8, "max_length": 12},
     "seq2seq_transformer": {"width": 8, "heads": 2, "inner": 16, "max_length": 12},
 }
@@ -32,6 +33,14 @@ EXAMPLES = {
             "tokens": f"{'Ann' if i % 2 else 'Bob'} Smith eats {i} plums".split(),
             "tags": ["B-PER", "I-PER", "O", "B-NUM", "O"],
             "document": i // 4,
+        }
+        for i in range(24)
+    ],
+    "intent_slots": [
+        {
+            "tokens": f"{'fly' if i % 2 else 'drive'} to {'Rome' if i % 3 else 'Bonn'}".split(),
+            "tags": ["O", "O", "B-CITY"],
+            "label": "flight" if i % 2 else "car",
         }
         for i in range(24)
     ],
@@ -87,14 +96,14 @@ def build(parts, **shape):
 
 def features(parts):
     run, *_, encoded = parts
-    inputs = registry.load("model", run.model.name).INPUTS
+    inputs = registry.inputs(run.model)
     return encoding.dense(encoded, inputs, run.model.max_length)
 
 
 def test_inputs_are_those_declared(parts):
     run, *_ = parts
     model = build(parts)
-    assert tuple(model.input) == registry.load("model", run.model.name).INPUTS
+    assert tuple(model.input) == registry.inputs(run.model)
 
 
 def test_weight_paths_are_unique_and_stable(parts):
@@ -135,7 +144,7 @@ def test_padding_changes_nothing(parts):
 def test_a_step_lowers_the_loss(parts):
     run, task, *_, encoded = parts
     model = build(parts)
-    inputs = registry.load("model", run.model.name).INPUTS
+    inputs = registry.inputs(run.model)
     batches = Batches(
         encoded,
         features=inputs,

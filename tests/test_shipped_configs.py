@@ -18,6 +18,7 @@ TINY = {
     "bert": ["model.preset=null", "model.size=tiny", "model.max_length=12"],
     "seq2seq_lstm": ["model.units=8", "model.embedding_size=8", *SHORT],
     "seq2seq_transformer": ["model.width=8", "model.heads=2", "model.inner=8", *SHORT],
+    "bilstm_cnn": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
     "bilstm": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
 }
 WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}

@@ -89,8 +89,8 @@ def test_every_word_is_answered_for_once_whatever_fits(
     assert _windows.sentences(windows) == given_sentences
     tags = _windows.stitched(windows, [window["tags"] for window in windows])
     assert tags == [example["tags"] for example in examples]
-    for window in windows:
-        ids = _windows.ids(window, tokenizer, max_length)
+    columns = _windows.columns(windows, tokenizer, max_length)
+    for window, ids in zip(windows, columns["token_ids"], strict=True):
         assert len(ids) <= max_length
         start, end = window["own"]
         firsts = [tokenizer.pieces_of([word])[0][0] for word in window["tokens"][start:end]]

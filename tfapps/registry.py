@@ -11,6 +11,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 from tfapps.errors import InputError
 
@@ -48,6 +49,12 @@ def load(kind: str, name: str) -> ModuleType:
     if name not in there:
         raise InputError(unknown(kind, name, there))
     return importlib.import_module(f"{KINDS[kind]}.{name}")
+
+
+def inputs(model: Any) -> tuple[str, ...]:
+    """Names of the inputs of a model, by its section of a config."""
+    module = load("model", model.name)
+    return module.inputs(model) if hasattr(module, "inputs") else module.INPUTS
 
 
 def artifacts() -> dict[str, str]:

@@ -25,14 +25,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Ragged:
-    """Rows of different lengths, end to end: row i is values[offsets[i]:offsets[i + 1]]."""
+    """Rows of different lengths, end to end: row i is values[offsets[i]:offsets[i + 1]].
+
+    Attributes:
+        values: (all, ...), what stands at each place may be a vector.
+    """
 
     values: np.ndarray
     offsets: np.ndarray
 
     @classmethod
     def from_rows(cls, rows: Sequence[np.ndarray]) -> Ragged:
-        """Join rows (t,) of one dtype."""
+        """Join rows (t, ...) of one dtype."""
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum([len(row) for row in rows], out=offsets[1:])
         return cls(np.concatenate(rows) if len(rows) else np.zeros(0, np.int32), offsets)
@@ -95,7 +99,8 @@ def dense(
         if isinstance(column, np.ndarray):
             out[name] = column[rows]
             continue
-        padded = np.zeros((len(rows), max_length), column.values.dtype)
+        inner = () if name == MASK else column.values.shape[1:]
+        padded = np.zeros((len(rows), max_length, *inner), column.values.dtype)
         for i, row in enumerate(rows):
             piece = column[row]
             padded[i, : len(piece)] = 1 if name == MASK else piece
@@ -132,7 +137,7 @@ def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, le
     kind = type(task)
     parts = [json.dumps([FORMAT, length, kind.__module__, kind.__qualname__]).encode()]
     parts.append(Path(inspect.getfile(kind)).read_bytes())
-    parts.append(tokenizer.content())
+    parts += [tokenizer.content(), json.dumps(tokenizer.surface).encode()]
     with tempfile.TemporaryDirectory() as folder:
         task.save(Path(folder))
         for file in sorted(p for p in Path(folder).rglob("*") if p.is_file()):

@@ -149,7 +149,8 @@ class Batches:
                 column = self._encoded.columns[name]
                 if isinstance(column, Ragged):
                     # One spare value, so that there is something to gather from empty rows too.
-                    values = np.append(column.values, np.zeros(1, column.values.dtype))
+                    spare = np.zeros((1, *column.values.shape[1:]), column.values.dtype)
+                    values = np.concatenate([column.values, spare])
                     out[name] = (tf.constant(values), tf.constant(column.offsets))
                 else:
                     out[name] = tf.constant(column)
@@ -169,7 +170,7 @@ class Batches:
         return features, targets, tf.ensure_shape(weight, (size,))
 
     def _column(self, name: str, rows: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
-        """Column of the rows: dense (b, ...), or ragged padded with 0 to (b, t)."""
+        """Column of the rows: dense (b, ...), or ragged padded with 0 to (b, t, ...)."""
         column = self._columns[self._of_length if name == MASK else name]
         if not isinstance(column, tuple):
             return tf.gather(column, rows)
@@ -182,4 +183,7 @@ class Batches:
         if name == MASK:
             return tf.ensure_shape(tf.cast(inside, tf.int32), static)
         found = tf.gather(values, tf.where(inside, starts + places, 0))
-        return tf.ensure_shape(tf.where(inside, found, tf.zeros_like(found)), static)
+        for _ in found.shape[2:]:
+            inside = inside[..., None]
+        found = tf.where(inside, found, tf.zeros_like(found))
+        return tf.ensure_shape(found, (*static, *found.shape[2:]))

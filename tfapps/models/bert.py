@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
 from tfapps import presets
 from tfapps.config import Section
 from tfapps.errors import InputError
+from tfapps.text.surface import CASES
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +27,12 @@ SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768
 
 
 class Config(Section):
-    """A BERT encoder: `preset` takes weights and dimensions from somewhere, `size` starts anew."""
+    """A BERT encoder: `preset` takes weights and dimensions from somewhere, `size` starts anew.
+
+    Attributes:
+        case: tell the model of each piece whether its word is in lower or upper case, which an
+            uncased vocabulary does not.
+    """
 
     name: str = "bert"
     preset: str | None = None
@@ -36,6 +42,7 @@ class Config(Section):
     dropout: float = Field(0.1, ge=0, lt=1)
     attention_dropout: float | None = Field(None, ge=0, lt=1)
     gelu: Literal["exact", "tanh"] = "exact"
+    case: bool = False
 
     @model_validator(mode="after")
     def _one_origin(self) -> Config:
@@ -63,11 +70,21 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
                 f"preset {config.preset} only fit its own vocabulary"
             )
         path, lowercase = presets.vocabulary(config.preset)
-        return Tokenizer.from_wordpiece(path, lowercase)
+        return Tokenizer.from_wordpiece(path, lowercase).looking_at(*_surface(config))
     if text.tokenizer == "preset":
         raise InputError("text.tokenizer: got preset, but model.preset is not set")
     kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
-    return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    made = Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    return made.looking_at(*_surface(config))
+
+
+def inputs(config: Config) -> tuple[str, ...]:
+    """Names of the inputs of the model that `config` describes."""
+    return (*INPUTS, *_surface(config))
+
+
+def _surface(config: Config) -> tuple[str, ...]:
+    return ("case_ids",) if config.case else ()
 
 
 def shape(config: Config, vocabulary_size: int) -> BertShape:
@@ -104,7 +121,8 @@ def build(
 ) -> keras.Model:
     """The encoder with random weights; a graph of static shape if both sizes are given.
 
-    Shapes: token_ids, padding_mask, segment_ids (b, t) -> sequence (b, t, d), pooled (b, d).
+    Shapes: token_ids, padding_mask, segment_ids, case_ids if `case` (b, t) -> sequence (b, t, d),
+    pooled (b, d).
 
     Raises:
         InputError: `length` or the vocabulary do not fit.
@@ -117,19 +135,19 @@ def build(
     dims = shape(config, vocabulary_size)
     if length is not None and length > dims.positions:
         raise InputError(f"length: got {length}, but the model has {dims.positions} positions")
-    inputs = {
+    tensors = {
         name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
-        for name in INPUTS
+        for name in inputs(config)
     }
-    attention_bias = AttentionBias(name="attention_bias")(inputs["padding_mask"])
-    x = _embed(config, dims, inputs)
+    attention_bias = AttentionBias(name="attention_bias")(tensors["padding_mask"])
+    x = _embed(config, dims, tensors)
     for index in range(dims.layers):
         x = _block(config, dims, index, x, attention_bias)
-    pooled = Pooling(config.pooling, name="pooling")(x, inputs["padding_mask"])
-    return keras.Model(inputs, {"sequence": x, "pooled": pooled}, name="bert")
+    pooled = Pooling(config.pooling, name="pooling")(x, tensors["padding_mask"])
+    return keras.Model(tensors, {"sequence": x, "pooled": pooled}, name="bert")
 
 
-def load_pretrained(config: Config, model: keras.Model) -> None:
+def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
     """Copy the weights of the preset into `model`; without a preset do nothing.
 
     Raises:
@@ -151,6 +169,7 @@ def _embed(
     config: Config, dims: BertShape, inputs: dict[str, keras.KerasTensor]
 ) -> keras.KerasTensor:
     from tfapps.layers.dropout import Dropout
+    from tfapps.layers.embedding import Embedding
     from tfapps.layers.embeddings import BertEmbeddings
     from tfapps.layers.layer_norm import LayerNorm
 
@@ -162,7 +181,13 @@ def _embed(
         initializer=_initializer(),
         name="embeddings",
     )(inputs["token_ids"], inputs["segment_ids"])
-    x = LayerNorm(dims.epsilon, name="embeddings_norm")(x)
+    norm = LayerNorm(dims.epsilon, name="embeddings_norm")
+    if not config.case:
+        x = norm(x)
+    else:
+        # From zeros: at first the model is the one that the preset was.
+        given = {"embeddings_initializer": "zeros", "name": "case_embeddings"}
+        x = norm(x, Embedding(CASES, dims.hidden, **given)(inputs["case_ids"]))
     return Dropout(config.dropout, name="embeddings_dropout")(x)
 
 

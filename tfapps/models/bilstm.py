@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -84,5 +84,5 @@ def build(
     return keras.Model(inputs, {"sequence": x, "pooled": pooled}, name="bilstm")
 
 
-def load_pretrained(config: Config, model: keras.Model) -> None:
+def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
     """Nothing: there are no pre-trained weights of this architecture."""

@@ -114,7 +114,7 @@ def build(
     return keras.Model(inputs, {"logits": decoded["logits"]}, name=config.name)
 
 
-def load_pretrained(config: Config, model: keras.Model) -> None:
+def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
     """Nothing: there are no pre-trained weights of this architecture."""
 
 

@@ -20,7 +20,7 @@ def check(features: Mapping[str, np.ndarray], expected: Iterable[str]) -> int:
     Returns the number of rows.
 
     Raises:
-        InputError: missing or unknown inputs, inputs that are no (b, t), rows that differ.
+        InputError: missing or unknown inputs, inputs that are no (b, t, ...), rows that differ.
     """
     expected = sorted(expected)
     missing = [name for name in expected if name not in features]
@@ -31,16 +31,17 @@ def check(features: Mapping[str, np.ndarray], expected: Iterable[str]) -> int:
         raise InputError(
             f"features do not fit the model: {'; '.join(wrong)}; expected {', '.join(expected)}"
         )
-    shapes = {name: np.shape(features[name]) for name in expected}
+    shapes = {name: np.shape(features[name])[:2] for name in expected}
     if any(len(shape) != 2 for shape in shapes.values()) or len(set(shapes.values())) != 1:
         raise InputError(f"features must all have one shape (rows, length), got {shapes}")
     return next(iter(shapes.values()))[0]
 
 
 def fit(column: np.ndarray, length: int) -> np.ndarray:
-    """(b, t) -> (b, length) int32: zeros on the right, or the right end cut off."""
+    """(b, t, ...) -> (b, length, ...) int32: zeros on the right, or the right end cut off."""
     column = np.asarray(column, np.int32)[:, :length]
-    return np.pad(column, ((0, 0), (0, length - column.shape[1])))
+    rest = [(0, 0)] * (column.ndim - 2)
+    return np.pad(column, [(0, 0), (0, length - column.shape[1]), *rest])
 
 
 def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> None:

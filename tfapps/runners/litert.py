@@ -106,15 +106,17 @@ class LiteRTRunner:
         self._inputs = self._run.get_input_details()
         self._known = self._run.get_output_details()
         _features.check_outputs(self.path, self._known, self._outputs)
-        shapes = {tuple(int(n) for n in detail["shape"]) for detail in self._inputs.values()}
+        self.shapes = {
+            name: tuple(int(n) for n in detail["shape"]) for name, detail in self._inputs.items()
+        }
+        shapes = {shape[:2] for shape in self.shapes.values()}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
         # Tensors are allocated lazily; one run makes the LSTM state exist, so it can be reset.
         # Ones, because an all-zero padding mask is a division by zero in a mean over tokens.
-        self._row(
-            {k: np.ones((1, self.length), detail["dtype"]) for k, detail in self._inputs.items()}
-        )
+        ones = {name: np.ones(shape) for name, shape in self.shapes.items()}
+        self._row({n: ones[n].astype(detail["dtype"]) for n, detail in self._inputs.items()})
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -35,6 +35,11 @@ class SavedModelRunner:
         self.length = next(iter(self._inputs.values())).shape[1]
 
     @property
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shapes of the inputs, None for an axis that is open."""
+        return {name: tuple(spec.shape) for name, spec in self._inputs.items()}
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs, in alphabetical order."""
         return tuple(sorted(self._inputs))

@@ -169,10 +169,11 @@ def preferred(artifacts: Sequence[str]) -> str:
 
 
 def pad(rows: Sequence[np.ndarray], length: int, empty: int = 0) -> np.ndarray:
-    """[(t,)] -> (b, length) int32, zeros on the right; a row of nothing becomes one `empty`."""
-    out = np.zeros((len(rows), length), np.int32)
+    """[(t, ...)] -> (b, length, ...), zeros on the right; a row of nothing is one `empty`."""
+    inner = np.shape(rows[0])[1:] if len(rows) else ()
+    out = np.zeros((len(rows), length, *inner), np.int32)
     for i, row in enumerate(rows):
-        row = np.asarray(row)[:length] if len(row) else np.array([empty])
+        row = np.asarray(row)[:length] if len(row) else np.full((1, *inner), empty)
         out[i, : len(row)] = row
     return out
 

@@ -49,7 +49,7 @@ class Prepared:
     @property
     def features(self) -> tuple[str, ...]:
         """Return the inputs of the model, by name."""
-        return registry.load("model", self.config.model.name).INPUTS
+        return registry.inputs(self.config.model)
 
     def targets(self, split: str) -> dict[str, np.ndarray]:
         """Return the dense target columns of a split."""

@@ -70,7 +70,9 @@ def train_prepared(prepared: Prepared) -> Bundle:
 def _build(prepared: Prepared) -> keras.Model:
     config = prepared.config
     model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
-    registry.load("model", config.model.name).load_pretrained(config.model, model)
+    registry.load("model", config.model.name).load_pretrained(
+        config.model, model, prepared.tokenizer
+    )
     return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import InputError
+from tfapps.text import surface
 from tfapps.text import words as splitting
 
 Example = Mapping[str, Any]
@@ -58,12 +59,23 @@ def cut(
     return made
 
 
-def ids(window: Window, tokenizer: Any, max_length: int) -> np.ndarray:
-    """The ids of a window, (t,)."""
+def columns(windows: Sequence[Window], tokenizer: Any, max_length: int) -> dict[str, Any]:
+    """Ragged columns of windows: token_ids, segment_ids (t,), and the tokenizer's surface."""
     room = max_length - tokenizer.frame_size
-    pieces = [found[:room] for found in tokenizer.pieces_of(window["tokens"])]
     nothing = np.array([tokenizer.unknown_id], np.int32)
-    return tokenizer.framed(np.concatenate(pieces) if pieces else nothing)[0]
+    token_ids, rows = [], []
+    for window in windows:
+        pieces = [found[:room] for found in tokenizer.pieces_of(window["tokens"])] or [nothing]
+        ids, first = tokenizer.framed(np.concatenate(pieces))
+        words = [w for w, some in zip(window["tokens"] or [""], pieces, strict=True) for _ in some]
+        token_ids.append(ids)
+        rows.append([*[""] * first, *words, *[""] * (len(ids) - first - len(words))])
+    found = surface.columns(rows, tokenizer.surface)
+    return {
+        "token_ids": token_ids,
+        "segment_ids": [np.zeros_like(ids) for ids in token_ids],
+        **found,
+    }
 
 
 def stitched(windows: Sequence[Window], rows: Sequence[np.ndarray]) -> list[list[Any]]:

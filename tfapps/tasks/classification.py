@@ -14,7 +14,8 @@ from tfapps.bundle import read_json, write_json
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
-from tfapps.registry import nearest
+from tfapps.tasks._labels import check_seen
+from tfapps.text import surface
 
 if TYPE_CHECKING:
     import keras
@@ -102,18 +103,17 @@ class Task:
         """Turn examples into columns; the label column is left out where labels are missing.
 
         Returns:
-            token_ids and segment_ids, one ragged (t,) int32 a row; label (rows,) int32 or
-            (rows, classes) float32; and how many texts were cut to `max_length`.
+            token_ids and segment_ids, one ragged (t,) int32 a row, and the tokenizer's `surface`;
+            label (rows,) int32 or (rows, classes) float32; and how many texts were cut.
 
         Raises:
             InputError: a label that training never saw.
         """
         pairs = [e["text_pair"] for e in examples] if "text_pair" in examples[0] else None
-        tokens = tokenizer.encode([e["text"] for e in examples], pairs, max_length=max_length)
-        columns: dict[str, Any] = {
-            "token_ids": tokens.token_ids,
-            "segment_ids": tokens.segment_ids,
-        }
+        texts = [e["text"] for e in examples]
+        tokens = tokenizer.encode(texts, pairs, max_length=max_length)
+        columns = surface.of_texts(tokenizer, texts, pairs, tokens)
+        columns |= {"token_ids": tokens.token_ids, "segment_ids": tokens.segment_ids}
         if all(example.get("label") is not None for example in examples):
             columns["label"] = self._encode_labels(examples)
         return columns, tokens.truncated
@@ -122,15 +122,7 @@ class Task:
         rows = [_labels(example, self.config) for example in examples]
         if self.config.min_label_count:
             rows = [[label for label in row if label in self._number] for row in rows]
-        unseen = sorted({label for row in rows for label in row} - self._number.keys())
-        if unseen:
-            near = nearest(unseen[0], self.labels)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise InputError(
-                f"label {unseen[0]!r} was never seen in training ({len(unseen)} such label(s)); "
-                f"expected one of {', '.join(self.labels[:8])}{', ...' * (len(self.labels) > 8)}"
-                f"{hint} Correct the file, or add such rows to the training data"
-            )
+        check_seen((label for row in rows for label in row), self.labels)
         if not self.config.multi_label:
             return np.array([self._number[row[0]] for row in rows], np.int32)
         hot = np.zeros((len(rows), len(self.labels)), np.float32)

@@ -14,8 +14,8 @@ from tfapps.bundle import read_json, write_json
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
-from tfapps.registry import nearest
 from tfapps.tasks import _windows
+from tfapps.tasks._labels import check_seen
 from tfapps.text import tags as schemes
 
 if TYPE_CHECKING:
@@ -116,11 +116,8 @@ class Task:
         Raises:
             InputError: an entity of a label that training never saw.
         """
-        token_ids = [_windows.ids(window, tokenizer, max_length) for window in examples]
-        columns: dict[str, Any] = {
-            "token_ids": token_ids,
-            "segment_ids": [np.zeros_like(ids) for ids in token_ids],
-        }
+        columns = _windows.columns(examples, tokenizer, max_length)
+        token_ids = columns["token_ids"]
         if all(window.get("tags") is not None for window in examples):
             pairs = zip(examples, token_ids, strict=True)
             columns["label_ids"] = [self._label_ids(window, len(ids)) for window, ids in pairs]
@@ -132,22 +129,21 @@ class Task:
         tags = window["tags"]
         if self.config.scheme == "bioes":
             tags = schemes.to_bioes(tags)
-        unseen = [tag for tag in tags if tag not in self._number]
-        if unseen:
-            label = schemes.split(unseen[0])[1]
-            near = nearest(label, self.labels)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise InputError(
-                f"label {label!r} was never seen in training; expected one of "
-                f"{', '.join(self.labels[:8])}{', ...' * (len(self.labels) > 8)}{hint} Correct the "
-                "file, or add such sentences to the training data"
-            )
+        check_seen((schemes.split(tag)[1] for tag in tags if tag not in self._number), self.labels)
         label_ids = np.zeros(length, np.int32)
         label_ids[window["places"]] = [self._number[tag] + 1 for tag in tags]
         return label_ids
 
     def attach(self, encoder: keras.Model) -> keras.Model:
-        """Put dropout and a linear layer on the states: (b, t, d) -> `logits` (b, t, k)."""
+        """Put the heads on: `logits` (b, t, k), with `transitions` of a CRF beside them."""
+        import keras
+
+        outputs = self._heads(encoder)
+        single = len(outputs) == 1
+        return keras.Model(encoder.input, outputs["logits"] if single else outputs, name="tagging")
+
+    def _heads(self, encoder: keras.Model) -> dict[str, Any]:
+        """Dropout and a linear layer on the states (b, t, d), and a CRF."""
         import keras
 
         from tfapps.layers.crf import CRF
@@ -159,10 +155,9 @@ class Task:
         logits = Linear(len(self.tags), name="head")(states)
         logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
         if not self.config.crf:
-            return keras.Model(encoder.input, logits, name="tagging")
+            return {"logits": logits}
         logits, transitions = CRF(dtype="float32", name="crf")(logits)
-        outputs = {"logits": logits, "transitions": transitions}
-        return keras.Model(encoder.input, outputs, name="tagging")
+        return {"logits": logits, "transitions": transitions}
 
     def loss(
         self,
@@ -181,7 +176,7 @@ class Task:
         if not self.config.crf:
             from tfapps.metrics.cross_entropy import sequence_cross_entropy
 
-            return sequence_cross_entropy(outputs, label_ids, label_smoothing, first=1)
+            return sequence_cross_entropy(_logits(outputs), label_ids, label_smoothing, first=1)
         from keras import ops
 
         from tfapps.layers.crf import log_likelihood
@@ -190,8 +185,11 @@ class Task:
         words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
         return ops.divide(ops.negative(found), ops.maximum(words, 1.0))
 
-    def decisions(self, outputs: Outputs, examples: Examples) -> list[list[str]]:
-        """Return the tags of the words of each sentence, in IOB2."""
+    def decisions(self, outputs: Outputs, examples: Examples) -> list[Any]:
+        """Return what is answered for each sentence: the tags of its words, in IOB2."""
+        return self._tags(outputs, examples)
+
+    def _tags(self, outputs: Outputs, examples: Examples) -> list[list[str]]:
         scores = self._scores(outputs, examples)
         return [self._iob2(self._numbers(logits, outputs)) for logits in scores]
 
@@ -201,7 +199,7 @@ class Task:
         """Judge the tags of all sentences: entities, and words."""
         from tfapps.metrics import entities
 
-        return entities.scores(self._truth(examples), self.decisions(outputs, examples))
+        return entities.scores(self._truth(examples), self._tags(outputs, examples))
 
     def report(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
@@ -209,7 +207,7 @@ class Task:
         """Return precision, recall, F1 and support of labels and tags, as data and as text."""
         from tfapps.metrics import entities
 
-        found = entities.report(self._truth(examples), self.decisions(outputs, examples))
+        found = entities.report(self._truth(examples), self._tags(outputs, examples))
         return found, entities.report_text(found)
 
     def pictures(
@@ -219,7 +217,7 @@ class Task:
         from tfapps.metrics import entities
         from tfapps.metrics.pictures import f1_bars_png
 
-        found = entities.report(self._truth(examples), self.decisions(outputs, examples))
+        found = entities.report(self._truth(examples), self._tags(outputs, examples))
         rows = [found["entities"].get(label, {}) for label in self.labels]
         f1, support = ([row.get(key, 0) for row in rows] for key in ("f1-score", "support"))
         return {"f1_by_label": f1_bars_png(f1, support, self.labels)}
@@ -229,7 +227,7 @@ class Task:
     ) -> dict[str, str]:
         """Return a markdown table of the first sentences with a wrong entity."""
         lines = ["| text | truth | answer |", "| --- | --- | --- |"]
-        pairs = zip(self._truth(examples), self.decisions(outputs, examples), strict=True)
+        pairs = zip(self._truth(examples), self._tags(outputs, examples), strict=True)
         words = _windows.sentences(examples)
         for tokens, (truth, said) in zip(words, pairs, strict=True):
             if truth != said and len(lines) < limit + 2:
@@ -245,9 +243,8 @@ class Task:
             characters of its text, the score is the mean probability of the tags.
         """
         texts = _windows.texts(examples)
-        scores = self._scores(outputs, examples)
-        rows = zip(texts, scores, self.decisions(outputs, examples), strict=True)
-        answers = []
+        answers, scores = [], self._scores(outputs, examples)
+        rows = zip(texts, scores, self._tags(outputs, examples), strict=True)
         for (text, offsets), logits, tags in rows:
             shares = self._probabilities(logits, outputs)
             found = [
@@ -265,7 +262,7 @@ class Task:
 
     def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
         """Logits of the words of each sentence, (words, k)."""
-        logits = outputs["logits"] if self.config.crf else outputs
+        logits = _logits(outputs)
         rows = [row[window["places"]] for row, window in zip(logits, examples, strict=True)]
         sentences = _windows.stitched(examples, rows)
         return [np.array(rows, np.float32).reshape(-1, len(self.tags)) for rows in sentences]
@@ -290,6 +287,10 @@ class Task:
 
     def _truth(self, examples: Examples) -> list[list[str]]:
         return _windows.stitched(examples, [window["tags"] for window in examples])
+
+
+def _logits(outputs: Any) -> Any:
+    return outputs["logits"] if isinstance(outputs, Mapping) else outputs
 
 
 def _told(tokens: Sequence[str], tags: Sequence[str]) -> str:

@@ -16,12 +16,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import tokenizers
 
+from tfapps.bundle import read_json, write_json
 from tfapps.errors import InputError
-from tfapps.text import pipelines, training, vocabulary
+from tfapps.text import _pairs, pipelines, training, vocabulary
 from tfapps.text.pipelines import BOS, CLS, EOS, MASK, PAD, SEP, SPECIALS, UNK
 from tfapps.text.vocabulary import LONGEST_WORD
 
-FILE = "tokenizer.json"
+FILE, SURFACE_FILE = "tokenizer.json", "surface.json"
 CHUNK = 4096  # texts handed to the library at once: bounds the memory of its encodings
 
 
@@ -37,13 +38,16 @@ class Tokens:
 class Tokenizer:
     """A Hugging Face tokenizer in which no text a user types can become a special id.
 
+    Attributes:
+        surface: features of words beside their ids that the model reads, see `surface`.
+
     Example:
         tokenizer = Tokenizer.train(["one text", "another"], "words", 100, True, 1)
         tokenizer.encode(["one"], max_length=8).token_ids
     """
 
-    def __init__(self, inner: tokenizers.Tokenizer) -> None:
-        self._inner = inner
+    def __init__(self, inner: tokenizers.Tokenizer, surface: Sequence[str] = ()) -> None:
+        self._inner, self.surface = inner, tuple(surface)
         self.vocabulary = vocabulary = inner.get_vocab(with_added_tokens=False)
         self.kind = pipelines.kind_of(inner)
         self.vocabulary_size = max(vocabulary.values()) + 1
@@ -54,8 +58,8 @@ class Tokenizer:
         self._sep = vocabulary[EOS if self.kind == "bpe" else SEP]
         self._cls = vocabulary.get(CLS)
         self.mask_id: int | None = vocabulary.get(MASK)
-        self._special = {vocabulary[s] for s in SPECIALS[self.kind] if s in vocabulary}
-        self._special -= {self.unknown_id}
+        self.special_ids = {vocabulary[s] for s in SPECIALS[self.kind] if s in vocabulary}
+        self.special_ids -= {self.unknown_id}
 
     @classmethod
     def from_wordpiece(cls, vocab_file: str | Path, lowercase: bool) -> Tokenizer:
@@ -97,16 +101,20 @@ class Tokenizer:
         """
         path = Path(folder) / FILE
         try:
-            return cls(tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8")))
+            inner = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
+            beside = Path(folder) / SURFACE_FILE
+            return cls(inner, read_json(beside) if beside.is_file() else ())
         except OSError as error:
             raise InputError(f"cannot read tokenizer {path}: {error.strerror}") from error
         except Exception as error:  # the library raises bare Exception for every malformed file
             raise InputError(f"{path}: not a tokenizer of tfapps; train or copy it anew") from error
 
     def save(self, folder: str | Path) -> None:
-        """Write `tokenizer.json` into a folder."""
+        """Write `tokenizer.json` into a folder, and `surface.json` if there is a surface."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         (Path(folder) / FILE).write_bytes(self.content())
+        if self.surface:
+            write_json(Path(folder) / SURFACE_FILE, self.surface)
 
     def content(self) -> bytes:
         """The bytes that `save` writes; equal tokenizers have equal bytes."""
@@ -148,19 +156,10 @@ class Tokenizer:
             token_ids = [self._frame(ids[:room]) for ids in firsts]
             segment_ids = [np.zeros(len(ids), np.int32) for ids in token_ids]
             return Tokens(token_ids, segment_ids, sum(len(ids) > room for ids in firsts))
-        token_ids, segment_ids, truncated = [], [], 0
-        for first, second in zip(firsts, self._bodies(pairs, room), strict=True):
-            keep_first, keep_second = _longest_first(len(first), len(second), room)
-            truncated += len(first) + len(second) > room
-            head = self._frame(first[:keep_first])
-            if self._cls is None:
-                head = np.append(head, np.int32(self._sep))
-            tail = second[:keep_second]
-            if self._cls is not None:
-                tail = np.append(tail, np.int32(self._sep))
-            token_ids.append(np.concatenate([head, tail]))
-            segment_ids.append(np.repeat(np.array([0, 1], np.int32), [len(head), len(tail)]))
-        return Tokens(token_ids, segment_ids, truncated)
+        bodies = zip(firsts, self._bodies(pairs, room), strict=True)
+        joined = [_pairs.join(a, b, room, self._cls, self._sep) for a, b in bodies]
+        token_ids, segment_ids, cut = map(list, zip(*joined, strict=True)) if joined else ([],) * 3
+        return Tokens(token_ids, segment_ids, sum(cut))
 
     def pieces_of(self, words: Sequence[str]) -> list[np.ndarray]:
         """Ids of each word by itself, without special ones, at least one a word; a list of (n,).
@@ -201,7 +200,7 @@ class Tokenizer:
         for position, number in enumerate(map(int, ids)):
             if number == self.unknown_id and position in copies:
                 parts.append(pipelines.as_piece(self._inner, copies[position]))
-            elif number not in self._special:
+            elif number not in self.special_ids:
                 parts.append(self._inner.id_to_token(number) or "")
         return pipelines.join(self._inner, parts)
 
@@ -241,7 +240,12 @@ class Tokenizer:
             raise InputError(f"cannot trim a tokenizer of {self.kind}; only wordpiece can")
         piece = {number: piece for piece, number in self.vocabulary.items()}
         there = {piece[old]: new for new, old in enumerate(sorted(kept))}
-        return Tokenizer(pipelines.assemble("wordpiece", there, self._inner.normalizer.lowercase))
+        inner = pipelines.assemble("wordpiece", there, self._inner.normalizer.lowercase)
+        return Tokenizer(inner, self.surface)
+
+    def looking_at(self, *surface: str) -> Tokenizer:
+        """The same for a model that reads these features of words as well."""
+        return Tokenizer(self._inner, surface)
 
     def _frame(self, ids: np.ndarray) -> np.ndarray:
         """Put [CLS] and [SEP] around the ids where the kind has them."""
@@ -281,14 +285,3 @@ class Tokenizer:
         # A text of nothing but control characters still needs one token: a row without any would
         # be all padding, and an average over no tokens is not a number.
         return [np.array(e.ids or [self.unknown_id], np.int32) for e in encodings]
-
-
-def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens a pair keeps of each text."""
-    if first + second <= room:
-        return first, second
-    if first > second:
-        second = min(second, room // 2)
-        return room - second, second
-    first = min(first, room // 2)
-    return first, room - first

@@ -33,8 +33,9 @@ def main(path: str, rows: str, length: str) -> None:
     else:
         from tfapps.runners.litert import LiteRTRunner as Runner
     runner = Runner(path)
-    shape = (int(rows), runner.length or int(length))
-    runner({name: np.ones(shape, np.int32) for name in runner.inputs})
+    first = (int(rows), runner.length or int(length))
+    ones = {name: np.ones((*first, *shape[2:]), np.int32) for name, shape in runner.shapes.items()}
+    runner(ones)
     print(peak())
 
 

@@ -1,0 +1,43 @@
+"""Neighbours side by side: what makes a convolution of a matrix product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor, ops
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class Unfold(keras.layers.Layer):
+    """Each place beside its neighbours, zeros beyond the ends.
+
+    Why not `keras.layers.Conv1D`: followed by a `Linear` it is the same convolution, in the form
+    that quantizers, pruning and the delegate of LiteRT know.
+
+    Args:
+        width: how many places are put side by side; odd.
+
+    Shapes: (..., l, d) -> (..., l, width * d).
+
+    Raises:
+        ValueError: an even width has no middle.
+    """
+
+    def __init__(self, width: int = 3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if width % 2 == 0:
+            raise ValueError(f"width: got {width}, expected an odd number")
+        self.width = width
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        side, length = self.width // 2, x.shape[-2]
+        padded = ops.pad(x, [*[(0, 0)] * (len(x.shape) - 2), (side, side), (0, 0)])
+        parts = [padded[..., start : start + length, :] for start in range(self.width)]
+        return ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.width * input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width}

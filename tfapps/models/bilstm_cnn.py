@@ -1,0 +1,136 @@
+"""A bidirectional LSTM over words and over the letters that they are made of: no pre-training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from tfapps.config import Section
+from tfapps.errors import InputError
+from tfapps.models import _vectors
+from tfapps.text import surface
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import TextConfig
+    from tfapps.text.tokenizer import Tokenizer
+
+PROVIDES = "encoder"
+INPUTS = ("token_ids", "padding_mask", "case_ids", "char_ids")
+
+
+class Config(Section):
+    """Vectors of words, of their case and of their letters, then `layers` bidirectional LSTMs.
+
+    Source: Ma and Hovy 2016, "End-to-end Sequence Labeling via Bi-directional LSTM-CNNs-CRF";
+    the case of words from Chiu and Nichols 2016.
+
+    Attributes:
+        vectors: file of word vectors to start from, as GloVe writes them.
+        filters: patterns of `filter_width` letters that are looked for in a word.
+    """
+
+    name: str = "bilstm_cnn"
+    max_length: int = Field(128, ge=2)
+    embedding_size: int = Field(100, ge=1)
+    vectors: str | None = None
+    letter_size: int = Field(30, ge=1)
+    filters: int = Field(50, ge=1)
+    filter_width: int = Field(3, ge=1)
+    case_size: int = Field(10, ge=1)
+    units: int = Field(200, ge=1)
+    layers: int = Field(1, ge=1)
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+
+def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[str]]) -> Tokenizer:
+    """A tokenizer of whole words out of `texts`, and of those that there are vectors for.
+
+    Raises:
+        InputError: the text section asks for pieces of words.
+    """
+    from tfapps.text.tokenizer import Tokenizer
+
+    if text.tokenizer not in ("auto", "words", "characters"):
+        raise InputError(
+            f"text.tokenizer: got {text.tokenizer}, but bilstm_cnn reads whole words; expected "
+            "auto, words or characters"
+        )
+    kind = "words" if text.tokenizer == "auto" else text.tokenizer
+    if config.vectors is not None:
+        known = list(_vectors.read(config.vectors, config.embedding_size))
+        texts = [*texts, *[known] * text.min_frequency]
+    made = Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    return made.looking_at("case_ids", "char_ids")
+
+
+def build(
+    config: Config,
+    *,
+    vocabulary_size: int,
+    batch_size: int | None = None,
+    length: int | None = None,
+) -> keras.Model:
+    """The encoder with random weights; a graph of static shape if both sizes are given.
+
+    Shapes: token_ids, padding_mask, case_ids (b, t), char_ids (b, t, l) ->
+    sequence (b, t, 2 * units), pooled (b, 2 * units).
+    """
+    import keras
+
+    from tfapps.layers.bidirectional import BidirectionalLSTM
+    from tfapps.layers.dropout import Dropout
+    from tfapps.layers.embedding import Embedding
+    from tfapps.layers.pooling import Pooling
+    from tfapps.layers.reverse import ReverseOrder
+
+    shapes = dict.fromkeys(INPUTS, (length,)) | {"char_ids": (length, surface.LONGEST)}
+    inputs = {
+        name: keras.Input(shape, batch_size=batch_size, dtype="int32", name=name)
+        for name, shape in shapes.items()
+    }
+    order = ReverseOrder(name="reverse_order")(inputs["padding_mask"])
+    words = Embedding(vocabulary_size, config.embedding_size, name="embeddings")
+    cases = Embedding(surface.CASES, config.case_size, name="case_embeddings")
+    parts = [words(inputs["token_ids"]), cases(inputs["case_ids"])]
+    x = keras.layers.Concatenate(name="features")([*parts, _letters(config, inputs["char_ids"])])
+    x = Dropout(config.dropout, name="features_dropout")(x)
+    for index in range(config.layers):
+        x = BidirectionalLSTM(config.units, name=f"lstm_{index}")(x, order)
+        x = Dropout(config.dropout, name=f"lstm_{index}_dropout")(x)
+    pooled = Pooling("max", name="pooling")(x, inputs["padding_mask"])
+    return keras.Model(inputs, {"sequence": x, "pooled": pooled}, name="bilstm_cnn")
+
+
+def load_pretrained(config: Config, model: keras.Model, tokenizer: Tokenizer) -> None:
+    """Start from the vectors of a file, where there is one and it has the word.
+
+    Raises:
+        InputError: the file is not there, or not as it should be.
+    """
+    if config.vectors is None:
+        return
+    vectors = _vectors.read(config.vectors, config.embedding_size)
+    layer = model.get_layer("embeddings")
+    table = np.array(layer.embeddings)
+    for number, word in enumerate(tokenizer.pieces()):
+        if word in vectors:
+            table[number] = vectors[word]
+    layer.embeddings.assign(table)
+
+
+def _letters(config: Config, char_ids: Any) -> Any:
+    """What the letters of each word say: (b, t, l) -> (b, t, filters)."""
+    from tfapps.layers.embedding import Embedding
+    from tfapps.layers.linear import Linear
+    from tfapps.layers.strongest import Strongest
+    from tfapps.layers.unfold import Unfold
+
+    x = Embedding(surface.LETTERS, config.letter_size, name="letter_embeddings")(char_ids)
+    x = Unfold(config.filter_width, name="letter_neighbours")(x)
+    x = Linear(config.filters, activation="relu", name="letter_filters")(x)
+    return Strongest(name="letter_features")(x)

@@ -1,0 +1,158 @@
+"""What is wanted, and with what: a label of the sentence and tags of its words, on one encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from tfapps.bundle import read_json, write_json
+from tfapps.errors import InputError
+from tfapps.metrics.probability import softmax
+from tfapps.tasks import tagging
+from tfapps.tasks._labels import check_seen
+
+if TYPE_CHECKING:
+    import keras
+
+NEEDS = "encoder"
+INTENTS_FILE = "intents.json"
+Examples = tagging.Examples
+Outputs = Mapping[str, np.ndarray]
+
+
+class Config(tagging.Config):
+    """`task:` of a run with intents and slots.
+
+    Attributes:
+        intent_weight: what the loss of the sentence's label counts, that of a word's tag being 1.
+    """
+
+    name: str = "intent_slots"
+    intent_weight: float = Field(default=1.0, gt=0)
+
+
+class Task(tagging.Task):
+    """Tags of words as in `tagging`, and beside them the label of the whole sentence.
+
+    Source: Chen et al. 2019, "BERT for Joint Intent Classification and Slot Filling".
+    """
+
+    targets = ("label_ids", "label")
+    weights = None
+    unit = "examples"
+    headline = "frame_accuracy"
+
+    def __init__(self, config: Config, labels: Sequence[str], intents: Sequence[str]) -> None:
+        super().__init__(config, labels)
+        self.intents = list(intents)
+        self.outputs = ("logits", *(["transitions"] if config.crf else []), "intent")
+
+    @classmethod
+    def learn(cls, config: Config, examples: Examples) -> Task:
+        """Take the labels of words and of sentences from the training examples.
+
+        Raises:
+            InputError: words without tags, sentences without a label, or all with the same one.
+        """
+        labels = tagging.Task.learn(config, examples).labels
+        intents = sorted({example.get("label") or "" for example in examples})
+        if len(intents) < 2:
+            raise InputError(
+                f"intent_slots needs sentences of several intents, got {len(intents)}; set "
+                "data.label to the key that holds them"
+            )
+        return cls(config, labels, intents)
+
+    def save(self, folder: Path) -> None:
+        """Write `tags.json` and `intents.json`."""
+        super().save(folder)
+        write_json(Path(folder) / INTENTS_FILE, self.intents)
+
+    @classmethod
+    def load(cls, config: Config, folder: Path) -> Task:
+        """Read what `save` wrote."""
+        labels = read_json(Path(folder) / tagging.LABELS_FILE)
+        return cls(config, labels, read_json(Path(folder) / INTENTS_FILE))
+
+    def encode(
+        self, examples: Examples, tokenizer: Any, max_length: int
+    ) -> tuple[dict[str, Any], int]:
+        """Turn windows into columns, as `tagging` does; and label (rows,) int32.
+
+        Raises:
+            InputError: a label of a word or of a sentence that training never saw.
+        """
+        columns, lost = super().encode(examples, tokenizer, max_length)
+        if "label_ids" in columns:
+            intents = [window.get("label", "") for window in examples]
+            check_seen(intents, self.intents, "intent")
+            columns["label"] = np.array([self.intents.index(name) for name in intents], np.int32)
+        return columns, lost
+
+    def _heads(self, encoder: keras.Model) -> dict[str, Any]:
+        """Those of the words, and on the pooled state `intent` (b, c)."""
+        import keras
+
+        from tfapps.layers.linear import Linear
+
+        pooled = keras.layers.Dropout(self.config.dropout, name="intent_dropout")(
+            encoder.output["pooled"]
+        )
+        intent = Linear(len(self.intents), name="intent_head")(pooled)
+        intent = keras.layers.Activation("linear", dtype="float32", name="intent")(intent)
+        return {**super()._heads(encoder), "intent": intent}
+
+    def loss(
+        self, targets: dict[str, Any], outputs: Any, *, label_smoothing: float = 0.0, **more: Any
+    ) -> Any:
+        """Return the loss a word plus that of the sentence, (b,)."""
+        from tfapps.metrics.cross_entropy import softmax_cross_entropy
+
+        slots = super().loss(targets, outputs, label_smoothing=label_smoothing, **more)
+        count = len(self.intents)
+        intent = softmax_cross_entropy(outputs["intent"], targets["label"], count, label_smoothing)
+        return slots + self.config.intent_weight * intent
+
+    def decisions(self, outputs: Outputs, examples: Examples) -> list[Any]:
+        """Return the intent and the tags of the words of each sentence."""
+        numbers = _of_sentences(outputs, examples).argmax(axis=-1)
+        tags = self._tags(outputs, examples)
+        return [(self.intents[n], said) for n, said in zip(numbers, tags, strict=True)]
+
+    def predict_metrics(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Examples
+    ) -> dict[str, float]:
+        """Judge intents (`accuracy`), slots (`f1` and more), and both (`frame_accuracy`)."""
+        said = self.decisions(outputs, examples)
+        truth = list(zip(_intents(examples), self._truth(examples), strict=True))
+        right = [(a[0] == b[0], a == b) for a, b in zip(said, truth, strict=True)]
+        intent, frame = np.mean(right, axis=0)
+        figures = super().predict_metrics(outputs, targets, examples)
+        return {"frame_accuracy": float(frame), "accuracy": float(intent), **figures}
+
+    def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
+        """Turn outputs into answers, without Keras or TensorFlow.
+
+        Returns:
+            `{"intent", "score", "entities": [...]}` a sentence, see `tagging`.
+        """
+        shares = softmax(_of_sentences(outputs, examples))
+        answers = super().decode(outputs, examples)
+        return [
+            {"intent": self.intents[row.argmax()], "score": round(float(row.max()), 4), **answer}
+            for row, answer in zip(shares, answers, strict=True)
+        ]
+
+
+def _of_sentences(outputs: Outputs, examples: Examples) -> np.ndarray:
+    """Logits of the intent by the first window of each sentence, (sentences, c)."""
+    numbers = [window["sentence"] for window in examples]
+    return outputs["intent"][np.unique(numbers, return_index=True)[1]]
+
+
+def _intents(examples: Examples) -> list[str]:
+    return list({window["sentence"]: window["label"] for window in examples}.values())
