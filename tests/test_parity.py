@@ -47,12 +47,14 @@ def test_answers_are_compared_one_by_one():
     other = {**outputs, "transitions": np.full((2, 4, 2), 0.25)}
 
     def decide(found):
-        return [["B-X"], ["O"] if found["transitions"].any() else ["B-Y"]]
+        return [["B-X"], ["O"] if found["transitions"].any() else ["B-Y"], [], ["O"]]
 
     assert compare(outputs, other, decide, np.ones((2, 3))) == {
         "max_logit_difference": 0.25,
-        "agreement": 0.5,
+        "agreement": 0.75,
     }
+    broken = {**other, "logits": np.full((2, 3, 2), np.nan)}
+    assert compare(outputs, broken, decide)["agreement"] == 0.0
 
 
 def test_other_shapes_and_empty_sets_fail():

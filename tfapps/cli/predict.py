@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HELP = "lines in, JSON lines out, from any artefact of a run"
 
@@ -19,6 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "texts", metavar="TEXT", nargs="*", help="texts; `-` or none reads lines from stdin"
     )
     parser.add_argument(
+        "--json", action="store_true", help="JSON lines on a terminal too, not coloured entities"
+    )
+    parser.add_argument(
         "--attention",
         metavar="FILE.png",
         type=Path,
@@ -27,7 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print one JSON object a text."""
+    """Print one JSON object a text, or on a terminal the text with its entities in colour."""
+    from tfapps.cli import _coloured
     from tfapps.cli._quiet import import_backend
     from tfapps.cli.main import bundle_path
     from tfapps.serve.predictor import Predictor
@@ -38,12 +43,21 @@ def main(arguments: argparse.Namespace) -> None:
     texts = arguments.texts
     if not texts or texts == ["-"]:
         texts = [line.rstrip("\r\n") for line in _lines()]
+    in_colour = _coloured.wanted() and not arguments.json
     for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
-        print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
+        if in_colour and "entities" in answer:
+            print(_coloured.entities(text, answer["entities"]), *_rest(answer), flush=True)
+        else:
+            print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
     if arguments.attention is not None and texts:
         _draw(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
+
+
+def _rest(answer: dict[str, Any]) -> list[str]:
+    """What is answered beside the entities, as one word each."""
+    return [f"{key}={value}" for key, value in answer.items() if key != "entities"]
 
 
 def _draw(picture: bytes, file: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,10 +29,13 @@ class Config(tagging.Config):
 
     Attributes:
         intent_weight: what the loss of the sentence's label counts, that of a word's tag being 1.
+        unseen_intent: of a sentence whose intent training never saw, `wrong` says that no answer
+            can be right; `refuse` takes it for a mistake in the data.
     """
 
     name: str = "intent_slots"
     intent_weight: float = Field(default=1.0, gt=0)
+    unseen_intent: Literal["refuse", "wrong"] = "refuse"
 
 
 class Task(tagging.Task):
@@ -81,7 +84,8 @@ class Task(tagging.Task):
     def encode(
         self, examples: Examples, tokenizer: Any, max_length: int
     ) -> tuple[dict[str, Any], int]:
-        """Turn windows into columns, as `tagging` does; and label (rows,) int32.
+        """Turn windows into columns, as `tagging` does; and label (rows,) int32, -1 for
+        an intent that training never saw.
 
         Raises:
             InputError: a label of a word or of a sentence that training never saw.
@@ -89,8 +93,10 @@ class Task(tagging.Task):
         columns, lost = super().encode(examples, tokenizer, max_length)
         if "label_ids" in columns:
             intents = [window.get("label", "") for window in examples]
-            check_seen(intents, self.intents, "intent")
-            columns["label"] = np.array([self.intents.index(name) for name in intents], np.int32)
+            if self.config.unseen_intent == "refuse":
+                check_seen(intents, self.intents, "intent")
+            numbers = {name: number for number, name in enumerate(self.intents)}
+            columns["label"] = np.array([numbers.get(name, -1) for name in intents], np.int32)
         return columns, lost
 
     def _heads(self, encoder: keras.Model) -> dict[str, Any]:

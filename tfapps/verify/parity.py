@@ -68,21 +68,21 @@ def compare(
         {'max_logit_difference': 0.5, 'agreement': 1.0}
     """
     there, found = (listed(each(np.asarray, run)) for run in (reference, candidate))
-    same = None
-    differences = []
     for one, other in zip(there, found, strict=True):
         if one.shape != other.shape:
             raise Failure(f"logits have shape {other.shape}, those of the Keras model {one.shape}")
+        if one.size == 0:
+            raise Failure("no logits to compare: the dev set is empty")
+    same = _same(decide(reference), decide(candidate), mask)
+    differences = []
+    for one, other in zip(there, found, strict=True):
         real = np.ones(one.shape[:-1], bool)
         if mask is not None and real.shape == np.shape(mask):
             real = np.asarray(mask, bool)
-        if not real.any():
-            raise Failure("no logits to compare: the dev set is empty")
-        differences.append(np.abs(one.astype(np.float64) - other)[real].max())
+        differences.append(np.abs(one.astype(np.float64) - other)[real].max(initial=0.0))
         # A logit that is no number agrees with nothing, wherever argmax happens to land.
         finite = _by_row(np.isfinite(other).all(axis=-1) | ~real)
-        same = finite if same is None else same & finite
-    same = same & _same(decide(reference), decide(candidate), mask)
+        same = same & (finite if len(finite) == len(same) else finite.all())
     return {"max_logit_difference": float(np.max(differences)), "agreement": float(same.mean())}
 
 
