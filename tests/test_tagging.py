@@ -173,7 +173,7 @@ def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
     (said,) = one.decisions(outputs, windows)
     assert said[0] != "I-LOC"
     logits = outputs["logits"][0, windows[0]["places"]]
-    shares = chain.marginals(logits, outputs["transitions"][0], one._allowed)
+    shares = chain.marginals(logits, outputs["transitions"][0], one.allowed)
     (answer,) = one.decode(outputs, windows)
     first = answer["entities"][0]
     count = len(first["text"].split())

@@ -83,7 +83,7 @@ def _save(
     model: Any, split: _module.Split, saved: Path, rows: Mapping[str, np.ndarray] | None
 ) -> Form:
     """Save `model` in the form for integers if there are `rows`, else in that for floats."""
-    from tfapps.export import _attention, _greedy, _integers, _lstm
+    from tfapps.export import _attention, _greedy, _integers, _lstm, _tags
 
     form = Form(saved)
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
@@ -98,6 +98,8 @@ def _save(
         _lstm.fuse(model, rows)
     graphs = dict(split(model))
     graphs.pop(_greedy.SIGNATURE, None)  # the search around a step does more, in a smaller file
+    if rows:
+        graphs.pop(_tags.SIGNATURE, None)  # one signature alone can be calibrated
     _module.save(graphs, saved)
     return form
 

@@ -63,6 +63,11 @@ def operators(path: str | os.PathLike) -> list[str]:
     return [detail["op_name"] for detail in made._get_ops_details()]
 
 
+def signatures(path: str | os.PathLike) -> list[str]:
+    """Names of what a file can be asked."""
+    return sorted(interpreter(path).get_signature_list())
+
+
 def partitions(path: str | os.PathLike) -> int:
     """How many pieces of the graph XNNPACK takes: 1 is best, every more is a copy of tensors."""
     made = interpreter(path)
@@ -77,6 +82,7 @@ class LiteRTRunner:
     Args:
         outputs: which of the file's outputs are wanted; a single one is an array, several are a
             dictionary.
+        signature: that is run.
 
     Example:
         >>> LiteRTRunner("litert/float32.tflite")({"token_ids": ids, "padding_mask": mask})
@@ -91,18 +97,19 @@ class LiteRTRunner:
         path: str | os.PathLike,
         threads: int = 1,
         outputs: Sequence[str] = _features.OUTPUTS,
+        signature: str = "serving_default",
     ) -> None:
         self.path = Path(path)
         self._outputs = tuple(outputs)
         self._interpreter = interpreter(path, threads)
         signatures = self._interpreter.get_signature_list()
-        if len(signatures) != 1:
+        if signature not in signatures:
             raise InputError(
-                f"{path}: expected one signature, got {sorted(signatures) or 'none'}; "
+                f"{path}: expected the signature {signature}, got {sorted(signatures) or 'none'}; "
                 "export the file with tfapps"
             )
         with _silent():
-            self._run = self._interpreter.get_signature_runner(next(iter(signatures)))
+            self._run = self._interpreter.get_signature_runner(signature)
         self._inputs = self._run.get_input_details()
         self._known = self._run.get_output_details()
         _features.check_outputs(self.path, self._known, self._outputs)

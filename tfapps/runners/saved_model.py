@@ -16,20 +16,26 @@ BATCH = 64  # rows per call: bounds the memory of a long file
 
 
 class SavedModelRunner:
-    """Batch of features (b, t) -> outputs (b, ...) through `serving_default`.
+    """Batch of features (b, t) -> outputs (b, ...) through one of its signatures.
 
     Args:
         outputs: which of them are wanted; a single one is an array, several are a dictionary.
+        signature: that is run.
 
     Raises:
         InputError: no SavedModel in the folder; missing, unknown or badly shaped inputs.
     """
 
-    def __init__(self, path: str | os.PathLike, outputs: Sequence[str] = _features.OUTPUTS) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        outputs: Sequence[str] = _features.OUTPUTS,
+        signature: str = "serving_default",
+    ) -> None:
         self.path = Path(path)
         self._outputs = tuple(outputs)
-        self._model = opened(path, "serving_default")
-        self._run = self._model.signatures["serving_default"]
+        self._model = opened(path, signature)
+        self._run = self._model.signatures[signature]
         _features.check_outputs(self.path, self._run.structured_outputs, self._outputs)
         self._inputs = self._run.structured_input_signature[1]
         self.length = next(iter(self._inputs.values())).shape[1]
@@ -57,6 +63,11 @@ class SavedModelRunner:
         ]
         found = [{name: part[name].numpy() for name in self._outputs} for part in parts]
         return _features.outputs(found, self._outputs, static, length)
+
+
+def signatures(path: str | os.PathLike) -> list[str]:
+    """Names of what a SavedModel can be asked."""
+    return sorted(opened(path).signatures)
 
 
 def opened(path: str | os.PathLike, *signatures: str) -> Any:

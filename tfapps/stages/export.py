@@ -54,11 +54,14 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     """Return a run's graphs by signature: the model, or its encoder, steps, and all in one."""
-    from tfapps.export import _greedy
+    from tfapps.export import _greedy, _module, _tags
 
     module = registry.load("model", prepared.config.model.name)
     if not hasattr(module, "step_of"):
-        return {"serving_default": model}
+        graphs = _module.whole(model)
+        if "transitions" in getattr(prepared.task, "outputs", ()):
+            graphs[_tags.SIGNATURE] = _tags.Tagger(model, prepared.task.allowed)
+        return graphs
     graphs = {"encode": module.encoder_of(model), "step": module.step_of(model)}
     beam = prepared.task.search().beam
     if beam > 1 and model.input["token_ids"].shape[0] is not None:

@@ -87,6 +87,7 @@ def _prove(
     if registry.load("task", prepared.config.task.name).NEEDS != "seq2seq":
         decide = functools.partial(task.decisions, examples=judged[1])
         proof = parity.compare(reference, outputs, decide, features.get("padding_mask"))
+        proof = _with_tags(proof, prepared, name, file, features, outputs)
     else:
         proof = parity.compare_answers(reference, outputs)
         if name == "saved_model":  # holds a greedy translator beside the steps
@@ -98,6 +99,23 @@ def _prove(
         proof["partitions"] = litert.partitions(file)
     proof |= benchmark.measure(runner, features, rows=LATENCY_ROWS)
     return proof, figures
+
+
+def _with_tags(
+    proof: dict[str, float], prepared: Prepared, name: str, file: Path, features: Any, outputs: Any
+) -> dict[str, float]:
+    """The proof, with the tags that the file finds by itself held against those of its logits."""
+    from tfapps.serve import tagger
+
+    if not hasattr(prepared.task, "paths"):
+        return proof
+    windows = prepared.examples["dev"]
+    inside = tagger.tags(name, file, features, windows)
+    if inside is None:
+        return proof
+    pairs = zip(inside, prepared.task.paths(outputs, windows), strict=True)
+    same = float(np.mean([np.array_equal(found, expected) for found, expected in pairs]))
+    return {**proof, "agreement": min(proof["agreement"], same)}
 
 
 def _as_long(features: dict[str, np.ndarray], outputs: Any) -> dict[str, np.ndarray]:

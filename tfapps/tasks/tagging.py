@@ -14,7 +14,7 @@ from tfapps.bundle import read_json, write_json
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
-from tfapps.tasks import _windows
+from tfapps.tasks import _entities, _windows
 from tfapps.tasks._labels import check_seen
 from tfapps.text import tags as schemes
 
@@ -66,7 +66,7 @@ class Task:
         self.outputs = ("logits", "transitions") if config.crf else ("logits",)
         self._number = {tag: number for number, tag in enumerate(self.tags)}
         pairs, starts, ends = schemes.allowed(self.tags)
-        self._allowed = np.array([*pairs, starts, ends])  # (k + 2, k)
+        self.allowed = np.array([*pairs, starts, ends])  # (k + 2, k)
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -181,7 +181,7 @@ class Task:
 
         from tfapps.layers.crf import log_likelihood
 
-        found = log_likelihood(outputs["logits"], outputs["transitions"], label_ids, self._allowed)
+        found = log_likelihood(outputs["logits"], outputs["transitions"], label_ids, self.allowed)
         words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
         return ops.divide(ops.negative(found), ops.maximum(words, 1.0))
 
@@ -231,8 +231,10 @@ class Task:
         words = _windows.sentences(examples)
         for tokens, (truth, said) in zip(words, pairs, strict=True):
             if truth != said and len(lines) < limit + 2:
-                text = " ".join(tokens)[:200].replace("|", r"\|")
-                lines.append(f"| {text} | {_told(tokens, truth)} | {_told(tokens, said)} |")
+                entities = (_entities.told(tokens, tags) for tags in (truth, said))
+                lines.append(
+                    f"| {' | '.join([_entities.cell(' '.join(tokens)[:200]), *entities])} |"
+                )
         return {"mistakes": "\n".join(lines)}
 
     def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
@@ -242,23 +244,12 @@ class Task:
             `{"entities": [{"text", "label", "start", "end", "score"}]}` a sentence: offsets are
             characters of its text, the score is the mean probability of the tags.
         """
-        texts = _windows.texts(examples)
-        answers, scores = [], self._scores(outputs, examples)
-        rows = zip(texts, scores, self._tags(outputs, examples), strict=True)
-        for (text, offsets), logits, tags in rows:
-            shares = self._probabilities(logits, outputs)
-            found = [
-                {
-                    "text": text[offsets[span.start][0] : offsets[span.end - 1][1]],
-                    "label": span.label,
-                    "start": offsets[span.start][0],
-                    "end": offsets[span.end - 1][1],
-                    "score": round(float(shares[span.start : span.end].mean()), 4),
-                }
-                for span in schemes.spans(tags)
-            ]
-            answers.append({"entities": found})
-        return answers
+        scores, tags = self._scores(outputs, examples), self._tags(outputs, examples)
+        rows = zip(_windows.texts(examples), tags, scores, strict=True)
+        return [
+            {"entities": _entities.answers(*text, said, self._probabilities(logits, outputs))}
+            for text, said, logits in rows
+        ]
 
     def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
         """Logits of the words of each sentence, (words, k)."""
@@ -267,17 +258,22 @@ class Task:
         sentences = _windows.stitched(examples, rows)
         return [np.array(rows, np.float32).reshape(-1, len(self.tags)) for rows in sentences]
 
+    def paths(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
+        """Return the best path of each window by itself: numbers of tags, (words,) each."""
+        rows = zip(_logits(outputs), examples, strict=True)
+        return [self._numbers(row[window["places"]], outputs) for row, window in rows]
+
     def _numbers(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
         """Number of the tag of each word, (words,)."""
         if not len(logits) or not self.config.crf:
             return logits.argmax(axis=-1)
-        return chain.best_path(logits, outputs["transitions"][0], self._allowed)
+        return chain.best_path(logits, outputs["transitions"][0], self.allowed)
 
     def _probabilities(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
         """Probability of the tag of each word, (words,)."""
         shares = softmax(logits)
         if len(logits) and self.config.crf:
-            shares = chain.marginals(logits, outputs["transitions"][0], self._allowed)
+            shares = chain.marginals(logits, outputs["transitions"][0], self.allowed)
         numbers = self._numbers(logits, outputs)
         return shares[np.arange(len(numbers)), numbers]
 
@@ -291,9 +287,3 @@ class Task:
 
 def _logits(outputs: Any) -> Any:
     return outputs["logits"] if isinstance(outputs, Mapping) else outputs
-
-
-def _told(tokens: Sequence[str], tags: Sequence[str]) -> str:
-    spans = schemes.spans(tags)
-    told = ", ".join(f"{' '.join(tokens[s.start : s.end])} ({s.label})" for s in spans)
-    return told.replace("|", r"\|")

@@ -1,0 +1,94 @@
+"""The best path of a CRF inside a file says what it says outside."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfapps import chain
+from tfapps.export import _module, _tags, edge_quantizer, litert, saved_model
+from tfapps.layers.crf import CRF
+from tfapps.layers.embedding import Embedding
+from tfapps.runners.litert import LiteRTRunner
+from tfapps.runners.saved_model import SavedModelRunner
+
+LENGTH, WORDS, TAGS = 9, 40, 5
+ALLOWED = np.ones((TAGS + 2, TAGS), bool)
+ALLOWED[1, 2:4] = ALLOWED[TAGS, 1] = ALLOWED[TAGS + 1, 0] = False
+
+
+def build(batch_size=None, length=None):
+    keras.utils.set_random_seed(3)
+    shape = {"shape": (length,), "batch_size": batch_size, "dtype": "int32"}
+    inputs = {name: keras.Input(name=name, **shape) for name in ("token_ids", "padding_mask")}
+    table = Embedding(WORDS, TAGS, embeddings_initializer=keras.initializers.RandomNormal(0, 1.0))
+    logits, transitions = CRF(name="crf")(table(inputs["token_ids"]))
+    model = keras.Model(inputs, {"logits": logits, "transitions": transitions})
+    draw = np.random.default_rng(4).normal(size=(TAGS + 2, TAGS))
+    model.get_layer("crf").transitions.assign(draw)
+    return model
+
+
+def split(model):
+    return {**_module.whole(model), _tags.SIGNATURE: _tags.Tagger(model, ALLOWED)}
+
+
+def features(rows=12):
+    generator = np.random.default_rng(5)
+    ids = generator.integers(0, WORDS, (rows, LENGTH), dtype="int32")
+    starts = (generator.random((rows, LENGTH)) < 0.6).astype("int32")
+    starts[0], starts[1], starts[2, :3] = 1, 0, [0, 0, 1]
+    return {"token_ids": ids, "padding_mask": np.ones_like(ids), "word_starts": starts}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tags")
+    given = {"rebuild": build, "max_length": LENGTH, "split": split, "folder": folder}
+    saved_model.export(["saved_model"], **given)
+    litert.export(["litert_float32", "litert_dynamic"], **given)
+    return {
+        "saved_model": SavedModelRunner(folder / "saved_model", ("tags",), _tags.SIGNATURE),
+        "litert_float32": LiteRTRunner(
+            folder / "litert" / "float32.tflite", 1, ("tags",), _tags.SIGNATURE
+        ),
+        "folder": folder,
+    }
+
+
+@pytest.mark.parametrize("name", ["saved_model", "litert_float32"])
+def test_the_same_path_as_in_numpy(files, name):
+    rows = features()
+    found = files[name](rows)
+    outputs = build()({name: rows[name] for name in ("token_ids", "padding_mask")})
+    logits, transitions = (np.asarray(outputs[key]) for key in ("logits", "transitions"))
+    for row, starts in enumerate(rows["word_starts"].astype(bool)):
+        assert (found[row][~starts] == -1).all()
+        if starts.any():
+            best = chain.best_path(logits[row][starts], transitions[row], ALLOWED)
+            assert found[row][starts].tolist() == best.tolist()
+
+
+def test_logits_are_still_there(files):
+    rows = features()
+    given = {name: rows[name] for name in ("token_ids", "padding_mask")}
+    whole = LiteRTRunner(
+        files["folder"] / "litert" / "float32.tflite", outputs=("logits", "transitions")
+    )(given)
+    expected = build()(given)
+    for name in ("logits", "transitions"):
+        np.testing.assert_allclose(whole[name], expected[name], atol=1e-6)
+
+
+def test_files_that_are_calibrated_have_one_signature(tmp_path):
+    rows = features(4)
+    given = {name: rows[name] for name in ("token_ids", "padding_mask")}
+    edge_quantizer.export(
+        ["litert_int4"],
+        rebuild=build,
+        max_length=LENGTH,
+        calibration=[given],
+        split=split,
+        folder=tmp_path,
+    )
+    runner = LiteRTRunner(tmp_path / "litert" / "int4.tflite", outputs=("logits", "transitions"))
+    assert runner(given)["logits"].shape == (4, LENGTH, TAGS)
