@@ -62,12 +62,33 @@ def write_pairs(folder, data):
     return [*overrides, "text.vocabulary_size=60", "train.precision=float32"]
 
 
+def write_tagged(folder, data):
+    """Toy sentences of tagged words: CoNLL columns, or folders of parallel lines."""
+    for split, count in (("train", 48), ("dev", 12)):
+        lines = [(f"the {WORDS['abc'[i % 3]][i % 2]} {i}", "O B-THING O") for i in range(count)]
+        target = folder / data[split]
+        if data["source"] == "conll":
+            pairs = [zip(words.split(), tags.split(), strict=True) for words, tags in lines]
+            made = "\n".join("".join(f"{word} {tag}\n" for word, tag in pair) for pair in pairs)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            packed = gzip.compress(made.encode()) if target.suffix == ".gz" else made.encode()
+            target.write_bytes(packed)
+            continue
+        target.mkdir(parents=True)
+        for name, side in (("seq.in", 0), ("seq.out", 1)):
+            (target / name).write_text("".join(f"{line[side]}\n" for line in lines))
+        (target / "label").write_text("".join(f"{'abc'[i % 3]}\n" for i in range(count)))
+    return []
+
+
 def write_data(folder, raw, task):
     """Files under `folder` where the config looks for them; returns overrides, if any."""
     data = raw["data"]
+    if data["source"] in ("conll", "tagged") and "sample" not in data:
+        return write_tagged(folder, data)
     if data["source"] == "parallel":
         return write_pairs(folder, data)
-    if data["source"] == "sample":
+    if "sample" in data:
         return ["data.limit=600"]
     if data["source"] == "tfds":
         made = content("tsv", rows(data, 48), False)
@@ -118,10 +139,12 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     assert main(["run", str(path), *overrides]) == 0, capfd.readouterr()
     bundle = tmp_path / "saved_models" / path.stem
     proof = json.loads((bundle / "verify.json").read_text())
-    assert proof[artifact]["max_logit_difference"] <= 1e-4
-    # A rounded value between two steps falls either way, and a translation goes on from there: one
-    # in twelve.
-    loose = "qat" in compressors and raw["task"]["name"] == "translation"
-    assert proof[artifact]["agreement"] >= (0.9 if loose else 1.0)
+    # A rounded value between two steps falls either way: of a tagger, which has logits for every
+    # word, some differ by a step; a translation goes on from there, one in twelve.
+    rounded = "qat" in compressors
+    by_word = raw["task"]["name"] in ("tagging", "intent_slots")
+    assert proof[artifact]["max_logit_difference"] <= (0.05 if rounded and by_word else 1e-4)
+    translated = rounded and raw["task"]["name"] == "translation"
+    assert proof[artifact]["agreement"] >= (0.9 if translated else 1.0)
     notes = json.loads((bundle / "metrics.json").read_text()).get("compression", [])
     assert [note["name"] for note in notes] == compressors

@@ -109,7 +109,8 @@ class LiteRTRunner:
                 "export the file with tfapps"
             )
         with _silent():
-            self._run = self._interpreter.get_signature_runner(signature)
+            runs = {name: self._interpreter.get_signature_runner(name) for name in signatures}
+        self._run = runs[signature]
         self._inputs = self._run.get_input_details()
         self._known = self._run.get_output_details()
         _features.check_outputs(self.path, self._known, self._outputs)
@@ -120,10 +121,11 @@ class LiteRTRunner:
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
-        # Tensors are allocated lazily; one run makes the LSTM state exist, so it can be reset.
-        # Ones, because an all-zero padding mask is a division by zero in a mean over tokens.
-        ones = {name: np.ones(shape) for name, shape in self.shapes.items()}
-        self._row({n: ones[n].astype(detail["dtype"]) for n, detail in self._inputs.items()})
+        # Tensors are allocated lazily; one run of each signature makes the state of its LSTMs exist,
+        # so that all of it can be reset. Ones, because an all-zero padding mask is a division by
+        # zero in a mean over tokens.
+        for run in runs.values():
+            run(**{n: np.ones(d["shape"], d["dtype"]) for n, d in run.get_input_details().items()})
 
     @property
     def inputs(self) -> tuple[str, ...]:
