@@ -21,6 +21,18 @@ TINY = {
     "bilstm_cnn": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
     "bilstm": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
 }
+
+
+def kind(path):
+    """Task, model and compressors: what decides which graph is exported."""
+    raw = yaml.safe_load(path.read_text())
+    crf = raw["task"].get("crf", False)
+    compressors = tuple(item["name"] for item in raw.get("compress", []))
+    return raw["task"]["name"], crf, raw["model"]["name"], compressors
+
+
+# A conversion costs more than a tiny training, and those of one kind differ in numbers alone.
+EXPORTING = {kind(path): path for path in reversed(CONFIGS)}.values()
 WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}
 
 
@@ -130,7 +142,7 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     # The float32 file of a quantized model leaves its activations unrounded: another function. What
     # is only compressed needs no conversion either: the run that it comes from has one.
     artifact = "saved_model" if compressors else "litert_float32"
-    overrides += [f"export=[{artifact}]"]
+    overrides += [f"export=[{artifact if path in EXPORTING else ''}]"]
     if compressors:
         quick = [{**item, "epochs": 1} for item in raw["compress"]]
         overrides.append(f"compress={json.dumps(quick)}")
@@ -138,7 +150,12 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("TFAPPS_DATA", str(tmp_path))
     assert main(["run", str(path), *overrides]) == 0, capfd.readouterr()
     bundle = tmp_path / "saved_models" / path.stem
+    notes = json.loads((bundle / "metrics.json").read_text()).get("compression", [])
+    assert [note["name"] for note in notes] == compressors
     proof = json.loads((bundle / "verify.json").read_text())
+    if path not in EXPORTING:
+        assert list(proof) == ["keras"]
+        return
     # A rounded value between two steps falls either way: of a tagger, which has logits for every
     # word, some differ by a step; a translation goes on from there, one in twelve.
     rounded = "qat" in compressors
@@ -146,5 +163,3 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     assert proof[artifact]["max_logit_difference"] <= (0.05 if rounded and by_word else 1e-4)
     translated = rounded and raw["task"]["name"] == "translation"
     assert proof[artifact]["agreement"] >= (0.9 if translated else 1.0)
-    notes = json.loads((bundle / "metrics.json").read_text()).get("compression", [])
-    assert [note["name"] for note in notes] == compressors
