@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.data.corpora import Corpus
 from tfapps.text.tokenizer import Tokenizer
 
 MASK = "padding_mask"
@@ -75,6 +76,11 @@ def encode(
 
     A damaged cache file is rebuilt; a cache that can't be written costs time, not the run.
     """
+    if isinstance(examples, Corpus):  # which memory may not hold
+        from tfapps.data import stored
+
+        key = _key(examples, task, tokenizer, max_length)
+        return stored.encode(examples, task, tokenizer, max_length, key, cache_dir)
     if cache_dir is None:
         return _encode(examples, task, tokenizer, max_length)
     path = Path(cache_dir) / f"{_key(examples, task, tokenizer, max_length)}.npz"
@@ -142,12 +148,19 @@ def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, le
         task.save(Path(folder))
         for file in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
             parts += [file.relative_to(folder).as_posix().encode(), file.read_bytes()]
-    parts.append(json.dumps(list(examples), ensure_ascii=True, sort_keys=True).encode())
+    parts.append(content(examples))
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
+
+
+def content(rows: Any) -> bytes:
+    """What tells rows of a source from others: the rows themselves, or the hash of a corpus."""
+    if isinstance(rows, Corpus):
+        return rows.digest.encode()
+    return json.dumps(list(rows), ensure_ascii=True, sort_keys=True).encode()
 
 
 def _write(path: Path, encoded: Encoded) -> None:

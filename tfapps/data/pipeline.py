@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from tfapps.data import plan as plans
 from tfapps.data.encoding import MASK, Encoded, Ragged, length_column
+
+SPREAD = 1_000_003  # keeps the seeds of two epochs apart, whatever seeds two runs have
 
 
 class Batches:
@@ -28,6 +30,8 @@ class Batches:
         weight: column of what a row counts, (rows,); None counts all alike.
         max_length: no row may be longer.
         buckets: ascending lengths to pad to; chosen from the data if None.
+        change: (features, targets, seed (2,)) -> features, targets: what is done to a batch anew in
+            every epoch, and the same whenever that epoch is run.
 
     Attributes:
         sizes: rows of a batch of each bucket.
@@ -55,6 +59,7 @@ class Batches:
         seed: int = 13,
         shuffle: bool = True,
         buckets: Sequence[int] | None = None,
+        change: Callable[..., tuple[Any, Any]] | None = None,
     ) -> None:
         used = (*features, *targets, *([weight] if weight else []))
         missing = [n for n in used if n not in encoded.columns and n != MASK]
@@ -68,7 +73,7 @@ class Batches:
                 raise ValueError(f"{name} {number}: expected 1 or more")
         self.features, self.targets = tuple(features), tuple(targets)
         self.seed, self.shuffle, self.rows = seed, shuffle, len(encoded)
-        self._encoded, self._weight = encoded, weight
+        self._encoded, self._weight, self._change = encoded, weight, change
         self._of_length = length_column(encoded, features) if MASK in features else None
         self._lengths = self._longest(max_length)
 
@@ -117,7 +122,11 @@ class Batches:
         )
 
         def gather(begin: tf.Tensor, end: tf.Tensor, length: tf.Tensor) -> tuple[Any, ...]:
-            return self._gather(*(column[begin:end] for column in whole), length)
+            batch = self._gather(*(column[begin:end] for column in whole), length)
+            if self._change is None:
+                return batch
+            seed = tf.stack([self.seed + SPREAD * epoch, tf.cast(begin, tf.int64)])
+            return (*self._change(*batch[:2], seed), batch[2])
 
         dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
         options = tf.data.Options()
@@ -147,7 +156,9 @@ class Batches:
         with tf.device("/CPU:0"):
             for name in {*self.features, *self.targets} - {MASK} | {self._of_length or ""} - {""}:
                 column = self._encoded.columns[name]
-                if isinstance(column, Ragged):
+                if isinstance(column, Ragged) and isinstance(column.values, np.memmap):
+                    out[name] = (column.values, tf.constant(column.offsets))
+                elif isinstance(column, Ragged):
                     # One spare value, so that there is something to gather from empty rows too.
                     spare = np.zeros((1, *column.values.shape[1:]), column.values.dtype)
                     values = np.concatenate([column.values, spare])
@@ -182,8 +193,16 @@ class Batches:
         static = (rows.shape[0], length if isinstance(length, int) else None)
         if name == MASK:
             return tf.ensure_shape(tf.cast(inside, tf.int32), static)
-        found = tf.gather(values, tf.where(inside, starts + places, 0))
+        found = _looked_up(values, tf.where(inside, starts + places, 0))
         for _ in found.shape[2:]:
             inside = inside[..., None]
         found = tf.where(inside, found, tf.zeros_like(found))
         return tf.ensure_shape(found, (*static, *found.shape[2:]))
+
+
+def _looked_up(values: Any, places: tf.Tensor) -> tf.Tensor:
+    """`values[places]`: of a tensor, or of an array on disk that is read where it is asked for."""
+    if not isinstance(values, np.memmap):
+        return tf.gather(values, places)
+    found = tf.numpy_function(values.__getitem__, [places], values.dtype, stateful=False)
+    return tf.ensure_shape(found, (*places.shape, *values.shape[1:]))

@@ -121,9 +121,9 @@ class LiteRTRunner:
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
-        # Tensors are allocated lazily; one run of each signature makes the state of its LSTMs exist,
-        # so that all of it can be reset. Ones, because an all-zero padding mask is a division by
-        # zero in a mean over tokens.
+        # Tensors are allocated lazily; one run of each signature makes the state of LSTMs exist, so
+        # that all of it can be reset. Ones, because an all-zero padding mask is a division by zero
+        # in a mean over tokens.
         for run in runs.values():
             run(**{n: np.ones(d["shape"], d["dtype"]) for n, d in run.get_input_details().items()})
 

@@ -18,6 +18,7 @@ from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
 from tfapps.data import encoding, splits
+from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
 
 if TYPE_CHECKING:
@@ -169,7 +170,9 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     settings = config.model_copy(update={"name": "", "compress": [], "export": []})
     digest = hashlib.sha256(dump(settings).encode())
     for name in SPLITS:
-        digest.update(json.dumps(rows.get(name), ensure_ascii=False).encode())
+        part = rows.get(name)
+        told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)
+        digest.update(told.encode())
     return digest.hexdigest()
 
 

@@ -36,14 +36,13 @@ def learn(
     lowercase = kind != "bpe" if lowercase is None else lowercase
     merges: list[tuple[str, str]] = []
     blank = pipelines.assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
-    plain: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     split: Counter[str] = Counter()
     for text in texts:
         if isinstance(text, str):
-            plain[pipelines.clean(text)] += 1
+            counts.update(vocabulary.parts(blank, pipelines.clean(text)))
         else:
             split.update(map(pipelines.clean, text))
-    counts = vocabulary.count(blank, plain, whole=False)
     counts += vocabulary.count(blank, split, whole=kind == "words")
     if not counts:
         raise InputError(f"cannot train a {kind} tokenizer: no text was given")

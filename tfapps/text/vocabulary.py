@@ -16,21 +16,20 @@ BLANK = "▁"  # the mark of a blank in pieces that bring their own blanks
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
 
 
-def count(inner: tokenizers.Tokenizer, texts: Mapping[str, int], whole: bool) -> Counter[str]:
-    """Words (or characters) of texts that occur so often, as the pipeline splits them.
+def parts(inner: tokenizers.Tokenizer, text: str) -> list[str]:
+    """Words (or characters) of a text, as the pipeline splits it."""
+    normal = inner.normalizer.normalize_str(text)
+    return [word for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal)]
 
-    Args:
-        whole: each text is one word.
-    """
+
+def count(inner: tokenizers.Tokenizer, words: Mapping[str, int], whole: bool) -> Counter[str]:
+    """The same of words that occur so often; `whole` leaves each as one."""
     counts: Counter[str] = Counter()
-    for text, times in texts.items():
-        normal = inner.normalizer.normalize_str(text)
-        if whole:
-            counts[normal] += times
-            continue
-        for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal):
-            counts[word] += times
-    del counts[""]
+    for word, times in words.items():
+        found = [inner.normalizer.normalize_str(word)] if whole else parts(inner, word)
+        for part in found:
+            counts[part] += times
+    counts.pop("", None)
     return counts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,20 @@ def rows(
     Raises:
         InputError: no such split, an empty one, or it can't be read.
     """
+    found = list(stream(builder, dataset, split, wanted))
+    if not found:
+        raise InputError(f"data set {dataset}: split {split!r} is empty")
+    return found
+
+
+def stream(
+    builder: Any, dataset: str, split: str, wanted: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What `rows` gives, one at a time.
+
+    Raises:
+        InputError: no such split, or it can't be read.
+    """
     import tensorflow_datasets as tfds
 
     try:
@@ -67,18 +82,13 @@ def rows(
         options = tfds.ReadConfig(interleave_cycle_length=1)
         stored = builder.as_dataset(split=split, shuffle_files=False, read_config=options)
         stored = stored.map(lambda row: {key: row[key] for key in wanted})
-        found = [
-            (f"{dataset} {split} row {number}", {key: _plain(row[key]) for key in row})
-            for number, row in enumerate(tfds.as_numpy(stored))
-        ]
+        for number, row in enumerate(tfds.as_numpy(stored)):
+            yield f"{dataset} {split} row {number}", {key: _plain(row[key]) for key in row}
     except Exception as error:  # whatever a third party's builder raises ends in one line
         splits = ", ".join(builder.info.splits)
         raise InputError(
             f"cannot read split {split!r} of {dataset} (splits: {splits}): {_line(error)}"
         ) from error
-    if not found:
-        raise InputError(f"data set {dataset}: split {split!r} is empty")
-    return found
 
 
 def class_names(feature: Any) -> list[str] | None:

@@ -1,0 +1,126 @@
+"""A corpus as columns on disk: written a part at a time, read as memory that the system maps.
+
+What is held in memory is the place where each row starts; the tokens are not.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapps.data.corpora import Corpus
+from tfapps.data.encoding import Encoded, Ragged
+from tfapps.errors import InputError
+
+META = "columns.json"
+SENTENCES = 4096  # tokenized at once
+
+
+def encode(
+    corpus: Corpus, task: Any, tokenizer: Any, max_length: int, key: str, cache: Path | None
+) -> Encoded:
+    """Columns of all documents, written to disk, or those that were written before.
+
+    Args:
+        task: its `encode` takes some documents and gives rows of them, any number.
+        key: tells these columns from others.
+        cache: where they stay; None throws them away with the result.
+
+    Raises:
+        InputError: the corpus is empty, or there is no place to write to.
+    """
+    folder = Path(cache) / f"{key}.columns" if cache is not None else None
+    if folder is not None and (folder / META).is_file():
+        return _open(folder)
+    try:
+        if folder is not None:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent if folder else None))
+    except OSError as error:
+        raise InputError(
+            f"{cache or tempfile.gettempdir()}: no place for the tokens of the corpus "
+            f"({error.strerror or error}); set TFAPPS_CACHE to a folder that can be written to"
+        ) from error
+    try:
+        _write(made, corpus, task, tokenizer, max_length)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    if folder is None:
+        found = _open(made)
+        weakref.finalize(found, shutil.rmtree, made, ignore_errors=True)
+        return found
+    shutil.rmtree(folder, ignore_errors=True)  # what a broken write may have left
+    made.rename(folder)
+    return _open(folder)
+
+
+def _write(folder: Path, corpus: Corpus, task: Any, tokenizer: Any, max_length: int) -> None:
+    writers: dict[str, _Writer] = {}
+    truncated = 0
+    for part in corpus.parts(SENTENCES):
+        columns, lost = task.encode(part, tokenizer, max_length)
+        truncated += lost
+        for name, column in columns.items():
+            if name not in writers:
+                writers[name] = _Writer(folder, len(writers))
+            writers[name].add(column)
+    for writer in writers.values():
+        writer.close()
+    if not writers:
+        raise InputError("the corpus has no text, expected a sentence a line")
+    told = {name: writer.told for name, writer in writers.items()}
+    (folder / META).write_text(json.dumps({"columns": told, "truncated": truncated}))
+
+
+class _Writer:
+    """One column: values end to end in a file, and where each row of a ragged one ends."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._folder, self._number = folder, number
+        self._file = (folder / f"{number}.values").open("wb")
+        self._lengths: list[np.ndarray] = []
+        self.told: dict[str, Any] = {}
+
+    def add(self, column: Any) -> None:
+        """Append rows: an array (rows, ...), or a list of (t, ...)."""
+        ragged = not isinstance(column, np.ndarray)
+        values = np.concatenate(column) if ragged else column
+        if ragged:
+            self._lengths.append(np.array([len(row) for row in column], np.int64))
+        self._file.write(np.ascontiguousarray(values).tobytes())
+        self.told = {
+            "number": self._number,
+            "dtype": values.dtype.name,
+            "inner": list(values.shape[1:]),
+            "ragged": ragged,
+        }
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._file.close()
+        if self._lengths:
+            offsets = np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))])
+            np.save(self._folder / f"{self._number}.offsets.npy", offsets.astype(np.int64))
+
+
+def _open(folder: Path) -> Encoded:
+    told = json.loads((folder / META).read_text())
+    columns = {name: _column(folder, how) for name, how in told["columns"].items()}
+    return Encoded(columns, told["truncated"])
+
+
+def _column(folder: Path, how: Mapping[str, Any]) -> Ragged | np.ndarray:
+    path = folder / f"{how['number']}.values"
+    values = np.memmap(path, how["dtype"], "r").reshape(-1, *how["inner"])
+    if not how["ragged"]:
+        return np.array(values)
+    offsets = np.load(folder / f"{how['number']}.offsets.npy", allow_pickle=False)
+    return Ragged(values, offsets)
