@@ -58,7 +58,7 @@ def test_the_command_writes_the_same_files_elsewhere(tmp_path, capsys):
 def test_an_unknown_corpus_is_one_line(capsys):
     assert build.main(["suport"]) == 2
     assert capsys.readouterr().err.startswith(
-        "error: unknown sample corpus 'suport': expected one of sentence_pairs, support_intents"
+        "error: unknown sample corpus 'suport': expected one of entities, sentence_pairs, "
     )
 
 

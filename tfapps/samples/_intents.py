@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfapps.errors import InputError
+from tfapps.samples import _table
 from tfapps.samples._grammar import (
     Grammar,
     add_typo,
@@ -25,6 +26,8 @@ from tfapps.samples._grammar import (
 SEED = 13
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("text", "label")
+ENDING = _table.ENDING
+ROWS = "rows"
 HELD_OUT = 0.18  # of the structures, half of it for dev and half for test
 UNSEEN = 0.4  # at most this much of dev, and of test, is made of held-out structures
 SHARES = {"dev": 0.14, "test": 0.14}  # of the rows drawn; surplus held-out rows are dropped
@@ -88,6 +91,11 @@ def generate(folder: Path) -> dict[str, list[Row]]:
         for name, part in _split(rows, held_out(intent), rng).items():
             splits[name].extend(part)
     return {n: shuffled(random.Random(f"{SEED}/{n}"), rows) for n, rows in splits.items()}
+
+
+def render(rows: Sequence[Row]) -> str:
+    """The text of a file with these rows."""
+    return _table.render(COLUMNS, rows)
 
 
 def held_out(intent: Grammar) -> dict[str, set[int]]:

@@ -2,9 +2,11 @@
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfapps.samples import _table
 from tfapps.samples._german_english import lexicon
 from tfapps.samples._german_english.draw import Draw
 from tfapps.samples._german_english.sentences import sentence
@@ -12,6 +14,8 @@ from tfapps.samples._german_english.sentences import sentence
 SEED = 13
 SIZES = {"train": 3000, "dev": 300, "test": 300}
 COLUMNS = ("de", "en")
+ENDING = _table.ENDING
+ROWS = "rows"
 LONGEST = 22  # words
 
 
@@ -47,3 +51,8 @@ def generate(folder: Path) -> dict[str, list[Row]]:
     for name, size in SIZES.items():
         splits[name], rows = rows[:size], rows[size:]
     return splits
+
+
+def render(rows: Sequence[Row]) -> str:
+    """The text of a file with these rows."""
+    return _table.render(COLUMNS, rows)

@@ -4,13 +4,46 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from tfapps import registry
 from tfapps.errors import InputError
-from tfapps.samples import _intents, _pairs
+from tfapps.samples import _documents, _entities, _intents, _pairs
 
 HERE = Path(__file__).parent
-GENERATORS = {"sentence_pairs": _pairs, "support_intents": _intents}
+
+
+class Generator(Protocol):
+    """What a module of a corpus has.
+
+    Attributes:
+        ENDING: of its files.
+        ROWS: what a row of it is, in the plural.
+    """
+
+    ENDING: str
+    ROWS: str
+
+    def generate(self, folder: Path) -> dict[str, list[Any]]:
+        """Rows by split, from a folder of grammar."""
+
+    def render(self, rows: Sequence[Any]) -> str:
+        """The text of a file with these rows."""
+
+
+GENERATORS: dict[str, Generator] = {
+    "entities": _entities,
+    "sentence_pairs": _pairs,
+    "short_documents": _documents,
+    "support_intents": _intents,
+}
+
+
+class File(NamedTuple):
+    """One file of a corpus, and what it holds in words."""
+
+    content: bytes
+    holds: str
 
 
 def build(name: str) -> dict[str, bytes]:
@@ -19,15 +52,20 @@ def build(name: str) -> dict[str, bytes]:
     Raises:
         InputError: there is no corpus of this name.
     """
+    return {file: content for file, (content, _) in _files(name).items()}
+
+
+def _files(name: str) -> dict[str, File]:
     if name not in GENERATORS:
         raise InputError(registry.unknown("sample corpus", name, GENERATORS))
     generator = GENERATORS[name]
-    files: dict[str, bytes] = {}
-    for split, rows in generator.generate(HERE / name / "grammar").items():
-        cells = ([getattr(row, column) for column in generator.COLUMNS] for row in rows)
-        lines = ["\t".join(line) for line in (generator.COLUMNS, *cells)]
-        files[f"{split}.tsv"] = ("\n".join(lines) + "\n").encode()
-    return files
+    splits = generator.generate(HERE / name / "grammar")
+    return {
+        f"{split}{generator.ENDING}": File(
+            generator.render(rows).encode(), f"{len(rows)} {generator.ROWS}"
+        )
+        for split, rows in splits.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,17 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder to write to (default: the package's own)")
     options = parser.parse_args(arguments)
     try:
-        files = build(options.name)
+        files = _files(options.name)
         folder = options.out or HERE / options.name
         folder.mkdir(parents=True, exist_ok=True)
-        for file, content in files.items():
+        for file, (content, _) in files.items():
             (folder / file).write_bytes(content)
     except (InputError, OSError) as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 2
-    for file, content in files.items():
-        rows = content.count(b"\n") - 1
-        sys.stdout.write(f"{folder / file}: {rows} rows\n")
+    for file, (_, holds) in files.items():
+        sys.stdout.write(f"{folder / file}: {holds}\n")
     return 0
 
 

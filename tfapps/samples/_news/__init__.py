@@ -1,0 +1,1 @@
+"""News that nobody wrote: names by kind, and sentences with their names marked."""
