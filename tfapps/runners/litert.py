@@ -117,10 +117,11 @@ class LiteRTRunner:
         self.shapes = {
             name: tuple(int(n) for n in detail["shape"]) for name, detail in self._inputs.items()
         }
-        shapes = {shape[:2] for shape in self.shapes.values()}
+        shapes = {s[:2] for n, s in self.shapes.items() if n not in _features.OWN_LENGTH}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
+        self._of_text = next(name for name in self.shapes if name not in _features.OWN_LENGTH)
         # Tensors are allocated lazily; one run of each signature makes the state of LSTMs exist, so
         # that all of it can be reset. Ones, because an all-zero padding mask is a division by zero
         # in a mean over tokens.
@@ -141,9 +142,9 @@ class LiteRTRunner:
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
         rows = _features.check(features, self._inputs)
-        length = np.shape(features[self.inputs[0]])[1]
+        length = np.shape(features[self._of_text])[1]
         fitted = {
-            name: _features.fit(features[name], self.length).astype(detail["dtype"])
+            name: _features.fit(features[name], self.shapes[name][1]).astype(detail["dtype"])
             for name, detail in self._inputs.items()
         }
         # In front of the rows, so that there is a shape where there is no row.

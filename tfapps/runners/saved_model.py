@@ -38,7 +38,8 @@ class SavedModelRunner:
         self._run = self._model.signatures[signature]
         _features.check_outputs(self.path, self._run.structured_outputs, self._outputs)
         self._inputs = self._run.structured_input_signature[1]
-        self.length = next(iter(self._inputs.values())).shape[1]
+        self._of_text = next(n for n in self._inputs if n not in _features.OWN_LENGTH)
+        self.length = self._inputs[self._of_text].shape[1]
 
     @property
     def shapes(self) -> dict[str, tuple[int | None, ...]]:
@@ -54,9 +55,10 @@ class SavedModelRunner:
         import tensorflow as tf
 
         rows = _features.check(features, self._inputs)
-        length = np.shape(features[self.inputs[0]])[1]
+        length = np.shape(features[self._of_text])[1]
         static = self.length or length
-        fitted = {name: _features.fit(features[name], static) for name in self._inputs}
+        sizes = {n: spec.shape[1] or np.shape(features[n])[1] for n, spec in self._inputs.items()}
+        fitted = {name: _features.fit(features[name], size) for name, size in sizes.items()}
         parts = [
             self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
             for i in range(0, max(rows, 1), BATCH)

@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfapps import registry
+from tfapps.arrays import each
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
+
+PART = 64  # rows at a time, where each has logits for a whole vocabulary at many places
 
 
 class Opened(NamedTuple):
@@ -32,16 +35,9 @@ def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opene
     """An artefact, and a file in the format of the run's own source as it reads it."""
     from tfapps.data import encoding
     from tfapps.serve.predictor import open_runner
-    from tfapps.text.tokenizer import Tokenizer
 
-    task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
-    source = registry.load("source", config.data.source)
-    examples = source.read_file(config.data, Path(data))
-    rows = len(examples)
-    tokenizer = Tokenizer.load(bundle.text)
-    if hasattr(task, "cut"):
-        examples = task.cut(examples, tokenizer, config.model.max_length)
-    encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
+    task, tokenizer, examples, encoded = _read(bundle, config, data)
+    rows = len({example.get("sentence", number) for number, example in enumerate(examples)})
     runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
     features = encoding.dense(encoded, inputs, config.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
@@ -54,6 +50,45 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     Returns:
         Number of rows, and the task's metrics.
     """
+    task = registry.load("task", config.task.name).Task
+    if hasattr(task, "reduced"):
+        return _by_parts(bundle, config, data, artifact)
     there = opened(bundle, config, data, artifact)
     outputs = there.runner(there.features)
     return there.rows, there.task.predict_metrics(outputs, there.targets, there.examples)
+
+
+def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
+    """The same for running text with hidden words, of whose logits memory has room for some."""
+    from tfapps.data import encoding
+    from tfapps.data.masking import Masking
+    from tfapps.serve.predictor import open_runner
+
+    task, tokenizer, _, encoded = _read(bundle, config, data)
+    runner, _ = open_runner(artifact, bundle, config, task, tokenizer)
+    masking, inputs = Masking(**task.masking()), registry.inputs(config.model)
+    parts = []
+    for start in range(0, len(encoded), PART):
+        rows = np.arange(start, min(start + PART, len(encoded)))
+        features = encoding.dense(encoded, inputs, config.model.max_length, rows)
+        targets = {name: encoded.columns[name][rows] for name in task.targets}
+        changed = masking(features, targets, (config.seed, start))
+        features, targets = (each(np.asarray, part) for part in changed)
+        parts.append(each(np.asarray, task.reduced(targets, runner(features))))
+    outputs = each(lambda *arrays: np.concatenate(arrays), *parts)
+    return len(encoded), task.predict_metrics(outputs, {}, ())
+
+
+def _read(bundle: Bundle, config: RunConfig, data: str) -> tuple[Any, Any, Any, Any]:
+    """Task, tokenizer, and the file as examples and as columns."""
+    from tfapps.data import encoding
+    from tfapps.text.tokenizer import Tokenizer
+
+    task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
+    source = registry.load("source", config.data.source)
+    examples = source.read_file(config.data, Path(data))
+    tokenizer = Tokenizer.load(bundle.text)
+    if hasattr(task, "cut"):
+        examples = task.cut(examples, tokenizer, config.model.max_length)
+    encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
+    return task, tokenizer, examples, encoded

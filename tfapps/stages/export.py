@@ -81,8 +81,9 @@ def describe(prepared: Prepared, folder: Path) -> None:
     from tfapps.export import _metadata
 
     tokenizer, labels = prepared.tokenizer, prepared.task.labels_of_outputs
-    paired = "text_pair" in prepared.examples["train"][0]
-    if labels is None or paired or tokenizer.kind != "wordpiece" or not tokenizer.lowercase:
+    if labels is None or tokenizer.kind != "wordpiece" or not tokenizer.lowercase:
+        return
+    if "text_pair" in prepared.examples["train"][0]:
         return
     for path in sorted((folder / "litert").glob("*.tflite")):
         _metadata.describe(path, tokenizer.pieces(), labels)

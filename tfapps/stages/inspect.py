@@ -10,6 +10,7 @@ import numpy as np
 
 from tfapps.assemble import assemble
 from tfapps.config import RunConfig, dump
+from tfapps.data.corpora import Corpus
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.text import tags
 
@@ -41,6 +42,14 @@ def describe(config: RunConfig) -> str:
     return "\n".join(parts)
 
 
+def _wanted(prepared: Prepared, row: int) -> str:
+    """What is to be learned of a row, if that can be said in words."""
+    if isinstance(prepared.rows["train"], Corpus):
+        return ""
+    example = prepared.examples["train"][row]
+    return f"{example.get('label') or example.get('target') or ' '.join(example['tags'])} <- "
+
+
 def _outputs(model: Any) -> dict[str, Any]:
     return model.output if isinstance(model.output, dict) else {"logits": model.output}
 
@@ -51,7 +60,7 @@ def _split(prepared: Prepared, name: str) -> str:
     return (
         f"{name:<6} {len(encoded)} rows; tokens median {np.median(lengths):.0f}, "
         f"95% {np.percentile(lengths, 95):.0f}, longest {lengths.max()}; cut {encoded.truncated}"
-        f"{_labels(prepared.examples[name])}"
+        f"{'' if isinstance(prepared.rows[name], Corpus) else _labels(prepared.examples[name])}"
     )
 
 
@@ -78,7 +87,5 @@ def _batch(prepared: Prepared) -> list[str]:
     for row in batches.order(0)[:3]:
         start, stop = prepared.encoded["train"].columns["token_ids"].offsets[row : row + 2]
         ids = prepared.encoded["train"].columns["token_ids"].values[start:stop]
-        example = prepared.examples["train"][row]
-        wanted = example.get("label") or example.get("target") or " ".join(example["tags"])
-        lines.append(f"  {wanted} <- {prepared.tokenizer.decode(ids)[:200]}")
+        lines.append(f"  {_wanted(prepared, row)}{prepared.tokenizer.decode(ids)[:200]}")
     return lines

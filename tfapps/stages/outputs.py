@@ -37,7 +37,8 @@ def outputs_of(
 
 
 def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
-    """Return the model's logits on a split, (rows, ...), in row order."""
+    """Return the model's logits on a split, (rows, ...), in row order, or what the task keeps."""
     from tfapps.train.predict import predict
 
-    return predict(model, prepared.batches(split, batch_size=EVALUATION_BATCH, shuffle=False))
+    batches = prepared.batches(split, batch_size=EVALUATION_BATCH, shuffle=False)
+    return predict(model, batches, reduce=getattr(prepared.task, "reduced", None))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import presets, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
 from tfapps.data import encoding, splits
@@ -49,8 +49,15 @@ class Prepared:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Return the inputs of the model, by name."""
+        """Return the columns that the model reads, by name."""
         return registry.inputs(self.config.model)
+
+    @property
+    def masking(self) -> Any:
+        """Return what hides tokens of a batch, where the task hides some; else None."""
+        from tfapps.data.masking import Masking
+
+        return Masking(**self.task.masking()) if hasattr(self.task, "masking") else None
 
     def targets(self, split: str) -> dict[str, np.ndarray]:
         """Return the dense target columns of a split."""
@@ -90,6 +97,7 @@ class Prepared:
             max_length=self.config.model.max_length,
             seed=self.config.seed if seed is None else seed,
             shuffle=shuffle,
+            change=self.masking,
         )
 
     def training_batches(self, replicas: int = 1, **more: Any) -> Batches:
@@ -106,9 +114,22 @@ class Prepared:
 
     def arrays(self, split: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return features padded to the model's full length, {name: (rows, t)}."""
-        return encoding.dense(
-            self.encoded[split], self.features, self.config.model.max_length, rows
-        )
+        return self.samples(split, rows)[0]
+
+    def samples(
+        self, split: str, rows: np.ndarray | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return features padded to the model's full length, and targets; all rows or some."""
+        length = self.config.model.max_length
+        features = encoding.dense(self.encoded[split], self.features, length, rows)
+        targets = self.targets(split)
+        if rows is not None:
+            targets = {name: column[rows] for name, column in targets.items()}
+        masking = self.masking
+        if masking is None:
+            return features, targets
+        changed = masking(features, targets, (self.config.seed, 0))
+        return tuple({n: np.asarray(value) for n, value in part.items()} for part in changed)
 
 
 def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
@@ -169,6 +190,7 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     """
     settings = config.model_copy(update={"name": "", "compress": [], "export": []})
     digest = hashlib.sha256(dump(settings).encode())
+    digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())
     for name in SPLITS:
         part = rows.get(name)
         told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ from tfapps.bundle import Bundle, read_json, write_json
 from tfapps.config import RunConfig
 from tfapps.errors import Failure
 from tfapps.stages.card import card
+from tfapps.stages.dev import Dev, dev
 from tfapps.stages.export import artifacts_key
-from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared
 from tfapps.stages.trained import open_trained, rebuild
 
@@ -40,18 +38,14 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     config = prepared.config
     metrics = read_json(bundle.path / "metrics.json")
     model = rebuild(prepared, bundle, None, None)
-
-    @functools.cache
-    def said(likeliest: bool) -> Any:
-        return outputs_of(prepared, model, "dev", likeliest=likeliest)
-
+    there = dev(prepared, model)
     rounded = _integers.rounds_activations(model)
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
-    failures, rows = [], len(prepared.examples["dev"])
+    failures = []
     for name in config.export:
-        print(f"verifying {name} on {rows} rows", flush=True)
-        proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, said)
+        print(f"verifying {name} on {there.rows} rows", flush=True)
+        proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, there)
         try:
             headline, scale = prepared.task.headline, getattr(prepared.task, "scale", 1.0)
             parity.check(name, proof[name], headline=headline, scale=scale, rounded=rounded)
@@ -69,30 +63,27 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 
 def _prove(
-    prepared: Prepared, bundle: Bundle, name: str, said: Callable[[bool], Any]
+    prepared: Prepared, bundle: Bundle, name: str, there: Dev
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """The figures of one artefact; `said` tells what Keras says, at best or token by token."""
+    """The figures of one artefact."""
     from tfapps.runners import litert
     from tfapps.serve import greedy
     from tfapps.serve.predictor import open_runner
     from tfapps.verify import benchmark, parity
 
-    task, judged = prepared.task, (prepared.targets("dev"), prepared.examples["dev"])
-    reference = said(name in greedy.ARTIFACTS)
-    features, file = _as_long(prepared.arrays("dev"), reference), bundle.artifact(name)
+    task, features, file = prepared.task, there.features, bundle.artifact(name)
+    reference = there.said(name in greedy.ARTIFACTS)
     runner, _ = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
-    figures = task.predict_metrics(outputs, *judged)
-    before = task.predict_metrics(reference, *judged)[task.headline]
+    figures, before = there.figures(outputs), there.figures(reference)[task.headline]
     if registry.load("task", prepared.config.task.name).NEEDS != "seq2seq":
-        decide = functools.partial(task.decisions, examples=judged[1])
-        proof = parity.compare(reference, outputs, decide, features.get("padding_mask"))
+        proof = parity.compare(reference, outputs, there.decide, features.get("padding_mask"))
         proof = _with_tags(proof, prepared, name, file, features, outputs)
     else:
         proof = parity.compare_answers(reference, outputs)
         if name == "saved_model":  # holds a greedy translator beside the steps
             whole = greedy.of_file(name, file, task)(features)
-            proof = parity.worse(proof, parity.compare_answers(said(True), whole))
+            proof = parity.worse(proof, parity.compare_answers(there.said(True), whole))
     proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
     proof |= _sizes(file)
     if name.startswith("litert_"):
@@ -116,14 +107,6 @@ def _with_tags(
     pairs = zip(inside, prepared.task.paths(outputs, windows), strict=True)
     same = float(np.mean([np.array_equal(found, expected) for found, expected in pairs]))
     return {**proof, "agreement": min(proof["agreement"], same)}
-
-
-def _as_long(features: dict[str, np.ndarray], outputs: Any) -> dict[str, np.ndarray]:
-    """Features cut to the length that logits of tokens have: that of the longest row."""
-    logits = outputs["logits"] if isinstance(outputs, dict) else outputs
-    if getattr(logits, "ndim", 0) < 3:
-        return features
-    return {name: column[:, : logits.shape[1]] for name, column in features.items()}
 
 
 def _sizes(file: Path) -> dict[str, int]:

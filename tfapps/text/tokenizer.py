@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +158,7 @@ class Tokenizer:
             segment_ids = [np.zeros(len(ids), np.int32) for ids in token_ids]
             return Tokens(token_ids, segment_ids, sum(len(ids) > room for ids in firsts))
         bodies = zip(firsts, self._bodies(pairs, room), strict=True)
-        joined = [_pairs.join(a, b, room, self._cls, self._sep) for a, b in bodies]
+        joined = [self.paired(first, second, room) for first, second in bodies]
         token_ids, segment_ids, cut = map(list, zip(*joined, strict=True)) if joined else ([],) * 3
         return Tokens(token_ids, segment_ids, sum(cut))
 
@@ -174,13 +175,17 @@ class Tokenizer:
             )
             ids = [np.array([number], np.int32) for number in numbers]
         else:
-            ids = self._ids(list(unique.values()))
+            ids = self.ids(list(unique.values()))
         found = dict(zip(unique, ids, strict=True))
         return [found[word] for word in words]
 
     def framed(self, ids: np.ndarray) -> tuple[np.ndarray, int]:
         """Ids (n,) with the special ones around them, and how many stand before them."""
         return self._frame(ids), 0 if self._cls is None else 1
+
+    def paired(self, first: np.ndarray, second: np.ndarray, room: int) -> tuple[Any, Any, bool]:
+        """Two rows of ids as one, with their segments, and whether more than `room` were there."""
+        return _pairs.join(first, second, room, self._cls, self._sep)
 
     @property
     def frame_size(self) -> int:
@@ -267,7 +272,7 @@ class Tokenizer:
         # to spare the first `room` ids are those of the whole text. Otherwise cut less.
         enough = room + LONGEST_WORD
         cut = 16 * enough
-        bodies = self._ids([text[:cut] for text in texts])
+        bodies = self.ids([text[:cut] for text in texts])
         while True:
             cut *= 8
             short = [
@@ -277,10 +282,11 @@ class Tokenizer:
             ]
             if not short:
                 return bodies
-            for i, ids in zip(short, self._ids([texts[i][:cut] for i in short]), strict=True):
+            for i, ids in zip(short, self.ids([texts[i][:cut] for i in short]), strict=True):
                 bodies[i] = ids
 
-    def _ids(self, texts: list[str]) -> list[np.ndarray]:
+    def ids(self, texts: list[str]) -> list[np.ndarray]:
+        """All ids of each text, (n,), no special ones around them and at least one."""
         encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
         # A text of nothing but control characters still needs one token: a row without any would
         # be all padding, and an average over no tokens is not a number.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,17 +14,23 @@ from tfapps.train.strategy import distribute
 
 
 def predict(
-    model: keras.Model, batches: Any, strategy: tf.distribute.Strategy | None = None
+    model: keras.Model,
+    batches: Any,
+    strategy: tf.distribute.Strategy | None = None,
+    reduce: Callable[..., Any] | None = None,
 ) -> Any:
     """Float32 outputs (rows, ...) over `batches.epoch(0)`, put back in row order.
 
     Where they have a time axis whose length differs between batches, the shorter are padded
     with zeros to the longest.
+
+    Args:
+        reduce: (targets, outputs) -> what is kept of them, of those that are too large to be kept.
     """
     strategy = strategy or tf.distribute.get_strategy()
     dataset = distribute(strategy, batches.epoch(0))
 
-    compiled = _compiled(model, strategy, dataset.element_spec)
+    compiled = _compiled(model, strategy, dataset.element_spec, reduce)
     # A tuple of replicas for each output: they are joined like batches.
     parts = [each(_of_replicas, compiled(batch)) for batch in dataset]
     order = np.asarray(batches.order(0))
@@ -42,19 +48,20 @@ def _in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any) -> Any:
+def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, reduce: Any) -> Any:
     """Forward pass over a batch of `spec`: outputs of each replica. Traced once for a model."""
-    key = (id(strategy), repr(spec))
+    key = (id(strategy), repr(spec), reduce is None)
     # Kept with the model, past Keras' own tracking, so that it goes when the model does.
     cache = model.__dict__.setdefault("_compiled_forward", {})
     if key not in cache:
 
-        def forward(features: Any) -> Any:
+        def forward(features: Any, targets: Any) -> Any:
             outputs = model(features, training=False)
+            outputs = outputs if reduce is None else reduce(targets, outputs)
             return each(lambda tensor: tf.cast(tensor, tf.float32), outputs)
 
         def run(batch: Any) -> tuple[Any, ...]:
-            outputs = strategy.run(forward, args=(batch[0],))
+            outputs = strategy.run(forward, args=batch[:2])
             return each(strategy.experimental_local_results, outputs)
 
         cache[key] = tf.function(run, input_signature=[spec])

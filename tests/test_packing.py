@@ -1,0 +1,92 @@
+"""Rows out of documents: what is in them, what follows what, and that no document leaks."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfapps.tasks import _packing
+
+SIZES = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=8), min_size=1, max_size=6)
+
+
+def documents(sizes):
+    """Ids that tell where they are from: 1000 times the document, then counted."""
+    made = []
+    for number, lengths in enumerate(sizes):
+        ids = 1000 * number + np.arange(sum(lengths))
+        made.append(np.split(ids, np.cumsum(lengths)[:-1]))
+    return made
+
+
+@settings(deadline=None)
+@given(SIZES, st.integers(4, 40))
+def test_packed_rows_are_the_documents_in_pieces(sizes, room):
+    for document in documents(sizes):
+        rows = _packing.packed(document, room)
+        assert np.concatenate(rows).tolist() == np.concatenate(document).tolist()
+        assert all(0 < len(row) <= room for row in rows)
+        ends = set(np.cumsum([len(sentence) for sentence in document]))
+        longest = max(map(len, document))
+        for end in np.cumsum([len(row) for row in rows]):
+            assert end in ends or longest > room  # sentences stay whole if they can
+
+
+def generator(seed=1):
+    return np.random.default_rng(seed)
+
+
+@settings(deadline=None)
+@given(SIZES, st.integers(6, 40), st.integers(0, 9))
+def test_a_pair_follows_in_its_document_or_is_of_another(sizes, room, seed):
+    for pair in _packing.followed(documents(sizes), room, generator(seed)):
+        assert 0 < len(pair.first) + len(pair.second) <= room
+        assert len(pair.first)
+        assert len(pair.second)
+        sources = {int(part[0]) // 1000 for part in (pair.first, pair.second)}
+        for part in (pair.first, pair.second):
+            assert np.diff(part).tolist() == [1] * (len(part) - 1)
+            assert len(np.unique(part // 1000)) == 1
+        if pair.label:
+            assert pair.second[0] == pair.first[-1] + 1
+        else:
+            assert len(sources) == 2
+
+
+def test_half_of_the_pairs_follow():
+    sizes = generator(3).integers(1, 20, (200, 6)).tolist()
+    labels = [pair.label for pair in _packing.followed(documents(sizes), 40, generator())]
+    assert len(labels) > 400
+    assert np.mean(labels) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_document_alone_has_no_strangers():
+    pairs = _packing.followed(documents([[5, 5, 5, 5]]), 12, generator())
+    assert [pair.label for pair in pairs] == [1] * len(pairs)
+    assert pairs
+
+
+def test_no_sentence_is_lost_to_a_stranger():
+    sizes = [[4] * 10] * 5
+    there = documents(sizes)
+    pairs = _packing.followed(there, 16, generator())
+    told = np.concatenate([part for p in pairs for part in (p.first, p.second)])
+    missing = set(np.concatenate([s for d in there for s in d])) - set(told)
+    assert len(missing) <= 4 * len(sizes)  # at most the last sentence of each
+
+
+@settings(deadline=None)
+@given(SIZES, st.integers(6, 40), st.integers(0, 9))
+def test_an_order_is_right_or_turned_round(sizes, room, seed):
+    for document in documents(sizes):
+        for pair in _packing.ordered(document, room, generator(seed)):
+            assert len(pair.first) + len(pair.second) <= room
+            first, second = pair[:2] if pair.label else pair[1::-1]
+            assert second[0] == first[-1] + 1
+
+
+def test_half_of_the_orders_are_right():
+    sizes = generator(3).integers(1, 12, (300, 6)).tolist()
+    draw = generator()
+    labels = [p.label for d in documents(sizes) for p in _packing.ordered(d, 30, draw)]
+    assert np.mean(labels) == pytest.approx(0.5, abs=0.05)

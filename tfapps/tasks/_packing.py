@@ -1,0 +1,101 @@
+"""Sentences of documents as rows for a language model: alone, or as two parts that belong together.
+
+A row never goes beyond its document, but for a second part that is meant to be a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+Ids = np.ndarray
+Sentences = Sequence[Ids]
+
+
+class Pair(NamedTuple):
+    """Two parts of a row; `label` 1 says that the second follows the first."""
+
+    first: Ids
+    second: Ids
+    label: int
+
+
+def packed(document: Sentences, room: int) -> list[Ids]:
+    """Whole sentences end to end, as many as fit; only one that alone is too long is cut."""
+    parts = _cut(document, room)
+    made = []
+    while parts:
+        count = _fitting(parts, room)
+        made.append(np.concatenate(parts[:count]))
+        parts = parts[count:]
+    return made
+
+
+def followed(
+    documents: Sequence[Sentences], room: int, generator: np.random.Generator
+) -> list[Pair]:
+    """Pairs whose second part follows in the document, or is of another one, half and half.
+
+    Source: Devlin et al. 2019, "BERT", next-sentence prediction. Sentences that a stranger took the
+    place of start the next pair.
+    """
+    halves = [_cut(document, room // 2) for document in documents]
+    made: list[Pair] = []
+    following = 0
+    for number, document in enumerate(halves):
+        parts = document
+        while parts:
+            count = _fitting(parts, room)
+            split = int(generator.integers(1, count)) if count > 1 else 1
+            first = np.concatenate(parts[:split])
+            # Whichever there is less of so far: a last sentence has no choice.
+            if count > 1 and (len(halves) == 1 or 2 * following <= len(made)):
+                made.append(Pair(first, np.concatenate(parts[split:count]), 1))
+                following += 1
+                parts = parts[count:]
+                continue
+            if len(halves) > 1:
+                other = _another(halves, number, generator)
+                start = int(generator.integers(0, len(other)))
+                second = np.concatenate(other[start:])[: room - len(first)]
+                made.append(Pair(first, second, 0))
+            parts = parts[split:]
+    return made
+
+
+def ordered(document: Sentences, room: int, generator: np.random.Generator) -> list[Pair]:
+    """Pairs of neighbours, every second one the wrong way round.
+
+    Source: Lan et al. 2020, "ALBERT", sentence-order prediction.
+    """
+    parts = _cut(document, room // 2)
+    made = []
+    while len(parts) > 1:
+        count = _fitting(parts, room)
+        split = int(generator.integers(1, count))
+        pair = np.concatenate(parts[:split]), np.concatenate(parts[split:count])
+        label = int(generator.integers(0, 2))
+        made.append(Pair(*(pair if label else pair[::-1]), label))
+        parts = parts[count:]
+    return made
+
+
+def _cut(document: Sentences, most: int) -> list[Ids]:
+    """The sentences, those with more ids in pieces of `most`."""
+    return [s[start : start + most] for s in document for start in range(0, len(s), most)]
+
+
+def _fitting(parts: Sentences, room: int) -> int:
+    """How many of the parts fit, at least one."""
+    ends = np.cumsum([len(part) for part in parts])
+    return max(int(np.searchsorted(ends, room, side="right")), 1)
+
+
+def _another(
+    documents: Sequence[Sentences], number: int, generator: np.random.Generator
+) -> Sentences:
+    """Any document but this one."""
+    other = int(generator.integers(0, len(documents) - 1))
+    return documents[other + (other >= number)]

@@ -1,0 +1,291 @@
+"""Masked language modelling: hidden words of running text are guessed, to pre-train an encoder."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from tfapps.config import Section
+from tfapps.errors import InputError
+from tfapps.metrics.probability import softmax
+from tfapps.tasks import _packing
+
+if TYPE_CHECKING:
+    import keras
+
+NEEDS = "encoder"
+NOT_WITH = {"bilstm_cnn": "the letters of a hidden word would tell it"}
+PLACES = "masked_places"
+GAP = "[MASK]"  # how a hidden word is written in a text
+Documents = Sequence[Sequence[str]]
+Outputs = Mapping[str, np.ndarray]
+
+
+class Config(Section):
+    """`task:` of a pre-training run.
+
+    Attributes:
+        pairs: what is learned of two parts of a row beside the hidden words: whether the second
+            follows (`next`), whether they are in order (`order`), or nothing.
+        rate: share of the tokens that are hidden.
+        whole_words: hide all pieces of a word, or none.
+        top_k: guesses that `predict` gives for a gap.
+    """
+
+    name: str = "masked_lm"
+    pairs: Literal["none", "next", "order"] = "none"
+    rate: float = Field(default=0.15, gt=0, lt=1)
+    whole_words: bool = True
+    top_k: int = Field(default=5, ge=1)
+
+
+class Task:
+    """How text becomes rows, what is hidden in them, and how guesses are judged and told."""
+
+    weights = "pieces"
+    unit = "tokens"
+    headline = "accuracy"
+    labels_of_outputs = None
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.tokenizer: Any = None
+        self.targets = () if config.pairs == "none" else ("label",)
+        self.outputs = ("logits",) if config.pairs == "none" else ("logits", "pair")
+
+    @classmethod
+    def learn(cls, config: Config, corpus: Any) -> Task:
+        """Nothing to learn before there is a vocabulary.
+
+        Raises:
+            InputError: the data is no running text.
+        """
+        if not hasattr(corpus, "sentences"):
+            raise InputError("masked_lm needs running text, got rows; use data.source: corpus")
+        return cls(config)
+
+    def texts(self, corpus: Any) -> Iterable[str]:
+        """Return what a vocabulary is learned from, a sentence at a time."""
+        return corpus.sentences()
+
+    def learn_target(self, tokenizer: Any, corpus: Any, make: Callable[..., Any]) -> None:
+        """Take the tokenizer.
+
+        Raises:
+            InputError: it has no piece that stands for a hidden one.
+        """
+        if tokenizer.mask_id is None:
+            raise InputError(
+                f"text.tokenizer: {tokenizer.kind} has no {GAP}; masked_lm needs wordpiece"
+            )
+        self.tokenizer = tokenizer
+
+    def save(self, folder: Path) -> None:
+        """Nothing: the tokenizer is saved by whoever saves the run."""
+
+    @classmethod
+    def load(cls, config: Config, folder: Path) -> Task:
+        """Take the tokenizer that lies in the folder."""
+        from tfapps.text.tokenizer import Tokenizer
+
+        task = cls(config)
+        task.learn_target(Tokenizer.load(folder), None, None)
+        return task
+
+    def masking(self) -> dict[str, Any]:
+        """Return what says how tokens are hidden, see `tfapps.data.masking`."""
+        there, continues = self.tokenizer, None
+        if self.config.whole_words:
+            continues = np.array([piece.startswith("##") for piece in there.pieces()])
+        never = {*there.special_ids, there.pad_id, there.unknown_id}
+        how = {"mask_id": there.mask_id, "never": never, "continues": continues}
+        return {**how, "vocabulary_size": there.vocabulary_size, "rate": self.config.rate}
+
+    def encode(self, examples: Any, tokenizer: Any, max_length: int) -> tuple[dict[str, Any], int]:
+        """Turn documents into columns, nothing hidden yet; or texts with gaps, as they are.
+
+        Returns:
+            token_ids, segment_ids (t,); pieces (rows,) float32, the length of a row; with pairs
+            label (rows,) int32, 1 for those that are as they were; for texts masked_places (m,);
+            and how many texts were cut.
+        """
+        if isinstance(examples[0], Mapping):
+            return self._with_gaps([example["text"] for example in examples], max_length)
+        rows = self._rows(examples, tokenizer, max_length)
+        columns: dict[str, Any] = {
+            "token_ids": [ids for ids, _, _ in rows],
+            "segment_ids": [segments for _, segments, _ in rows],
+            "pieces": np.array([len(ids) for ids, _, _ in rows], np.float32),
+        }
+        if self.targets:
+            columns["label"] = np.array([label for _, _, label in rows], np.int32)
+        return columns, 0
+
+    def _rows(self, documents: Documents, tokenizer: Any, max_length: int) -> list[Any]:
+        """(ids, segments, label) of each row."""
+        there = [tokenizer.ids(list(document)) for document in documents]
+        room = max_length - tokenizer.frame_size
+        if self.config.pairs == "none":
+            packed = (row for document in there for row in _packing.packed(document, room))
+            framed = [tokenizer.framed(row)[0].astype(np.int32) for row in packed]
+            return [(ids, np.zeros_like(ids), 0) for ids in framed]
+        # Drawn from the text: the same documents always give the same pairs.
+        generator = np.random.default_rng(zlib.crc32(documents[0][0].encode()))
+        if self.config.pairs == "next":
+            pairs = _packing.followed(there, room - 1, generator)
+        else:
+            pairs = [p for d in there for p in _packing.ordered(d, room - 1, generator)]
+        return [(*tokenizer.paired(*p[:2], room - 1)[:2], p.label) for p in pairs]
+
+    def _with_gaps(self, texts: Sequence[str], max_length: int) -> tuple[dict[str, Any], int]:
+        there, room = self.tokenizer, max_length - self.tokenizer.frame_size
+        token_ids, places, cut = [], [], 0
+        for text in texts:
+            parts = [there.ids([part])[0] if part.strip() else [] for part in text.split(GAP)]
+            gaps = [[there.mask_id]] * (len(parts) - 1)
+            mixed = [ids for pair in zip(parts, [*gaps, []], strict=True) for ids in pair]
+            ids = np.concatenate(mixed).astype(np.int32)
+            cut += len(ids) > room
+            framed, _ = there.framed(ids[:room])
+            token_ids.append(framed)
+            places.append(np.flatnonzero(framed == there.mask_id).astype(np.int32))
+        segments = [np.zeros_like(ids) for ids in token_ids]
+        return {"token_ids": token_ids, "segment_ids": segments, PLACES: places}, cut
+
+    def attach(self, encoder: keras.Model) -> keras.Model:
+        """Guess what stands at `masked_places` (b, m): `logits` (b, m, v), and `pair` (b, 2).
+
+        The output matrix is the table of the embeddings where they can be used so.
+        """
+        import keras
+
+        from tfapps.layers.at_places import AtPlaces
+        from tfapps.layers.bias import Bias
+        from tfapps.layers.layer_norm import LayerNorm
+        from tfapps.layers.linear import Linear
+
+        batch, length = encoder.input["token_ids"].shape
+        most = None if length is None else max(1, round(self.config.rate * length))
+        places = keras.Input((most,), batch_size=batch, dtype="int32", name=PLACES)
+        table = encoder.get_layer("embeddings")
+        x = AtPlaces(name="hidden_places")(encoder.output["sequence"], places)
+        width = getattr(table, "units", None) or table.output_dim
+        x = Linear(width, activation="gelu", name="head_transform")(x)
+        x = LayerNorm(1e-12, name="head_norm")(x)
+        if hasattr(table, "units"):
+            x = Bias(name="head_bias")(table(x, project=True))
+        else:
+            x = Linear(table.input_dim, name="head_vocabulary")(x)
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(x)
+        inputs = {**encoder.input, PLACES: places}
+        if self.config.pairs == "none":
+            return keras.Model(inputs, logits, name="masked_lm")
+        pair = Linear(2, name="head_pair")(encoder.output["pooled"])
+        pair = keras.layers.Activation("linear", dtype="float32", name="pair")(pair)
+        return keras.Model(inputs, {"logits": logits, "pair": pair}, name="masked_lm")
+
+    def loss(
+        self, targets: dict[str, Any], outputs: Any, *, label_smoothing: float = 0.0, **_: Any
+    ) -> Any:
+        """Return the loss a hidden token of each row, plus that of the pair, (b,)."""
+        from tfapps.metrics.cross_entropy import sequence_cross_entropy, softmax_cross_entropy
+
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        loss = sequence_cross_entropy(logits, targets["masked_ids"], label_smoothing)
+        if self.targets:
+            loss = loss + softmax_cross_entropy(outputs["pair"], targets["label"], 2, 0.0)
+        return loss
+
+    def reduced(self, targets: dict[str, Any], outputs: Any) -> dict[str, Any]:
+        """Return what is judged of outputs whose logits would fill the memory, on `keras.ops`.
+
+        Shapes: `truth` (b, m), ids of hidden tokens, 0 for none; `best` (b, m), the guesses;
+        `log_prob` (b, m) of the truth; with pairs `label` (b,) and `said` (b,).
+        """
+        from keras import ops
+
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        truth = ops.convert_to_tensor(targets["masked_ids"])
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        right = ops.take_along_axis(log_probs, ops.expand_dims(truth, -1), axis=-1)[..., 0]
+        found = {"truth": truth, "best": ops.argmax(logits, axis=-1), "log_prob": right}
+        if self.targets:
+            said = ops.argmax(outputs["pair"], axis=-1)
+            found |= {"label": ops.convert_to_tensor(targets["label"]), "said": said}
+        return found
+
+    def predict_metrics(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Any
+    ) -> dict[str, float]:
+        """Judge guesses, as `reduced` has them: `accuracy` and `perplexity` of hidden tokens."""
+        there = outputs["truth"] > 0
+        right = (outputs["best"] == outputs["truth"])[there]
+        loss = -float(outputs["log_prob"][there].mean(dtype=np.float64))
+        figures = {"accuracy": float(right.mean()), "perplexity": float(np.exp(min(loss, 50.0)))}
+        if self.targets:
+            figures["pair_accuracy"] = float((outputs["said"] == outputs["label"]).mean())
+        return figures
+
+    def decisions(self, outputs: Any, examples: Any) -> np.ndarray:
+        """Return the guesses of each row, (rows, m)."""
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        return logits.argmax(axis=-1)
+
+    def report(
+        self, outputs: Outputs, targets: dict[str, Any], examples: Any
+    ) -> tuple[dict[str, Any], str]:
+        """Return the figures, and the tokens that were missed most."""
+        figures = self.predict_metrics(outputs, targets, examples)
+        there = outputs["truth"] > 0
+        truth = outputs["truth"][there].astype(int)
+        missed = truth[(outputs["best"] != outputs["truth"])[there]]
+        counts = np.bincount(missed, minlength=self.tokenizer.vocabulary_size)
+        pieces, all_of = self.tokenizer.pieces(), np.bincount(truth, minlength=len(counts))
+        lines = [f"{name} {value:.4f}" for name, value in figures.items()]
+        lines += ["", "missed  of  piece"]
+        for number in np.argsort(-counts, kind="stable")[:50]:
+            lines.append(f"{counts[number]:>6} {all_of[number]:>4}  {pieces[number]}")
+        return figures, "\n".join(lines) + "\n"
+
+    def pictures(self, outputs: Outputs, targets: Any, examples: Any) -> dict[str, bytes]:
+        """Nothing to draw."""
+        return {}
+
+    def notes(
+        self, outputs: Outputs, targets: Any, examples: Any, limit: int = 40
+    ) -> dict[str, str]:
+        """Return a markdown table of the first guesses."""
+        pieces = self.tokenizer.pieces()
+        there = np.argwhere(outputs["truth"] > 0)[:limit]
+        lines = ["| hidden | guess | probability of the hidden one |", "| --- | --- | --- |"]
+        for place in map(tuple, there):
+            truth, best = (pieces[int(outputs[name][place])] for name in ("truth", "best"))
+            cells = [piece.replace("|", r"\|") for piece in (truth, best)]
+            lines.append(f"| {' | '.join(cells)} | {np.exp(outputs['log_prob'][place]):.3f} |")
+        return {"guesses": "\n".join(lines)}
+
+    def decode(self, outputs: Any, examples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Turn logits into guesses, without Keras or TensorFlow.
+
+        Returns:
+            `{"filled", "gaps": [[[piece, probability], ...], ...]}` a text: the text with the best
+            guesses in it, and the best of each gap.
+        """
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        pieces = self.tokenizer.pieces()
+        answers = []
+        for row, example in zip(logits, examples, strict=True):
+            parts = example["text"].split(GAP)
+            gaps = []
+            for shares in softmax(row[: len(parts) - 1]):
+                best = np.argsort(-shares, kind="stable")[: self.config.top_k]
+                gaps.append([[pieces[i], round(float(shares[i]), 4)] for i in best])
+            said = [gap[0][0] for gap in gaps] + [GAP] * (len(parts) - 1 - len(gaps))
+            filled = "".join(f"{part}{word}" for part, word in zip(parts, [*said, ""], strict=True))
+            answers.append({"filled": filled, "gaps": gaps})
+        return answers
