@@ -192,3 +192,24 @@ for module, config in ((bert, bert.Config(size="tiny")), (bilstm, bilstm.Config(
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_case_changes_nothing_before_it_was_learned():
+    """The table of cases starts from zeros, so that a preset is what it was."""
+    config = bert.Config(size="tiny", max_length=8, case=True)
+    assert bert.inputs(config) == (*bert.INPUTS, "case_ids")
+    keras.utils.set_random_seed(1)
+    with_case = bert.build(config, vocabulary_size=50)
+    without = bert.build(bert.Config(size="tiny", max_length=8), vocabulary_size=50)
+    values = {weight.path: weight for weight in with_case.weights}
+    for weight in without.weights:
+        weight.assign(values[weight.path])
+    ids = np.array([[2, 7, 9, 3]])
+    rows = {name: np.ones_like(ids) for name in bert.INPUTS} | {"token_ids": ids}
+    expected = without(rows)["sequence"]
+    found = with_case({**rows, "case_ids": np.array([[0, 5, 6, 0]])})["sequence"]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    table = np.random.default_rng(1).normal(size=(9, 128))
+    with_case.get_layer("case_embeddings").embeddings.assign(table)
+    other = with_case({**rows, "case_ids": np.array([[0, 6, 6, 0]])})["sequence"]
+    assert np.abs(np.asarray(other) - np.asarray(expected)).max() > 1e-3

@@ -13,11 +13,13 @@ from tfapps import config, registry, weights
 from tfapps.arrays import each, listed
 from tfapps.assemble import assemble
 from tfapps.data import encoding
+from tfapps.data.corpora import Corpus
+from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.serve import translator
 
 TINY_MODELS = {
-    "bert": {"size": "tiny", "max_length": 12, "case": True},
+    "bert": {"size": "tiny", "max_length": 12},
     "bilstm": {"units": 8, "embedding_size": 8, "max_length": 12},
     "bilstm_cnn": {"units": 8, "embedding_size": 8, "filters": 6, "max_length": 12},
     "seq2seq_lstm": {"units": 8, "embedding_size": 8, "max_length": 12},
@@ -49,13 +51,21 @@ EXAMPLES = {
         for i in range(24)
     ],
 }
-VARIANTS = {"tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}]}
+EXAMPLES["masked_lm"] = Corpus(
+    lambda: iter([[f"the cat sees {i}", "it runs away", f"then {i} cats sleep"] for i in range(8)]),
+    ["contract"],
+)
+VARIANTS = {
+    "masked_lm": [{}, {"pairs": "next"}],
+    "tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}],
+}
 PAIRS = [
     ({"name": task, **more}, model)
     for task in registry.names("task")
     for more in VARIANTS.get(task, [{}])
     for model in registry.names("model")
     if registry.load("task", task).NEEDS == registry.load("model", model).PROVIDES
+    and model not in getattr(registry.load("task", task), "NOT_WITH", {})
 ]
 
 
@@ -94,16 +104,26 @@ def build(parts, **shape):
     return assemble(run, task, vocabulary_size=tokenizer.vocabulary_size, **shape)
 
 
-def features(parts):
-    run, *_, encoded = parts
-    inputs = registry.inputs(run.model)
-    return encoding.dense(encoded, inputs, run.model.max_length)
+def masking(task):
+    """What hides tokens, of a task that hides some."""
+    return Masking(**task.masking()) if hasattr(task, "masking") else None
+
+
+def samples(parts):
+    """Features of all rows, and targets."""
+    run, task, *_, encoded = parts
+    rows = encoding.dense(encoded, registry.inputs(run.model), run.model.max_length)
+    targets = {name: encoded.columns[name] for name in task.targets}
+    if masking(task) is None:
+        return rows, targets
+    return tuple(each(np.asarray, part) for part in masking(task)(rows, targets, (1, 2)))
 
 
 def test_inputs_are_those_declared(parts):
-    run, *_ = parts
+    run, task, *_ = parts
     model = build(parts)
-    assert tuple(model.input) == registry.inputs(run.model)
+    more = () if masking(task) is None else ("masked_places",)
+    assert tuple(model.input) == (*registry.inputs(run.model), *more)
 
 
 def test_weight_paths_are_unique_and_stable(parts):
@@ -125,17 +145,18 @@ def test_static_and_dynamic_shape_give_the_same_logits(parts, tmp_path):
         length=run.model.max_length,
         weights_file=tmp_path / "w.safetensors",
     )
-    rows = {name: value[:2] for name, value in features(parts).items()}
+    rows = {name: value[:2] for name, value in samples(parts)[0].items()}
     for one, other in zip(listed(dynamic(rows)), listed(static(rows)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_padding_changes_nothing(parts):
     model = build(parts)
-    rows = features(parts)
-    longest = max(int((value != 0).sum(axis=1).max()) for value in rows.values())
-    cut = {name: value[:, :longest] for name, value in rows.items()}
+    rows, _ = samples(parts)
     whole = rows["token_ids"].shape[1]
+    by_place = {name: value for name, value in rows.items() if value.shape[1] == whole}
+    longest = max(int((value != 0).sum(axis=1).max()) for value in by_place.values())
+    cut = {**rows, **{name: value[:, :longest] for name, value in by_place.items()}}
     for logits, expected in zip(listed(model(rows)), listed(model(cut)), strict=True):
         by_place = logits.shape[1] == whole and len(logits.shape) > 2
         np.testing.assert_allclose(logits[:, :longest] if by_place else logits, expected, atol=1e-5)
@@ -151,6 +172,7 @@ def test_a_step_lowers_the_loss(parts):
         targets=task.targets,
         batch_size=24,
         max_length=run.model.max_length,
+        change=masking(task),
     )
     optimizer = keras.optimizers.Adam(1e-3)
     rows, targets, _ = next(iter(batches.epoch(0)))
@@ -175,16 +197,19 @@ def test_a_step_lowers_the_loss(parts):
 
 def test_answers_and_figures_for_every_row(parts, tmp_path):
     run, task, tokenizer, examples, encoded = parts
-    model, rows = build(parts), features(parts)
+    model, (rows, targets) = build(parts), samples(parts)
     if registry.load("task", run.task.name).NEEDS == "seq2seq":
         outputs = translator.of_model(run, task, model, task.search())(rows)
     else:
         outputs = each(np.asarray, model(rows))
-    targets = {name: encoded.columns[name] for name in task.targets}
+    answered, asked = outputs, EXAMPLES[run.task.name]
+    if hasattr(task, "reduced"):
+        answered, asked = outputs, [{"text": "it [MASK] away"}] * len(encoded)
+        outputs, examples = each(np.asarray, task.reduced(targets, outputs)), asked
     figures = task.predict_metrics(outputs, targets, examples)
     assert task.headline in figures
     assert all(np.isfinite(value) for value in figures.values())
-    assert len(task.decode(outputs, examples)) == len(EXAMPLES[run.task.name])
+    assert len(task.decode(answered, examples)) == len(asked)
     assert all(
         picture[:4] == b"\x89PNG" for picture in task.pictures(outputs, targets, examples).values()
     )
@@ -192,4 +217,4 @@ def test_answers_and_figures_for_every_row(parts, tmp_path):
     task.save(tmp_path)
     tokenizer.save(tmp_path)
     again = type(task).load(run.task, tmp_path)
-    assert again.decode(outputs, examples) == task.decode(outputs, examples)
+    assert again.decode(answered, examples) == task.decode(answered, examples)

@@ -77,8 +77,14 @@ class Task:
         """Take the tokenizer.
 
         Raises:
-            InputError: it has no piece that stands for a hidden one.
+            InputError: it has no piece that stands for a hidden one, or the model sees more of
+                words than their pieces.
         """
+        if tokenizer.surface:
+            raise InputError(
+                f"masked_lm hides words, but the model reads their {', '.join(tokenizer.surface)}; "
+                "leave model.case out, and set it in the run that takes this one as its preset"
+            )
         if tokenizer.mask_id is None:
             raise InputError(
                 f"text.tokenizer: {tokenizer.kind} has no {GAP}; masked_lm needs wordpiece"

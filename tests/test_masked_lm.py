@@ -1,0 +1,271 @@
+"""Pre-training: rows out of running text, the loss of hidden tokens, gaps filled, a preset made."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from running import tfapps
+
+from tfapps import config
+from tfapps.assemble import assemble
+from tfapps.config import ConfigError
+from tfapps.data.corpora import Corpus
+from tfapps.errors import InputError
+from tfapps.tasks.masked_lm import Config, Task
+from tfapps.text.tokenizer import Tokenizer
+
+TEXT = [
+    ["The cat sleeps on the mat.", "It dreams of a mouse.", "Then it wakes up."],
+    ["The dog runs in the park.", "It sees a cat.", "Then it barks.", "The cat is gone."],
+    ["A mouse eats the cheese.", "The cat comes.", "The mouse is gone."],
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return Tokenizer.train([s for d in TEXT for s in d], "wordpiece", 90, True, 1)
+
+
+def task(tokenizer, **options):
+    made = Task(Config(**options))
+    made.learn_target(tokenizer, None, None)
+    return made
+
+
+def words(tokenizer, ids):
+    pieces = tokenizer.pieces()
+    return " ".join(pieces[i] for i in ids).replace(" ##", "")
+
+
+def test_rows_are_the_documents(tokenizer):
+    columns, lost = task(tokenizer).encode(TEXT, tokenizer, 16)
+    assert lost == 0
+    told = [words(tokenizer, ids) for ids in columns["token_ids"]]
+    assert all(row.startswith("[CLS] ") and row.endswith(" [SEP]") for row in told)
+    inside = " ".join(row.removeprefix("[CLS] ").removesuffix(" [SEP]") for row in told)
+    everything = " ".join(s for d in TEXT for s in d).lower().replace(".", " .")
+    assert inside == everything
+    assert columns["pieces"].tolist() == [len(ids) for ids in columns["token_ids"]]
+    assert "label" not in columns
+
+
+@pytest.mark.parametrize("pairs", ["next", "order"])
+def test_pairs_have_two_segments_and_a_label(tokenizer, pairs):
+    columns, _ = task(tokenizer, pairs=pairs).encode(TEXT, tokenizer, 24)
+    assert set(columns["label"]) <= {0, 1}
+    rows = zip(columns["token_ids"], columns["segment_ids"], columns["label"], strict=True)
+    for ids, segments, label in rows:
+        assert len(ids) <= 24
+        assert np.diff(segments).min() >= 0
+        assert segments[-1] == 1
+        first = words(tokenizer, ids[segments == 0]).removeprefix("[CLS] ").removesuffix(" [SEP]")
+        second = words(tokenizer, ids[segments == 1]).removesuffix(" [SEP]")
+        documents = [" ".join(d).lower().replace(".", " .") for d in TEXT]
+        together = f"{first} {second}" if label or pairs == "next" else f"{second} {first}"
+        assert any(together in document for document in documents) == bool(
+            label or pairs == "order"
+        )
+    again, _ = task(tokenizer, pairs=pairs).encode(TEXT, tokenizer, 24)
+    assert [a.tolist() for a in again["token_ids"]] == [a.tolist() for a in columns["token_ids"]]
+
+
+def test_loss_is_that_of_the_whole_vocabulary_at_hidden_places(tokenizer):
+    """Against logits of all places, straight from the table, of which only hidden ones count."""
+    run = config.from_dict(
+        {
+            "task": {"name": "masked_lm"},
+            "data": {"source": "corpus", "sample": "short_documents"},
+            "model": {"name": "bert", "size": "tiny", "max_length": 12, "dropout": 0.0},
+        },
+        "x",
+    )
+    one = task(tokenizer)
+    keras.utils.set_random_seed(1)
+    model = assemble(run, one, vocabulary_size=tokenizer.vocabulary_size)
+    ids = np.random.default_rng(0).integers(5, tokenizer.vocabulary_size, (3, 12))
+    places = np.array([[1, 4], [2, 0], [7, 3]])
+    truth = np.array([[9, 11], [6, 0], [8, 10]])  # the second row hides but one
+    inputs = {"token_ids": ids, "padding_mask": np.ones_like(ids), "segment_ids": 0 * ids}
+    found = one.loss({"masked_ids": truth}, model({**inputs, "masked_places": places}))
+    every = {**inputs, "masked_places": np.tile(np.arange(12), (3, 1))}
+    logits = np.asarray(model(every), np.float64)
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = []
+    for row in range(3):
+        right = [log_probs[row, p, t] for p, t in zip(places[row], truth[row], strict=True) if t]
+        expected.append(-np.mean(right))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    table = np.asarray(model.get_layer("embeddings").token)
+    assert logits.shape[-1] == len(table)
+    states = keras.Model(model.input, model.get_layer("head_norm").output)(every)
+    bias = np.asarray(model.get_layer("head_bias").bias)
+    np.testing.assert_allclose(logits, np.asarray(states) @ table.T + bias, atol=1e-4)
+
+
+def test_figures_of_what_was_kept(tokenizer):
+    outputs = {
+        "truth": np.array([[5, 6], [7, 0]]),
+        "best": np.array([[5, 9], [7, 3]]),
+        "log_prob": np.log(np.array([[0.5, 0.25], [0.5, 0.001]])),
+        "label": np.array([1, 0]),
+        "said": np.array([1, 1]),
+    }
+    figures = task(tokenizer, pairs="next").predict_metrics(outputs, {}, ())
+    assert figures["accuracy"] == pytest.approx(2 / 3)
+    assert figures["perplexity"] == pytest.approx((2 * 4 * 2) ** (1 / 3))
+    assert figures["pair_accuracy"] == 0.5
+
+
+def test_reduced_is_the_same_by_hand(tokenizer):
+    logits = np.random.default_rng(1).normal(size=(2, 3, 7)).astype("float32")
+    truth = np.array([[1, 6, 0], [2, 0, 0]])
+    found = task(tokenizer).reduced({"masked_ids": truth}, logits)
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    np.testing.assert_array_equal(found["best"], logits.argmax(-1))
+    expected = np.take_along_axis(log_probs, truth[..., None], -1)[..., 0]
+    np.testing.assert_allclose(found["log_prob"], expected, rtol=1e-5)
+
+
+def test_gaps_are_where_they_are_written(tokenizer):
+    one = task(tokenizer, top_k=2)
+    texts = ["the [MASK] runs", "[MASK]", "no gap", "a [MASK][MASK] ."]
+    columns, cut = one.encode([{"text": text} for text in texts], tokenizer, 12)
+    assert cut == 0
+    assert [len(places) for places in columns["masked_places"]] == [1, 1, 0, 2]
+    for ids, places in zip(columns["token_ids"], columns["masked_places"], strict=True):
+        assert (ids[places] == tokenizer.mask_id).all()
+    logits = np.zeros((4, 2, tokenizer.vocabulary_size), np.float32)
+    logits[:, :, tokenizer.vocabulary["cat"]] = 5.0
+    answers = one.decode(logits, [{"text": text} for text in texts])
+    assert [answer["filled"] for answer in answers] == [
+        "the cat runs",
+        "cat",
+        "no gap",
+        "a catcat .",
+    ]
+    assert [len(answer["gaps"]) for answer in answers] == [1, 1, 0, 2]
+    assert answers[0]["gaps"][0][0][0] == "cat"
+    assert len(answers[0]["gaps"][0]) == 2
+
+
+def test_a_typed_special_stays_text(tokenizer):
+    (ids,) = task(tokenizer).encode([["the [MASK] runs"]], tokenizer, 12)[0]["token_ids"]
+    assert tokenizer.mask_id not in ids
+
+
+def test_refusals(tokenizer):
+    with pytest.raises(InputError, match="masked_lm needs running text, got rows; use data.source"):
+        Task.learn(Config(), [{"text": "a"}])
+    characters = Tokenizer.train(["abc"], "characters", 20, True, 1)
+    with pytest.raises(InputError, match=r"characters has no \[MASK\]; masked_lm needs wordpiece"):
+        task(characters)
+    with pytest.raises(
+        InputError, match="masked_lm hides words, but the model reads their case_ids"
+    ):
+        task(tokenizer.looking_at("case_ids"))
+    raw = {"task": {"name": "masked_lm"}, "model": {"name": "bilstm_cnn"}}
+    with pytest.raises(ConfigError, match="the letters of a hidden word would tell it"):
+        config.from_dict({**raw, "data": {"source": "corpus"}}, "x")
+
+
+PRETRAIN = """
+task: {name: masked_lm, pairs: next}
+data: {source: corpus, train: text.txt, dev: text.txt}
+model: {name: bert, size: tiny, max_length: 20}
+text: {vocabulary_size: 80, min_frequency: 1}
+train: {epochs: 2, batch_size: 8, learning_rate: 2.0e-3}
+export: [saved_model, litert_float32]
+"""
+AFTER = """
+task: {name: classification}
+data: {source: tsv, train: rows.tsv, dev: rows.tsv}
+model: {name: bert, preset: saved_models/before, max_length: 16}
+train: {epochs: 1, batch_size: 8, learning_rate: 1.0e-9}
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder where `before` was pre-trained and `after` made of it."""
+    folder = tmp_path_factory.mktemp("pretraining")
+    text = "\n\n".join("\n".join(document) for document in TEXT * 8)
+    (folder / "text.txt").write_text(text)
+    rows = [f"{s}\t{'ab'[i % 2]}" for i, d in enumerate(TEXT * 2) for s in d]
+    (folder / "rows.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    (folder / "before.yaml").write_text(PRETRAIN)
+    (folder / "after.yaml").write_text(AFTER)
+    for name in ("before", "after"):
+        done = tfapps("run", f"{name}.yaml", cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_files_say_what_keras_says(place):
+    proof = json.loads((place / "saved_models" / "before" / "verify.json").read_text())
+    for name in ("saved_model", "litert_float32"):
+        assert proof[name]["agreement"] == 1.0
+        assert proof[name]["max_logit_difference"] < 1e-4
+
+
+@pytest.mark.parametrize("artifact", ["keras", "litert_float32"])
+def test_a_gap_is_filled(place, artifact):
+    done = tfapps("predict", "before", "The [MASK] runs.", "--artifact", artifact, cwd=place)
+    (answer,) = map(json.loads, done.stdout.splitlines())
+    ((best, *_),) = answer["gaps"]
+    assert answer["filled"] == f"The {best[0]} runs."
+
+
+def test_artefacts_are_judged_alike_on_a_file(place):
+    said = []
+    for artifact in ("keras", "litert_float32"):
+        given = ("evaluate", "before", "--data", "text.txt", "--json", "--artifact", artifact)
+        done = tfapps(*given, cwd=place)
+        assert done.returncode == 0, done.stderr
+        said.append(json.loads(done.stdout.splitlines()[-1])["metrics"])
+    assert said[0]["perplexity"] == pytest.approx(said[1]["perplexity"], rel=1e-4)
+    assert set(said[0]) == {"accuracy", "perplexity", "pair_accuracy"}
+
+
+def test_a_run_that_takes_it_starts_from_its_weights(place):
+    from safetensors.numpy import load_file
+
+    before, after = (
+        load_file(place / "saved_models" / name / "weights.safetensors")
+        for name in ("before", "after")
+    )
+    shared = [path for path in after if path.startswith(("embeddings", "block_"))]
+    assert len(shared) > 20
+    for path in shared:
+        np.testing.assert_allclose(after[path], before[path], atol=1e-6)
+    texts = [place / "saved_models" / name / "text/tokenizer.json" for name in ("before", "after")]
+    assert texts[0].read_bytes() == texts[1].read_bytes()
+
+
+def test_another_pretraining_is_another_run(place):
+    """The preset's name says nothing about its weights."""
+    from tfapps import presets
+
+    there = str(place / "saved_models" / "before")
+    assert len(presets.identity(there)) == 64
+    assert presets.identity("minilm_l6") == ""
+
+
+def test_runs_that_can_be_no_preset(place, tmp_path):
+    from tfapps import presets
+
+    with pytest.raises(InputError, match="neither manifest.json nor config.json in that folder"):
+        presets.locate(str(tmp_path))
+
+
+def test_a_corpus_is_streamed_into_a_vocabulary():
+    read = []
+
+    def documents():
+        for document in TEXT:
+            read.append(document)
+            yield document
+
+    texts = Task(Config()).texts(Corpus(documents, ["x"]))
+    assert next(iter(texts)) == TEXT[0][0]
+    assert len(read) == 1
