@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfapps.train.lamb import Lamb
 from tfapps.train.optimizer import AdamW, decays, in_head, make, penalised
 
 PATHS = {
@@ -159,3 +160,32 @@ def test_loss_scaling_skips_a_step_that_overflowed():
 def test_amsgrad_is_refused():
     with pytest.raises(ValueError, match="amsgrad has no fused kernel"):
         AdamW(amsgrad=True)
+
+
+def test_lamb_equals_keras_where_nothing_decays():
+    results = []
+    ours = Lamb(1e-2, weight_decay=0.0, exclude=lambda path: False, epsilon=1e-7)
+    for optimizer in (ours, keras.optimizers.Lamb(1e-2, epsilon=1e-7)):
+        variables = weights()
+        optimizer.build(variables)
+        rng = np.random.default_rng(1)
+        for _ in range(20):
+            optimizer.apply(gradients(variables, rng, sparse=False), variables)
+        results.append([np.asarray(v) for v in variables])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_lamb_moves_a_kernel_by_a_share_of_its_norm_and_a_bias_as_adamw_does():
+    variables, others = weights(), weights()
+    optimizer, adamw = make(0.01, name="lamb", weight_decay=0.1), make(0.01, weight_decay=0.1)
+    before = [np.array(v) for v in variables]
+    for one, some in ((optimizer, variables), (adamw, others)):
+        one.build(some)
+        one.apply(gradients(some, np.random.default_rng(1), sparse=False), some)
+    for was, now, plain in zip(before, variables, others, strict=True):
+        moved = np.linalg.norm(np.asarray(now) - was)
+        if decays(now.path):
+            assert moved == pytest.approx(0.01 * np.linalg.norm(was), rel=1e-4)
+        else:
+            np.testing.assert_allclose(now, plain, atol=1e-7)

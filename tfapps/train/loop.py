@@ -224,6 +224,7 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
     head = config.head_learning_rate
     return optimizers.make(
         schedules.make(config.schedule, config.learning_rate, steps, config.warmup),
+        name=config.optimizer,
         weight_decay=config.weight_decay,
         head_factor=1.0 if head is None else head / config.learning_rate,
         loss_scaling=config.precision == "mixed_float16",

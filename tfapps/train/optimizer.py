@@ -125,12 +125,15 @@ class AdamW(keras.optimizers.AdamW):
 def make(
     learning_rate: Any,
     *,
+    name: str = "adamw",
     weight_decay: float,
     head_factor: float = 1.0,
     loss_scaling: bool = False,
 ) -> keras.optimizers.Optimizer:
     """The loop's optimizer; build it inside the strategy's scope. Takes summed gradients."""
-    inner = AdamW(
+    from tfapps.train.lamb import Lamb  # which is made of the one here
+
+    inner = {"adamw": AdamW, "lamb": Lamb}[name](
         learning_rate,
         weight_decay=weight_decay,
         factor=lambda path: head_factor if in_head(path) else 1.0,
