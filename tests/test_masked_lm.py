@@ -201,6 +201,23 @@ def place(tmp_path_factory):
     return folder
 
 
+def test_tensorboard_can_show_the_vectors(place):
+    from safetensors.numpy import load_file
+    from tensorboard.plugins.projector import projector_plugin
+
+    bundle = place / "saved_models" / "before"
+    vectors = projector_plugin._read_tensor_tsv_file(str(bundle / "logs" / "vectors.tsv"))
+    table = load_file(bundle / "weights.safetensors")["embeddings/token"]
+    np.testing.assert_allclose(vectors, table, rtol=1e-3, atol=1e-6)
+    names = (bundle / "logs" / "names.tsv").read_text().splitlines()
+    assert names == Tokenizer.load(bundle / "text").pieces()
+    told = projector_plugin.ProjectorConfig()
+    from google.protobuf import text_format
+
+    text_format.Parse((bundle / "logs" / "projector_config.pbtxt").read_text(), told)
+    assert list(told.embeddings[0].tensor_shape) == list(table.shape)
+
+
 def test_files_say_what_keras_says(place):
     proof = json.loads((place / "saved_models" / "before" / "verify.json").read_text())
     for name in ("saved_model", "litert_float32"):

@@ -116,7 +116,7 @@ def load_pretrained(config: Config, model: keras.Model, tokenizer: Tokenizer) ->
         return
     vectors = _vectors.read(config.vectors, config.embedding_size)
     layer = model.get_layer("embeddings")
-    table = np.array(layer.embeddings)
+    table = np.asarray(layer.embeddings).copy()
     for number, word in enumerate(tokenizer.pieces()):
         if word in vectors:
             table[number] = vectors[word]

@@ -33,7 +33,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
     """Train on data that is already loaded."""
     import keras
 
-    from tfapps.train import loop, strategy
+    from tfapps.train import loop, projector, strategy
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
 
@@ -64,6 +64,8 @@ def train_prepared(prepared: Prepared) -> Bundle:
         print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
         records = [record.figures() for record in history.records]
         write_model(draft, prepared, model, {"training": records})
+        if hasattr(prepared.task, "vectors"):
+            projector.write(draft.path / "logs", *prepared.task.vectors(model))
     return Bundle.open(OUTPUT / config.name)
 
 

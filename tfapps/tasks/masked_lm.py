@@ -109,8 +109,8 @@ class Task:
         if self.config.whole_words:
             continues = np.array([piece.startswith("##") for piece in there.pieces()])
         never = {*there.special_ids, there.pad_id, there.unknown_id}
-        how = {"mask_id": there.mask_id, "never": never, "continues": continues}
-        return {**how, "vocabulary_size": there.vocabulary_size, "rate": self.config.rate}
+        how = {"never": never, "continues": continues, "rate": self.config.rate}
+        return {"mask_id": there.mask_id, "vocabulary_size": there.vocabulary_size, **how}
 
     def encode(self, examples: Any, tokenizer: Any, max_length: int) -> tuple[dict[str, Any], int]:
         """Turn documents into columns, nothing hidden yet; or texts with gaps, as they are.
@@ -160,8 +160,8 @@ class Task:
             framed, _ = there.framed(ids[:room])
             token_ids.append(framed)
             places.append(np.flatnonzero(framed == there.mask_id).astype(np.int32))
-        segments = [np.zeros_like(ids) for ids in token_ids]
-        return {"token_ids": token_ids, "segment_ids": segments, PLACES: places}, cut
+        zeros = [np.zeros_like(ids) for ids in token_ids]
+        return {"token_ids": token_ids, "segment_ids": zeros, PLACES: places}, cut
 
     def attach(self, encoder: keras.Model) -> keras.Model:
         """Guess what stands at `masked_places` (b, m): `logits` (b, m, v), and `pair` (b, 2).
@@ -246,16 +246,15 @@ class Task:
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
     ) -> tuple[dict[str, Any], str]:
         """Return the figures, and the tokens that were missed most."""
-        figures = self.predict_metrics(outputs, targets, examples)
-        there = outputs["truth"] > 0
+        figures, there = self.predict_metrics(outputs, targets, examples), outputs["truth"] > 0
         truth = outputs["truth"][there].astype(int)
         missed = truth[(outputs["best"] != outputs["truth"])[there]]
-        counts = np.bincount(missed, minlength=self.tokenizer.vocabulary_size)
-        pieces, all_of = self.tokenizer.pieces(), np.bincount(truth, minlength=len(counts))
+        pieces = self.tokenizer.pieces()
+        counts, of = (np.bincount(some, minlength=len(pieces)) for some in (missed, truth))
         lines = [f"{name} {value:.4f}" for name, value in figures.items()]
         lines += ["", "missed  of  piece"]
-        for number in np.argsort(-counts, kind="stable")[:50]:
-            lines.append(f"{counts[number]:>6} {all_of[number]:>4}  {pieces[number]}")
+        worst = np.argsort(-counts, kind="stable")[:50]
+        lines += [f"{counts[i]:>6} {of[i]:>4}  {pieces[i]}" for i in worst]
         return figures, "\n".join(lines) + "\n"
 
     def pictures(self, outputs: Outputs, targets: Any, examples: Any) -> dict[str, bytes]:
@@ -267,13 +266,16 @@ class Task:
     ) -> dict[str, str]:
         """Return a markdown table of the first guesses."""
         pieces = self.tokenizer.pieces()
-        there = np.argwhere(outputs["truth"] > 0)[:limit]
         lines = ["| hidden | guess | probability of the hidden one |", "| --- | --- | --- |"]
-        for place in map(tuple, there):
-            truth, best = (pieces[int(outputs[name][place])] for name in ("truth", "best"))
-            cells = [piece.replace("|", r"\|") for piece in (truth, best)]
-            lines.append(f"| {' | '.join(cells)} | {np.exp(outputs['log_prob'][place]):.3f} |")
+        for place in map(tuple, np.argwhere(outputs["truth"] > 0)[:limit]):
+            said = [pieces[int(outputs[name][place])] for name in ("truth", "best")]
+            cells = " | ".join(piece.replace("|", r"\|") for piece in said)
+            lines.append(f"| {cells} | {np.exp(outputs['log_prob'][place]):.3f} |")
         return {"guesses": "\n".join(lines)}
+
+    def vectors(self, model: keras.Model) -> tuple[np.ndarray, list[str]]:
+        """Return the table of the embeddings (v, d) and the pieces it is of."""
+        return np.asarray(model.get_layer("embeddings").weights[0]), self.tokenizer.pieces()
 
     def decode(self, outputs: Any, examples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Turn logits into guesses, without Keras or TensorFlow.

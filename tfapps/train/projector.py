@@ -1,0 +1,23 @@
+"""Word vectors for TensorBoard's projector: a cloud to walk through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+MOST = 10_000  # what a browser can turn around
+
+
+def write(folder: Path, vectors: np.ndarray, names: Sequence[str]) -> None:
+    """Write the first `MOST` of `vectors` (n, d), their names, and where TensorBoard finds them."""
+    count = min(len(vectors), MOST)
+    rows = ("\t".join(f"{value:.4g}" for value in row) for row in vectors[:count])
+    (folder / "vectors.tsv").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    lines = "".join(f"{name}\n" for name in names[:count])
+    (folder / "names.tsv").write_text(lines, encoding="utf-8")
+    told = f'tensor_name: "embeddings"\n  tensor_shape: {count}\n  tensor_shape: {vectors.shape[1]}'
+    files = 'tensor_path: "vectors.tsv"\n  metadata_path: "names.tsv"'
+    config = f"embeddings {{\n  {told}\n  {files}\n}}\n"
+    (folder / "projector_config.pbtxt").write_text(config, encoding="utf-8")
