@@ -93,9 +93,21 @@ def write_tagged(folder, data):
     return []
 
 
+def write_corpus(folder):
+    """Toy text, for a data set of TFDS as well."""
+    for split, count in (("train", 40), ("dev", 8)):
+        lines = [f"the {WORDS['abc'[i % 3]][i % 2]} and row {i}" for i in range(count)]
+        lines = [f"{line}\nthen another\nand the end\n" for line in lines]
+        (folder / f"{split}.txt").write_text("\n".join(lines))
+    names = ["data.train=train.txt", "data.dev=dev.txt", "data.dataset=null", "data.sample=null"]
+    return [*names, "train.strategy=auto", "train.precision=float32", "train.evaluate_every=null"]
+
+
 def write_data(folder, raw, task):
     """Files under `folder` where the config looks for them; returns overrides, if any."""
     data = raw["data"]
+    if data["source"] == "corpus":
+        return write_corpus(folder)
     if data["source"] in ("conll", "tagged") and "sample" not in data:
         return write_tagged(folder, data)
     if data["source"] == "parallel":

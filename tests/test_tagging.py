@@ -206,6 +206,24 @@ def test_loss_of_words_alone(tokenizer):
         assert float(one.loss(targets, outputs)[0]) > before + 0.5
 
 
+@pytest.mark.parametrize("scheme", ["iob2", "bioes"])
+def test_an_entity_across_two_windows_costs_no_more_than_another(tokenizer, scheme):
+    one = task(crf=True, scheme=scheme)
+    example = {"tokens": ["ann"] * 30, "tags": ["B-PER", *["I-PER"] * 29]}
+    windows = one.cut([example], tokenizer, 12)
+    assert len(windows) > 2
+    columns, _ = one.encode(windows, tokenizer, 12)
+    label_ids = np.zeros((len(windows), 12), np.int32)
+    for row, ids in enumerate(columns["label_ids"]):
+        label_ids[row, : len(ids)] = ids
+    outputs = {
+        "logits": np.zeros((len(windows), 12, len(one.tags)), np.float32),
+        "transitions": np.zeros((len(windows), len(one.tags) + 2, len(one.tags)), np.float32),
+    }
+    loss = np.asarray(one.loss({"label_ids": label_ids}, outputs))
+    assert (loss < np.log(len(one.tags)) + 1e-5).all()
+
+
 def test_refusals():
     with pytest.raises(InputError, match="tagging needs words with tags, got texts; use data.sou"):
         Task.learn(Config(), [{"text": "a", "label": "b"}])

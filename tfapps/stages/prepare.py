@@ -119,15 +119,19 @@ class Prepared:
     def samples(
         self, split: str, rows: np.ndarray | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return features padded to the model's full length, and targets; all rows or some."""
+        """Return features padded to the model's full length, and targets: what the task hides.
+
+        Args:
+            rows: some of them; None is all.
+        """
         length = self.config.model.max_length
         features = encoding.dense(self.encoded[split], self.features, length, rows)
         targets = self.targets(split)
-        if rows is not None:
-            targets = {name: column[rows] for name, column in targets.items()}
         masking = self.masking
         if masking is None:
             return features, targets
+        if rows is not None:
+            targets = {name: column[rows] for name, column in targets.items()}
         changed = masking(features, targets, (self.config.seed, 0))
         return tuple({n: np.asarray(value) for n, value in part.items()} for part in changed)
 

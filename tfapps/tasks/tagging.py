@@ -181,7 +181,9 @@ class Task:
 
         from tfapps.layers.crf import log_likelihood
 
-        found = log_likelihood(outputs["logits"], outputs["transitions"], label_ids, self.allowed)
+        # A window may begin and end inside of an entity; a sentence, which is decoded, may not.
+        steps = np.concatenate([self.allowed[:-2], np.ones_like(self.allowed[-2:])])
+        found = log_likelihood(outputs["logits"], outputs["transitions"], label_ids, steps)
         words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
         return ops.divide(ops.negative(found), ops.maximum(words, 1.0))
 
