@@ -14,6 +14,7 @@ from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded, Ragged
 from tfapps.data.pipeline import Batches
 from tfapps.data.sources import corpus
+from tfapps.data.staged import Stage, Staged
 from tfapps.errors import InputError
 
 TEXT = "\ufeffOne a.\nOne b.\n\n\nTwo a.\n  \nThree a.\r\nThree b.\n"
@@ -185,6 +186,36 @@ def test_a_change_is_another_in_every_epoch_and_goes_on_after_a_break():
     assert len({*seeds[0], *seeds[1]}) == 10
     rest = [tuple(targets["seed"].numpy()) for _, targets, _ in batches.epoch(1, start=3)]
     assert rest == seeds[1][3:]
+
+
+def lettered(length, count, **how):
+    """Batches of rows of one length, each of its own number."""
+    rows = [np.full(length, i + 1, np.int32) for i in range(count)]
+    held = Encoded({"token_ids": Ragged.from_rows(rows)}, 0)
+    given = {"features": ("token_ids",), "targets": (), "max_length": length}
+    return Batches(held, **given, **how)
+
+
+def seen(dataset):
+    """Per batch its length and the numbers of its rows."""
+    return [(f["token_ids"].shape[1], sorted(f["token_ids"][:, 0].numpy())) for f, _, _ in dataset]
+
+
+def test_short_rows_come_first_and_every_epoch_of_a_stage_is_its_own():
+    short, long = lettered(8, 12, batch_size=3), lettered(16, 6, batch_size=2)
+    whole = Staged([Stage(short, 6), Stage(long, 4)], epochs=2)
+    assert whole.steps_per_epoch == 5
+    assert whole.batch_size == 3
+    found = seen(whole.epoch(0)) + seen(whole.epoch(1))
+    expected = seen(short.epoch(0)) + seen(short.epoch(1))[:2] + seen(long.epoch(0))
+    assert found == [*expected, seen(long.epoch(1))[0]]
+    assert whole.epoch(0).element_spec == whole.epoch(1).element_spec
+    assert seen(whole.epoch(1, start=2)) == found[7:]
+
+
+def test_more_epochs_than_batches():
+    with pytest.raises(ValueError, match="9 epochs: more than there are batches"):
+        Staged([Stage(lettered(8, 2, batch_size=1), 2)], epochs=9)
 
 
 READ = """

@@ -154,6 +154,17 @@ def test_a_typed_special_stays_text(tokenizer):
     assert tokenizer.mask_id not in ids
 
 
+def test_short_rows_are_for_running_text_and_shorter():
+    raw = {"task": {"name": "masked_lm"}, "data": {"source": "corpus"}}
+    raw |= {"model": {"name": "bert", "size": "tiny", "max_length": 32}}
+    config.from_dict({**raw, "train": {"short_first": 16}}, "x")
+    with pytest.raises(ConfigError, match="short_first: got 32, expected less than model.max_len"):
+        config.from_dict({**raw, "train": {"short_first": 32}}, "x")
+    raw |= {"task": {"name": "classification"}, "data": {"source": "sample", "sample": "x"}}
+    with pytest.raises(ConfigError, match="short_first: got 16, but classification learns from"):
+        config.from_dict({**raw, "train": {"short_first": 16}}, "x")
+
+
 def test_refusals(tokenizer):
     with pytest.raises(InputError, match="masked_lm needs running text, got rows; use data.source"):
         Task.learn(Config(), [{"text": "a"}])
@@ -174,7 +185,7 @@ task: {name: masked_lm, pairs: next}
 data: {source: corpus, train: text.txt, dev: text.txt}
 model: {name: bert, size: tiny, max_length: 20}
 text: {vocabulary_size: 80, min_frequency: 1}
-train: {epochs: 2, batch_size: 8, learning_rate: 2.0e-3}
+train: {epochs: 2, batch_size: 8, learning_rate: 2.0e-3, short_first: 12, short_share: 0.75}
 export: [saved_model, litert_float32]
 """
 AFTER = """

@@ -100,6 +100,7 @@ def write_corpus(folder):
         lines = [f"{line}\nthen another\nand the end\n" for line in lines]
         (folder / f"{split}.txt").write_text("\n".join(lines))
     names = ["data.train=train.txt", "data.dev=dev.txt", "data.dataset=null", "data.sample=null"]
+    names.append("train.short_first=null")
     return [*names, "train.strategy=auto", "train.precision=float32", "train.evaluate_every=null"]
 
 

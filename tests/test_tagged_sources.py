@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tfapps.config import ConfigError, from_dict
-from tfapps.data.sources import conll, tagged
+from tfapps.data.sources import conll, corpus, tagged
 from tfapps.errors import InputError
 from tfapps.text import tags
 
@@ -152,6 +152,61 @@ def test_parallel_lines_that_do_not_fit(tmp_path):
         tagged.read(tagged.Config(train=folder), "train")
     with pytest.raises(InputError, match="seq.in has no label beside it"):
         tagged.read(tagged.Config(train=folder, label="label"), "train")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A data set of TFDS as its ConllDatasetBuilder makes them, and running text beside it."""
+    import tensorflow_datasets as tf_datasets
+
+    folder = tmp_path_factory.mktemp("tfds")
+    with tf_datasets.core.registered.skip_registration():
+
+        class TinyNews(tf_datasets.core.GeneratorBasedBuilder):
+            """Words, their tags by number, and a text of two lines."""
+
+            VERSION = tf_datasets.core.Version("1.0.0")
+
+            def _info(self):
+                features = tf_datasets.features
+                names = ["O", "B-PER", "I-PER"]
+                columns = {
+                    "tokens": features.Sequence(features.Text()),
+                    "ner": features.Sequence(features.ClassLabel(names=names)),
+                    "text": features.Text(),
+                }
+                return tf_datasets.core.DatasetInfo(
+                    builder=self, features=features.FeaturesDict(columns)
+                )
+
+            def _split_generators(self, manager):
+                return {name: self._generate_examples() for name in ("train", "dev")}
+
+            def _generate_examples(self):
+                for number in range(3):
+                    tokens, ner = ["Ann", "Lee", "ran"], ["B-PER", "I-PER", "O"]
+                    yield number, {"tokens": tokens, "ner": ner, "text": f"One {number}.\n\nTwo."}
+
+    builder = TinyNews(data_dir=folder)
+    builder.download_and_prepare()
+    return str(builder.data_dir)
+
+
+def test_a_data_set_by_its_folder(stored):
+    found = tagged.read(tagged.Config(dataset=stored, tags="ner"), "train")
+    assert found == [{"tokens": ["Ann", "Lee", "ran"], "tags": ["B-PER", "I-PER", "O"]}] * 3
+    with pytest.raises(InputError, match="no column 'tags'; there are ner, text, tokens"):
+        tagged.read(tagged.Config(dataset=stored), "train")
+
+
+def test_text_of_a_data_set_is_streamed(stored):
+    config = corpus.Config(dataset=stored, train=["train", "dev"], dev="dev", limit=4)
+    found = corpus.read(config, "train")
+    assert list(found) == [["One 0.", "Two."], ["One 1.", "Two."], ["One 2.", "Two."]] + [
+        ["One 0.", "Two."]
+    ]
+    assert len(list(corpus.read(config, "dev"))) == 3
+    assert found.digest != corpus.read(config, "dev").digest
 
 
 def test_published_counts(real_data):

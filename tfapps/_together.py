@@ -47,6 +47,23 @@ def class_weights(task: ModuleType, train: Any) -> list[str]:
     ]
 
 
+def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
+    """Rows can be made shorter only of running text, and only shorter than the model's."""
+    if train.short_first is None:
+        return []
+    if not hasattr(task.Task, "masking"):
+        return [
+            f"train.short_first: got {train.short_first}, but {_name(task)} learns from whole "
+            "texts; leave it out, or use train.batch_tokens"
+        ]
+    if train.short_first >= model.max_length:
+        return [
+            f"train.short_first: got {train.short_first}, expected less than model.max_length, "
+            f"{model.max_length}"
+        ]
+    return []
+
+
 def artifacts(
     task: ModuleType, exports: Sequence[str | None], compress: Sequence[Any]
 ) -> list[str]:

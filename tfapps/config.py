@@ -74,6 +74,8 @@ class TrainConfig(Section):
     l2: float = Field(0.0, ge=0)
     class_weights: Literal["none", "balanced"] = "none"
     accumulate: int = Field(1, ge=1, le=1_000_000)
+    short_first: int | None = Field(None, ge=8)  # of running text: tokens of the first rows
+    short_share: float = Field(0.9, gt=0, lt=1)  # of all epochs, those on such rows
     evaluate_every: int | None = Field(None, ge=1)  # steps; at the end of an epoch in any case
     patience: int | None = Field(None, ge=1)  # evaluations without a better headline metric
     average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
@@ -167,6 +169,8 @@ class _Checker:
             self.problems += _together.artifacts(task_module, built["export"], built["compress"])
         if task_module and built["train"]:
             self.problems += _together.class_weights(task_module, built["train"])
+        if task_module and model and built["train"]:
+            self.problems += _together.short_first(task_module, model, built["train"])
         if task_module and objective_module:
             self.problems += _together.objective(task_module, objective_module)
         if self.problems:

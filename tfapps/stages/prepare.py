@@ -23,6 +23,7 @@ from tfapps.data.encoding import Encoded
 
 if TYPE_CHECKING:
     from tfapps.data.pipeline import Batches
+    from tfapps.data.staged import Staged
     from tfapps.text.tokenizer import Tokenizer
 
 SPLITS = ("train", "dev", "test")
@@ -100,17 +101,26 @@ class Prepared:
             change=self.masking,
         )
 
-    def training_batches(self, replicas: int = 1, **more: Any) -> Batches:
+    def training_batches(self, replicas: int = 1, **more: Any) -> Batches | Staged:
         """Return the shuffled training split in batches of the config that replicas can share."""
         config = self.config.train
-        return self.batches(
-            "train",
-            batch_size=config.batch_size,
-            batch_tokens=config.batch_tokens,
-            multiple=replicas,
-            shuffle=True,
-            **more,
-        )
+        how = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
+        how |= {"multiple": replicas, "shuffle": True, **more}
+        whole = self.batches("train", **how)
+        if config.short_first is None:
+            return whole
+        from tfapps.data.staged import Stage, Staged
+
+        length, folder = config.short_first, cache_folder()
+        cut = encoding.encode(self.rows["train"], self.task, self.tokenizer, length, folder)
+        there = dataclasses.replace(self, encoded={**self.encoded, "train": cut})
+        short = there.batches("train", **how)
+        shares = ((short, config.short_share), (whole, 1.0 - config.short_share))
+        stages = [
+            Stage(some, round(config.epochs * share * some.steps_per_epoch))
+            for some, share in shares
+        ]
+        return Staged(stages, config.epochs)
 
     def arrays(self, split: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return features padded to the model's full length, {name: (rows, t)}."""

@@ -1,0 +1,64 @@
+"""Short rows first: most of a pre-training on rows that cost little, the rest on long ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfapps.data.pipeline import Batches
+
+
+class Stage(NamedTuple):
+    """So many batches of these, over as many of their epochs as that takes."""
+
+    batches: Batches
+    steps: int
+
+
+class Staged:
+    """Batches of several stages one behind the other, cut into epochs of equally many.
+
+    Has what a fit asks of `Batches`.
+
+    Args:
+        epochs: how many epochs all of it is; what does not divide is left out at the end.
+
+    Example: `Staged([Stage(short, 900), Stage(long, 100)], epochs=2)` has 500 batches an epoch.
+    """
+
+    def __init__(self, stages: Sequence[Stage], epochs: int) -> None:
+        self._stages = tuple(stage for stage in stages if stage.steps)
+        self.steps_per_epoch = sum(stage.steps for stage in self._stages) // epochs
+        if self.steps_per_epoch < 1:
+            raise ValueError(f"{epochs} epochs: more than there are batches")
+        self.batch_size = max(stage.batches.batch_size for stage in self._stages)
+
+    def epoch(self, epoch: int, start: int = 0) -> tf.data.Dataset:
+        """What `Batches.epoch` gives, of an epoch of the whole."""
+        first = epoch * self.steps_per_epoch
+        dataset = self._between(first + start, first + self.steps_per_epoch)
+        # Nothing of every stage, so that the shapes of all fit whatever the epoch holds.
+        for stage in self._stages:
+            dataset = dataset.concatenate(stage.batches.epoch(0).take(0))
+        return dataset
+
+    def _between(self, first: int, last: int) -> tf.data.Dataset:
+        """Batches number `first` to before `last`, counted over all stages."""
+        parts = []
+        before = 0
+        for batches, steps in self._stages:
+            begin, end = max(first - before, 0), min(last - before, steps)
+            while begin < end:
+                number, offset = divmod(begin, batches.steps_per_epoch)
+                count = min(end - begin, batches.steps_per_epoch - offset)
+                parts.append(batches.epoch(number, offset).take(count))
+                begin += count
+            before += steps
+        if not parts:
+            return self._stages[0].batches.epoch(0).take(0)
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = whole.concatenate(part)
+        return whole
