@@ -202,8 +202,11 @@ def test_a_data_set_by_its_folder(stored):
 def test_text_of_a_data_set_is_streamed(stored):
     config = corpus.Config(dataset=stored, train=["train", "dev"], dev="dev", limit=4)
     found = corpus.read(config, "train")
-    assert list(found) == [["One 0.", "Two."], ["One 1.", "Two."], ["One 2.", "Two."]] + [
-        ["One 0.", "Two."]
+    assert list(found) == [
+        ["One 0.", "Two."],
+        ["One 1.", "Two."],
+        ["One 2.", "Two."],
+        ["One 0.", "Two."],
     ]
     assert len(list(corpus.read(config, "dev"))) == 3
     assert found.digest != corpus.read(config, "dev").digest
