@@ -195,7 +195,7 @@ def stored(tmp_path_factory):
 def test_a_data_set_by_its_folder(stored):
     found = tagged.read(tagged.Config(dataset=stored, tags="ner"), "train")
     assert found == [{"tokens": ["Ann", "Lee", "ran"], "tags": ["B-PER", "I-PER", "O"]}] * 3
-    with pytest.raises(InputError, match="no column 'tags'; there are tokens, ner, text"):
+    with pytest.raises(InputError, match="no column 'tags'; there are ner, text, tokens"):
         tagged.read(tagged.Config(dataset=stored), "train")
 
 

@@ -48,9 +48,9 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
 
 
 def columns(builder: Any) -> list[str]:
-    """Names of the features."""
+    """Names of the features; a stored data set has them in no order."""
     features = builder.info.features
-    return list(features) if hasattr(features, "keys") else []
+    return sorted(features) if hasattr(features, "keys") else []
 
 
 def rows(
