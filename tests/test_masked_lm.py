@@ -178,6 +178,9 @@ def test_refusals(tokenizer):
     raw = {"task": {"name": "masked_lm"}, "model": {"name": "bilstm_cnn"}}
     with pytest.raises(ConfigError, match="the letters of a hidden word would tell it"):
         config.from_dict({**raw, "data": {"source": "corpus"}}, "x")
+    raw |= {"model": {"name": "bert", "size": "tiny"}, "compress": [{"name": "qat"}]}
+    with pytest.raises(ConfigError, match="leave it out for masked_lm: the runs that take it as"):
+        config.from_dict({**raw, "data": {"source": "corpus"}}, "x")
 
 
 PRETRAIN = """
@@ -186,7 +189,7 @@ data: {source: corpus, train: text.txt, dev: text.txt}
 model: {name: bert, size: tiny, max_length: 20}
 text: {vocabulary_size: 80, min_frequency: 1}
 train: {epochs: 2, batch_size: 8, learning_rate: 2.0e-3, short_first: 12, short_share: 0.75}
-export: [saved_model, litert_float32]
+export: [saved_model, litert_float32, litert_int8]
 """
 AFTER = """
 task: {name: classification}

@@ -75,7 +75,9 @@ def artifacts(
     """
     if task.NEEDS == "seq2seq":
         return _in_steps(_name(task), exports, compress)
-    return [
+    reason = getattr(task, "NOT_COMPRESSED", None)
+    problems = [f"compress: leave it out for {_name(task)}: {reason}"] * bool(reason and compress)
+    return problems + [
         f"export: {name!r} cannot be made for {_name(task)}: it repeats the steps of a "
         f"translation, and {_name(task)} answers in one; leave it out"
         for name in exports

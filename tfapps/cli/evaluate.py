@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print the task's metrics."""
-    from tfapps import config
+    from tfapps import config, registry
     from tfapps.cli._quiet import import_backend
     from tfapps.cli.main import open_bundle
     from tfapps.stages.evaluate import evaluate
@@ -30,7 +30,9 @@ def main(arguments: argparse.Namespace) -> None:
     artifact = arguments.artifact or "keras"
     bundle.artifact(artifact)
     settings = config.load(bundle.config_path)
-    import_backend(artifact)
+    # Of running text Keras judges what any artefact says.
+    judged = hasattr(registry.load("task", settings.task.name).Task, "reduced")
+    import_backend("keras" if judged else artifact)
     rows, metrics = evaluate(bundle, settings, arguments.data, artifact)
     for name, value in metrics.items():
         print(f"{name:<20} {value:.4f}")

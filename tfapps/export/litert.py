@@ -136,10 +136,13 @@ def calibration_rows(
         raise InputError(
             f"{artifact} needs calibration batches, got none; train on data that has examples"
         )
-    return {
-        name: np.concatenate([_features.fit(batch[name], max_length) for batch in batches])[:ROWS]
-        for name in batches[0]
-    }
+    found = {}
+    for name in batches[0]:
+        columns = [batch[name] for batch in batches]
+        if name not in _features.OWN_LENGTH:
+            columns = [_features.fit(column, max_length) for column in columns]
+        found[name] = np.concatenate(columns)[:ROWS]
+    return found
 
 
 def convert(

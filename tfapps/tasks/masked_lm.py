@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NEEDS = "encoder"
 NOT_WITH = {"bilstm_cnn": "the letters of a hidden word would tell it"}
+NOT_COMPRESSED = "the runs that take it as their preset are made small"
 PLACES = "masked_places"
 GAP = "[MASK]"  # how a hidden word is written in a text
 Documents = Sequence[Sequence[str]]
@@ -124,10 +125,9 @@ class Task:
             return self._with_gaps([example["text"] for example in examples], max_length)
         rows = self._rows(examples, tokenizer, max_length)
         columns: dict[str, Any] = {
-            "token_ids": [ids for ids, _, _ in rows],
-            "segment_ids": [segments for _, segments, _ in rows],
-            "pieces": np.array([len(ids) for ids, _, _ in rows], np.float32),
+            name: [row[i] for row in rows] for i, name in enumerate(("token_ids", "segment_ids"))
         }
+        columns["pieces"] = np.array([len(row[0]) for row in rows], np.float32)
         if self.targets:
             columns["label"] = np.array([label for _, _, label in rows], np.int32)
         return columns, 0
@@ -221,8 +221,8 @@ class Task:
         right = ops.take_along_axis(log_probs, ops.expand_dims(truth, -1), axis=-1)[..., 0]
         found = {"truth": truth, "best": ops.argmax(logits, axis=-1), "log_prob": right}
         if self.targets:
-            said = ops.argmax(outputs["pair"], axis=-1)
-            found |= {"label": ops.convert_to_tensor(targets["label"]), "said": said}
+            found["label"] = ops.convert_to_tensor(targets["label"])
+            found["said"] = ops.argmax(outputs["pair"], axis=-1)
         return found
 
     def predict_metrics(
@@ -232,7 +232,7 @@ class Task:
         there = outputs["truth"] > 0
         right = (outputs["best"] == outputs["truth"])[there]
         loss = -float(outputs["log_prob"][there].mean(dtype=np.float64))
-        figures = {"accuracy": float(right.mean()), "perplexity": float(np.exp(min(loss, 50.0)))}
+        figures = {"accuracy": float(right.mean()), "perplexity": float(np.exp(min(loss, 50)))}
         if self.targets:
             figures["pair_accuracy"] = float((outputs["said"] == outputs["label"]).mean())
         return figures
