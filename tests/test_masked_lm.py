@@ -282,13 +282,6 @@ def test_another_pretraining_is_another_run(place):
     assert presets.identity("minilm_l6") == ""
 
 
-def test_runs_that_can_be_no_preset(place, tmp_path):
-    from tfapps import presets
-
-    with pytest.raises(InputError, match="neither manifest.json nor config.json in that folder"):
-        presets.locate(str(tmp_path))
-
-
 def test_a_corpus_is_streamed_into_a_vocabulary():
     read = []
 

@@ -125,7 +125,7 @@ def test_folders_that_are_no_bert(tmp_path, config, text):
 
 
 def test_folder_without_config(tmp_path):
-    with pytest.raises(InputError, match=r"no config\.json in that folder"):
+    with pytest.raises(InputError, match="neither manifest.json nor config.json in that folder"):
         presets.locate(str(tmp_path))
 
 
