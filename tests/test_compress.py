@@ -150,6 +150,7 @@ def test_sparsity_is_in_tensorboard_and_the_figures_in_metrics(place):
 BILSTM = "name: bilstm, units: 16, embedding_size: 16"
 
 
+@pytest.mark.slow
 def test_a_bilstm_is_pruned_and_quantized_as_well(place):
     items = (TRIM, PRUNE, CLUSTER.replace("4", "8"), QAT)
     settings = made(place, "recurrent", *items, export="[litert_int8]", model=BILSTM)
