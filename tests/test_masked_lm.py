@@ -203,7 +203,7 @@ train: {epochs: 1, batch_size: 8, learning_rate: 1.0e-9}
 def place(tmp_path_factory):
     """A folder where `before` was pre-trained and `after` made of it."""
     folder = tmp_path_factory.mktemp("pretraining")
-    text = "\n\n".join("\n".join(document) for document in TEXT * 8)
+    text = "\n\n".join("\n".join(document) for document in TEXT * 20)
     (folder / "text.txt").write_text(text)
     rows = [f"{s}\t{'ab'[i % 2]}" for i, d in enumerate(TEXT * 2) for s in d]
     (folder / "rows.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
@@ -237,6 +237,7 @@ def test_files_say_what_keras_says(place):
     for name in ("saved_model", "litert_float32"):
         assert proof[name]["agreement"] == 1.0
         assert proof[name]["max_logit_difference"] < 1e-4
+        assert proof[name]["metric"] == proof["keras"]["metric"]
 
 
 @pytest.mark.parametrize("artifact", ["keras", "litert_float32"])
