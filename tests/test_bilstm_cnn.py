@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfapps.config import TextConfig
+from tfapps.config import ConfigError, TextConfig, from_dict
 from tfapps.errors import InputError
 from tfapps.layers.linear import Linear
 from tfapps.layers.strongest import Strongest
@@ -80,6 +80,10 @@ def test_unfold_and_linear_are_a_convolution():
     np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(ValueError, match="width: got 4, expected an odd number"):
         Unfold(4)
+    raw = {"task": {"name": "tagging"}, "data": {"source": "conll"}}
+    raw["model"] = {"name": "bilstm_cnn", "filter_width": 4}
+    with pytest.raises(ConfigError, match="filter_width: got 4, expected an odd number of letters"):
+        from_dict(raw, "x")
 
 
 def test_words_are_taken_whole():
@@ -126,5 +130,5 @@ def test_vectors_that_are_refused(tmp_path):
         with pytest.raises(InputError, match=message):
             bilstm_cnn.tokenizer(config, text, SENTENCES)
     config = bilstm_cnn.Config(embedding_size=4, vectors="gone.txt")
-    with pytest.raises(InputError, match="model.vectors: no file gone.txt: looked at"):
+    with pytest.raises(InputError, match="no file gone.txt: looked at"):
         bilstm_cnn.tokenizer(config, text, SENTENCES)

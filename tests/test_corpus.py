@@ -138,6 +138,20 @@ def test_what_is_there_is_not_written_again(tmp_path, monkeypatch):
     assert [path.suffix for path in tmp_path.iterdir()] == [".columns"]
 
 
+@pytest.mark.parametrize("damage", ["short", "gone", "told"])
+def test_what_was_cut_short_is_written_again(tmp_path, damage):
+    whole = rows_of(encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path))
+    (folder,) = tmp_path.iterdir()
+    values = folder / "0.values"
+    if damage == "short":
+        values.write_bytes(values.read_bytes()[:100])
+    elif damage == "gone":
+        values.unlink()
+    else:
+        (folder / stored.META).write_text("{")
+    assert rows_of(encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path)) == whole
+
+
 def test_without_a_cache_nothing_stays(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = encoding.encode(made(50), Lengths(), Nothing(), 12, None)

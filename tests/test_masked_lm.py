@@ -1,5 +1,6 @@
 """Pre-training: rows out of running text, the loss of hidden tokens, gaps filled, a preset made."""
 
+import hashlib
 import json
 
 import keras
@@ -232,6 +233,18 @@ def test_tensorboard_can_show_the_vectors(place):
     assert list(told.embeddings[0].tensor_shape) == list(table.shape)
 
 
+@pytest.mark.parametrize("name", ["classification", "tagging", "translation"])
+def test_running_text_is_refused_by_other_tasks(place, name):
+    model = "seq2seq_lstm" if name == "translation" else "bilstm"
+    task = f"task: {{name: {name}}}\nmodel: {{name: {model}}}\n"
+    (place / "wrong.yaml").write_text(
+        task + "data: {source: corpus, train: text.txt, dev: text.txt}"
+    )
+    done = tfapps("train", "wrong.yaml", cwd=place)
+    assert done.returncode == 2
+    assert f"which is running text, but {name} needs rows" in done.stderr
+
+
 def test_files_say_what_keras_says(place):
     proof = json.loads((place / "saved_models" / "before" / "verify.json").read_text())
     for name in ("saved_model", "litert_float32"):
@@ -274,12 +287,22 @@ def test_a_run_that_takes_it_starts_from_its_weights(place):
     assert texts[0].read_bytes() == texts[1].read_bytes()
 
 
-def test_another_pretraining_is_another_run(place):
+def test_another_pretraining_is_another_run(place, monkeypatch):
     """The preset's name says nothing about its weights."""
     from tfapps import presets
+    from tfapps.stages.prepare import fingerprint
 
-    there = str(place / "saved_models" / "before")
-    assert len(presets.identity(there)) == 64
+    run = config.load(place / "after.yaml")
+    monkeypatch.chdir(place)
+    rows = {"train": [{"text": "a", "label": "b"}]}
+    first = fingerprint(run, rows)
+    assert fingerprint(run, rows) == first
+    monkeypatch.setattr(presets, "identity", lambda name: f"another {name}")
+    assert fingerprint(run, rows) != first
+    monkeypatch.undo()
+    there = place / "saved_models" / "before"
+    digest = hashlib.sha256((there / "weights.safetensors").read_bytes()).hexdigest()
+    assert presets.identity(str(there)) == digest
     assert presets.identity("minilm_l6") == ""
 
 

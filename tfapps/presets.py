@@ -56,7 +56,7 @@ def locate(name: str) -> Path:
         return _minilm()
     folder = Path(name).expanduser()
     if (folder / MANIFEST).is_file():
-        _check_run(name, folder)
+        _check_run(folder, (folder / MANIFEST).stat().st_mtime_ns)
         return folder
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -127,16 +127,20 @@ def identity(name: str) -> str:
     return _read_json(manifest)["files"].get(WEIGHTS, "")
 
 
-def _check_run(name: str, folder: Path) -> None:
-    """A run can be a preset if its model is a BERT that nothing was taken from."""
+@lru_cache(maxsize=8)
+def _check_run(folder: Path, modified: int) -> None:
+    """A run can be a preset if its model is a BERT that nothing was taken from.
+
+    Its files are hashed, once as long as its manifest stays.
+    """
     bundle = Bundle.open(folder)
     model = yaml.safe_load(bundle.config_path.read_text(encoding="utf-8"))["model"]["name"]
     if model != "bert":
-        raise InputError(f"preset {name!r}: that run has a {model} model, expected bert")
+        raise InputError(f"preset {str(folder)!r}: that run has a {model} model, expected bert")
     if bundle.compression:
         raise InputError(
-            f"preset {name!r}: that run is compressed; take one without compress, and compress "
-            "what is made of it"
+            f"preset {str(folder)!r}: that run is compressed; take one without compress, and "
+            "compress what is made of it"
         )
 
 

@@ -147,10 +147,11 @@ def _words(path: str, root: str | None) -> list[str]:
     Raises:
         InputError: no such file, or a line that is neither a word nor a word with a count.
     """
+    from tfapps import paths
     from tfapps.data.sources import _files
     from tfapps.errors import InputError
 
-    file = _files.locate(path, root)
+    file = paths.locate(path, root)
     found = []
     for number, line in enumerate(_files.read_text(file).split("\n"), 1):
         word, *count = line.removesuffix("\r").split("\t")

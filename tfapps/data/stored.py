@@ -37,7 +37,7 @@ def encode(
         InputError: the corpus is empty, or there is no place to write to.
     """
     folder = Path(cache) / f"{key}.columns" if cache is not None else None
-    if folder is not None and (folder / META).is_file():
+    if folder is not None and _is_whole(folder):
         return _open(folder)
     try:
         if folder is not None:
@@ -101,6 +101,7 @@ class _Writer:
             "dtype": values.dtype.name,
             "inner": list(values.shape[1:]),
             "ragged": ragged,
+            "bytes": self._file.tell(),
         }
 
     def close(self) -> None:
@@ -109,6 +110,16 @@ class _Writer:
         if self._lengths:
             offsets = np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))])
             np.save(self._folder / f"{self._number}.offsets.npy", offsets.astype(np.int64))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all of it is there; tokens are too many to be hashed before every run."""
+    try:
+        told = json.loads((folder / META).read_text())["columns"].values()
+        sizes = [(folder / f"{how['number']}.values").stat().st_size for how in told]
+        return sizes == [how["bytes"] for how in told]
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _open(folder: Path) -> Encoded:

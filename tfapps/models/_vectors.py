@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import functools
-import os
-from pathlib import Path
 
 import numpy as np
 
+from tfapps import paths
 from tfapps.errors import InputError
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)  # asked for words first, for their vectors later
 def read(file: str, size: int) -> dict[str, np.ndarray]:
     """Vectors (size,) of all words of a file, under $TFAPPS_DATA or here; a header is left out.
 
     Raises:
         InputError: no such file, or a line of it has not one word and `size` numbers.
     """
-    given = Path(file).expanduser()
-    base = os.environ.get("TFAPPS_DATA")
-    places = [Path(base).expanduser() / given, given] if base else [given]
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        looked = ", ".join(str(place.absolute()) for place in places)
-        raise InputError(f"model.vectors: no file {file}: looked at {looked}")
+    path = paths.locate(file, None)
     vectors: dict[str, np.ndarray] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    try:
+        lines = path.open(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    with lines:
         for number, line in enumerate(lines, 1):
             word, *numbers = line.rstrip().split(" ")
             if number == 1 and len(numbers) == 1:  # how many words, how many numbers

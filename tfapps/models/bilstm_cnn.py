@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tfapps.config import Section
 from tfapps.errors import InputError
@@ -45,6 +45,13 @@ class Config(Section):
     units: int = Field(200, ge=1)
     layers: int = Field(1, ge=1)
     dropout: float = Field(0.5, ge=0, lt=1)
+
+    @field_validator("filter_width")
+    @classmethod
+    def _has_a_middle(cls, width: int) -> int:
+        if width % 2 == 0:
+            raise ValueError(f"got {width}, expected an odd number of letters, such as 3")
+        return width
 
 
 def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[str]]) -> Tokenizer:

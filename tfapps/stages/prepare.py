@@ -20,6 +20,7 @@ from tfapps.config import RunConfig, dump
 from tfapps.data import encoding, splits
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
+from tfapps.errors import InputError
 
 if TYPE_CHECKING:
     from tfapps.data.pipeline import Batches
@@ -150,6 +151,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     """Load and encode the data; task and tokenizer are learned, or taken from a bundle."""
     task_module = registry.load("task", config.task.name)
     rows = splits.load(config.data, config.seed)
+    _check_kind(config, task_module, rows["train"])
     if bundle is None:
         task = task_module.Task.learn(config.task, rows["train"])
         model_module = registry.load("model", config.model.name)
@@ -170,6 +172,15 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
                 f"{config.model.max_length} tokens"
             )
     return Prepared(config, task, tokenizer, rows, examples, encoded, fingerprint(config, rows))
+
+
+def _check_kind(config: RunConfig, task: Any, rows: Any) -> None:
+    """Running text is for tasks that hide words of it, and rows are for the others."""
+    if isinstance(rows, Corpus) and not hasattr(task.Task, "masking"):
+        raise InputError(
+            f"data.source: got {config.data.source}, which is running text, but "
+            f"{config.task.name} needs rows; use a source of rows, or task masked_lm"
+        )
 
 
 def retokenized(prepared: Prepared, tokenizer: Tokenizer) -> Prepared:

@@ -246,12 +246,13 @@ class Task:
             `{"entities": [{"text", "label", "start", "end", "score"}]}` a sentence: offsets are
             characters of its text, the score is the mean probability of the tags.
         """
-        scores, tags = self._scores(outputs, examples), self._tags(outputs, examples)
-        rows = zip(_windows.texts(examples), tags, scores, strict=True)
-        return [
-            {"entities": _entities.answers(*text, said, self._probabilities(logits, outputs))}
-            for text, said, logits in rows
-        ]
+        answers = []
+        rows = zip(_windows.texts(examples), self._scores(outputs, examples), strict=True)
+        for text, logits in rows:
+            numbers = self._numbers(logits, outputs)
+            shares = self._probabilities(logits, outputs)[np.arange(len(numbers)), numbers]
+            answers.append({"entities": _entities.answers(*text, self._iob2(numbers), shares)})
+        return answers
 
     def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
         """Logits of the words of each sentence, (words, k)."""
@@ -272,12 +273,10 @@ class Task:
         return chain.best_path(logits, outputs["transitions"][0], self.allowed)
 
     def _probabilities(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
-        """Probability of the tag of each word, (words,)."""
-        shares = softmax(logits)
-        if len(logits) and self.config.crf:
-            shares = chain.marginals(logits, outputs["transitions"][0], self.allowed)
-        numbers = self._numbers(logits, outputs)
-        return shares[np.arange(len(numbers)), numbers]
+        """Probability of each tag of each word, (words, k)."""
+        if not len(logits) or not self.config.crf:
+            return softmax(logits)
+        return chain.marginals(logits, outputs["transitions"][0], self.allowed)
 
     def _iob2(self, numbers: np.ndarray) -> list[str]:
         tags = [self.tags[number] for number in numbers]

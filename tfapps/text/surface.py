@@ -11,10 +11,11 @@ import numpy as np
 CASES = 9  # numbers that `case_of` gives, 0 for what is no word
 LETTERS = 256  # numbers that `letters_of` gives, 0 for none
 LONGEST = 20  # letters looked at: of a longer word the first and the last ones
+KEPT = 1 << 16  # words remembered: a server meets ever new ones
 _PLAIN = 95  # printable letters of ASCII have numbers of their own, all others share the rest
 
 
-@functools.cache
+@functools.lru_cache(KEPT)
 def case_of(word: str) -> int:
     """A number for the case and the digits of a word: `ann`, `Ann`, `ANN`, `McA`, `3.5`."""
     digits = sum(letter.isdigit() for letter in word)
@@ -31,7 +32,7 @@ def case_of(word: str) -> int:
     return 7 if word[0].isupper() and word[1:].islower() else 8
 
 
-@functools.cache
+@functools.lru_cache(KEPT)
 def letters_of(word: str) -> tuple[int, ...]:
     """`LONGEST` numbers of letters, zeros behind those of a shorter word."""
     if len(word) > LONGEST:

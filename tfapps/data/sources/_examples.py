@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tfapps import registry
+from tfapps import paths, registry
 from tfapps.config import Section
 from tfapps.data.sources import _files
 from tfapps.errors import InputError
@@ -47,13 +47,13 @@ def read(config: Files, split: str, form: str) -> list[Example]:
     Raises:
         InputError: the config names no file for the split, or the file is not as described.
     """
-    path = _files.locate(named(config, split, "a file"), config.root)
+    path = paths.locate(named(config, split, "a file"), config.root)
     return limited(config.limit, split, from_file(config, path, form, labelled=True))
 
 
 def read_file(config: Columns, path: str | Path, form: str, labelled: bool) -> list[Example]:
     """Examples of a file that the user names, in the format of the config."""
-    found = _files.locate(str(path), getattr(config, "root", None), here_first=True)
+    found = paths.locate(str(path), getattr(config, "root", None), here_first=True)
     return from_file(config, found, form, labelled)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from tfapps import paths
 from tfapps.data.sources import _examples, _files, _samples, _tagged
 from tfapps.errors import InputError
 
@@ -47,7 +48,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     """
     name = _examples.named(config, split, "a file")
     if config.sample is None:
-        examples = _from_file(config, _files.locate(name, config.root))
+        examples = _from_file(config, paths.locate(name, config.root))
     else:
         with _samples.file(config.sample, name, ".conll") as path:
             examples = _from_file(config, path)
@@ -56,7 +57,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Sentences of a file that the user names."""
-    return _from_file(config, _files.locate(str(path), config.root, here_first=True))
+    return _from_file(config, paths.locate(str(path), config.root, here_first=True))
 
 
 def _from_file(config: Config, path: Path) -> list[_examples.Example]:

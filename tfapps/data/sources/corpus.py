@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from tfapps import paths
 from tfapps.config import Section
 from tfapps.data.corpora import Corpus, Document
-from tfapps.data.sources import _examples, _files, _samples, _tfds
+from tfapps.data.sources import _examples, _samples, _tfds
 from tfapps.errors import InputError
 
 Names = str | list[str]
@@ -56,27 +57,27 @@ def read(config: Config, split: str) -> Corpus:
     if config.dataset is not None:
         return _stored(config, names, limit)
     if config.sample is not None:
-        paths = []
+        files = []
         for name in names:
             with _samples.file(config.sample, name, ".txt") as path:
-                paths.append(path)
-        return _of_files(paths, limit)
-    return _of_files([_files.locate(name, config.root) for name in names], limit)
+                files.append(path)
+        return _of_files(files, limit)
+    return _of_files([paths.locate(name, config.root) for name in names], limit)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> Corpus:
     """Documents of a file that the user names."""
-    return _of_files([_files.locate(str(path), config.root, here_first=True)], None)
+    return _of_files([paths.locate(str(path), config.root, here_first=True)], None)
 
 
-def _of_files(paths: Sequence[Path], limit: int | None) -> Corpus:
+def _of_files(files: Sequence[Path], limit: int | None) -> Corpus:
     def documents() -> Iterator[Document]:
-        for path in paths:
+        for path in files:
             yield from _documents(path)
 
-    made = Corpus(documents, paths, limit)
+    made = Corpus(documents, files, limit)
     if not made:
-        raise InputError(f"{paths[0]}: no text, expected a sentence a line")
+        raise InputError(f"{files[0]}: no text, expected a sentence a line")
     return made
 
 

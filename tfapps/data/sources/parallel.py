@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
+from tfapps import paths
 from tfapps.config import Section
 from tfapps.data.sources import _examples, _files, _samples, _tfds
 from tfapps.errors import InputError
@@ -88,12 +89,12 @@ def _from_files(
 ) -> list[_examples.Example]:
     plain = name.removesuffix(".gz")
     if plain.endswith(".tsv"):
-        return _table(config, _files.locate(name, config.root, here_first), labelled)
+        return _table(config, paths.locate(name, config.root, here_first), labelled)
     first, second = (f".{language}" for language in config.languages)
     if plain.endswith((first, second)):
         both = plain.rpartition(".")[0]
         raise InputError(f"{name}: one side of the pairs, expected {both} for both sides")
-    path = _files.locate(name + first, config.root, here_first, _PLAIN_OR_GZIP)
+    path = paths.locate(name + first, config.root, here_first, _PLAIN_OR_GZIP)
     prefix = str(path).removesuffix(".gz").removesuffix(first)
     beside = [Path(f"{prefix}{second}{ending}") for ending in _PLAIN_OR_GZIP]
     other = next((place for place in beside if labelled and place.is_file()), None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from tfapps import paths
 from tfapps.data.sources import _examples, _files, _tagged, _tfds
 from tfapps.errors import InputError
 
@@ -58,10 +59,10 @@ def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_
 
 def _from_path(config: Config, name: str, here_first: bool) -> list[_tagged.Sentence]:
     if name.removesuffix(".gz").endswith(".jsonl"):
-        path = _files.locate(name, config.root, here_first)
+        path = paths.locate(name, config.root, here_first)
         rows = _files.read_rows(path, "jsonl")
         return [_sentence(config, f"{path}:{row.line}", row.fields) for row in rows]
-    words = _files.locate(f"{name}/{WORDS}", config.root, here_first, _PLAIN_OR_GZIP)
+    words = paths.locate(f"{name}/{WORDS}", config.root, here_first, _PLAIN_OR_GZIP)
     wanted = [WORDS, TAGS, *([LABELS] if config.label else [])]
     files = [_beside(words, other) for other in wanted]
     columns = [_files.read_lines(file) for file in files]
