@@ -22,7 +22,9 @@ LINES = [
     {"_problems", "_swap", "_together"},
     {"config", "bundle"},
     {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights", "presets"},
+    {"clone"},
     {"data", "models", "tasks", "tuning"},
+    {"tuned"},
     {"assemble"},  # joins a model, a task and a tuner for everything above
     {"train", "compress", "export", "verify", "serve"},
     {"stages"},

@@ -11,13 +11,17 @@ from tfapps.layers.dropout import Dropout
 from tfapps.layers.embeddings import BertEmbeddings
 from tfapps.layers.layer_norm import LayerNorm
 from tfapps.layers.linear import Linear
+from tfapps.layers.low_rank import LowRank
 from tfapps.layers.pooling import KINDS, Pooling
+from tfapps.layers.prefix import Prefix
 
 LAYERS = [
     Linear(5, activation="gelu", use_bias=False, kernel_initializer="zeros", name="a"),
     LayerNorm(0.1, name="b"),
     AttentionBias(name="c"),
-    SelfAttention(2, head_size=3, dropout=0.2, seed=7, name="d"),
+    SelfAttention(2, head_size=3, dropout=0.2, seed=7, prefix_length=2, name="d"),
+    Prefix(3, 2, 4, hidden=5, name="prefix"),
+    LowRank(5, rank=2, alpha=3.0, dropout=0.1, singular=True, seed=2, name="low_rank"),
     Dropout(0.3, seed=4, name="e"),
     BertEmbeddings(9, 8, 6, segments=3, name="f"),
     Pooling("max", name="g"),

@@ -24,8 +24,8 @@ from seq2seq_models import (
     stepped,
 )
 
+from tfapps.clone import clone
 from tfapps.compress import qat
-from tfapps.compress._clone import clone
 from tfapps.errors import InputError
 from tfapps.models import seq2seq_lstm
 

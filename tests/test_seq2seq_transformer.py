@@ -25,8 +25,8 @@ from seq2seq_models import (
     stepped,
 )
 
+from tfapps.clone import clone
 from tfapps.compress import qat
-from tfapps.compress._clone import clone
 from tfapps.errors import InputError
 from tfapps.models import _seq2seq, seq2seq_transformer
 

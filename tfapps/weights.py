@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,13 @@ def variables(model: keras.Model) -> dict[str, keras.Variable]:
     return found
 
 
-def save(model: keras.Model, path: str | Path) -> None:
-    """Write all weights of `model` to `path`.
+def save(
+    model: keras.Model,
+    path: str | Path,
+    keep: Callable[[keras.Variable], bool] = lambda weight: True,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Write the weights of `model` that `keep` names to `path`, by default all.
 
     Integers are stored as they are; every other number as float32.
 
@@ -42,16 +48,32 @@ def save(model: keras.Model, path: str | Path) -> None:
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialized
 
-    tensors = {name: _stored(weight) for name, weight in variables(model).items()}
+    kept = {name: weight for name, weight in variables(model).items() if keep(weight)}
+    tensors = {name: _stored(weight) for name, weight in kept.items()}
     try:
         # Not `save_file`: its files are readable by their owner alone.
-        Path(path).write_bytes(serialized(tensors))
+        Path(path).write_bytes(serialized(tensors, dict(notes or {})))
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot write {path}: {error}") from None
 
 
-def load(model: keras.Model, path: str | Path) -> None:
-    """Set all weights of `model` from a file that `save` wrote; nothing is set if one does not fit.
+def notes(path: str | Path) -> dict[str, str]:
+    """What `save` was told to note."""
+    from safetensors import safe_open
+
+    with safe_open(str(path), "np") as file:
+        return file.metadata() or {}
+
+
+def load(
+    model: keras.Model,
+    path: str | Path,
+    keep: Callable[[keras.Variable], bool] = lambda weight: True,
+) -> None:
+    """Set the weights of `model` from a file that `save` wrote; nothing is set if one does not fit.
+
+    Args:
+        keep: as for `save`.
 
     Raises:
         InputError: the file is unreadable, or a weight is missing, unexpected or of another shape.
@@ -65,7 +87,7 @@ def load(model: keras.Model, path: str | Path) -> None:
         tensors = load_file(str(path))
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"cannot read weights {path}: {error}") from None
-    expected = variables(model)
+    expected = {name: weight for name, weight in variables(model).items() if keep(weight)}
     _refuse(path, "missing", sorted(expected.keys() - tensors.keys()))
     _refuse(path, "unexpected", sorted(tensors.keys() - expected.keys()))
     wrong = [

@@ -108,7 +108,7 @@ def quantize(
         >>> calibrate(model, [features])
         >>> model.compile("adam", loss); model.fit(data); settle(model)
     """
-    from tfapps.compress._clone import clone, leaves
+    from tfapps.clone import clone, leaves
     from tfapps.errors import InputError
 
     layers = leaves(model)

@@ -65,6 +65,7 @@ class Linear(keras.layers.Layer):
         self.per_channel, self.quantize_input = per_channel, quantize_input
         self.equalize = equalize
         self.island: float | None = None  # set by the exporter, see `fake_quant.apart`
+        self.low_rank: Any = None  # a LowRank, set before the layer is built by who tunes it
         axis = -1 if per_channel else None
         self.kernel_range = weight_quantizer(weight_bits, axis, name="kernel_range")
         bits = activation_bits if quantize_input else None
@@ -86,6 +87,8 @@ class Linear(keras.layers.Layer):
                 name="input_gain", shape=input_shape[-1:], initializer="ones", trainable=False
             )
         self.bias = None
+        if self.low_rank is not None:
+            self.low_rank.build(input_shape)
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
         build(
@@ -102,7 +105,10 @@ class Linear(keras.layers.Layer):
             gain = ops.convert_to_tensor(self.input_gain)
             x = ops.multiply(x, ops.cast(ops.divide(1.0, gain), x.dtype))
         x = quantized(self.input_range, x, training)
+        more = None if self.low_rank is None else self.low_rank(x, training=training)
         x = ops.matmul(x, quantized(self.kernel_range, self.kernel, training))
+        if more is not None:
+            x = ops.add(x, more)
         if self.bias is not None:
             x = ops.add(x, self.bias)
         # An integer product takes a ReLU with it; other functions are computed behind it.

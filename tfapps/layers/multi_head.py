@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -63,6 +64,8 @@ class MultiHead(keras.layers.Layer):
         self.per_channel, self.quantize_input = per_channel, quantize_input
         self.quantize_scores, self.equalize = quantize_scores, equalize
         self.island: float | None = None  # see `fake_quant.apart`
+        # Name of a projection -> its LowRank or None, set before the layer is built.
+        self.low_rank: Callable[[str], Any] = lambda name: None
         inside = activation_bits if quantize_scores else None
         self.scores_range = value_quantizer(inside, name="scores_range")
         self.weights_range = value_quantizer(
@@ -86,7 +89,7 @@ class MultiHead(keras.layers.Layer):
         build((self.scores_range, ()), (self.weights_range, ()), (self.context_range, ()))
 
     def _linear(self, units: int, name: str, quantize_input: bool) -> Linear:
-        return Linear(
+        made = Linear(
             units,
             kernel_initializer=self.kernel_initializer.clone(),
             weight_bits=self.weight_bits,
@@ -97,6 +100,8 @@ class MultiHead(keras.layers.Layer):
             dtype=self.dtype_policy,
             name=name,
         )
+        made.low_rank = self.low_rank(name)
+        return made
 
     def _apart(self, x: KerasTensor, parts: int) -> list[KerasTensor]:
         """(b, t, parts * heads * size) -> parts of (b, t, heads, size)."""

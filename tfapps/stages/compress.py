@@ -13,6 +13,7 @@ from tfapps import bundle as bundles
 from tfapps import registry
 from tfapps.assemble import assemble
 from tfapps.bundle import COMPRESSION, MANIFEST, Bundle, write_json
+from tfapps.clone import clone
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages import train as training
@@ -117,7 +118,7 @@ class _Work:
         keras.utils.set_random_seed(config.seed + 1 + index)
         if item.epochs:
             self._ask_teacher(item)
-        plan = _optional(module, "plan", {}, item, self._job())
+        plan = registry.optional(module, "plan", {}, item, self._job())
         self.plans.append(plan)
         if hasattr(module, "tokenizer"):
             self.prepared = retokenized(
@@ -129,13 +130,15 @@ class _Work:
             self.model = module.build(item, self.model, plan)
             for earlier in config.compress[:index]:
                 holder = registry.load("compressor", earlier.name)
-                _optional(holder, "hold", None, earlier, self.model)
-            _optional(module, "begin", None, item, self.model, self._batches(index).epoch(0))
+                registry.optional(holder, "hold", None, earlier, self.model)
+            registry.optional(
+                module, "begin", None, item, self.model, self._batches(index).epoch(0)
+            )
         figures: dict[str, Any] = {"name": item.name}
         if item.epochs:
             figures |= self._fit(index, module)
-        _optional(module, "finish", None, item, self.model)
-        figures["report"] = _optional(module, "report", {}, item, self.model)
+        registry.optional(module, "finish", None, item, self.model)
+        figures["report"] = registry.optional(module, "report", {}, item, self.model)
         targets, examples = self.prepared.targets("dev"), self.prepared.examples["dev"]
         outputs = outputs_of(self.prepared, self.model, "dev")
         figures["dev"] = self.prepared.task.predict_metrics(outputs, targets, examples)
@@ -151,14 +154,12 @@ class _Work:
 
     def _ask_teacher(self, item: Any) -> None:
         """Keep what the model says before anything is taken away, if the fit wants to know."""
-        from tfapps.compress import _clone
-
         beside = item.distill_layers or (item.distill and self._by_place)
         if item.distill and self.answers is None and not self._by_place:
             self.answers = logits_of(self.prepared, self.model, "train")
         if beside and self.teacher is None:
             with self.place.scope():
-                self.teacher = _clone.clone(self.model, lambda layer: {})
+                self.teacher = clone(self.model)
 
     def _fit(self, index: int, module: Any) -> dict[str, Any]:
         from tfapps.train import loop
@@ -186,7 +187,7 @@ class _Work:
         if item.distill_layers:
             objective = led(objective, self.model, self.teacher, item.distill_layers)
         with self.place.scope():
-            callbacks = _optional(module, "callbacks", [], item, self.model, steps)
+            callbacks = registry.optional(module, "callbacks", [], item, self.model, steps)
         history = loop.fit(
             self.model,
             config=fit,
@@ -198,7 +199,7 @@ class _Work:
             callbacks=callbacks,
             log_dir=self.folder / "logs" / f"{index}_{item.name}",
             unit=training.unit(self.prepared),
-            best_from=_optional(module, "ready", 0, item),
+            best_from=registry.optional(module, "ready", 0, item),
         )
         return {"training": [record.figures() for record in history.records]}
 
@@ -226,12 +227,6 @@ class _Work:
             seed=self.prepared.config.seed,
             root=getattr(self.prepared.config.data, "root", None),
         )
-
-
-def _optional(module: Any, name: str, default: Any, *arguments: Any) -> Any:
-    """Call a function that a compressor may leave out."""
-    function = getattr(module, name, None)
-    return default if function is None else function(*arguments)
 
 
 def _told(report: Mapping[str, float]) -> list[str]:

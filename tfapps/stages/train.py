@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapps import bundle as bundles
-from tfapps import registry, weights
+from tfapps import registry, tuned, weights
 from tfapps.assemble import assemble
-from tfapps.bundle import Bundle, write_json
+from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
 from tfapps.stages.card import card
 from tfapps.stages.outputs import outputs_of
@@ -42,20 +43,26 @@ def train_prepared(prepared: Prepared) -> Bundle:
     keras.config.set_dtype_policy(config.train.precision)
     with bundles.writing(OUTPUT / config.name) as draft:
         place = strategy.make(config.train.strategy)
+        tuner = registry.load("tuner", config.tuning.name)
+        batches = prepared.training_batches(place.num_replicas_in_sync)
+        steps = total_steps(batches, config.train)
         with place.scope():
             model = _build(prepared)
-        batches = prepared.training_batches(place.num_replicas_in_sync)
+            callbacks = registry.optional(tuner, "callbacks", [], config.tuning, model, steps)
+        _tell(config, parameters(model))
         history = loop.fit(
             model,
             config=config.train,
-            objective=objective(prepared, total_steps(batches, config.train)),
+            objective=objective(prepared, steps),
             batches=batches,
             strategy=place,
             evaluate=functools.partial(evaluate, prepared, model),
             headline=prepared.task.headline,
+            callbacks=callbacks,
             log_dir=draft.path / "logs",
             hparams=_hparams(config),
             unit=unit(prepared),
+            best_from=registry.optional(tuner, "ready", None, config.tuning, config.train.epochs),
         )
         early = ", stopped early" if history.stopped_early else ""
         best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"
@@ -63,7 +70,11 @@ def train_prepared(prepared: Prepared) -> Bundle:
             best = f"mean of {history.averaged} of {len(history.records)}"
         print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
         records = [record.figures() for record in history.records]
-        write_model(draft, prepared, model, {"training": records})
+        learned = model
+        with place.scope():
+            model = tuned.merged(config, learned)
+        notes = {"training": records, "parameters": parameters(learned)}
+        write_model(draft, prepared, model, notes, learned)
         if hasattr(prepared.task, "vectors"):
             projector.write(draft.path / "logs", *prepared.task.vectors(model))
     return Bundle.open(OUTPUT / config.name)
@@ -72,10 +83,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
 def _build(prepared: Prepared) -> keras.Model:
     config = prepared.config
     model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
-    registry.load("model", config.model.name).load_pretrained(
-        config.model, model, prepared.tokenizer
-    )
-    return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
+    return tuned.pretrained(config, model, prepared.tokenizer)
 
 
 def objective(prepared: Prepared, steps: int) -> Any:
@@ -118,12 +126,23 @@ def _judged(prepared: Prepared, model: keras.Model, split: str, **how: bool) -> 
 
 
 def write_model(
-    draft: Any, prepared: Prepared, model: keras.Model, notes: Mapping[str, Any]
+    draft: Any,
+    prepared: Prepared,
+    model: keras.Model,
+    notes: Mapping[str, Any],
+    learned: keras.Model | None = None,
 ) -> None:
-    """Write weights, tokenizer, config and metrics of `model`; `notes` go into metrics.json."""
+    """Write weights, tokenizer, config and metrics of `model`; `notes` go into metrics.json.
+
+    Args:
+        learned: the model as its tuner trained it, where that may be what is kept.
+    """
     folder, task = draft.path, prepared.task
     (folder / "text").mkdir()
-    weights.save(model, folder / "weights.safetensors")
+    if learned is not None and getattr(prepared.config.tuning, "store", None) == "delta":
+        tuned.save(prepared.config, learned, model, folder / DELTA)
+    else:
+        weights.save(model, folder / WEIGHTS)
     task.save(folder / "text")
     prepared.tokenizer.save(folder / "text")
     (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")
@@ -141,6 +160,20 @@ def write_model(
     write_json(folder / "metrics.json", metrics)
     (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
     draft.stages["train"] = prepared.fingerprint
+
+
+def parameters(model: keras.Model) -> dict[str, int]:
+    """Return how many numbers of a model there are, and how many of them train."""
+    return {
+        "all": sum(math.prod(w.shape) for w in weights.variables(model).values()),
+        "trained": sum(math.prod(w.shape) for w in model.trainable_variables),
+    }
+
+
+def _tell(config: RunConfig, count: Mapping[str, int]) -> None:
+    if count["trained"] < count["all"]:
+        told = f"{count['trained']:,} of {count['all']:,} weights learn"
+        print(f"{config.tuning.name}: {told} ({count['trained'] / count['all']:.1%})")
 
 
 def _hparams(config: RunConfig) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def fit(
         batches: `.steps_per_epoch`, `.batch_size` (the most rows), `.epoch(e)` -> dataset of
             (features, targets, weight (b,)).
         callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
-            `scalars()` of theirs gives goes to TensorBoard at every evaluation.
+            `scalars()` of theirs gives goes to TensorBoard at every evaluation. A `factor(path)`
+            is multiplied with the learning rate of a weight, in the graph; a `watch(gradients)`
+            is shown those of every step by path, in the graph as well.
         hparams: shown in TensorBoard beside the headline.
         best_from: epochs that pass before the weights may be the best: before, they are not yet
             what is wanted. 0 counts the model as it came too; None does not, but all that follows.
@@ -94,7 +96,7 @@ class _Run:
         self.writer, self.progress = writer, progress
         self.updates = updates(batches, config)
         with strategy.scope():
-            optimizer = _optimizer(config, total_steps(batches, config))
+            optimizer = _optimizer(config, total_steps(batches, config), callbacks)
             # Callbacks look for `model.optimizer`; compiling is the public way to set it.
             model.compile(optimizer=optimizer)
         step = Step(
@@ -107,6 +109,7 @@ class _Run:
             clip_norm=config.clip_norm,
             l2=config.l2,
             accumulate=config.accumulate,
+            watch=_having(callbacks, "watch"),
         )
         self.callbacks = keras.callbacks.CallbackList(
             list(callbacks), model=model, epochs=config.epochs, steps=self.updates
@@ -201,9 +204,8 @@ class _Run:
     def _tell(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
         """An evaluation: TensorBoard, the person watching."""
         self.writer.evaluation(evaluation, record.step)
-        for callback in self.callbacks.callbacks:
-            if hasattr(callback, "scalars"):
-                self.writer.scalars(callback.scalars(), record.step)
+        for scalars in _having(self.callbacks.callbacks, "scalars"):
+            self.writer.scalars(scalars(), record.step)
         self.writer.flush()
         tell = self.progress.end if ended else self.progress.say
         tell(
@@ -220,12 +222,20 @@ class _Run:
         )
 
 
-def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
+def _having(callbacks: Sequence[keras.callbacks.Callback], name: str) -> list[Callable[..., Any]]:
+    """That method of every callback which has one."""
+    return [getattr(callback, name) for callback in callbacks if hasattr(callback, name)]
+
+
+def _optimizer(
+    config: TrainConfig, steps: int, callbacks: Sequence[keras.callbacks.Callback]
+) -> keras.optimizers.Optimizer:
     head = config.head_learning_rate
     return optimizers.make(
         schedules.make(config.schedule, config.learning_rate, steps, config.warmup),
         name=config.optimizer,
         weight_decay=config.weight_decay,
         head_factor=1.0 if head is None else head / config.learning_rate,
+        factors=_having(callbacks, "factor"),
         loss_scaling=config.precision == "mixed_float16",
     )

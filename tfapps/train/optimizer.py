@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,7 +43,7 @@ class AdamW(keras.optimizers.AdamW):
         learning_rate: a float or a schedule.
         weight_decay: decoupled: p -= rate * decay * p, before Adam's own step.
         exclude: paths without decay; by default those of biases and norms.
-        factor: path -> factor on the learning rate; by default 1 everywhere.
+        factor: path -> factor on the learning rate, a number or a scalar; by default 1 everywhere.
         sum_gradients: sum gradients over replicas as Keras does. The loop has done it already.
     """
 
@@ -51,7 +53,7 @@ class AdamW(keras.optimizers.AdamW):
         *,
         weight_decay: float = 0.01,
         exclude: Callable[[str], bool] = lambda path: not decays(path),
-        factor: Callable[[str], float] = lambda path: 1.0,
+        factor: Callable[[str], Any] = lambda path: 1.0,
         sum_gradients: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -128,15 +130,24 @@ def make(
     name: str = "adamw",
     weight_decay: float,
     head_factor: float = 1.0,
+    factors: Sequence[Callable[[str], Any]] = (),
     loss_scaling: bool = False,
 ) -> keras.optimizers.Optimizer:
-    """The loop's optimizer; build it inside the strategy's scope. Takes summed gradients."""
+    """The loop's optimizer; build it inside the strategy's scope. Takes summed gradients.
+
+    Args:
+        factors: each path -> factor on the learning rate, a number or a scalar variable.
+    """
     from tfapps.train.lamb import Lamb  # which is made of the one here
+
+    def factor(path: str) -> Any:
+        own = head_factor if in_head(path) else 1.0
+        return functools.reduce(operator.mul, (each(path) for each in factors), own)
 
     inner = {"adamw": AdamW, "lamb": Lamb}[name](
         learning_rate,
         weight_decay=weight_decay,
-        factor=lambda path: head_factor if in_head(path) else 1.0,
+        factor=factor,
         sum_gradients=False,
     )
     return keras.optimizers.LossScaleOptimizer(inner) if loss_scaling else inner

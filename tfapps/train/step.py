@@ -34,6 +34,7 @@ class Step:
         optimizer: takes summed gradients (`optimizer.make`); built here.
         spec: element spec of the (distributed) dataset: one trace serves every length in it.
         rows: the most of a batch; only keeps float16 gradients near 1.
+        watch: each is shown the mean gradients of every step by path, before they are clipped.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Step:
         clip_norm: float | None = None,
         l2: float = 0.0,
         accumulate: int = 1,
+        watch: Sequence[Callable[[dict[str, tf.Tensor]], None]] = (),
     ) -> None:
         if not model.trainable_variables:
             raise InputError("nothing to train: every weight is frozen; expected a trainable one")
@@ -56,7 +58,7 @@ class Step:
                 raise ValueError(f"{variable.path}: build the model inside strategy.scope()")
         self.model, self.objective, self.optimizer = model, objective, optimizer
         self.strategy, self.rows, self.clip_norm, self.l2 = strategy, rows, clip_norm, l2
-        self.variables = model.trainable_variables
+        self.variables, self.watch = model.trainable_variables, watch
         with strategy.scope():
             if not optimizer.built:
                 optimizer.build(self.variables)
@@ -150,6 +152,9 @@ class Step:
                     weight = 2.0 * self.l2 * tf.math.divide_no_nan(scale, mean)
                     grads[i] += tf.cast(weight, value.dtype) * value
         norm = tf.linalg.global_norm(grads) * mean / scale
+        for watch in self.watch:
+            means = [grad * tf.cast(mean / scale, grad.dtype) for grad in grads]
+            watch(dict(zip((v.path for v in variables), means, strict=True)))
         factor = mean
         if self.clip_norm is not None:
             factor *= self.clip_norm / tf.maximum(norm, self.clip_norm)

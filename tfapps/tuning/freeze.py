@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from tfapps.config import Section
 from tfapps.errors import InputError
+from tfapps.tuning._only import NEW
+from tfapps.tuning._store import Stored
 
 _BLOCK = re.compile(r"(?:block|lstm)_(\d+)(?:_|$)")
-_ALWAYS = ("head", "pool")
 
 
-class Config(Section):
+class Config(Stored):
     """`train: head`, or `train: top` with the number of blocks in `layers`."""
 
     name: str = "freeze"
@@ -45,7 +45,7 @@ def trains(name: str, lowest: int | None) -> bool:
     number = block(name)
     if number is not None:
         return lowest is not None and number >= lowest
-    return name.startswith(_ALWAYS)
+    return name.startswith(NEW)
 
 
 def apply(config: Config, model: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A functional model built again with some layers changed or left out, weights carried over."""
+"""A functional model built again with some layers changed, added or left out."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 Change = Callable[[Any], Mapping[str, Any]]
+After = Callable[[Any, Any], Any]
 
 
-def clone(model: Any, change: Change, skip: Collection[str] = ()) -> Any:
+def clone(
+    model: Any,
+    change: Change = lambda layer: {},
+    skip: Collection[str] = (),
+    prepare: Callable[[Any], None] = lambda layer: None,
+    after: After = lambda layer, output: output,
+) -> Any:
     """Build `model` anew; every weight whose path and shape are the same keeps its value.
 
     Args:
         model: functional, every layer named.
         change: layer -> arguments to replace in its config, empty for none.
         skip: names of layers to leave out: what they would be given first takes their place.
+        prepare: sees each new layer before it has weights.
+        after: new layer, its output -> what goes on in its place: more layers can be put there.
 
     Example: `clone(model, lambda layer: {"rate": 0.5} if "dropout" in layer.name else {})`.
     """
     import keras
 
     def build(layer: Any) -> Any:
-        return layer.__class__.from_config({**layer.get_config(), **change(layer)})
+        made = layer.__class__.from_config({**layer.get_config(), **change(layer)})
+        prepare(made)
+        return made
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        return args[0] if layer.name in skip else layer(*args, **kwargs)
+        return args[0] if layer.name in skip else after(layer, layer(*args, **kwargs))
 
     # A model that was fitted has an optimizer, which Keras would try to copy.
     compiled, model.compiled = model.compiled, False

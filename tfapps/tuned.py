@@ -1,0 +1,58 @@
+"""A model in the form its tuner trains, and what it learned in that form as a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfapps import presets, registry, weights
+from tfapps.clone import carry, clone
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import RunConfig
+
+PRESET = "preset"
+
+
+def pretrained(config: RunConfig, model: keras.Model, tokenizer: Any = None) -> keras.Model:
+    """The assembled model with the preset's weights, as the tuner trains it."""
+    module = registry.load("model", config.model.name)
+    module.load_pretrained(config.model, model, tokenizer)
+    return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
+
+
+def merged(config: RunConfig, model: keras.Model) -> keras.Model:
+    """The model as it is assembled again: without what only its training needed."""
+    tuner = registry.load("tuner", config.tuning.name)
+    return registry.optional(tuner, "merge", model, config.tuning, model)
+
+
+def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) -> None:
+    """Write what `tuned` learned, `model` being what it was merged to."""
+    notes = {PRESET: presets.identity(config.model.preset)}
+    weights.save(tuned, path, _learned(model), notes)
+
+
+def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
+    """The preset's weights in an assembled model, with what `save` wrote merged into them.
+
+    Raises: InputError if the preset is a run that was trained anew since then.
+    """
+    if weights.notes(path).get(PRESET) != presets.identity(config.model.preset):
+        raise InputError(
+            f"{path}: what it holds was learned beside other weights than {config.model.preset} "
+            "has now; train it again"
+        )
+    tuned = pretrained(config, clone(model))
+    weights.load(tuned, path, _learned(model))
+    carry(merged(config, tuned), model)  # which nothing is frozen in
+    return model
+
+
+def _learned(model: keras.Model) -> Callable[[keras.Variable], bool]:
+    there = {weight.path for weight in model.weights}
+    return lambda weight: weight.trainable or weight.path not in there

@@ -1,0 +1,25 @@
+"""How far a weight lies below the head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfapps.tuning._only import is_new
+from tfapps.tuning.freeze import block
+
+
+def depths(model: Any) -> Callable[[str], int]:
+    """Path of a weight -> 0 for the head, 1 for the top block, and so on; embeddings come last.
+
+    Example: of two blocks `block_0_attention/qkv/kernel` lies 2 deep, `embeddings/token` 3.
+    """
+    numbers = sorted({n for w in model.weights if (n := block(w.path)) is not None}, reverse=True)
+    above = {number: place for place, number in enumerate(numbers, start=1)}
+
+    def depth(path: str) -> int:
+        if is_new(path):
+            return 0
+        return above.get(block(path), len(above) + 1)
+
+    return depth

@@ -1,0 +1,93 @@
+"""AdaLoRA: low-rank kernels in the form of an SVD, whose ranks go where they matter most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from tfapps.tuning._only import only
+from tfapps.tuning._products import beside, chosen, merged
+from tfapps.tuning._store import Stored
+
+
+class Config(Stored):
+    """What is learned beside frozen kernels, and how ranks are taken from those that need none.
+
+    From Zhang et al. 2023, "Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning".
+
+    Attributes:
+        rank: of a kernel on average, at the end.
+        start_rank: of every kernel at first; one and a half times `rank` if left out.
+        warmup: share of all steps before the first rank is taken.
+        settled: share of all steps after the last one is.
+        every: steps from one decision to the next.
+        smoothing: of a weight's importance and of how unsure it is, from step to step.
+        orthogonality: factor of the penalty that keeps the two sides of the SVD orthogonal.
+        alpha, dropout, targets: as for `lora`.
+    """
+
+    name: str = "adalora"
+    rank: int = Field(8, ge=1, le=4096)
+    start_rank: int | None = Field(None, ge=1, le=8192)
+    alpha: float = Field(16.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = Field(("*",), min_length=1)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    settled: float = Field(0.4, ge=0, lt=1)
+    every: int = Field(10, ge=1)
+    smoothing: float = Field(0.85, ge=0, lt=1)
+    orthogonality: float = Field(0.1, ge=0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Config:
+        if self.start_rank is not None and self.start_rank < self.rank:
+            raise ValueError(
+                f"start_rank: got {self.start_rank}, expected at least rank, {self.rank}"
+            )
+        if self.warmup + self.settled >= 1:
+            raise ValueError(
+                f"warmup and settled: got {self.warmup} and {self.settled}, expected less than 1 "
+                "together: ranks are taken in between"
+            )
+        return self
+
+
+def apply(config: Config, model: Any) -> Any:
+    """The model with low-rank kernels, zero at first; they, the head and what is new will train.
+
+    Raises: InputError for a pattern that meets no kernel.
+    """
+    from tfapps.layers.low_rank import LowRank
+
+    def make(linear: Any) -> LowRank:
+        return LowRank(
+            linear.units,
+            rank=config.start_rank or -(-config.rank * 3 // 2),
+            alpha=config.alpha,
+            dropout=config.dropout,
+            singular=True,
+            orthogonality=config.orthogonality,
+            dtype=linear.dtype_policy,
+            name="low_rank",
+        )
+
+    tuned = beside(model, chosen(model, config.targets, "tuning"), make)
+    return only(tuned, lambda path: "/low_rank/" in path)
+
+
+def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
+    """What follows the importance of every rank and closes the least important ones."""
+    from tfapps.tuning._budget import Budget
+
+    return [Budget(config, model, steps)]
+
+
+def ready(config: Config, epochs: int) -> float:
+    """Epochs before the last rank was taken: weights of before have more of them than asked for."""
+    return (1 - config.settled) * epochs
+
+
+def merge(config: Config, model: Any) -> Any:
+    """The plain model again: what was learned is in its kernels and costs nothing."""
+    return merged(model)

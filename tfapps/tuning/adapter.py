@@ -1,0 +1,71 @@
+"""Adapters: a narrow layer behind each part of a frozen transformer block."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tfapps.errors import InputError
+from tfapps.tuning._only import only
+from tfapps.tuning._store import Stored
+
+NEEDS = "encoder"
+_PLACE = re.compile(r"block_\d+_(attention|output)_dropout")
+
+
+class Config(Stored):
+    """Where narrow layers stand, and how narrow they are.
+
+    Attributes:
+        size: width of the narrow layer.
+        form: `houlsby` puts one behind attention and one behind the two dense layers (Houlsby et
+            al. 2019), `pfeiffer` the latter alone (Pfeiffer et al. 2021, "AdapterFusion").
+        activation: of the narrow layer.
+    """
+
+    name: str = "adapter"
+    size: int = Field(64, ge=1, le=65536)
+    form: Literal["houlsby", "pfeiffer"] = "houlsby"
+    activation: Literal["relu", "gelu", "tanh"] = "gelu"
+
+
+def build(config: Config, model: Any) -> Any:
+    """The model with adapters that change nothing yet: their second layer starts at zero.
+
+    Raises: InputError if the model has no transformer blocks.
+    """
+    import keras
+
+    from tfapps.clone import clone
+    from tfapps.layers.linear import Linear
+
+    parts = ("attention", "output") if config.form == "houlsby" else ("output",)
+    added = []
+
+    def after(layer: Any, x: Any) -> Any:
+        place = _PLACE.fullmatch(layer.name)
+        if place is None or place.group(1) not in parts:
+            return x
+        name = layer.name.replace("_dropout", "_adapter")
+        added.append(name)
+        normal = keras.initializers.TruncatedNormal(stddev=0.02)
+        down = Linear(
+            config.size, config.activation, kernel_initializer=normal, name=f"{name}_down"
+        )(x)
+        up = Linear(x.shape[-1], kernel_initializer="zeros", name=f"{name}_up")(down)
+        return keras.layers.Add(name=f"{name}_sum")([x, up])
+
+    made = clone(model, after=after)
+    if not added:
+        raise InputError(
+            "adapter: the model has no transformer blocks to put adapters in; use model bert, or "
+            "another tuning.name"
+        )
+    return made
+
+
+def apply(config: Config, model: Any) -> Any:
+    """Freeze all but adapters, normalisations, the head and what is new."""
+    return only(model, lambda path: "_adapter_" in path or path.rsplit("/", 1)[0].endswith("norm"))

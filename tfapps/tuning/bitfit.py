@@ -1,0 +1,28 @@
+"""BitFit: biases learn, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfapps.errors import InputError
+from tfapps.tuning._only import only
+from tfapps.tuning._store import Stored
+
+BIASES = ("bias", "beta")
+
+
+class Config(Stored):
+    """No settings of its own (Ben Zaken et al. 2022, "BitFit")."""
+
+    name: str = "bitfit"
+
+
+def apply(config: Config, model: Any) -> Any:
+    """Freeze all but biases, those of normalisations too, the head and what is new.
+
+    Raises: InputError if there is no bias outside the head.
+    """
+    biases = {w.path for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in BIASES}
+    if not any(not path.startswith("head") for path in biases):
+        raise InputError("bitfit: the model has no biases to learn; use another tuning.name")
+    return only(model, lambda path: path in biases)

@@ -1,0 +1,61 @@
+"""Gradual unfreezing: the head first, then block by block from the top."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from tfapps.config import Section
+from tfapps.tuning._depth import depths
+
+
+class Config(Section):
+    """When the next block joins (Howard and Ruder 2018, "Universal Language Model Fine-tuning").
+
+    Attributes:
+        share: of all steps, those before everything learns; the blocks join at equal distances.
+    """
+
+    name: str = "gradual"
+    share: float = Field(0.5, gt=0, le=1)
+
+
+def apply(config: Config, model: Any) -> Any:
+    """The model as it is: nothing is frozen for good."""
+    return model
+
+
+def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
+    """One whose `factor` holds a weight at 0 until its block joins.
+
+    The optimizer follows the gradients of a weight before it moves it, so that its first steps are
+    no larger than later ones.
+    """
+    import keras
+
+    depth = depths(model)
+    deepest = max(depth(weight.path) for weight in model.trainable_variables)
+    joins = [round(config.share * steps * place / deepest) for place in range(deepest + 1)]
+    gates = [
+        keras.Variable(0.0, trainable=False, name=f"gate_{place}") for place in range(deepest + 1)
+    ]
+
+    class Unfreeze(keras.callbacks.Callback):
+        def factor(self, path: str) -> Any:
+            return gates[depth(path)].value
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.step = 0
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            for gate, join in zip(gates, joins, strict=True):
+                if join == self.step:
+                    gate.assign(1.0)
+            self.step += 1
+
+        def scalars(self) -> dict[str, float]:
+            """For TensorBoard: how many blocks learn."""
+            return {"blocks_that_learn": float(sum(float(gate.value) for gate in gates[1:]))}
+
+    return [Unfreeze()]
