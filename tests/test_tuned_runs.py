@@ -1,0 +1,128 @@
+"""Every tuner through a whole run: trained, merged, made of integers, exported and verified."""
+
+import numpy as np
+import pytest
+from running import TINY, write_rows
+
+from tfapps import config, registry, weights
+from tfapps.bundle import DELTA, Bundle, read_json
+from tfapps.errors import InputError
+from tfapps.stages.prepare import prepare
+from tfapps.stages.run import run
+from tfapps.stages.train import train
+from tfapps.stages.trained import rebuild
+
+SETTINGS = {"freeze": "train: head", "prefix": "length: 3", "adapter": "size: 8"}
+QAT = "compress:\n  - {name: qat, epochs: 1, learning_rate: 1.0e-3}\n"
+# The others leave the graph as it was.
+STRUCTURES = ("adapter", "lora", "prefix")
+STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    for name, count, start in (("train", 96, 0), ("dev", 24, 96)):
+        write_rows(folder / f"{name}.tsv", count, start)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFAPPS_DATA", str(folder))
+        patch.chdir(folder)
+        train(made(folder, "base", "full"))
+        yield folder
+
+
+def made(folder, name, tuner, more="", rest="export: []\n"):
+    """A tiny config that tunes the run `base`; the base itself is trained from nothing."""
+    text = TINY.split("export:")[0]
+    if tuner != "full" or name != "base":
+        text = text.replace("size: tiny", "preset: saved_models/base")
+    settings = ", ".join(filter(None, [f"name: {tuner}", SETTINGS.get(tuner), more]))
+    path = folder / f"{name}.yaml"
+    path.write_text(f"{text}tuning: {{{settings}}}\n{rest}")
+    return config.load(path)
+
+
+@pytest.mark.parametrize(
+    "tuner",
+    [
+        pytest.param(name, marks=[] if name in STRUCTURES else [pytest.mark.slow])
+        for name in registry.names("tuner")
+    ],
+)
+def test_tuned_then_made_of_integers(place, tuner):
+    settings = made(place, f"{tuner}_qat", tuner, rest=QAT + "export: [litert_int8]\n")
+    proof = read_json(run(settings).path / "verify.json")
+    assert proof["litert_int8"]["agreement"] >= 0.9
+
+
+@pytest.mark.parametrize("tuner", STORED)
+def test_a_delta_is_small_and_is_the_same_model(place, tuner):
+    whole = train(made(place, f"{tuner}_whole", tuner))
+    alone = train(made(place, f"{tuner}_alone", tuner, "store: delta"))
+    assert alone.weights.name == DELTA
+    assert alone.weights.stat().st_size < whole.weights.stat().st_size / 2
+    assert alone.metrics["dev"] == whole.metrics["dev"]
+    models = [rebuild(prepare_of(bundle), bundle, None, None) for bundle in (whole, alone)]
+    one, other = (weights.variables(model) for model in models)
+    assert list(one) == list(other)
+    for path, weight in one.items():
+        np.testing.assert_array_equal(weight.numpy(), other[path].numpy(), err_msg=path)
+    assert {w.path for w in models[0].trainable_variables} == {
+        w.path for w in models[1].trainable_variables
+    }
+
+
+def prepare_of(bundle):
+    return prepare(config.load(bundle.config_path, [f"name={bundle.path.name}"]), bundle)
+
+
+def test_frozen_weights_are_those_of_the_preset(place):
+    base = weights_of(Bundle.open("saved_models/base"))
+    tuned = weights_of(train(made(place, "only_biases", "bitfit")))
+    for path, value in tuned.items():
+        learned = path.endswith(("/bias", "/beta")) or path.startswith("head")
+        assert np.array_equal(value, base[path]) != learned, path
+
+
+def weights_of(bundle):
+    from safetensors.numpy import load_file
+
+    return load_file(bundle.weights)
+
+
+def test_parameters_are_counted(place):
+    bundle = train(made(place, "counted", "lora", "rank: 2"))
+    count = bundle.metrics["parameters"]
+    head, kernels = 2 * 128 + 2, 0
+    for inputs, outputs in ((128, 384), (128, 128), (128, 512), (512, 128)):
+        kernels += 2 * 2 * (inputs + outputs)  # two blocks of rank 2
+    assert count["trained"] == head + kernels
+    assert count["all"] > 10 * count["trained"]
+
+
+def test_a_delta_beside_another_preset_is_refused(place):
+    settings = made(place, "orphan", "bitfit", "store: delta")
+    bundle = train(settings)
+    kept = {path: path.read_bytes() for path in place.glob("saved_models/base/*") if path.is_file()}
+    train(config.load(place / "base.yaml", ["seed=99"]))
+    try:
+        with pytest.raises(InputError, match="learned beside other weights than saved_models/base"):
+            rebuild(prepare_of(bundle), bundle, None, None)
+    finally:
+        for path, data in kept.items():
+            path.write_bytes(data)
+
+
+def test_a_delta_cannot_be_a_preset(place):
+    train(made(place, "small", "bitfit", "store: delta"))
+    path = place / "on_small.yaml"
+    path.write_text(TINY.replace("size: tiny", "preset: saved_models/small"))
+    with pytest.raises(InputError, match="keeps only what it learned beside its own preset"):
+        prepare(config.load(path))
+
+
+def test_a_delta_without_a_preset_is_refused(place):
+    path = place / "none.yaml"
+    path.write_text(TINY + "tuning: {name: lora, store: delta}\n")
+    with pytest.raises(InputError, match=r"tuning.store: got delta, .* there is no model.preset"):
+        config.load(path)
