@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import presets, registry
+from tfapps import paths, presets, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
 from tfapps.data import encoding, splits
@@ -216,6 +216,9 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     settings = config.model_copy(update={"name": "", "compress": [], "export": []})
     digest = hashlib.sha256(dump(settings).encode())
     digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())
+    unlabelled = getattr(config.objective, "unlabelled", None)
+    if unlabelled is not None:
+        digest.update(paths.locate(unlabelled, getattr(config.data, "root", None)).read_bytes())
     for name in SPLITS:
         part = rows.get(name)
         told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)

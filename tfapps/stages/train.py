@@ -13,6 +13,7 @@ from tfapps import registry, tuned, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
+from tfapps.stages import unlabelled
 from tfapps.stages.card import card
 from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared, prepare
@@ -44,7 +45,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
     with bundles.writing(OUTPUT / config.name) as draft:
         place = strategy.make(config.train.strategy)
         tuner = registry.load("tuner", config.tuning.name)
-        batches = prepared.training_batches(place.num_replicas_in_sync)
+        batches, labelled = training_batches(prepared, place.num_replicas_in_sync)
         steps = total_steps(batches, config.train)
         with place.scope():
             model = _build(prepared)
@@ -53,7 +54,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
         history = loop.fit(
             model,
             config=config.train,
-            objective=objective(prepared, steps),
+            objective=objective(prepared, steps, labelled),
             batches=batches,
             strategy=place,
             evaluate=functools.partial(evaluate, prepared, model),
@@ -86,8 +87,14 @@ def _build(prepared: Prepared) -> keras.Model:
     return tuned.pretrained(config, model, prepared.tokenizer)
 
 
-def objective(prepared: Prepared, steps: int) -> Any:
-    """Return the config's objective over the task's loss, for a fit of so many steps."""
+def objective(prepared: Prepared, steps: int, labelled: float = 1.0) -> Any:
+    """Return the config's objective over the task's loss, for a fit of so many steps.
+
+    Args:
+        labelled: share of the rows that have labels.
+    """
+    from tfapps.train.objectives._unlabelled import of_labelled
+
     config, task = prepared.config, prepared.task
     weights_of_classes = None
     if config.train.class_weights == "balanced":
@@ -98,8 +105,23 @@ def objective(prepared: Prepared, steps: int) -> Any:
         class_weights=weights_of_classes,
     )
     return registry.load("objective", config.objective.name).build(
-        config.objective, loss, steps=steps
+        config.objective,
+        loss if labelled == 1.0 else of_labelled(loss, labelled),
+        steps=steps,
+        task=task,
+        seed=config.seed,
     )
+
+
+def training_batches(prepared: Prepared, replicas: int) -> tuple[Any, float]:
+    """Return the batches of the fit, texts without labels among them, and the share with labels."""
+    texts = unlabelled.texts_of(prepared)
+    if not texts:
+        return prepared.training_batches(replicas), 1.0
+    both, flags = unlabelled.beside(prepared, texts)
+    rows = len(prepared.encoded["train"])
+    print(f"{rows} rows with labels, {len(texts)} without")
+    return both.training_batches(replicas, extra=flags), rows / (rows + len(texts))
 
 
 def unit(prepared: Prepared) -> str:

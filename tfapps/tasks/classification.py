@@ -64,6 +64,7 @@ class Task:
         self.labels = list(labels)
         self.headline = "micro_f1" if config.multi_label else "accuracy"
         self.labels_of_outputs = None if config.multi_label else self.labels
+        self.activation = "sigmoid" if config.multi_label else "softmax"
         self._number = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod

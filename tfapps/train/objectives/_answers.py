@@ -1,0 +1,40 @@
+"""What a model says about a batch, told apart by its outputs' names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfapps.metrics.divergence import divergence
+
+# Of a CRF: how tags follow one another, the same for every text.
+SHARED = ("transitions",)
+
+
+def apart(task: Any, outputs: Any, wanted: Any, features: dict[str, Any], heat: float = 1.0) -> Any:
+    """Divergence (b,) of `outputs` from `wanted`, summed over outputs that differ by text.
+
+    Args:
+        task: its `activation`, if it has one, tells how logits become probabilities.
+        heat: temperature that both are divided by.
+    """
+    if not isinstance(outputs, dict):
+        outputs, wanted = {"": outputs}, {"": wanted}
+    activation = getattr(task, "activation", "softmax")
+    return sum(
+        divergence(
+            outputs[name] / heat, wanted[name] / heat, activation, _places(outputs[name], features)
+        )
+        for name in sorted(outputs)
+        if name not in SHARED
+    )
+
+
+def _places(logits: Any, features: dict[str, Any]) -> Any:
+    """(b, t) that is 0 where logits (b, t, c) do not count; None where there are no places."""
+    if len(logits.shape) < 3:
+        return None
+    # Hidden places of a text are told by their number, 0 behind the last; target ids likewise.
+    for name in ("masked_places", "target_ids", "padding_mask"):
+        if name in features:
+            return features[name]
+    return None

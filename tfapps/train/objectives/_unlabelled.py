@@ -1,0 +1,35 @@
+"""Texts without labels beside those with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfapps.config import Section
+
+LABELLED = "labelled"  # a target column beside the task's own: 1 for rows with a label, else 0
+
+
+class Unlabelled(Section):
+    """Base of the Configs of objectives that learn from texts without labels as well.
+
+    Attributes:
+        unlabelled: a text file, a text a line.
+    """
+
+    unlabelled: str | None = None
+
+
+def of_labelled(loss: Callable[..., Any], share: float) -> Callable[..., Any]:
+    """The loss of labelled rows; 0 for the others.
+
+    Args:
+        share: of labelled rows among all: what is averaged over all rows is divided by it.
+    """
+    from keras import ops
+
+    def labelled(targets: dict[str, Any], logits: Any) -> Any:
+        there = ops.cast(targets[LABELLED], "float32")
+        return loss(targets, logits) * there / share
+
+    return labelled

@@ -1,0 +1,72 @@
+"""The mean loss along the way to the worst neighbour of each text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tfapps.config import Section
+
+
+class Config(Section):
+    """Every step of the adversary teaches (Zhu et al. 2020, "FreeLB").
+
+    Attributes:
+        epsilon: how far it may go, in shares of the size of the text's embeddings.
+        steps: how many it takes, each with a loss of its own.
+        step: length of one in shares of epsilon.
+        start: how far from the text it starts, in a random direction, in shares of epsilon.
+        norm: of the ball it stays in: `l2` or `max`.
+    """
+
+    name: str = "freelb"
+    epsilon: float = Field(0.1, ge=0)
+    steps: int = Field(2, ge=1, le=100)
+    step: float = Field(0.5, gt=0)
+    start: float = Field(0.5, ge=0, le=1)
+    norm: Literal["l2", "max"] = "l2"
+
+
+def build(
+    config: Config, loss: Callable[..., Any], *, seed: int = 0, **_: Any
+) -> Callable[..., tuple[Any, Any]]:
+    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+
+    Args:
+        seed: of the random starts.
+    """
+    import tensorflow as tf
+
+    from tfapps.train.objectives import _embedded
+
+    cut = _embedded.Cut()
+
+    def objective(
+        model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        embed, answer = cut(model)
+        x = embed(features, training)
+        real, norm = _embedded.real_tokens(features), config.norm
+        radius = config.epsilon * _embedded.size(x, norm, real)
+        noise = _embedded.noise(x, features, model, seed) * real
+        delta = _embedded.projected(
+            config.start * radius * _embedded.direction(noise, norm, real), radius, norm
+        )
+        losses, answers = [], []
+
+        def loss_at(x: Any) -> Any:
+            answers.append(answer(x, features, training))
+            return loss(targets, answers[-1])
+
+        for step in range(config.steps):
+            here = x + tf.cast(delta, x.dtype)
+            losses.append(loss_at(here))
+            if step + 1 < config.steps:
+                slope = _embedded.gradient(loss_at, here)
+                up = config.step * radius * _embedded.direction(slope, norm, real)
+                delta = tf.stop_gradient(_embedded.projected(delta + up, radius, norm))
+        return sum(losses) / len(losses), answers[0]
+
+    return objective

@@ -1,0 +1,42 @@
+"""The loss under two draws of dropout, and how far their answers are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from tfapps.config import Section
+
+
+class Config(Section):
+    """Two passes through dropout have to agree (Liang et al. 2021, "R-Drop").
+
+    Attributes:
+        weight: of the distance between the two answers, both ways on average.
+    """
+
+    name: str = "r_drop"
+    weight: float = Field(1.0, ge=0)
+
+
+def build(
+    config: Config, loss: Callable[..., Any], *, task: Any, **_: Any
+) -> Callable[..., tuple[Any, Any]]:
+    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+
+    Args:
+        task: tells what its logits mean.
+    """
+    from tfapps.train.objectives._answers import apart
+
+    def objective(
+        model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        one, other = (model(features, training=training) for _ in range(2))
+        there, back = apart(task, one, other, features), apart(task, other, one, features)
+        mean = (loss(targets, one) + loss(targets, other)) / 2
+        return mean + config.weight * (there + back) / 2, one
+
+    return objective

@@ -1,0 +1,71 @@
+"""The loss of each text, and how much its answer changes in the worst direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from tfapps.train.objectives._unlabelled import Unlabelled
+
+
+class Config(Unlabelled):
+    """The answer itself is held still around a text, so that texts without labels teach as well.
+
+    Source: Miyato et al. 2018, "Virtual Adversarial Training".
+
+    Attributes:
+        epsilon: length of the step in shares of the size of the text's embeddings.
+        probe: length, in the same shares, of the step that finds the worst direction.
+        steps: of power iteration towards that direction.
+        weight: of the change of the answer, the loss of the task being 1.
+        unlabelled: a text file, a text a line, that is learned from as well.
+    """
+
+    name: str = "vat"
+    epsilon: float = Field(0.1, ge=0)
+    probe: float = Field(0.01, gt=0)
+    steps: int = Field(1, ge=1, le=100)
+    weight: float = Field(1.0, ge=0)
+
+
+def build(
+    config: Config, loss: Callable[..., Any], *, task: Any, seed: int = 0, **_: Any
+) -> Callable[..., tuple[Any, Any]]:
+    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+
+    Args:
+        task: tells what its logits mean.
+        seed: of the random directions.
+    """
+    import tensorflow as tf
+
+    from tfapps.arrays import each
+    from tfapps.train.objectives import _embedded
+    from tfapps.train.objectives._answers import apart
+
+    cut = _embedded.Cut()
+
+    def objective(
+        model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        embed, answer = cut(model)
+        x = embed(features, training)
+        logits = answer(x, features, training)
+        still = each(tf.stop_gradient, logits)
+        real = _embedded.real_tokens(features)
+        length = _embedded.size(x, "l2", real)
+
+        def change_at(x: Any) -> Any:
+            return apart(task, answer(x, features, training), still, features)
+
+        way = _embedded.direction(_embedded.noise(x, features, model, seed), "l2", real)
+        for _ in range(config.steps):
+            near = x + tf.cast(config.probe * length * way, x.dtype)
+            way = _embedded.direction(_embedded.gradient(change_at, near), "l2", real)
+        far = tf.stop_gradient(config.epsilon * length * way)
+        change = change_at(x + tf.cast(far, x.dtype))
+        return loss(targets, logits) + config.weight * change, logits
+
+    return objective
