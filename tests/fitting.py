@@ -54,13 +54,13 @@ class Task:
         )
 
 
-def tiny_model(dropout=0.0, classes=3, words=20, blocks=2):
+def tiny_model(dropout=0.0, classes=3, words=20, blocks=2, dense=keras.layers.Dense):
     ids = keras.Input((None,), dtype="int32", name="token_ids")
     mask = keras.Input((None,), dtype="int32", name="padding_mask")
     x = keras.layers.Embedding(words, 6, name="embedding_tokens")(ids)
     x = keras.layers.LayerNormalization(name="embedding_norm")(x)
     for i in range(blocks):
-        x = keras.layers.Dense(6, activation="tanh", name=f"block_{i}_dense")(x)
+        x = dense(6, activation="tanh", name=f"block_{i}_dense")(x)
         x = keras.layers.Dropout(dropout, name=f"block_{i}_dropout")(x)
         x = keras.layers.LayerNormalization(name=f"block_{i}_norm")(x)
     weight = keras.ops.expand_dims(keras.ops.cast(mask, x.dtype), -1)

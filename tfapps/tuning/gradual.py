@@ -56,6 +56,6 @@ def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
 
         def scalars(self) -> dict[str, float]:
             """For TensorBoard: how many blocks learn."""
-            return {"blocks_that_learn": float(sum(float(gate.value) for gate in gates[1:]))}
+            return {"blocks_that_learn": float(sum(gate.numpy() for gate in gates[1:]))}
 
     return [Unfreeze()]
