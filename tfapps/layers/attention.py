@@ -59,6 +59,15 @@ class SelfAttention(MultiHead):
             attention_bias = ops.pad(attention_bias, free)
         return self._attend(q, k, v, attention_bias, training)[0]
 
+    def weights_of(self, x: KerasTensor, attention_bias: KerasTensor) -> KerasTensor:
+        """How much every token reads of every other: (b, t, d), (b, 1, 1, t) -> (b, h, t, t).
+
+        Computed anew, without dropout and without a prefix.
+        """
+        q, k, _ = self._apart(self.qkv(x), 3)
+        scores = ops.matmul(ops.multiply(rows(q), self.size**-0.5), columns(k))
+        return ops.softmax(ops.cast(ops.add(scores, attention_bias), "float32"), axis=-1)
+
     def compute_output_shape(self, x_shape: Shape, attention_bias_shape: Shape) -> Shape:
         return x_shape
 

@@ -37,6 +37,28 @@ def read(preset: str) -> Arrays:
     return from_kerashub(keras_hub.models.BertBackbone.from_preset(source))
 
 
+def evenly(count: int, there: int) -> list[int]:
+    """So many of the blocks that are there, at equal distances, the last among them.
+
+    Example: `evenly(2, 6)` is `[2, 5]`.
+    """
+    return [(place + 1) * there // count - 1 for place in range(count)]
+
+
+def shortened(arrays: Arrays, count: int) -> Arrays:
+    """Some of the blocks, numbered anew, and all that is not in a block."""
+    blocks = {int(path.split("_")[1]) for path in arrays if path.startswith("block_")}
+    number = {f"block_{old}": f"block_{new}" for new, old in enumerate(evenly(count, len(blocks)))}
+    kept = {}
+    for path, array in arrays.items():
+        block = "_".join(path.split("_")[:2])
+        if not path.startswith("block_"):
+            kept[path] = array
+        elif block in number:
+            kept[number[block] + path.removeprefix(block)] = array
+    return kept
+
+
 def from_run(folder: Path) -> Arrays:
     """The encoder's weights of a finished run, whatever it was trained for."""
     from safetensors.numpy import load_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +31,7 @@ class Config(Section):
     """A BERT encoder: `preset` takes weights and dimensions from somewhere, `size` starts anew.
 
     Attributes:
+        layers: of the preset's blocks only so many, at equal distances: a smaller student.
         case: tell the model of each piece whether its word is in lower or upper case, which an
             uncased vocabulary does not.
     """
@@ -37,6 +39,7 @@ class Config(Section):
     name: str = "bert"
     preset: str | None = None
     size: Literal["tiny", "mini", "small", "base"] | None = None
+    layers: int | None = Field(None, ge=1)
     max_length: int = Field(128, ge=2)
     pooling: Literal["mean", "cls", "max"] = "mean"
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -52,6 +55,8 @@ class Config(Section):
                 f"got {got} of preset and size, expected exactly one: preset for pre-trained "
                 f"weights, size ({', '.join(SIZES)}) to start from random ones"
             )
+        if self.layers is not None and self.preset is None:
+            raise ValueError("layers takes blocks of a preset, but size is given; leave it out")
         return self
 
 
@@ -117,7 +122,13 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
             f"preset {config.preset} has a vocabulary of {found.vocabulary_size} tokens, the "
             f"tokenizer has {vocabulary_size}; set text.tokenizer to auto"
         )
-    return found
+    if config.layers is None:
+        return found
+    if config.layers > found.layers:
+        raise InputError(
+            f"model.layers: got {config.layers}, but preset {config.preset} has {found.layers}"
+        )
+    return dataclasses.replace(found, layers=config.layers)
 
 
 def build(
@@ -164,7 +175,10 @@ def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -
     if config.preset is not None:
         from tfapps.models import _bert_weights
 
-        _bert_weights.assign(model, _bert_weights.read(config.preset), config.preset)
+        arrays = _bert_weights.read(config.preset)
+        if config.layers is not None:
+            arrays = _bert_weights.shortened(arrays, config.layers)
+        _bert_weights.assign(model, arrays, config.preset)
 
 
 def _initializer() -> keras.initializers.Initializer:

@@ -17,6 +17,7 @@ from tfapps.clone import clone
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages import train as training
+from tfapps.stages.lessons import lessons
 from tfapps.stages.outputs import EVALUATION_BATCH, logits_of, outputs_of
 from tfapps.stages.prepare import Prepared, prepare, retokenized
 
@@ -102,6 +103,7 @@ class _Work:
 
     def __init__(self, prepared: Prepared, model: keras.Model, place: Any, folder: Any) -> None:
         self.prepared, self.model, self.place, self.folder = prepared, model, place, folder
+        self.lesson = lessons(prepared)
         self.plans: list[Mapping[str, Any]] = []
         self.notes: list[dict[str, Any]] = []
         self.answers: Any = None
@@ -124,6 +126,7 @@ class _Work:
             self.prepared = retokenized(
                 self.prepared, module.tokenizer(plan, self.prepared.tokenizer)
             )
+            self.lesson = lessons(self.prepared)
         with self.place.scope():
             if hasattr(module, "tokenizer") and self.teacher is not None:
                 self.teacher = module.build(item, self.teacher, plan)
@@ -156,7 +159,7 @@ class _Work:
         """Keep what the model says before anything is taken away, if the fit wants to know."""
         beside = item.distill_layers or (item.distill and self._by_place)
         if item.distill and self.answers is None and not self._by_place:
-            self.answers = logits_of(self.prepared, self.model, "train")
+            self.answers = logits_of(self.lesson.prepared, self.model, "train")
         if beside and self.teacher is None:
             with self.place.scope():
                 self.teacher = clone(self.model)
@@ -180,7 +183,8 @@ class _Work:
         )
         batches = self._batches(index)
         steps = total_steps(batches, fit)
-        objective = training.objective(self.prepared, steps)
+        with self.place.scope():
+            objective = training.objective(self.lesson, self.model, steps)
         if item.distill:
             teacher = self.teacher if self._by_place else None
             objective = taught(objective, item.distill, teacher)
@@ -207,7 +211,7 @@ class _Work:
         """Training batches in an order of their own, with the teacher's answers."""
         from tfapps.train.objectives._teacher import TARGET
 
-        return self.prepared.training_batches(
+        return self.lesson.batches(
             self.place.num_replicas_in_sync,
             seed=self.prepared.config.seed + 1 + index,
             extra={} if self.answers is None else {TARGET: self.answers},

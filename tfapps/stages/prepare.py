@@ -216,14 +216,22 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     settings = config.model_copy(update={"name": "", "compress": [], "export": []})
     digest = hashlib.sha256(dump(settings).encode())
     digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())
-    unlabelled = getattr(config.objective, "unlabelled", None)
-    if unlabelled is not None:
-        digest.update(paths.locate(unlabelled, getattr(config.data, "root", None)).read_bytes())
+    for told in _named(config):
+        digest.update(told)
     for name in SPLITS:
         part = rows.get(name)
         told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)
         digest.update(told.encode())
     return digest.hexdigest()
+
+
+def _named(config: RunConfig) -> list[bytes]:
+    """What tells the runs and files that an objective names from others of the same name."""
+    told = [presets.identity(path).encode() for path in getattr(config.objective, "teacher", ())]
+    name = getattr(config.objective, "unlabelled", None)
+    if name is not None:
+        told.append(paths.locate(name, getattr(config.data, "root", None)).read_bytes())
+    return told
 
 
 def _tokenizer(config: RunConfig, model: Any, size: int, texts: Iterable[str]) -> Tokenizer:

@@ -13,8 +13,9 @@ from tfapps import registry, tuned, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
-from tfapps.stages import unlabelled
+from tfapps.stages import teachers
 from tfapps.stages.card import card
+from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared, prepare
 
@@ -35,50 +36,61 @@ def train_prepared(prepared: Prepared) -> Bundle:
     """Train on data that is already loaded."""
     import keras
 
-    from tfapps.train import loop, projector, strategy
-    from tfapps.train.history import short
-    from tfapps.train.steps import total_steps
+    from tfapps.train import projector, strategy
 
     config = prepared.config
+    lesson = lessons(prepared)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.train.precision)
     with bundles.writing(OUTPUT / config.name) as draft:
         place = strategy.make(config.train.strategy)
-        tuner = registry.load("tuner", config.tuning.name)
-        batches, labelled = training_batches(prepared, place.num_replicas_in_sync)
-        steps = total_steps(batches, config.train)
         with place.scope():
-            model = _build(prepared)
-            callbacks = registry.optional(tuner, "callbacks", [], config.tuning, model, steps)
-        _tell(config, parameters(model))
-        history = loop.fit(
-            model,
-            config=config.train,
-            objective=objective(prepared, steps, labelled),
-            batches=batches,
-            strategy=place,
-            evaluate=functools.partial(evaluate, prepared, model),
-            headline=prepared.task.headline,
-            callbacks=callbacks,
-            log_dir=draft.path / "logs",
-            hparams=_hparams(config),
-            unit=unit(prepared),
-            best_from=registry.optional(tuner, "ready", None, config.tuning, config.train.epochs),
-        )
-        early = ", stopped early" if history.stopped_early else ""
-        best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"
-        if history.averaged:
-            best = f"mean of {history.averaged} of {len(history.records)}"
-        print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
-        records = [record.figures() for record in history.records]
-        learned = model
+            learned = _build(prepared)
+        count = parameters(learned)
+        _tell(config, count)
+        records = _fit(lesson, learned, place, draft.path / "logs")
         with place.scope():
             model = tuned.merged(config, learned)
-        notes = {"training": records, "parameters": parameters(learned)}
-        write_model(draft, prepared, model, notes, learned)
+        write_model(draft, prepared, model, {"training": records, "parameters": count}, learned)
         if hasattr(prepared.task, "vectors"):
             projector.write(draft.path / "logs", *prepared.task.vectors(model))
     return Bundle.open(OUTPUT / config.name)
+
+
+def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list[dict[str, Any]]:
+    """Fit and tell of the best epoch; the figures of all."""
+    from tfapps.train import loop
+    from tfapps.train.history import short
+    from tfapps.train.steps import total_steps
+
+    prepared = lesson.origin
+    config = prepared.config
+    tuner = registry.load("tuner", config.tuning.name)
+    batches = lesson.batches(place.num_replicas_in_sync)
+    steps = total_steps(batches, config.train)
+    with place.scope():
+        callbacks = registry.optional(tuner, "callbacks", [], config.tuning, model, steps)
+        learns = objective(lesson, model, steps)
+    history = loop.fit(
+        model,
+        config=config.train,
+        objective=learns,
+        batches=batches,
+        strategy=place,
+        evaluate=functools.partial(evaluate, prepared, model),
+        headline=prepared.task.headline,
+        callbacks=callbacks,
+        log_dir=log_dir,
+        hparams=_hparams(config),
+        unit=unit(prepared),
+        best_from=registry.optional(tuner, "ready", None, config.tuning, config.train.epochs),
+    )
+    early = ", stopped early" if history.stopped_early else ""
+    best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"
+    if history.averaged:
+        best = f"mean of {history.averaged} of {len(history.records)}"
+    print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
+    return [record.figures() for record in history.records]
 
 
 def _build(prepared: Prepared) -> keras.Model:
@@ -87,14 +99,11 @@ def _build(prepared: Prepared) -> keras.Model:
     return tuned.pretrained(config, model, prepared.tokenizer)
 
 
-def objective(prepared: Prepared, steps: int, labelled: float = 1.0) -> Any:
-    """Return the config's objective over the task's loss, for a fit of so many steps.
-
-    Args:
-        labelled: share of the rows that have labels.
-    """
+def objective(lesson: Lessons, model: keras.Model, steps: int) -> Any:
+    """Return the config's objective over the task's loss, for a fit of so many steps."""
     from tfapps.train.objectives._unlabelled import of_labelled
 
+    prepared = lesson.origin
     config, task = prepared.config, prepared.task
     weights_of_classes = None
     if config.train.class_weights == "balanced":
@@ -106,22 +115,13 @@ def objective(prepared: Prepared, steps: int, labelled: float = 1.0) -> Any:
     )
     return registry.load("objective", config.objective.name).build(
         config.objective,
-        loss if labelled == 1.0 else of_labelled(loss, labelled),
+        loss if lesson.labelled == 1.0 else of_labelled(loss, lesson.labelled),
         steps=steps,
         task=task,
         seed=config.seed,
+        model=model,
+        teachers=teachers.models(prepared, lesson.teachers),
     )
-
-
-def training_batches(prepared: Prepared, replicas: int) -> tuple[Any, float]:
-    """Return the batches of the fit, texts without labels among them, and the share with labels."""
-    texts = unlabelled.texts_of(prepared)
-    if not texts:
-        return prepared.training_batches(replicas), 1.0
-    both, flags = unlabelled.beside(prepared, texts)
-    rows = len(prepared.encoded["train"])
-    print(f"{rows} rows with labels, {len(texts)} without")
-    return both.training_batches(replicas, extra=flags), rows / (rows + len(texts))
 
 
 def unit(prepared: Prepared) -> str:

@@ -30,7 +30,8 @@ class Step:
     micro-batches since the last update, so accumulation and filler rows change nothing.
 
     Args:
-        objective: (model, features, targets, training) -> (loss per example (b,), logits).
+        objective: (model, features, targets, training) -> (loss per example (b,), logits). Its
+            `variables`, if it has some, train beside the model's.
         optimizer: takes summed gradients (`optimizer.make`); built here.
         spec: element spec of the (distributed) dataset: one trace serves every length in it.
         rows: the most of a batch; only keeps float16 gradients near 1.
@@ -58,7 +59,8 @@ class Step:
                 raise ValueError(f"{variable.path}: build the model inside strategy.scope()")
         self.model, self.objective, self.optimizer = model, objective, optimizer
         self.strategy, self.rows, self.clip_norm, self.l2 = strategy, rows, clip_norm, l2
-        self.variables, self.watch = model.trainable_variables, watch
+        self.watch = watch
+        self.variables = [*model.trainable_variables, *getattr(objective, "variables", ())]
         with strategy.scope():
             if not optimizer.built:
                 optimizer.build(self.variables)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from tfapps.arrays import each
 from tfapps.metrics.divergence import divergence
 
+TOLD = "told_logits"  # a target column: what teachers said of a text once for all
 # Of a CRF: how tags follow one another, the same for every text.
 SHARED = ("transitions",)
+TINY = 1e-9
 
 
 def apart(task: Any, outputs: Any, wanted: Any, features: dict[str, Any], heat: float = 1.0) -> Any:
@@ -38,3 +42,22 @@ def _places(logits: Any, features: dict[str, Any]) -> Any:
         if name in features:
             return features[name]
     return None
+
+
+def together(task: Any, answers: Sequence[Any]) -> Any:
+    """One answer of several: the logits of their mean probabilities."""
+    from keras import ops
+
+    if len(answers) == 1:
+        return each(ops.stop_gradient, answers[0])
+    activation = getattr(task, "activation", "softmax")
+
+    def mean(*outputs: Any) -> Any:
+        outputs = [ops.cast(output, "float32") for output in outputs]
+        if activation == "sigmoid":
+            p = sum(ops.sigmoid(output) for output in outputs) / len(outputs)
+            return ops.stop_gradient(ops.log(p + TINY) - ops.log(1 - p + TINY))
+        p = sum(ops.softmax(output, axis=-1) for output in outputs) / len(outputs)
+        return ops.stop_gradient(ops.log(p + TINY))
+
+    return each(mean, *answers)

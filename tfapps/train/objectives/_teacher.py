@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ def taught(
     are none. Several outputs are taken one by one, and their distances added.
     """
 
+    @functools.wraps(objective)  # with what it learns beside the model
     def with_teacher(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
@@ -73,6 +75,7 @@ def led(
         for m in (model, teacher)
     )
 
+    @functools.wraps(objective)
     def with_states(
         _: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
@@ -87,7 +90,7 @@ def led(
         _, *wanted = guide(features, training=False)
         mask = features.get("padding_mask")
         far = [
-            _distance(state, ops.stop_gradient(there), mask)
+            distance(state, ops.stop_gradient(there), mask)
             for state, there in zip(states, wanted, strict=True)
         ]
         return loss + sum(far) / len(far), logits
@@ -107,7 +110,7 @@ def _of_logits(logits: Any, wanted: Any, ids: Any) -> Any:
     return ops.sum(ops.mean(square, axis=-1) * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
 
 
-def _distance(state: Any, wanted: Any, mask: Any) -> Any:
+def distance(state: Any, wanted: Any, mask: Any) -> Any:
     """Relative squared error of states (b, ...), those of padding left out; (b,)."""
     from keras import ops
 

@@ -1,0 +1,282 @@
+"""Students that learn from finished runs."""
+
+import json
+
+import numpy as np
+import pytest
+from running import TINY, write_rows
+
+from tfapps import config
+from tfapps.data.augment import MASK, masked_copies
+from tfapps.errors import InputError
+from tfapps.models._bert_weights import evenly, shortened
+from tfapps.serve.predictor import Predictor
+from tfapps.stages import teachers
+from tfapps.stages.lessons import lessons
+from tfapps.stages.prepare import prepare
+from tfapps.stages.run import run
+from tfapps.stages.train import train
+from tfapps.train.objectives import _answers, _blocks, distill
+
+NOTHING = "export: []\n"
+BILSTM = "name: bilstm, units: 8, embedding_size: 8"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("distilled")
+    for name, count, start in (("train", 64, 0), ("dev", 24, 64)):
+        write_rows(folder / f"{name}.tsv", count, start)
+    (folder / "more.txt").write_text("I want the apple\n\nI want the saw\nplum, please\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFAPPS_DATA", str(folder))
+        patch.chdir(folder)
+        train(made(folder, "teacher"))
+        train(made(folder, "other", rest="seed: 5\n"))
+        yield folder
+
+
+LONGER = ["train.epochs=8", "train.learning_rate=0.02"]
+
+
+def made(folder, name, objective="name: plain", model="name: bert, size: tiny", rest="", *more):
+    text = TINY.split("export:")[0].replace("name: bert, size: tiny", model)
+    path = folder / f"{name}.yaml"
+    path.write_text(f"{text}objective: {{{objective}}}\n{rest}{NOTHING}")
+    return config.load(path, more)
+
+
+def taught(*more, by="saved_models/teacher"):
+    return ", ".join(["name: distill", f"teacher: {by}", *more])
+
+
+def values(bundle):
+    from safetensors.numpy import load_file
+
+    return load_file(bundle.weights)
+
+
+def test_a_student_of_no_weight_is_as_if_alone(place):
+    alone = values(train(made(place, "alone", model=BILSTM)))
+    student = values(train(made(place, "unmoved", taught("weight: 0.0"), BILSTM)))
+    for path, value in alone.items():
+        np.testing.assert_allclose(student[path], value, atol=1e-6, err_msg=path)
+
+
+def test_a_student_of_another_kind_takes_after_its_teacher(place):
+    # All of the loss is the divergence from the teacher, which reads with another tokenizer.
+    objective = taught("weight: 1.0", "temperature: 1.0")
+    bundle = train(made(place, "student", objective, BILSTM, "", *LONGER))
+    losses = [record["loss"] for record in bundle.metrics["training"]]
+    assert losses[-1] < losses[0] / 10
+
+
+def test_answers_are_those_of_the_teacher_in_the_students_order(place):
+    prepared = prepare(made(place, "asks", taught(), BILSTM))
+    texts = [example["text"] for example in prepared.examples["train"]][:5]
+    told = Predictor.open("saved_models/teacher", "keras").logits(texts)
+    np.testing.assert_allclose(
+        teachers.answers(prepared, ["saved_models/teacher"], texts), told, atol=1e-6
+    )
+    prepared.task.labels.reverse()
+    np.testing.assert_allclose(
+        teachers.answers(prepared, ["saved_models/teacher"], texts), told[:, ::-1], atol=1e-6
+    )
+
+
+def test_several_teachers_are_one_of_their_mean_probability(place):
+    both = ["saved_models/teacher", "saved_models/other"]
+    prepared = prepare(made(place, "asks_two", taught(by=f"[{', '.join(both)}]"), BILSTM))
+    texts = ["the apple", "a hammer"]
+    said = [np.exp(teachers.answers(prepared, [path], texts)) for path in both]
+    mean = sum(p / p.sum(-1, keepdims=True) for p in said) / 2
+    np.testing.assert_allclose(np.exp(teachers.answers(prepared, both, texts)), mean, atol=1e-5)
+
+
+def test_texts_without_labels_have_the_teachers(place):
+    settings = made(place, "transfer", taught("unlabelled: more.txt", "augment: 2"), BILSTM)
+    lesson = lessons(prepare(settings))
+    labelled = lesson.extra["labelled"]
+    assert labelled[:64].all()
+    assert not labelled[64:].any()
+    assert len(labelled) == len(lesson.extra[_answers.TOLD]) > 64 + 3 + 64
+    assert lesson.labelled == 64 / len(labelled)
+    assert train(settings).metrics["dev"]["keras"]["accuracy"] > 0.4
+
+
+@pytest.mark.parametrize("model", ["name: bert, size: tiny", "name: bert, size: mini"])
+def test_states_and_attention_come_closer(place, model, capsys):
+    more = ("states: 1.0", "attention: 1.0")
+    settings = made(place, "close", taught(*more), model)
+    lesson = lessons(prepare(settings))
+    assert lesson.teachers == ("saved_models/teacher",)
+    bundle = train(settings)
+    losses = [record["loss"] for record in bundle.metrics["training"]]
+    assert losses[-1] < losses[0]
+
+
+def test_a_projection_stands_between_widths_and_learns(place):
+    from tfapps.assemble import assemble
+    from tfapps.stages.train import objective
+    from tfapps.train import optimizer, strategy
+    from tfapps.train.step import Step
+
+    settings = made(place, "wide", taught("states: 1.0"), "name: bert, size: mini")
+    prepared = prepare(settings)
+    lesson = lessons(prepared)
+    model = assemble(settings, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
+    learns = objective(lesson, model, 4)
+    assert [tuple(v.shape) for v in learns.variables] == [(256, 128)] * 4
+    batches = lesson.batches(1)
+    place = strategy.make("one_device")
+    step = Step(
+        model,
+        learns,
+        optimizer.make(0.01, weight_decay=0.0),
+        place,
+        spec=batches.epoch(0).element_spec,
+        rows=8,
+    )
+    before = learns.variables[0].numpy()
+    step(next(iter(batches.epoch(0))))
+    assert np.abs(learns.variables[0].numpy() - before).max() > 0
+
+
+def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
+    from tfapps.stages.teachers import models
+
+    prepared = prepare(made(place, "same", taught("states: 2.0", "attention: 3.0")))
+    (teacher,) = models(prepared, ["saved_models/teacher"])
+    rows = prepared.arrays("dev")
+    settings = distill.Config(teacher=("x",), states=2.0, attention=3.0)
+    logits, told, far = _blocks.Blocks(settings, teacher, [teacher])(rows, False)
+    np.testing.assert_allclose(far, 0, atol=1e-6)
+    np.testing.assert_allclose(told[0], logits, atol=1e-6)
+
+
+def test_attention_maps_are_those_that_were_used(place):
+    from tfapps.stages.teachers import models
+
+    prepared = prepare(made(place, "maps", taught("attention: 1.0")))
+    (teacher,) = models(prepared, ["saved_models/teacher"])
+    layer = teacher.get_layer("block_0_attention")
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 5, 128)).astype("float32")
+    bias = np.zeros((2, 1, 1, 5), "float32")
+    weights = np.asarray(layer.weights_of(x, bias))
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
+    values = np.split(np.asarray(layer.qkv(x)), 3, axis=-1)[2].reshape(2, 5, layer.heads, -1)
+    mixed = np.einsum("bhts,bshd->bthd", weights, values).reshape(2, 5, -1)
+    np.testing.assert_allclose(layer(x, bias), layer.output_projection(mixed), atol=1e-5)
+
+
+def test_a_student_is_exported_and_quantized(place):
+    path = place / "small.yaml"
+    text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
+    path.write_text(
+        f"{text}objective: {{{taught('augment: 1')}}}\n"
+        "compress:\n  - {name: qat, epochs: 1, distill: 0.5}\nexport: [litert_int8]\n"
+    )
+    proof = json.loads((run(config.load(path, LONGER)).path / "verify.json").read_text())
+    assert proof["litert_int8"]["agreement"] > 0.8
+
+
+def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
+    settings = made(place, "follows", taught(by="saved_models/again"), BILSTM)
+    train(made(place, "again"))
+    first = prepare(settings).fingerprint
+    train(made(place, "again", rest="seed: 8\n"))
+    assert prepare(settings).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    ("objective", "model", "text"),
+    [
+        (taught(by="saved_models/nobody"), BILSTM, "no such run"),
+        (taught("states: 1.0"), BILSTM, "teacher and student need one tokenizer|no transformer"),
+        (
+            taught("states: 1.0", by="[saved_models/teacher, saved_models/other]"),
+            "name: bert, size: tiny",
+            "need one teacher, got 2",
+        ),
+        (taught("unlabelled: nothing.txt"), BILSTM, "no file nothing.txt"),
+    ],
+)
+def test_teachers_that_do_not_fit_are_refused(place, objective, model, text):
+    with pytest.raises(InputError, match=text):
+        train(made(place, "refused", objective, model))
+
+
+def test_a_teacher_of_other_labels_is_refused(place):
+    prepared = prepare(made(place, "stranger", taught(), BILSTM))
+    prepared.task.labels.append("ship")
+    with pytest.raises(InputError, match="does not know the label 'ship'"):
+        teachers.answers(prepared, ["saved_models/teacher"], ["a"])
+
+
+def test_an_empty_file_of_texts_is_refused(place):
+    (place / "empty.txt").write_text("\n \n")
+    with pytest.raises(InputError, match="has no text, expected one a line"):
+        train(made(place, "no_text", "name: vat, unlabelled: empty.txt"))
+
+
+def test_vat_learns_from_texts_without_labels(place):
+    bundle = train(made(place, "virtual", "name: vat, unlabelled: more.txt"))
+    plain = values(train(made(place, "labelled_alone", "name: vat")))
+    assert any(np.abs(value - plain[path]).max() > 1e-5 for path, value in values(bundle).items())
+
+
+# A shorter student of a preset
+
+
+def test_blocks_are_taken_evenly():
+    assert evenly(2, 6) == [2, 5]
+    assert evenly(6, 6) == list(range(6))
+    assert evenly(4, 6) == [0, 2, 3, 5]
+
+
+def test_a_shorter_model_has_the_blocks_of_its_preset():
+    arrays = {f"block_{i}_output/kernel": np.full(2, i) for i in range(12)} | {"embeddings/x": 7}
+    kept = shortened(arrays, 3)
+    assert {path: np.max(value) for path, value in kept.items()} == {
+        "block_0_output/kernel": 3,
+        "block_1_output/kernel": 7,
+        "block_2_output/kernel": 11,
+        "embeddings/x": 7,
+    }
+
+
+def test_a_shorter_student_starts_from_its_preset(place):
+    bundle = train(
+        made(place, "short", model="name: bert, preset: saved_models/teacher, layers: 1")
+    )
+    paths = [path for path in values(bundle) if path.startswith("block_")]
+    assert paths
+    assert all(path.startswith("block_0_") for path in paths)
+    longer = made(place, "long", model="name: bert, preset: saved_models/teacher, layers: 3")
+    with pytest.raises(InputError, match="model.layers: got 3, but preset .* has 2"):
+        train(longer)
+
+
+def test_layers_without_a_preset_are_refused(place):
+    with pytest.raises(InputError, match="layers takes blocks of a preset"):
+        made(place, "odd", model="name: bert, size: tiny, layers: 1")
+
+
+# Augmentation
+
+
+def test_copies_hide_words_as_often_as_they_should():
+    text = " ".join(f"word{i}" for i in range(40))
+    copies = masked_copies([text], 500, seed=1)
+    whole = [copy.split() for copy in copies if len(copy.split()) == 40]
+    hidden = np.mean([word == MASK for words in whole for word in words])
+    assert hidden == pytest.approx(0.1, abs=0.01)
+    cut = [copy for copy in copies if len(copy.split()) < 40]
+    assert all(1 <= len(copy.split()) <= 5 for copy in cut)
+    assert len(set(copies)) == len(copies)
+    assert copies == masked_copies([text], 500, seed=1)
+
+
+def test_nothing_to_copy_is_left_out():
+    assert masked_copies([""], 3, seed=1) == []

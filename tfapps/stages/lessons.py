@@ -1,0 +1,131 @@
+"""What a fit learns from: the labelled rows, texts without labels, and the answers of teachers."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapps import paths
+from tfapps.data import encoding
+from tfapps.data.encoding import Encoded, Ragged
+from tfapps.errors import InputError
+from tfapps.stages import teachers as ask
+from tfapps.stages.prepare import Prepared, cache_folder
+
+TEXTS = "classification"  # a text is all that this task needs to see
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The training rows as the objective of the config wants them.
+
+    Attributes:
+        origin: the labelled rows.
+        prepared: the same with texts without labels behind them.
+        extra: target columns beside the task's.
+        labelled: share of the rows that have labels.
+        teachers: paths of runs to ask in every step.
+    """
+
+    origin: Prepared
+    prepared: Prepared
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    labelled: float = 1.0
+    teachers: tuple[str, ...] = ()
+
+    def batches(self, replicas: int, **more: Any) -> Any:
+        """Return the shuffled batches of the fit."""
+        extra = {**self.extra, **more.pop("extra", {})}
+        return self.prepared.training_batches(replicas, extra=extra, **more)
+
+
+def lessons(prepared: Prepared) -> Lessons:
+    """Return what the fit of a config learns from; teachers are asked here where once is enough.
+
+    Raises: InputError for texts or teachers that do not fit the task.
+    """
+    from tfapps.train.objectives import _blocks
+    from tfapps.train.objectives._answers import TOLD
+    from tfapps.train.objectives._unlabelled import LABELLED
+
+    origin, objective = prepared, prepared.config.objective
+    rows = [example.get("text") for example in prepared.examples["train"]]
+    texts = _unlabelled(prepared)
+    if getattr(objective, "augment", 0):
+        from tfapps.data.augment import masked_copies
+
+        _only_texts(prepared, "objective.augment")
+        texts += masked_copies(rows + texts, objective.augment, prepared.config.seed)
+    extra, labelled = {}, 1.0
+    if texts:
+        count = len(prepared.encoded["train"])
+        print(f"{count} rows with labels, {len(texts)} without")
+        prepared, labelled = _beside(prepared, texts), count / (count + len(texts))
+        extra[LABELLED] = np.repeat(np.array([1, 0], np.int32), [count, len(texts)])
+    teachers = getattr(objective, "teacher", ())
+    if teachers and prepared.config.task.name == TEXTS and not _blocks.asked(objective):
+        pairs = [example.get("text_pair") for example in prepared.examples["train"]]
+        whole = list(zip(rows, pairs, strict=True)) if pairs[0] is not None else rows + texts
+        extra[TOLD] = ask.answers(prepared, teachers, whole)
+        teachers = ()
+    return Lessons(origin, prepared, extra, labelled, tuple(teachers))
+
+
+def _unlabelled(prepared: Prepared) -> list[str]:
+    config = prepared.config
+    name = getattr(config.objective, "unlabelled", None)
+    if name is None:
+        return []
+    _only_texts(prepared, "objective.unlabelled")
+    path = paths.locate(name, getattr(config.data, "root", None))
+    texts = [line.strip() for line in _read(path).splitlines()]
+    texts = [text for text in texts if text]
+    if not texts:
+        raise InputError(f"objective.unlabelled: {path} has no text, expected one a line")
+    return texts
+
+
+def _only_texts(prepared: Prepared, key: str) -> None:
+    name = prepared.config.task.name
+    if name != TEXTS or "text_pair" in prepared.examples["train"][0]:
+        pairs = " of pairs" if name == TEXTS else ""
+        raise InputError(
+            f"{key}: texts without labels serve the classification of single texts, not "
+            f"{name}{pairs}; leave it out"
+        )
+
+
+def _beside(prepared: Prepared, texts: list[str]) -> Prepared:
+    """The training rows and `texts` behind them, with any label."""
+    there = prepared.encoded["train"]
+    rows = [{"text": text} for text in texts]
+    length = prepared.config.model.max_length
+    more = encoding.encode(rows, prepared.task, prepared.tokenizer, length, cache_folder())
+    label = there.columns["label"]
+    blank = np.zeros((len(texts), *label.shape[1:]), label.dtype)
+    columns = {
+        name: _joined(column, blank if name == "label" else more.columns[name])
+        for name, column in there.columns.items()
+    }
+    joined = Encoded(columns, there.truncated + more.truncated)
+    return dataclasses.replace(prepared, encoded={**prepared.encoded, "train": joined})
+
+
+def _joined(one: Any, other: Any) -> Any:
+    if not isinstance(one, Ragged):
+        return np.concatenate([one, other])
+    offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
+    return Ragged(np.concatenate([one.values, other.values]), offsets)
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"objective.unlabelled: cannot read {path}: {error}") from None

@@ -1,0 +1,104 @@
+"""Finished runs whose answers another one learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps import config as configs
+from tfapps import registry
+from tfapps.bundle import Bundle
+from tfapps.errors import InputError
+from tfapps.stages.prepare import Prepared
+
+if TYPE_CHECKING:
+    import keras
+
+
+def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -> np.ndarray:
+    """Return the logits (rows, c) of the teachers' mean probabilities, classes as the student's.
+
+    Each teacher reads the texts with a tokenizer of its own: a student may be of any kind.
+
+    Raises: InputError for a teacher of another task, or with other labels.
+    """
+    from tfapps.arrays import listed
+    from tfapps.serve.predictor import Predictor
+    from tfapps.train.objectives._answers import together
+
+    told = []
+    for path in teachers:
+        task = _task(prepared, path)
+        print(f"{path} answers {len(texts)} texts", flush=True)
+        (logits,) = listed(Predictor.open(path, "keras").logits(texts))
+        told.append(logits[:, _order(prepared, task, path)])
+    return np.asarray(together(prepared.task, told), np.float32)
+
+
+def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
+    """Return the teachers as models of the student's own inputs, to be asked in every step.
+
+    Raises: InputError for a teacher of another task, or one that reads other ids.
+    """
+    from tfapps.assemble import assemble
+    from tfapps.text.tokenizer import Tokenizer
+
+    found = []
+    for path in teachers:
+        bundle, task = Bundle.open(path), _task(prepared, path)
+        run = configs.load(bundle.config_path)
+        tokenizer = Tokenizer.load(bundle.text)
+        _check_same(prepared, run, tokenizer, task, path)
+        model = assemble(
+            run,
+            task,
+            vocabulary_size=tokenizer.vocabulary_size,
+            compression=bundle.compression,
+            weights_file=bundle.weights,
+        )
+        model.trainable = False
+        found.append(model)
+    return found
+
+
+def _task(prepared: Prepared, path: str) -> Any:
+    bundle = Bundle.open(Path(path).expanduser())
+    run = configs.load(bundle.config_path)
+    if run.task.name != prepared.config.task.name:
+        raise InputError(
+            f"objective.teacher: {path} does {run.task.name}, but this config is for "
+            f"{prepared.config.task.name}; give a run of the same task"
+        )
+    return registry.load("task", run.task.name).Task.load(run.task, bundle.text)
+
+
+def _order(prepared: Prepared, task: Any, path: str) -> list[int]:
+    """The place of each of the student's labels among the teacher's."""
+    missing = sorted(set(prepared.task.labels) - set(task.labels))
+    if missing:
+        raise InputError(
+            f"objective.teacher: {path} does not know the label {missing[0]!r}; it was trained on "
+            "other data"
+        )
+    return [task.labels.index(label) for label in prepared.task.labels]
+
+
+def _check_same(prepared: Prepared, run: Any, tokenizer: Any, task: Any, path: str) -> None:
+    """A teacher that is shown the student's ids has to mean the same by them."""
+    own = prepared.tokenizer
+    if tokenizer.content() != own.content() or tokenizer.surface != own.surface:
+        raise InputError(
+            f"objective.teacher: {path} reads texts with another tokenizer; for "
+            f"{run.task.name}, or with objective.states or attention, teacher and student need one "
+            "tokenizer: give both the same preset"
+        )
+    if run.model.max_length < prepared.config.model.max_length:
+        raise InputError(
+            f"objective.teacher: {path} reads {run.model.max_length} tokens, the student "
+            f"{prepared.config.model.max_length}; lower model.max_length"
+        )
+    if getattr(task, "labels", None) != getattr(prepared.task, "labels", None):
+        raise InputError(f"objective.teacher: {path} has other labels, or in another order")

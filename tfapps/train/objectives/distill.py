@@ -1,0 +1,81 @@
+"""A student that learns what its teachers say, and if asked how they come to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from tfapps.train.objectives._unlabelled import Unlabelled
+
+
+class Config(Unlabelled):
+    """The answers of finished runs as part of the truth (Hinton et al. 2015).
+
+    Attributes:
+        teacher: folder of a run, or several, whose probabilities are averaged.
+        weight: share of the teachers in the loss, the labels have the rest.
+        temperature: what logits are divided by, so that small probabilities count as well.
+        states: weight of the distance between hidden states, block by block, through a projection
+            that is learned where the student is narrower (Jiao et al. 2020, "TinyBERT"); 0 is none.
+        attention: weight of the divergence between attention maps, block by block; 0 is none.
+        augment: copies of every training text with words hidden or cut off, for the teachers to
+            label (Tang et al. 2019).
+        unlabelled: a text file, a text a line, for the teachers to label.
+    """
+
+    name: str = "distill"
+    teacher: tuple[str, ...] = Field(min_length=1)
+    weight: float = Field(0.7, ge=0, le=1)
+    temperature: float = Field(2.0, gt=0)
+    states: float = Field(0.0, ge=0)
+    attention: float = Field(0.0, ge=0)
+    augment: int = Field(0, ge=0, le=100)
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+def build(
+    config: Config,
+    loss: Callable[..., Any],
+    *,
+    task: Any,
+    model: Any = None,
+    teachers: Sequence[Any] = (),
+    **_: Any,
+) -> Callable[..., tuple[Any, Any]]:
+    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+
+    Its `variables` are what is learned beside the model: projections.
+
+    Args:
+        task: tells what its logits mean.
+        model: the student, for its form.
+        teachers: functional models of the same inputs, to be asked in every step; where there is
+            none, the batch brings `told_logits`, of all of them together.
+    """
+    from tfapps.train.objectives import _blocks
+    from tfapps.train.objectives._answers import TOLD, apart, together
+
+    by_block = _blocks.Blocks(config, model, teachers) if _blocks.asked(config) else None
+
+    def objective(
+        model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
+    ) -> tuple[Any, Any]:
+        if by_block is not None:
+            logits, told, further = by_block(features, training)
+        else:
+            logits, further = model(features, training=training), 0.0
+            told = [teacher(features, training=False) for teacher in teachers]
+        wanted = targets[TOLD] if TOLD in targets else together(task, told)
+        heat = config.temperature
+        # Squared, or the gradients of hot answers would be small beside those of the labels.
+        soft = apart(task, logits, wanted, features, heat) * heat**2
+        return (1 - config.weight) * loss(targets, logits) + config.weight * soft + further, logits
+
+    objective.variables = by_block.variables if by_block is not None else []
+    return objective
