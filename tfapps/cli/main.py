@@ -26,6 +26,7 @@ VERBS = (
     "predict",
     "benchmark",
     "compare",
+    "attack",
     "list",
 )
 

@@ -65,6 +65,19 @@ def f1_bars_png(f1: Sequence[float], support: Sequence[float], labels: Sequence[
     return _png(figure)
 
 
+def curves_png(curves: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
+    """Draw a metric against numbers told as text, a line for each name."""
+    figure = _figure(7, 4.5)
+    axes = figure.add_subplot()
+    axes.grid(color="0.93")
+    for (name, points), colour in zip(curves.items(), _colours(len(curves)), strict=True):
+        axes.plot([float(x) for x in points], list(points.values()), "o-", color=colour, label=name)
+    axes.set_xlabel("strength")
+    axes.set_ylabel(metric)
+    figure.legend(loc="outside right upper", fontsize=9)
+    return _png(figure)
+
+
 def tradeoffs_png(rows: Sequence[Mapping[str, Any]], metric: str) -> bytes:
     """Draw metric against size and against latency, a colour a run, a marker an artefact.
 

@@ -34,14 +34,14 @@ def predict(
     # A tuple of replicas for each output: they are joined like batches.
     parts = [each(_of_replicas, compiled(batch)) for batch in dataset]
     order = np.asarray(batches.order(0))
-    return each(lambda *arrays: _in_order(_joined(arrays), order), *parts)
+    return each(lambda *arrays: in_order(joined(arrays), order), *parts)
 
 
 def _of_replicas(results: Sequence[tf.Tensor]) -> np.ndarray:
-    return _joined([result.numpy() for result in results])
+    return joined([result.numpy() for result in results])
 
 
-def _in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
+def in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Row `order[i]` is `joined[i]`; filler (-1) goes."""
     rows = np.zeros((int(order.max(initial=-1)) + 1, *joined.shape[1:]), np.float32)
     rows[order[order >= 0]] = joined[order >= 0]
@@ -68,7 +68,7 @@ def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, r
     return cache[key]
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Concatenation on axis 0; every other axis is padded with zeros to its longest."""
     shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
     whole = np.zeros((sum(len(part) for part in parts), *shape), np.float32)

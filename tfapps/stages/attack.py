@@ -1,0 +1,145 @@
+"""How a run stands up to adversaries and to texts as people type them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps import bundle as bundles
+from tfapps import registry
+from tfapps.bundle import Bundle, write_json
+from tfapps.config import RunConfig
+from tfapps.data import noise
+from tfapps.errors import InputError
+from tfapps.stages.outputs import EVALUATION_BATCH, outputs_of
+from tfapps.stages.prepare import Prepared, prepare, retokenized
+from tfapps.stages.trained import rebuild
+
+if TYPE_CHECKING:
+    import keras
+
+EPSILONS = (0.02, 0.05, 0.1, 0.2)
+RATES = (0.05, 0.1, 0.2)
+PICTURE = "robustness.png"
+KEY = "robustness"
+
+
+def attack(
+    bundle: Bundle, config: RunConfig, epsilons: Sequence[float] = EPSILONS, rows: int | None = None
+) -> dict[str, dict[str, float]]:
+    """Judge the Keras model of a run on its dev set under attack, and note it in the bundle.
+
+    Args:
+        epsilons: how far adversaries may go, in shares of the size of a text's embeddings.
+        rows: of the dev set, the first; None is all.
+
+    Returns:
+        {attack: {strength: headline metric}}, strength 0 being the dev set as it is.
+
+    Raises:
+        InputError: the task has no text whose embeddings could be attacked.
+    """
+    task = registry.load("task", config.task.name)
+    if task.NEEDS != "encoder" or hasattr(task.Task, "masking"):
+        raise InputError(
+            f"attack: {config.task.name} is not judged by one answer a text; expected a run of "
+            "classification, tagging or intent_slots"
+        )
+    prepared = _first(prepare(config, bundle), rows)
+    model = rebuild(prepared, bundle, None, None)
+    clean = _metric(prepared, outputs_of(prepared, model, "dev"))
+    found = _by_embeddings(prepared, model, epsilons)
+    found |= _by_typing(prepared, model)
+    figures = {name: {"0": clean, **values} for name, values in found.items()}
+    _note(bundle, prepared.task.headline, figures)
+    return figures
+
+
+def table(headline: str, figures: dict[str, dict[str, float]]) -> str:
+    """Return the figures as text, one line an attack."""
+    lines = []
+    for name, values in figures.items():
+        cells = "  ".join(f"{strength}: {value:.4f}" for strength, value in values.items())
+        lines.append(f"{name:<20} {headline} at  {cells}")
+    return "\n".join(lines)
+
+
+def _first(prepared: Prepared, rows: int | None) -> Prepared:
+    """The same with a dev set of so many sentences or texts."""
+    if rows is None:
+        return prepared
+    kept = {**prepared.rows, "dev": prepared.rows["dev"][:rows]}
+    return retokenized(dataclasses.replace(prepared, rows=kept), prepared.tokenizer)
+
+
+def _metric(prepared: Prepared, outputs: Any) -> float:
+    task, examples = prepared.task, prepared.examples["dev"]
+    return task.predict_metrics(outputs, prepared.targets("dev"), examples)[task.headline]
+
+
+def _by_embeddings(
+    prepared: Prepared, model: keras.Model, epsilons: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    from tfapps.train.attacked import STEPS, attacked
+
+    batches = prepared.batches("dev", batch_size=EVALUATION_BATCH, shuffle=False)
+    found: dict[str, dict[str, float]] = {}
+    for name, norm, steps in (
+        ("fgm_l2", "l2", 1),
+        ("fgsm_max", "max", 1),
+        ("pgd_l2", "l2", STEPS),
+        ("pgd_max", "max", STEPS),
+    ):
+        found[name] = {}
+        for epsilon in epsilons:
+            print(f"{name} {epsilon:g}", flush=True)
+            outputs = attacked(
+                model, prepared.task.loss, batches, epsilon=epsilon, norm=norm, steps=steps
+            )
+            found[name][f"{epsilon:g}"] = _metric(prepared, outputs)
+    return found
+
+
+def _by_typing(prepared: Prepared, model: keras.Model) -> dict[str, dict[str, float]]:
+    kinds: dict[str, Callable[..., str]] = {"mistyped_letters": noise.mistyped}
+    if "tokens" not in prepared.rows["dev"][0]:  # whose tags would be missing as well
+        kinds["missing_words"] = noise.thinned
+    found: dict[str, dict[str, float]] = {}
+    for name, change in kinds.items():
+        found[name] = {}
+        for rate in RATES:
+            random = np.random.default_rng(prepared.config.seed)
+            rows = [_changed(row, change, rate, random) for row in prepared.rows["dev"]]
+            there = dataclasses.replace(prepared, rows={**prepared.rows, "dev": rows})
+            there = retokenized(there, prepared.tokenizer)
+            found[name][f"{rate:g}"] = _metric(there, outputs_of(there, model, "dev"))
+    return found
+
+
+def _changed(
+    row: dict[str, Any], change: Callable[..., str], rate: float, random: np.random.Generator
+) -> dict[str, Any]:
+    new = dict(row)
+    for key in ("text", "text_pair"):
+        if key in row:
+            new[key] = change(row[key], rate, random)
+    if "tokens" in row:
+        new["tokens"] = [change(token, rate, random) for token in row["tokens"]]
+    return new
+
+
+def _note(bundle: Bundle, headline: str, figures: dict[str, dict[str, float]]) -> None:
+    from tfapps.metrics.pictures import curves_png
+    from tfapps.train.evaluation import Evaluation
+    from tfapps.train.tensorboard import Writer
+
+    picture = curves_png(figures, headline)
+    flat = {f"{KEY}/{name}_{s}": v for name, values in figures.items() for s, v in values.items()}
+    with bundles.writing(bundle.path, base=bundle) as draft:
+        (draft.path / PICTURE).write_bytes(picture)
+        write_json(draft.path / "metrics.json", {**bundle.metrics, KEY: figures})
+        with Writer(draft.path / "logs" / "attack") as writer:
+            writer.evaluation(Evaluation(flat, {KEY: picture}), 0)
