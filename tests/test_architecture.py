@@ -20,10 +20,11 @@ LINES = [
     {"registry", "paths"},
     {"_yaml"},
     {"_problems", "_swap", "_together"},
+    {"_sections"},
     {"config", "bundle"},
     {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights", "presets"},
     {"clone"},
-    {"data", "models", "tasks", "tuning"},
+    {"data", "ensembles", "models", "tasks", "tuning"},
     {"tuned"},
     {"assemble"},  # joins a model, a task and a tuner for everything above
     {"train", "compress", "export", "verify", "serve"},

@@ -276,7 +276,7 @@ def test_a_name_that_is_no_string():
 def test_keys_that_are_no_strings():
     assert problems({**good(train={1: 2}), True: 1}) == [
         "True: unknown key; known: name, seed, task, data, model, text, train, tuning, "
-        "objective, compress, export",
+        "objective, draw, ensemble, compress, export",
         "train.1: unknown key; known: " + ", ".join(config.TrainConfig.model_fields),
     ]
 

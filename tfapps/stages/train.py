@@ -17,7 +17,7 @@ from tfapps.stages import teachers
 from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
-from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +29,7 @@ OUTPUT = Path("saved_models")
 
 def train(config: RunConfig) -> Bundle:
     """Train the model and write its bundle, replacing an older one when it is complete."""
+    refuse_ensemble(config)
     return train_prepared(prepare(config))
 
 
