@@ -71,10 +71,18 @@ class TrainConfig(Section):
     short_share: float = Field(0.9, gt=0, lt=1)  # of all epochs, those on such rows
     evaluate_every: int | None = Field(None, ge=1)  # steps; at the end of an epoch in any case
     patience: int | None = Field(None, ge=1)  # evaluations without a better headline metric
+    ema: float | None = Field(None, gt=0, lt=1)  # decay of averaged weights, from step to step
+    swa: float | None = Field(None, ge=0, lt=1)  # share of the epochs before those averaged
     average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "one_device", "mirrored"] = "auto"
     log_every: int = Field(20, ge=1)  # steps
+
+    @model_validator(mode="after")
+    def _one_mean(self) -> TrainConfig:
+        if self.ema is not None and self.swa is not None:
+            raise ValueError("got both ema and swa, expected one of them")
+        return self
 
 
 class DrawConfig(Section):

@@ -60,7 +60,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
 
 def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list[dict[str, Any]]:
     """Fit and tell of the best epoch; the figures of all."""
-    from tfapps.train import loop
+    from tfapps.train import averaging, loop
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
 
@@ -71,6 +71,7 @@ def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list
     steps = total_steps(batches, config.train)
     with place.scope():
         callbacks = registry.optional(tuner, "callbacks", [], config.tuning, model, steps)
+        callbacks += averaging.callbacks(config.train, model)
         learns = objective(lesson, model, steps)
     history = loop.fit(
         model,
@@ -84,7 +85,7 @@ def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list
         log_dir=log_dir,
         hparams=_hparams(config),
         unit=unit(prepared),
-        best_from=registry.optional(tuner, "ready", None, config.tuning, config.train.epochs),
+        best_from=_ready(config),
     )
     early = ", stopped early" if history.stopped_early else ""
     best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"
@@ -92,6 +93,15 @@ def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list
         best = f"mean of {history.averaged} of {len(history.records)}"
     print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
     return [record.figures() for record in history.records]
+
+
+def _ready(config: RunConfig) -> float | None:
+    """Epochs before the weights may be the best ones; None for no such."""
+    tuner = registry.load("tuner", config.tuning.name)
+    first = registry.optional(tuner, "ready", None, config.tuning, config.train.epochs)
+    if config.train.swa is None:
+        return first
+    return max(first or 0.0, math.floor(config.train.swa * config.train.epochs) + 1)
 
 
 def _build(prepared: Prepared) -> keras.Model:
