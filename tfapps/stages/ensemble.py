@@ -185,6 +185,7 @@ class _Work:
         drop = metrics["dev"]["keras"][headline] - figures[headline]
         return {
             "agreement": float(np.mean(same)),
+            "max_logit_difference": float(np.abs(said - reference).max()),
             "bytes": size,
             "metric": figures[headline],
             "metric_drop": drop,
