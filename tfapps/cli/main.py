@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfapps import stopping
 from tfapps.errors import Failure, InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     arguments = _parsed(argv)
     try:
+        if argv is None:  # a program of one's own has signals of its own
+            stopping.install()
         return arguments.main(arguments) or 0
     except InputError as error:
         for line in str(error).splitlines():
@@ -52,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failure as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, stopping.Stopped) as stop:
+        print(str(stop) or "stopped", file=sys.stderr)
+        return 143 if isinstance(stop, stopping.Stopped) else 130
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

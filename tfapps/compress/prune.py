@@ -222,6 +222,16 @@ def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
                     weight.assign(ops.multiply(weight, ops.cast(mask, weight.dtype)))
             self.step += 1
 
+        def state(self) -> dict[str, Any]:
+            """The masks as they are."""
+            return {"step": self.step} | {path: mask.numpy() for path, mask in masks.items()}
+
+        def take(self, state: Mapping[str, Any]) -> None:
+            """Go on from what `state` gave."""
+            self.step = int(state["step"])
+            for path, mask in masks.items():
+                mask.assign(state[path])
+
         def scalars(self) -> dict[str, float]:
             """Share of zeros of each weight."""
             return {

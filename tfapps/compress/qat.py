@@ -227,6 +227,17 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
                 phase.following.assign(float(self.step < stop))
             self.step += 1
 
+        def state(self) -> dict[str, Any]:
+            """How far the schedule is."""
+            return {"step": self.step}
+
+        def take(self, state: Mapping[str, Any]) -> None:
+            """Go on from what `state` gave."""
+            self.step = int(state["step"])
+            if phase.quantizing is not None:
+                phase.quantizing.assign(float(self.step > start))
+            phase.following.assign(float(self.step <= stop))
+
         def on_train_end(self, logs: Any = None) -> None:
             for quantizer in in_model(model):
                 quantizer.phase = None

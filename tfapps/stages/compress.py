@@ -7,15 +7,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapps import bundle as bundles
-from tfapps import registry
+from tfapps import registry, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import COMPRESSION, MANIFEST, Bundle, write_json
 from tfapps.clone import clone
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
+from tfapps.stages import states
 from tfapps.stages import train as training
 from tfapps.stages.lessons import lessons
 from tfapps.stages.outputs import EVALUATION_BATCH, logits_of, outputs_of
@@ -23,6 +25,8 @@ from tfapps.stages.prepare import Prepared, prepare, retokenized
 
 if TYPE_CHECKING:
     import keras
+
+    from tfapps.train.checkpoint import Checkpoint
 
 
 def compress(config: RunConfig) -> Bundle:
@@ -86,7 +90,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
             )
         if (source.path / "logs").is_dir():
             shutil.copytree(source.path / "logs", draft.path / "logs", dirs_exist_ok=True)
-        work = _Work(prepared, model, place, draft.path)
+        work = _Work(prepared, model, place, draft.path, source)
         for index in range(len(config.compress)):
             work.step(index)
         notes = {"training": source.metrics["training"], "compression": work.notes}
@@ -96,13 +100,22 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
             {"vocabulary_size": prepared.tokenizer.vocabulary_size, "plans": work.plans},
         )
         draft.stages["compress"] = compression_key(config)
+    states.clear(config.name)
     return work.prepared, Bundle.open(target)
 
 
 class _Work:
-    """State of one compression."""
+    """State of one compression.
 
-    def __init__(self, prepared: Prepared, model: keras.Model, place: Any, folder: Any) -> None:
+    Args:
+        folder: of the bundle that is written.
+        source: the trained run.
+    """
+
+    def __init__(
+        self, prepared: Prepared, model: keras.Model, place: Any, folder: Any, source: Bundle
+    ) -> None:
+        self.origin, self.source = prepared, source
         self.prepared, self.model, self.place, self.folder = prepared, model, place, folder
         self.lesson = lessons(prepared)
         self.plans: list[Mapping[str, Any]] = []
@@ -114,14 +127,35 @@ class _Work:
         """One item: decide, rebuild, hold what earlier items made, fine-tune, report."""
         import keras
 
-        config = self.prepared.config
-        item = config.compress[index]
+        from tfapps.train.checkpoint import State
+
+        item = self.origin.config.compress[index]
         module = registry.load("compressor", item.name)
         print(f"compressing: {item.name}", flush=True)
-        keras.utils.set_random_seed(config.seed + 1 + index)
+        keras.utils.set_random_seed(self.origin.config.seed + 1 + index)
         if item.epochs:
             self._ask_teacher(item)
-        plan = registry.optional(module, "plan", {}, item, self._job())
+        keeper = self._keeper(index, "done")
+        done = keeper.load()
+        if done is None:
+            plan = registry.optional(module, "plan", {}, item, self._job())
+        else:
+            plan = done.notes["plan"]
+        self._rebuild(item, module, plan)
+        if done is None:
+            figures = self._learn(index, module)
+            arrays = {path: w.numpy() for path, w in weights.variables(self.model).items()}
+            keeper.save(State(arrays, {"plan": plan, "figures": figures}), self._logs(index))
+        else:
+            figures = self._take(index, done)
+            keeper.logs(self._logs(index))
+        headline = self.prepared.task.headline
+        metric = f"{headline} {figures['dev'][headline]:.4f}"
+        print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
+        self.notes.append(figures)
+
+    def _rebuild(self, item: Any, module: Any, plan: Mapping[str, Any]) -> None:
+        """The model, its teacher and its data as the plan says."""
         self.plans.append(plan)
         if hasattr(module, "tokenizer"):
             self.prepared = retokenized(
@@ -132,9 +166,12 @@ class _Work:
             if hasattr(module, "tokenizer") and self.teacher is not None:
                 self.teacher = module.build(item, self.teacher, plan)
             self.model = module.build(item, self.model, plan)
-            for earlier in config.compress[:index]:
-                holder = registry.load("compressor", earlier.name)
-                registry.optional(holder, "hold", None, earlier, self.model)
+
+    def _learn(self, index: int, module: Any) -> dict[str, Any]:
+        """Fine-tune under the constraints of earlier items; the figures of this one."""
+        item = self.origin.config.compress[index]
+        with self.place.scope():
+            self._hold(index)
             registry.optional(
                 module, "begin", None, item, self.model, self._batches(index).epoch(0)
             )
@@ -146,10 +183,30 @@ class _Work:
         targets, examples = self.prepared.targets("dev"), self.prepared.examples["dev"]
         outputs = outputs_of(self.prepared, self.model, "dev")
         figures["dev"] = self.prepared.task.predict_metrics(outputs, targets, examples)
-        headline = self.prepared.task.headline
-        metric = f"{headline} {figures['dev'][headline]:.4f}"
-        print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
-        self.notes.append(figures)
+        return figures
+
+    def _take(self, index: int, done: Any) -> dict[str, Any]:
+        """What an item left behind before the run was stopped."""
+        for path, weight in weights.variables(self.model).items():
+            weight.assign(done.arrays[path])
+        with self.place.scope():
+            self._hold(index + 1)
+        return done.notes["figures"]
+
+    def _hold(self, count: int) -> None:
+        """Keep what the first items made."""
+        for earlier in self.origin.config.compress[:count]:
+            holder = registry.load("compressor", earlier.name)
+            registry.optional(holder, "hold", None, earlier, self.model)
+
+    def _keeper(self, index: int, what: str) -> Checkpoint:
+        """Where an item's state is kept, be it its fit's or the finished item."""
+        items = [item.model_dump(mode="json") for item in self.origin.config.compress[: index + 1]]
+        told = json.dumps([items, self.source.manifest["files"][self.source.weights.name]])
+        return states.checkpoint(self.origin, f"{index}_{items[-1]['name']}_{what}", told)
+
+    def _logs(self, index: int) -> Path:
+        return self.folder / "logs" / f"{index}_{self.origin.config.compress[index].name}"
 
     @property
     def _by_place(self) -> bool:
@@ -202,7 +259,8 @@ class _Work:
             evaluate=functools.partial(training.evaluate, self.prepared, self.model),
             headline=self.prepared.task.headline,
             callbacks=callbacks,
-            log_dir=self.folder / "logs" / f"{index}_{item.name}",
+            log_dir=self._logs(index),
+            checkpoint=self._keeper(index, "fit"),
             unit=training.unit(self.prepared),
             best_from=registry.optional(module, "ready", 0, item),
         )

@@ -13,18 +13,18 @@ from tfapps import registry, tuned, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
-from tfapps.stages import teachers
+from tfapps.stages import states, teachers
 from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
+from tfapps.stages.states import OUTPUT
 
 if TYPE_CHECKING:
     import keras
 
+    from tfapps.train.checkpoint import Checkpoint
     from tfapps.train.loop import Evaluation
-
-OUTPUT = Path("saved_models")
 
 
 def train(config: RunConfig) -> Bundle:
@@ -49,16 +49,20 @@ def train_prepared(prepared: Prepared) -> Bundle:
             learned = _build(prepared)
         count = parameters(learned)
         _tell(config, count)
-        records = _fit(lesson, learned, place, draft.path / "logs")
+        keeper = states.checkpoint(prepared, "train")
+        records = _fit(lesson, learned, place, draft.path / "logs", keeper)
         with place.scope():
             model = tuned.merged(config, learned)
         write_model(draft, prepared, model, {"training": records, "parameters": count}, learned)
         if hasattr(prepared.task, "vectors"):
             projector.write(draft.path / "logs", *prepared.task.vectors(model))
+    states.clear(config.name)
     return Bundle.open(OUTPUT / config.name)
 
 
-def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list[dict[str, Any]]:
+def _fit(
+    lesson: Lessons, model: keras.Model, place: Any, log_dir: Path, keeper: Checkpoint
+) -> list[dict[str, Any]]:
     """Fit and tell of the best epoch; the figures of all."""
     from tfapps.train import averaging, loop
     from tfapps.train.history import short
@@ -86,6 +90,7 @@ def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list
         hparams=_hparams(config),
         unit=unit(prepared),
         best_from=_ready(config),
+        checkpoint=keeper,
     )
     early = ", stopped early" if history.stopped_early else ""
     best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfapps.config import TrainConfig
+from tfapps.train.checkpoint import packed, unpacked
 
 
 def callbacks(config: TrainConfig, model: keras.Model) -> list[keras.callbacks.Callback]:
@@ -31,7 +33,7 @@ class Averaged(keras.callbacks.Callback):
             keras.Variable(weight.numpy(), trainable=False, name=f"mean_{number}")
             for number, weight in enumerate(self.learned)
         ]
-        self.count = 0
+        self.count, self.steps = 0, 0
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
@@ -47,6 +49,17 @@ class Averaged(keras.callbacks.Callback):
         finally:
             for weight, value in zip(self.learned, kept, strict=True):
                 weight.assign(value)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The means, and of how many weights they are."""
+        counts = {"count": np.array(self.count), "steps": np.array(self.steps)}
+        return counts | packed("means", [mean.numpy() for mean in self.means])
+
+    def take(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `state` gave."""
+        self.count, self.steps = int(state["count"]), int(state["steps"])
+        for mean, value in zip(self.means, unpacked("means", state), strict=True):
+            mean.assign(value)
 
     @tf.function(reduce_retracing=True)
     def _follow(self, share: tf.Tensor) -> None:
@@ -79,7 +92,6 @@ class LastEpochs(Averaged):
     def __init__(self, model: keras.Model, start: float, epochs: int) -> None:
         super().__init__(model)
         self.first = start * epochs
-        self.steps = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.steps += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfapps.train.checkpoint import packed, unpacked
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.history import History
 
@@ -40,6 +41,24 @@ class Best:
     def restore(self) -> None:
         """Give the model its best weights; those it came with if there are none."""
         self._model.set_weights(self._kept[0][1] if self._kept else self._start)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What is kept, by name."""
+        arrays = {"values": np.array([value for value, _ in self._kept], np.float64)}
+        if not self._kept:
+            arrays |= packed("start", self._start)
+        for number, (_, weights) in enumerate(self._kept):
+            arrays |= packed(f"kept/{number}", weights)
+        return arrays
+
+    def take(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep what `state` gave."""
+        self._kept = [
+            (float(value), unpacked(f"kept/{number}", arrays))
+            for number, value in enumerate(arrays["values"])
+        ]
+        if not self._kept:
+            self._start = unpacked("start", arrays)
 
     @property
     def several(self) -> bool:

@@ -50,6 +50,16 @@ class History:
     stopped_early: bool = False
     averaged: int = 0
 
+    def state(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> History:
+        """What `state` gave."""
+        records = [Record(**record) for record in state["records"]]
+        return cls(**{**state, "records": records})
+
     def beaten_by(self, value: float) -> bool:
         """Whether a headline of `value` is the new best: the earlier of equals stays."""
         return value > self.best or (math.isinf(self.best) and not math.isnan(value))

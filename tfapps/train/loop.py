@@ -16,9 +16,11 @@ from tfapps.errors import InputError
 from tfapps.train import optimizer as optimizers
 from tfapps.train import schedules
 from tfapps.train.best import Best
+from tfapps.train.checkpoint import Checkpoint
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.history import History, Record
 from tfapps.train.progress import Progress, line
+from tfapps.train.resume import Resume
 from tfapps.train.step import Objective, Step
 from tfapps.train.steps import Steps, Stretch, total_steps, updates
 from tfapps.train.strategy import check_batch_size, distribute
@@ -40,6 +42,7 @@ def fit(
     log_dir: Path | None = None,
     hparams: Mapping[str, Any] | None = None,
     best_from: float | None = None,
+    checkpoint: Checkpoint | None = None,
     unit: str = "examples",
     stream: TextIO | None = None,
 ) -> History:
@@ -50,16 +53,13 @@ def fit(
 
     Args:
         objective: (model, features, targets, training) -> (loss per example (b,), logits).
-        batches: `.steps_per_epoch`, `.batch_size` (the most rows), `.epoch(e)` -> dataset of
-            (features, targets, weight (b,)).
-        callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
-            `scalars()` of theirs gives goes to TensorBoard at every evaluation. In the graph, a
-            `factor(path)` is multiplied with the learning rate of a weight, and a
-            `watch(gradients)` sees those of every step by path. The model is judged inside of an
-            `applied()`, and its best weights are those there.
+        batches: `.steps_per_epoch`, `.batch_size` (the most rows), `.epoch(e, start)` -> dataset
+            of (features, targets, weight (b,)).
+        callbacks: see `_Run`.
         hparams: shown in TensorBoard beside the headline.
         best_from: epochs that pass before the weights may be the best: before, they are not yet
             what is wanted. 0 counts the model as it came too; None does not, but all that follows.
+        checkpoint: where the state is saved; one of this fit that is there is gone on from.
         unit: what the weights of a batch count, for the speed that is told.
         stream: where progress goes; standard error if None.
 
@@ -69,18 +69,29 @@ def fit(
     if config.batch_tokens is None:
         check_batch_size(strategy, config.batch_size)
     progress = Progress(config.epochs, updates(batches, config), unit, stream)
+    resume = Resume(checkpoint, log_dir)
     with Writer(log_dir) as writer:
-        if hparams is not None:
+        if hparams is not None and resume.state is None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
             run = _Run(model, config, objective, batches, strategy, callbacks, writer, progress)
-            return run.go(evaluate, headline, best_from)
+            with resume.held():
+                return run.go(evaluate, headline, best_from, resume)
         finally:
             progress.close()
 
 
 class _Run:
-    """State of one fit."""
+    """State of one fit.
+
+    Args:
+        callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
+            `scalars()` of theirs gives goes to TensorBoard at every evaluation. In the graph, a
+            `factor(path)` is multiplied with the learning rate of a weight, and a
+            `watch(gradients)` sees those of every step by path. The model is judged inside of an
+            `applied()`, and its best weights are those there. One that depends on the steps so far
+            has a `state()` of arrays, and a `take(state)` that goes on from it.
+    """
 
     def __init__(
         self,
@@ -118,41 +129,70 @@ class _Run:
         self.steps = Steps(step, config, batches, self.callbacks, writer, progress)
 
     def go(
-        self, evaluate: Callable[[], Evaluation], headline: str, best_from: float | None
+        self,
+        evaluate: Callable[[], Evaluation],
+        headline: str,
+        best_from: float | None,
+        resume: Resume,
     ) -> History:
         """All epochs; the best weights are back whatever happens."""
-        history = History(headline)
-        best = Best(self.model, self.config.average)
+        self.history, self.best = History(headline), Best(self.model, self.config.average)
         self.model.stop_training = False
-        if best_from == 0:
-            start = self._judged(evaluate, headline).metrics[headline]
-            if history.beaten_by(start):  # which a NaN does not
-                history.best = start
-            best.offer(start)
-            self.progress.say(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
-        self.writer.graph(self.model)
+        if resume.state is None:
+            self._before(evaluate, headline, best_from)
         self.callbacks.on_train_begin()
         try:
-            for stretch in self._stretches():
-                with self._averaged():
-                    evaluation = self._judged(evaluate, headline)
-                    record = self._record(stretch, evaluation)
-                    history.records.append(record)
-                    value = record.metrics[headline]
-                    if best_from is None or record.epoch >= best_from:
-                        best.offer(value)
-                        if history.beaten_by(value):
-                            history.best, history.best_epoch = value, record.epoch
-                if self._over(record, evaluation, history):
-                    history.stopped_early = record.epoch < self.config.epochs
+            first = resume.take(self)
+            self.steps.paused = lambda: resume.pause(self)
+            for stretch in self._stretches(first):
+                with resume.saving(self):
+                    over = self._evaluated(stretch, evaluate, headline, best_from)
+                if over:
                     break
+                self.steps.judged()
+                resume.pause(self)
             self.callbacks.on_train_end()
         finally:
-            best.restore()
-        if best.several:
-            value = best.average(history, lambda: self._judged(evaluate, headline))
+            self.best.restore()
+        if self.best.several:
+            value = self.best.average(self.history, lambda: self._judged(evaluate, headline))
             self.progress.say(f"mean of the best epochs  {headline} {value:.3f}")
-        return history
+        return self.history
+
+    def _before(
+        self, evaluate: Callable[[], Evaluation], headline: str, best_from: float | None
+    ) -> None:
+        """The model as it came, and its graph."""
+        if best_from == 0:
+            start = self._judged(evaluate, headline).metrics[headline]
+            if self.history.beaten_by(start):  # which a NaN does not
+                self.history.best = start
+            self.best.offer(start)
+            self.progress.say(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
+        self.writer.graph(self.model)
+
+    def _evaluated(
+        self,
+        stretch: Stretch,
+        evaluate: Callable[[], Evaluation],
+        headline: str,
+        best_from: float | None,
+    ) -> bool:
+        """Judge the model after a stretch; whether the fit ends here."""
+        history = self.history
+        with self._averaged():
+            evaluation = self._judged(evaluate, headline)
+            record = self._record(stretch, evaluation)
+            history.records.append(record)
+            value = record.metrics[headline]
+            if best_from is None or record.epoch >= best_from:
+                self.best.offer(value)
+                if history.beaten_by(value):
+                    history.best, history.best_epoch = value, record.epoch
+        if self._over(record, evaluation, history):
+            history.stopped_early = record.epoch < self.config.epochs
+            return True
+        return False
 
     def _averaged(self) -> contextlib.ExitStack:
         """A context in which the model has the weights that its callbacks have averaged."""
@@ -161,9 +201,10 @@ class _Run:
             stack.enter_context(applied())
         return stack
 
-    def _stretches(self) -> Iterator[Stretch]:
-        """All steps of the fit, from evaluation to evaluation."""
-        for epoch in range(1, self.config.epochs + 1):
+    def _stretches(self, first: int) -> Iterator[Stretch]:
+        """All steps of the fit from epoch `first` on, from evaluation to evaluation."""
+        for epoch in range(first, self.config.epochs + 1):
+            self.epoch = epoch
             self.callbacks.on_epoch_begin(epoch - 1)
             yield from self.steps.epoch(epoch)
 

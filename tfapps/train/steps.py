@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfapps import stopping
 from tfapps.config import TrainConfig
 from tfapps.errors import Failure, InputError
+from tfapps.train.checkpoint import packed, unpacked
 from tfapps.train.progress import Progress
 from tfapps.train.step import Report, Step
 from tfapps.train.strategy import distribute
@@ -51,29 +53,57 @@ class Steps:
         self.step, self.config, self.batches = step, config, batches
         self.callbacks, self.writer, self.progress = callbacks, writer, progress
         self.done = 0
+        self.batch = 0  # of the epoch, the next one
+        self.windows: list[np.ndarray] = []  # reports since the last evaluation
+        self.seconds, self.started = 0.0, time.perf_counter()
+        self.paused: Callable[[], None] = lambda: None
         self.per_step = any(wants_steps(callback) for callback in callbacks.callbacks)
 
     def epoch(self, epoch: int) -> Iterator[Stretch]:
         """Run epoch `epoch`, counted from 1, and pause wherever the model is to be evaluated.
 
-        That is every `evaluate_every` steps of the fit, and at the end of the epoch.
+        That is every `evaluate_every` steps of the fit, and at the end of the epoch. What `take`
+        set is gone on from.
         """
         self.progress.start(epoch)
-        windows, started = [], time.perf_counter()
+        self.started = time.perf_counter()
+        if self.windows and self._pending():
+            yield self._stretch()
         for window in self._windows(epoch):
-            windows.append(window)
-            if self._due():
-                yield self._stretch(windows, time.perf_counter() - started)
-                windows, started = [], time.perf_counter()
-        if windows:
-            yield self._stretch(windows, time.perf_counter() - started)
+            self.windows.append(window)
+            if self._pending():
+                yield self._stretch()
+            else:
+                self.paused()
+        self.batch = 0
+
+    def _pending(self) -> bool:
+        """Whether an evaluation comes before the next step."""
+        return self._due() or self.batch == self.batches.steps_per_epoch
+
+    def judged(self) -> None:
+        """The evaluation of the last stretch is over: the next one begins."""
+        self.windows, self.seconds, self.started = [], 0.0, time.perf_counter()
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Where the steps are, between two of them."""
+        seconds = self.seconds + time.perf_counter() - self.started
+        notes = {"done": self.done, "batch": self.batch, "seconds": seconds}
+        return packed("windows", self.windows), notes
+
+    def take(self, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
+        """Be where `state` was."""
+        self.windows = unpacked("windows", arrays)
+        self.done, self.batch = notes["done"], notes["batch"]
+        self.seconds = notes["seconds"]
 
     def _due(self) -> bool:
         every = self.config.evaluate_every
         return every is not None and self.done % every == 0
 
-    def _stretch(self, windows: Sequence[np.ndarray], seconds: float) -> Stretch:
-        reports = np.concatenate(windows)
+    def _stretch(self) -> Stretch:
+        seconds = self.seconds + time.perf_counter() - self.started
+        reports = np.concatenate(self.windows)
         loss, rows = reports[:, 0], reports[:, 1]
         return Stretch(
             step=self.done,
@@ -94,20 +124,20 @@ class Steps:
             waiting.append(report)
             self.done += 1
             self.progress.step()
-            if len(waiting) == self.config.log_every or self._due():
+            if len(waiting) == self.config.log_every or self._due() or stopping.asked():
                 yield self._flush(waiting, time.perf_counter() - started)
                 waiting, started = [], time.perf_counter()
         if waiting:
             yield self._flush(waiting, time.perf_counter() - started)
 
     def _steps(self, epoch: int) -> Iterator[tf.Tensor]:
-        """Run the epoch, one report (4,) per optimizer step."""
-        dataset = distribute(self.step.strategy, self.batches.epoch(epoch - 1))
-        group = self.config.accumulate
-        for index, batch in _numbered(dataset, self.batches.steps_per_epoch):
+        """Run what is left of the epoch, one report (4,) per optimizer step."""
+        whole, group = self.batches.steps_per_epoch, self.config.accumulate
+        dataset = distribute(self.step.strategy, self.batches.epoch(epoch - 1, self.batch))
+        for index, batch in _numbered(dataset, whole, self.batch):
             if self.per_step and index % group == 0:
                 self.callbacks.on_train_batch_begin(index // group)
-            last = index + 1 == self.batches.steps_per_epoch
+            last = index + 1 == whole
             report = self.step(batch, update=last or (index + 1) % group == 0)
             if report is None:
                 continue
@@ -116,6 +146,7 @@ class Steps:
                 self.callbacks.on_train_batch_end(
                     index // group, {"loss": logs.loss, "learning_rate": logs.learning_rate}
                 )
+            self.batch = index + 1
             yield report
 
     def _flush(self, waiting: Sequence[tf.Tensor], seconds: float) -> np.ndarray:
@@ -164,10 +195,10 @@ def wants_steps(callback: keras.callbacks.Callback) -> bool:
     )
 
 
-def _numbered(dataset: Iterable[Any], steps: int) -> Iterator[tuple[int, Any]]:
-    """(index, batch) of an epoch, which must have exactly `steps` batches."""
-    count = 0
-    for count, batch in enumerate(dataset, start=1):
+def _numbered(dataset: Iterable[Any], steps: int, start: int = 0) -> Iterator[tuple[int, Any]]:
+    """(index, batch) of an epoch, which must have exactly `steps` batches, from `start` on."""
+    count = start
+    for count, batch in enumerate(dataset, start=start + 1):
         if count > steps:
             raise InputError(f"batches: an epoch has more than its {steps} steps")
         yield count - 1, batch

@@ -115,6 +115,24 @@ class Budget(keras.callbacks.Callback):
         )
         return values + down.mean(axis=0) + up.mean(axis=1)
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next decision depends on."""
+        notes = {"importance": self.importance, "doubt": self.doubt}
+        counts = np.array([self.step, self.open, self.settled], np.int64)
+        return {"counts": counts} | {
+            f"{name} {path}": note.numpy()
+            for name, there in notes.items()
+            for path, note in there.items()
+        }
+
+    def take(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `state` gave."""
+        self.step, self.open, settled = (int(count) for count in state["counts"])
+        self.settled = bool(settled)
+        for name, there in (("importance", self.importance), ("doubt", self.doubt)):
+            for path, note in there.items():
+                note.assign(state[f"{name} {path}"])
+
     def scalars(self) -> dict[str, float]:
         """For TensorBoard: how many ranks are open."""
         return {"ranks": float(self.open)}

@@ -54,6 +54,16 @@ def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
                     gate.assign(1.0)
             self.step += 1
 
+        def state(self) -> dict[str, Any]:
+            """What is open."""
+            return {"step": self.step, "gates": [gate.numpy() for gate in gates]}
+
+        def take(self, state: Any) -> None:
+            """Go on from what `state` gave."""
+            self.step = int(state["step"])
+            for gate, value in zip(gates, state["gates"], strict=True):
+                gate.assign(value)
+
         def scalars(self) -> dict[str, float]:
             """For TensorBoard: how many blocks learn."""
             return {"blocks_that_learn": float(sum(gate.numpy() for gate in gates[1:]))}

@@ -1,0 +1,232 @@
+"""A fit that was stopped ends with the weights of one that never was, bit for bit."""
+
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+from fitting import FakeBatches, Task, tiny_model
+
+from tfapps import registry, stopping
+from tfapps.config import TrainConfig
+from tfapps.layers.linear import Linear
+from tfapps.train import averaging
+from tfapps.train.checkpoint import Checkpoint, State
+from tfapps.train.evaluation import Evaluation
+from tfapps.train.loop import fit
+from tfapps.train.strategy import make
+
+STEPS = 15  # of three epochs
+
+
+class Interrupt(Exception):
+    """A process that ends in the middle of everything."""
+
+
+class StopAt(keras.callbacks.Callback):
+    """Ends the fit before step number `at`, as a kill would."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at, self.step = at, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.step == self.at:
+            raise Interrupt
+        self.step += 1
+
+
+def fitted(folder, stop=None, seconds=0.0, seed=1, **case):
+    """Weights, metrics of all evaluations, TensorBoard's points of a fit."""
+    keras.utils.set_random_seed(seed)
+    settings = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "log_every": 2}
+    config = TrainConfig(**settings, **case.get("train", {}))
+    strategy = make("one_device")
+    model = tiny_model(dropout=0.3, dense=Linear)
+    tuner = registry.load("tuner", case.get("tuner", "full"))
+    tuning = tuner.Config(**case.get("tuning", {}))
+    model = tuner.apply(tuning, model)
+    callbacks = registry.optional(tuner, "callbacks", [], tuning, model, STEPS)
+    callbacks += averaging.callbacks(config, model)
+    module = registry.load("objective", case.get("objective", "plain"))
+    objective = module.build(module.Config(), Task.loss, task=Task, steps=STEPS, seed=3)
+
+    def evaluate():
+        value = float(np.mean([np.abs(w.numpy()).mean() for w in model.trainable_variables]))
+        return Evaluation({"accuracy": value % 0.01})
+
+    history = fit(
+        model,
+        config=config,
+        objective=objective,
+        batches=FakeBatches(),
+        strategy=strategy,
+        evaluate=evaluate,
+        headline="accuracy",
+        callbacks=[*callbacks, *([StopAt(stop)] if stop is not None else [])],
+        log_dir=folder / "logs",
+        checkpoint=Checkpoint(folder / "state", json.dumps(case), seconds),
+        stream=io.StringIO(),
+    )
+    records = [(r.epoch, r.step, r.loss, r.metrics["accuracy"]) for r in history.records]
+    return [w.numpy() for w in model.weights], records, points(folder / "logs")
+
+
+def points(folder):
+    """Every scalar that was written, (tag, step, value), in order."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    found = []
+    for tag in events.Tags()["tensors"]:
+        for event in events.Tensors(tag):
+            value = tensor_util.make_ndarray(event.tensor_proto)
+            if value.dtype.kind == "f" and "second" not in tag:
+                found.append((tag, event.step, float(value)))
+    return found
+
+
+CASES = {
+    "plain": {},
+    "accumulated": {"train": {"accumulate": 2}},
+    "evaluated often": {"train": {"evaluate_every": 2, "average": 2}},
+    "ema": {"train": {"ema": 0.8}},
+    "swa": {"train": {"swa": 0.3}},
+    "gradual": {"tuner": "gradual"},
+    "adalora": {"tuner": "adalora", "tuning": {"rank": 2, "every": 1}},
+    "freelb": {"objective": "freelb"},
+    "float16": {"train": {"precision": "mixed_float16"}},
+}
+
+
+@pytest.fixture
+def whole(tmp_path_factory):
+    """A fit that is never stopped, for each case once."""
+    made = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = fitted(tmp_path_factory.mktemp("whole"), **CASES[name])
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("name", "stops"),
+    [
+        *[("plain", [stop]) for stop in (1, 4, 5, 6, 9, 14)],
+        ("plain", [2, 3, 7, 8, 13]),
+        ("accumulated", [3]),
+        ("evaluated often", [6, 7]),
+        ("ema", [7]),
+        ("swa", [12]),
+        ("gradual", [6]),
+        ("adalora", [8]),
+        ("freelb", [7]),
+        ("float16", [7]),
+    ],
+)
+def test_stopped_anywhere_it_ends_the_same(tmp_path, whole, name, stops):
+    # A resumed fit counts its steps anew, so each further stop lies that much earlier.
+    for stop in stops:
+        with pytest.raises(Interrupt):
+            fitted(tmp_path, stop, seed=99, **CASES[name]) if stop is None else fitted(
+                tmp_path, max(stop - reached(tmp_path), 0), **CASES[name]
+            )
+    weights, records, told = fitted(tmp_path, **CASES[name])
+    expected = whole(name)
+    for one, other in zip(weights, expected[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert records == expected[1]
+    assert told == expected[2]
+
+
+def reached(folder):
+    """The step that the newest state stands at."""
+    states = sorted((folder / "state").glob("*/notes.json"), key=lambda p: int(p.parent.name))
+    return json.loads(states[-1].read_text())["notes"]["steps"]["done"] if states else 0
+
+
+def test_a_state_is_gone_on_from_and_not_begun_anew(tmp_path):
+    with pytest.raises(Interrupt):
+        fitted(tmp_path, 9)
+    assert reached(tmp_path) == 9
+    with pytest.raises(Interrupt):
+        fitted(tmp_path, 3, seed=55)  # with other weights, which the state takes the place of
+    assert reached(tmp_path) == 12
+
+
+def test_nothing_is_saved_before_it_is_time(tmp_path):
+    with pytest.raises(Interrupt):
+        fitted(tmp_path, 9, seconds=1e9)
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_state_of_another_fit_is_none(tmp_path):
+    with pytest.raises(Interrupt):
+        fitted(tmp_path, 9)
+    assert Checkpoint(tmp_path / "state", "another").load() is None
+
+
+def test_a_damaged_state_is_none_and_the_one_before_serves(tmp_path):
+    checkpoint = Checkpoint(tmp_path, "key")
+    checkpoint.save(State({"a": np.arange(3)}, {"n": 1}))
+    (tmp_path / "1").rename(tmp_path / "kept")
+    checkpoint.save(State({"a": np.arange(4)}, {"n": 2}))
+    (tmp_path / "kept").rename(tmp_path / "0")
+    (file,) = tmp_path.glob("1/state.safetensors")
+    file.write_bytes(file.read_bytes()[:-1])
+    arrays, notes = Checkpoint(tmp_path, "key").load()
+    assert notes == {"n": 1}
+    np.testing.assert_array_equal(arrays["a"], np.arange(3))
+    (tmp_path / "0/notes.json").write_text("{")
+    assert Checkpoint(tmp_path, "key").load() is None
+
+
+def test_a_state_holds_every_kind_of_array(tmp_path):
+    arrays = {
+        "scalar": np.float32(3),
+        "bool": np.array([True, False]),
+        "int": np.array(7),
+        "empty": np.zeros((0, 2)),
+        "turned": np.arange(6).reshape(2, 3).T,
+    }
+    Checkpoint(tmp_path, "key").save(State(arrays, {}))
+    loaded = Checkpoint(tmp_path, "key").load().arrays
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(loaded[name], array)
+        assert loaded[name].shape == np.shape(array)
+        assert loaded[name].dtype == array.dtype
+
+
+def test_a_signal_saves_and_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(stopping, "_asked", True)
+    with pytest.raises(stopping.Stopped, match="stopped at step 1 of 15, saved; the same command"):
+        fitted(tmp_path, seconds=1e9)
+    assert reached(tmp_path) == 1
+    monkeypatch.setattr(stopping, "_asked", False)
+    fitted(tmp_path)
+
+
+def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole, monkeypatch):
+    plain = fit.__globals__["_Run"]._judged
+
+    def judged(self, evaluate, headline):
+        if self.steps.done == 5 and not stopping.asked():
+            monkeypatch.setattr(stopping, "_asked", True)
+            raise stopping.Stopped
+        return plain(self, evaluate, headline)
+
+    monkeypatch.setattr(fit.__globals__["_Run"], "_judged", judged)
+    with pytest.raises(stopping.Stopped, match="stopped at step 5 of 15"):
+        fitted(tmp_path, seconds=1e9)
+    monkeypatch.undo()
+    weights, records, told = fitted(tmp_path)
+    expected = whole("plain")
+    for one, other in zip(weights, expected[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (records, told) == expected[1:]

@@ -1,0 +1,62 @@
+"""What a signal to end does: at once where nothing is lost, else as soon as the state is saved."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+
+class Stopped(BaseException):
+    """Asked to end; the text says how the work goes on. The command line exits with 143."""
+
+
+TEXT = "stopped; the same command goes on from the last checkpoint"
+_held = 0
+_asked = False
+
+
+def install() -> None:
+    """Have SIGTERM and SIGINT raise `Stopped` in this process; only its main thread may ask."""
+    global _asked
+    _asked = False
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _on_signal)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Inside, a signal waits until somebody looks at `asked`, or for the end."""
+    global _held
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+
+
+@contextlib.contextmanager
+def free() -> Iterator[None]:
+    """Inside, nothing is held, whatever was: a signal that waits is heard now."""
+    global _held
+    kept, _held = _held, 0
+    try:
+        if _asked:
+            raise Stopped(TEXT)
+        yield
+    finally:
+        _held = kept
+
+
+def asked() -> bool:
+    """Whether a signal is waiting."""
+    return _asked
+
+
+def _on_signal(number: int, frame: Any) -> None:
+    global _asked
+    again, _asked = _asked, True
+    # A second one is not put off: whoever sends it does not want to wait.
+    if not _held or again:
+        raise Stopped(TEXT)

@@ -1,0 +1,118 @@
+"""All of a fit that changes from step to step, to and from a checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfapps import stopping
+from tfapps.train.checkpoint import Checkpoint, State, packed, unpacked
+from tfapps.train.history import History, short
+
+
+class Resume:
+    """Takes a fit to where it stood, and saves where it stands.
+
+    Args:
+        checkpoint: None saves nothing.
+        log_dir: TensorBoard files; those that belong to a state that is there are put there.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None, log_dir: Path | None) -> None:
+        self.checkpoint, self.log_dir = checkpoint, log_dir
+        self.state = None if checkpoint is None else checkpoint.load()
+        if self.state is not None and log_dir is not None:
+            checkpoint.logs(log_dir)
+
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        """A signal waits for `pause` inside, if there is somewhere to save to."""
+        return contextlib.nullcontext() if self.checkpoint is None else stopping.held()
+
+    def take(self, run: Any) -> int:
+        """Put the state into a fit that has begun; the epoch it goes on with."""
+        if self.state is None:
+            return 1
+        arrays, notes = self.state
+        for variable, value in zip(_variables(run), unpacked("variables", arrays), strict=True):
+            variable.assign(value)
+        run.history = History.of(notes["history"])
+        run.best.take(_below("best/", arrays))
+        run.steps.take(_below("steps/", arrays), notes["steps"])
+        for number, callback in enumerate(_keeping(run)):
+            callback.take(_below(f"callbacks/{number}/", arrays))
+        self.state = None  # the arrays are no longer needed
+        run.progress.say(
+            f"goes on at step {run.steps.done} of {run.config.epochs * run.updates}, epoch "
+            f"{short(run.steps.done / run.updates)}"
+        )
+        return notes["epoch"]
+
+    def pause(self, run: Any) -> None:
+        """Between two steps: save if it is time, and end if a signal asked for it."""
+        if self.checkpoint is None:
+            return
+        if stopping.asked():
+            self._save(run)
+            raise stopping.Stopped(_told(run))
+        if self.checkpoint.due:
+            self._save(run)
+
+    @contextlib.contextmanager
+    def saving(self, run: Any) -> Iterator[None]:
+        """A signal inside ends what is done there; the state of before it is saved."""
+        if self.checkpoint is None:
+            yield
+            return
+        before = len(run.history.records)
+        try:
+            with stopping.free():
+                yield
+        except stopping.Stopped:
+            if len(run.history.records) == before:
+                self._save(run)
+                raise stopping.Stopped(_told(run)) from None
+            raise
+
+    def _save(self, run: Any) -> None:
+        steps, notes = run.steps.state()
+        arrays = packed("variables", [np.asarray(v.value.numpy()) for v in _variables(run)])
+        arrays |= _above("best/", run.best.state()) | _above("steps/", steps)
+        for number, callback in enumerate(_keeping(run)):
+            arrays |= _above(f"callbacks/{number}/", callback.state())
+        run.writer.flush()
+        told = {"epoch": run.epoch, "steps": notes, "history": run.history.state()}
+        self.checkpoint.save(State(arrays, told), self.log_dir)
+
+
+def _variables(run: Any) -> list[Any]:
+    """Every number that a step reads and writes, those of random generators too."""
+    beside = run.steps.step.variables
+    inside = {id(variable) for variable in run.model.variables}
+    more = [variable for variable in beside if id(variable) not in inside]
+    return [*run.model.variables, *more, *run.model.optimizer.variables]
+
+
+def _keeping(run: Any) -> list[Any]:
+    """Callbacks that have a state of their own."""
+    return [callback for callback in run.callbacks.callbacks if hasattr(callback, "state")]
+
+
+def _above(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {prefix + name: np.asarray(array) for name, array in arrays.items()}
+
+
+def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _told(run: Any) -> str:
+    done, whole = run.steps.done, run.config.epochs * run.updates
+    return f"stopped at step {done} of {whole}, saved; the same command goes on from there"
