@@ -1,0 +1,108 @@
+"""Runs that are killed and started again: the same files as those of a run that never was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from running import ROOT, TINY, write_rows
+from safetensors.numpy import load_file
+
+QAT = "compress:\n  - {name: prune, sparsity: 0.5, epochs: 1}\n  - {name: qat, epochs: 1}\n"
+# In the child: a line for every step, and the signal to itself once so many have passed.
+KILLER = """
+import os, signal, sys
+left, number = int(sys.argv[1]), int(sys.argv[2])
+from tfapps.train import step
+plain = step.Step.__call__
+
+def counted(self, batch, update=True):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), number)
+    left -= 1
+    return plain(self, batch, update)
+
+step.Step.__call__ = counted
+sys.argv = ["tfapps", "run", "tiny.yaml"]
+from tfapps.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    text = TINY.split("export:")[0].replace("log_every: 2", "log_every: 2, checkpoint_every: 0")
+    (folder / "tiny.yaml").write_text(f"{text}{QAT}export: [litert_float32]\n")
+    write_rows(folder / "train.tsv", 64)
+    write_rows(folder / "dev.tsv", 24, start=64)
+    return folder
+
+
+def started(place, name, steps=10**9, number=signal.SIGKILL):
+    """A run in a folder of its own that shares data and config."""
+    folder = place / name
+    folder.mkdir(exist_ok=True)
+    for file in ("tiny.yaml", "train.tsv", "dev.tsv"):
+        if not (folder / file).exists():
+            (folder / file).symlink_to(place / file)
+    return subprocess.run(
+        [sys.executable, "-c", KILLER, str(steps), str(int(number))],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TFAPPS_DATA": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(place):
+    done = started(place, "whole")
+    assert done.returncode == 0, done.stderr
+    return place / "whole/saved_models/tiny"
+
+
+def same(one, other):
+    weights, expected = (load_file(path / "weights.safetensors") for path in (one, other))
+    assert list(weights) == list(expected)
+    for path, value in expected.items():
+        np.testing.assert_array_equal(weights[path], value, err_msg=path)
+    told, wanted = (json.loads((path / "metrics.json").read_text()) for path in (one, other))
+    assert told["dev"] == wanted["dev"]
+    losses = [[record["loss"] for record in part["training"]] for part in (told, wanted)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([5, 9], id="training"),
+        pytest.param([20, 4, 6], id="compressing", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_runs_end_with_the_same_weights(place, whole, steps, request):
+    name = request.node.callspec.id
+    for count in steps:
+        killed = started(place, name, count)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    finished = started(place, name)
+    assert finished.returncode == 0, finished.stderr
+    assert "goes on at step" in finished.stderr
+    same(place / name / "saved_models/tiny", whole)
+    assert not (place / name / "saved_models/.tiny.state").exists()
+
+
+def test_a_terminated_run_says_where_it_stopped(place, whole):
+    stopped = started(place, "terminated", 6, signal.SIGTERM)
+    assert stopped.returncode == 143
+    assert "stopped at step 7 of 16, saved; the same command goes on from there" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    finished = started(place, "terminated")
+    assert finished.returncode == 0, finished.stderr
+    assert "goes on at step 7 of 16" in finished.stderr
+    same(place / "terminated/saved_models/tiny", whole)
