@@ -20,10 +20,12 @@ LINES = [
     {"registry", "paths"},
     {"_yaml"},
     {"_problems", "_swap", "_together"},
+    {"_section"},
+    {"_space"},
     {"config", "bundle"},
     {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights", "presets"},
     {"clone"},
-    {"data", "models", "tasks", "tuning"},
+    {"data", "models", "tasks", "tuning", "search"},
     {"tuned"},
     {"assemble"},  # joins a model, a task and a tuner for everything above
     {"train", "compress", "export", "verify", "serve"},
@@ -38,7 +40,7 @@ TENSORFLOW_RUNNERS = {
     f"tfapps.runners.{name}"
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
-HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch"}
+HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
 
 

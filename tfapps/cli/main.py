@@ -27,6 +27,7 @@ VERBS = (
     "benchmark",
     "compare",
     "attack",
+    "tune",
     "list",
 )
 
