@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,8 +45,8 @@ def drive(make: Callable[[], Any], folder: Path, judge: Judge) -> None:
         def run_trial(self, trial: Any) -> float:
             try:
                 return judge(trial.trial_id, trial.hyperparameters.values)
-            except Failure as error:
-                raise keras_tuner.errors.FailedTrialError(str(error)) from error
+            except Failure:
+                return math.nan  # a failed trial; of an exception KerasTuner prints the traceback
             except Exception as error:
                 # Any other would be a failed trial for KerasTuner, and the search would go on.
                 raise keras_tuner.errors.FatalError(str(error)) from error
@@ -60,7 +61,7 @@ def drive(make: Callable[[], Any], folder: Path, judge: Judge) -> None:
         for package in ("keras_tuner", "sklearn"):
             warnings.filterwarnings("ignore", module=package)
         try:
-            _opened(tuner, folder).search(verbose=0)
+            _opened(tuner, folder).search()
         except keras_tuner.errors.FatalError as error:
             raise error.__cause__ or error from None
 
