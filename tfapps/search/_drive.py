@@ -29,12 +29,13 @@ def common(hyperparameters: Any, seed: int) -> dict[str, Any]:
     }
 
 
-def drive(make: Callable[[], Any], folder: Path, judge: Judge) -> None:
+def drive(make: Callable[[], Any], folder: Path, judge: Judge, failed: float = math.nan) -> None:
     """Judge trials until the oracle has enough, from where an earlier call on `folder` stopped.
 
     Args:
         make: the oracle.
         judge: (name of a trial, what the oracle chose) -> the higher, the better.
+        failed: what the oracle is told of a trial that failed; NaN has it left out.
 
     Raises: what `judge` raises, but for Failure, which is a trial that failed.
     """
@@ -46,7 +47,7 @@ def drive(make: Callable[[], Any], folder: Path, judge: Judge) -> None:
             try:
                 return judge(trial.trial_id, trial.hyperparameters.values)
             except Failure:
-                return math.nan  # a failed trial; of an exception KerasTuner prints the traceback
+                return failed  # of an exception KerasTuner would print the traceback
             except Exception as error:
                 # Any other would be a failed trial for KerasTuner, and the search would go on.
                 raise keras_tuner.errors.FatalError(str(error)) from error

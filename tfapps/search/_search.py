@@ -17,4 +17,4 @@ class Search(Section):
             with `step` and `log` if wanted.
     """
 
-    space: dict[str, Any] = Field(min_length=1)
+    space: dict[Any, Any] = Field(min_length=1)

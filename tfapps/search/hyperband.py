@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydantic import Field
 
 from tfapps.search._search import Search
+
+# The worst there is: where one is left out, KerasTuner waits for it and lets no other go on.
+FAILED = -math.inf
 
 
 class Config(Search):

@@ -29,7 +29,7 @@ from tfapps.stages.train import OUTPUT, learn
 KEY = "search.json"
 BEST = "best.yaml"
 SHOWN = 5
-TOGETHER = 512
+TOGETHER = 256  # combinations, each a few milliseconds
 
 Variant = Callable[[Mapping[str, Any]], RunConfig]
 
@@ -57,7 +57,7 @@ def tune(config: RunConfig, variant: Variant) -> Path:
 
     with _opened(folder, _digest(config)):
         search = _Search(config, variant, dimensions, folder, module.total(config.search, make()))
-        drive(make, folder, search.judge)
+        drive(make, folder, search.judge, getattr(module, "FAILED", math.nan))
         return search.end()
 
 
@@ -78,6 +78,7 @@ class _Search:
         values = self.dimensions.values(chosen)
         if EPOCHS in chosen:
             values["train.epochs"] = int(chosen[EPOCHS])
+        values = {path: values[path] for path in sorted(values)}  # as the file has them
         known = self.trials.known(values)
         row = dict(known) if known else self._trained(trial, values)
         if known is None or known["trial"] != trial:
