@@ -8,7 +8,7 @@ import pytest
 import yaml
 from running import TINY, tfapps, write_rows
 
-from tfapps import config, registry
+from tfapps import _swap, config, registry
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
@@ -376,6 +376,27 @@ def test_a_file_of_kerastuner_that_was_cut_short_costs_no_trial(file, place, tra
     (folder / file).write_text(text[: len(text) // 2])
     assert trials(tuned(place)) == before
     assert len(trainings.seen) == 6
+
+
+def test_a_trial_that_only_its_own_file_knows_is_run(place, trainings):
+    folder = tuned(place, trials=3)
+    state = json.loads((folder / "trial_2" / "trial.json").read_text())
+    (folder / "trial_3").mkdir()
+    (folder / "trial_3" / "trial.json").write_text(
+        json.dumps({**state, "trial_id": "3", "status": "RUNNING"})
+    )
+    assert [row["trial"] for row in trials(tuned(place, trials=4))] == ["0", "1", "2", "3"]
+    assert len(trainings.seen) == 4
+
+
+def test_two_processes_do_not_search_in_one_folder(place, trainings):
+    folder = tuned(place)
+    handle = _swap.lock(folder, folder)
+    try:
+        with pytest.raises(InputError, match="another process is writing it"):
+            tuned(place)
+    finally:
+        os.close(handle)
 
 
 def test_more_trials_may_be_asked_for_later(place, trainings):
