@@ -16,6 +16,7 @@ from tfapps.data import encoding
 from tfapps.data.corpora import Corpus
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
+from tfapps.errors import InputError
 from tfapps.serve import translator
 
 TINY_MODELS = {
@@ -59,6 +60,7 @@ VARIANTS = {
     "masked_lm": [{}, {"pairs": "next"}],
     "tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}],
 }
+TUNED = {"adapter": {"size": 4}, "prefix": {"length": 2, "hidden": 4}}
 PAIRS = [
     ({"name": task, **more}, model)
     for task in registry.names("task")
@@ -218,3 +220,34 @@ def test_answers_and_figures_for_every_row(parts, tmp_path):
     tokenizer.save(tmp_path)
     again = type(task).load(run.task, tmp_path)
     assert again.decode(answered, examples) == task.decode(answered, examples)
+
+
+@pytest.mark.slow
+def test_every_tuner_fits_or_says_why_not(parts):
+    run, task, tokenizer, *_ = parts
+    rows = samples(parts)[0]
+    fitting = []
+    for name in registry.names("tuner"):
+        tuner = registry.load("tuner", name)
+        settings = tuner.Config(**TUNED.get(name, {}))
+        needed = registry.load("task", run.task.name).NEEDS
+        if getattr(tuner, "NEEDS", needed) != needed:
+            continue  # which config refuses
+        whole = run.model_copy(update={"tuning": settings})
+        try:
+            keras.utils.set_random_seed(1)
+            model = assemble(whole, task, vocabulary_size=tokenizer.vocabulary_size)
+            learned = tuner.apply(settings, model)
+        except InputError as error:
+            assert name in str(error) or "tuning" in str(error)
+            continue
+        for weight in learned.trainable_variables:
+            weight.assign(weight + 0.01)
+        expected = listed(learned(rows))
+        merged = registry.optional(tuner, "merge", learned, settings, learned)
+        for logits, same in zip(listed(merged(rows)), expected, strict=True):
+            np.testing.assert_allclose(logits, same, atol=1e-4, err_msg=name)
+        fitting.append(name)
+    assert {"full", "layerwise", "gradual"} <= set(fitting)
+    if run.model.name == "bert":
+        assert set(fitting) == set(registry.names("tuner"))

@@ -131,7 +131,7 @@ def test_problems_of_the_config_are_told_once_and_with_those_of_the_space():
     ]
 
 
-@pytest.mark.parametrize("path", ["name", "export", "compress", "search.trials"])
+@pytest.mark.parametrize("path", ["name", "export", "compress", "ensemble.name", "search.trials"])
 def test_what_a_trial_does_not_read_is_refused(path):
     assert refused({path: [1]}) == [
         f"search.space.{path}: a trial only trains, which does not read it; leave it out"

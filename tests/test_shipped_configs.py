@@ -28,7 +28,10 @@ def kind(path):
     raw = yaml.safe_load(path.read_text())
     crf = raw["task"].get("crf", False)
     compressors = tuple(item["name"] for item in raw.get("compress", []))
-    return raw["task"]["name"], crf, raw["model"]["name"], compressors
+    # What tuners that stay in the graph, and ensembles, make of it.
+    tuner = raw.get("tuning", {}).get("name")
+    more = (tuner if tuner in ("adapter", "prefix") else None, raw.get("ensemble", {}).get("name"))
+    return raw["task"]["name"], crf, raw["model"]["name"], compressors, more
 
 
 # A conversion costs more than a tiny training, and those of one kind differ in numbers alone.
@@ -39,9 +42,21 @@ ELSEWHERE = ("translation", "tagging", "intent_slots")
 
 def at_leisure(path):
     """The config, left to `make test-slow` if it is compressed like another that is run."""
-    task, *_, compressors = kind(path)
+    task, *_, compressors, _ = kind(path)
     slow = compressors and (path not in EXPORTING or task in ELSEWHERE)
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
+
+
+def small(raw):
+    """The verb, and overrides of what else takes long, or needs the preset that is left out."""
+    more = []
+    if "store" in raw.get("tuning", {}):
+        more.append("tuning.store=weights")
+    if "layers" in raw["model"]:
+        more.append("model.layers=null")
+    if "ensemble" in raw:
+        return ["ensemble", *more, "ensemble.members=2"]
+    return ["run", *more]
 
 
 WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}
@@ -146,7 +161,8 @@ def write_data(folder, raw, task):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_header_tells_command_cost_and_metric(path):
     header = path.read_text().split("task:")[0]
-    assert f"tfapps run configs/{path.name}" in header
+    verb = "ensemble" if "ensemble:" in path.read_text() else "run"
+    assert f"tfapps {verb} configs/{path.name}" in header
     assert "minutes" in header or "network" in header
     assert any(word in header for word in ("accuracy", "F1", "BLEU", "network"))
 
@@ -172,7 +188,13 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
         overrides.append(f"compress={json.dumps(quick)}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFAPPS_DATA", str(tmp_path))
-    assert main(["run", str(path), *overrides]) == 0, capfd.readouterr()
+    verb, *more = small(raw)
+    if "teacher" in raw.get("objective", {}):
+        name = raw["objective"]["teacher"].rpartition("/")[2]
+        of_teacher = [line for line in overrides if not line.startswith("export")]
+        teacher = ["objective=null", "export=[]", f"name={name}", *more]
+        assert main(["train", str(path), *of_teacher, *teacher]) == 0, capfd.readouterr()
+    assert main([verb, str(path), *overrides, *more]) == 0, capfd.readouterr()
     bundle = tmp_path / "saved_models" / path.stem
     notes = json.loads((bundle / "metrics.json").read_text()).get("compression", [])
     assert [note["name"] for note in notes] == compressors

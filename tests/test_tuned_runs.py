@@ -1,12 +1,16 @@
 """Every tuner through a whole run: trained, merged, made of integers, exported and verified."""
 
+import json
+
 import numpy as np
 import pytest
-from running import TINY, write_rows
+from running import TINY, tfapps, write_rows
 
 from tfapps import config, registry, weights
 from tfapps.bundle import DELTA, Bundle, read_json
 from tfapps.errors import InputError
+from tfapps.serve.deltas import Shared
+from tfapps.serve.predictor import Predictor
 from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run
 from tfapps.stages.train import train
@@ -126,3 +130,48 @@ def test_a_delta_without_a_preset_is_refused(place):
     path.write_text(TINY + "tuning: {name: lora, store: delta}\n")
     with pytest.raises(InputError, match=r"tuning.store: got delta, .* there is no model.preset"):
         config.load(path)
+
+
+# Several deltas beside one base
+
+
+def pair(place, tuner):
+    """Two runs that keep what they learned beside `base` alone."""
+    names = [f"{tuner}_shared_{number}" for number in range(2)]
+    for number, name in enumerate(names):
+        if not (place / "saved_models" / name).is_dir():
+            made(place, name, tuner, "store: delta")
+            train(config.load(place / f"{name}.yaml", [f"seed={number}"]))
+    return names
+
+
+@pytest.mark.parametrize(
+    "tuner",
+    ["lora", "prefix", *(pytest.param(n, marks=pytest.mark.slow) for n in ("adapter", "freeze"))],
+)
+def test_runs_that_share_a_base_answer_as_they_would_alone(place, tuner):
+    names = pair(place, tuner)
+    paths = [f"saved_models/{name}" for name in names]
+    texts = ["I want the apple", "the hammer and the saw"]
+    alone = [Predictor.open(path, "keras").logits(texts) for path in paths]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-4
+    shared = Shared.open(paths)
+    for _ in range(2):  # forth and back
+        for name, expected in zip(names, alone, strict=True):
+            np.testing.assert_allclose(shared.runs[name].logits(texts), expected, atol=1e-5)
+
+
+def test_all_are_asked_at_once(place):
+    names = pair(place, "bitfit")
+    done = tfapps("predict", names[0], "the saw", "--also", names[1], cwd=place)
+    answer = json.loads(done.stdout)
+    assert set(answer) == {"text", *names}
+    assert answer[names[0]]["label"] in ("fruit", "tool")
+
+
+def test_runs_that_cannot_share_are_refused(place):
+    with pytest.raises(InputError, match="keeps all of its weights"):
+        Shared.open(["saved_models/base"])
+    paths = [f"saved_models/{pair(place, tuner)[0]}" for tuner in ("bitfit", "lora")]
+    with pytest.raises(InputError, match="its tuning is not that of bitfit_shared_0"):
+        Shared.open(paths)

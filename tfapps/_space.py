@@ -9,10 +9,10 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from tfapps import _problems, _yaml
-from tfapps._section import Section
+from tfapps._sections import Section
 
 PATH = "search.space"
-UNREAD = ("name", "compress", "export", "search")
+UNREAD = ("name", "compress", "export", "ensemble", "search")
 _SLACK = 1e-9  # a step of 0.1 fits three times between 0 and 0.3, whatever binary floats say
 
 

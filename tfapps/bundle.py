@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 COMPRESSION = "compression.json"
 WEIGHTS = "weights.safetensors"
 DELTA = "delta.safetensors"
+ENSEMBLE, MEMBERS = "ensemble.json", "members"
 UNHASHED = ("logs", "state")  # they grow while a run is on
 PACKAGES = ("ai-edge-litert", "keras", "keras-hub", "tensorflow", "tfapps", "tokenizers")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -75,6 +76,14 @@ class Bundle:
         return delta if delta.is_file() else self.path / WEIGHTS
 
     @property
+    def members(self) -> list[Path]:
+        """The runs of an ensemble that answer together, in their order; empty for a single run."""
+        if ENSEMBLE not in self.manifest["files"]:
+            return []
+        count = read_json(self.path / ENSEMBLE)["members"]
+        return [self.path / MEMBERS / str(number) for number in range(count)]
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """metrics.json, empty before anything was measured."""
         file = self.path / "metrics.json"
@@ -106,6 +115,9 @@ class Bundle:
 
     def artifacts(self) -> list[str]:
         """What can be run: `keras`, `saved_model`, then each `litert_*`, as the manifest has it."""
+        if self.members:
+            each = [Bundle.open(path, verify=False).artifacts() for path in self.members]
+            return [name for name in each[0] if all(name in there for there in each)]
         found = set()
         for name in self.manifest["files"]:
             file = PurePosixPath(name)

@@ -6,69 +6,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import Field, SerializeAsAny, ValidationError
+from pydantic import ValidationError
 
 from tfapps import _problems, _space, _together, _yaml, registry
-from tfapps._section import Section
+from tfapps._sections import DrawConfig, RunConfig, Section, TextConfig, TrainConfig
 from tfapps.errors import ConfigError, InputError
 
+__all__ = ["DrawConfig", "RunConfig", "Section", "TextConfig", "TrainConfig"]
+__all__ += ["dump", "from_dict", "load", "variants"]
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-
-class TextConfig(Section):
-    """How strings become ids; `auto` is the preset's own tokenizer, else WordPiece."""
-
-    tokenizer: Literal["auto", "preset", "wordpiece", "words", "characters", "bpe"] = "auto"
-    vocabulary_size: int = Field(8000, ge=16, le=10_000_000)
-    lowercase: bool | None = None  # null keeps the case for bpe, and for no other
-    min_frequency: int = Field(2, ge=1)
-
-
-class TrainConfig(Section):
-    """How a model is fitted."""
-
-    epochs: int = Field(3, ge=1, le=1_000_000)
-    batch_size: int = Field(32, ge=1, le=1_000_000)
-    batch_tokens: int | None = Field(None, ge=1, le=10**9)  # padding counted; replaces batch_size
-    learning_rate: float = Field(5e-5, gt=0)
-    head_learning_rate: float | None = Field(None, gt=0)
-    optimizer: Literal["adamw", "lamb"] = "adamw"
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    warmup: float = Field(0.1, ge=0, le=1)  # fraction of all steps
-    weight_decay: float = Field(0.01, ge=0)
-    clip_norm: float | None = Field(1.0, gt=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    l2: float = Field(0.0, ge=0)
-    class_weights: Literal["none", "balanced"] = "none"
-    accumulate: int = Field(1, ge=1, le=1_000_000)
-    short_first: int | None = Field(None, ge=8)  # of running text: tokens of the first rows
-    short_share: float = Field(0.9, gt=0, lt=1)  # of all epochs, those on such rows
-    evaluate_every: int | None = Field(None, ge=1)  # steps; at the end of an epoch in any case
-    patience: int | None = Field(None, ge=1)  # evaluations without a better headline metric
-    average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    strategy: Literal["auto", "one_device", "mirrored"] = "auto"
-    log_every: int = Field(20, ge=1)  # steps
-
-
-class RunConfig(Section):
-    """A whole run; every section but text and train is an instance of its plug-in's Config."""
-
-    name: str
-    seed: int = Field(13, ge=0, lt=2**32)
-    task: SerializeAsAny[Section]
-    data: SerializeAsAny[Section]
-    model: SerializeAsAny[Section]
-    text: TextConfig = TextConfig()
-    train: TrainConfig = TrainConfig()
-    tuning: SerializeAsAny[Section]
-    objective: SerializeAsAny[Section]
-    compress: list[SerializeAsAny[Section]] = Field([])
-    export: list[str] = Field([])
-    search: SerializeAsAny[Section] | None = None  # read by `tfapps tune` alone
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -156,6 +106,11 @@ class _Checker:
         built["objective"], objective_module = self._plugin(
             "objective", raw.get("objective"), "objective", default="plain"
         )
+        built["draw"] = built["ensemble"] = None
+        if raw.get("draw") is not None:
+            built["draw"] = self._section(DrawConfig, raw["draw"], "draw")
+        if raw.get("ensemble") is not None:
+            built["ensemble"] = self._plugin("ensemble", raw["ensemble"], "ensemble")[0]
         built["compress"] = self._compressors(raw)
         built["export"] = self._each(raw, "export", self._artifact)
         if task_module and model_module:

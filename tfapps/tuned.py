@@ -42,15 +42,23 @@ def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
 
     Raises: InputError if the preset is a run that was trained anew since then.
     """
+    check(config, path)
+    tuned = pretrained(config, clone(model))
+    weights.load(tuned, path, _learned(model))
+    carry(merged(config, tuned), model)  # which nothing is frozen in
+    return model
+
+
+def check(config: RunConfig, path: Path) -> None:
+    """See that what `save` wrote was learned beside the preset as it is now.
+
+    Raises: InputError if it was not.
+    """
     if weights.notes(path).get(PRESET) != presets.identity(config.model.preset):
         raise InputError(
             f"{path}: what it holds was learned beside other weights than {config.model.preset} "
             "has now; train it again"
         )
-    tuned = pretrained(config, clone(model))
-    weights.load(tuned, path, _learned(model))
-    carry(merged(config, tuned), model)  # which nothing is frozen in
-    return model
 
 
 def _learned(model: keras.Model) -> Callable[[keras.Variable], bool]:

@@ -26,9 +26,10 @@ def main(arguments: argparse.Namespace) -> None:
     from tfapps.cli.main import open_bundle
     from tfapps.stages.evaluate import evaluate
 
-    bundle = open_bundle(arguments.run)
+    bundle = open_bundle(arguments.run, several=True)
     artifact = arguments.artifact or "keras"
-    bundle.artifact(artifact)
+    if not bundle.members:
+        bundle.artifact(artifact)
     settings = config.load(bundle.config_path)
     # Of running text Keras judges what any artefact says.
     judged = hasattr(registry.load("task", settings.task.name).Task, "reduced")

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 HELP = (
-    "list tasks, models, tuners, compressors, objectives, data sources, searches, artefacts, "
-    "configs"
+    "list tasks, models, tuners, compressors, objectives, ensembles, sources, searches, "
+    "artefacts, configs"
 )
 
 
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Print one line a kind, from the folders alone."""
     from tfapps import registry
 
-    for kind in ("task", "model", "tuner", "compressor", "objective", "source"):
+    for kind in ("task", "model", "tuner", "compressor", "objective", "ensemble", "source"):
         _line(f"{kind}s", registry.names(kind))
     _line("searches", registry.names("search"))
     _line("artefacts", ["keras", *registry.artifacts()])

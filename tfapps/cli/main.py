@@ -25,6 +25,7 @@ VERBS = (
     "evaluate",
     "predict",
     "benchmark",
+    "ensemble",
     "compare",
     "attack",
     "tune",
@@ -109,8 +110,18 @@ def bundle_path(run: str) -> Path:
     return path if path.exists() or os.sep in run else Path("saved_models") / run
 
 
-def open_bundle(run: str) -> Bundle:
-    """Open a run given by folder or by name, checked against its manifest."""
-    from tfapps.bundle import Bundle
+def open_bundle(run: str, several: bool = False) -> Bundle:
+    """Open a run given by folder or by name, checked against its manifest.
 
-    return Bundle.open(bundle_path(run))
+    Args:
+        several: whether it may be an ensemble.
+    """
+    from tfapps.bundle import MEMBERS, Bundle
+
+    bundle = Bundle.open(bundle_path(run))
+    if bundle.members and not several:
+        raise InputError(
+            f"{bundle.path} is an ensemble, expected a single run; give one of its members, "
+            f"{bundle.path / MEMBERS}/0 say"
+        )
+    return bundle

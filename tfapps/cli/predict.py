@@ -20,6 +20,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "texts", metavar="TEXT", nargs="*", help="texts; `-` or none reads lines from stdin"
     )
     parser.add_argument(
+        "--also",
+        metavar="RUN",
+        action="append",
+        help="a further run to ask, tuned beside the same preset (tuning.store: delta); all of "
+        "them share one copy of it",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="JSON lines on a terminal too, not coloured entities"
     )
     parser.add_argument(
@@ -39,10 +46,13 @@ def main(arguments: argparse.Namespace) -> None:
 
     if arguments.artifact:
         import_backend(arguments.artifact)
-    predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
     texts = arguments.texts
     if not texts or texts == ["-"]:
         texts = [line.rstrip("\r\n") for line in _lines()]
+    if arguments.also:
+        _ask_all([arguments.run, *arguments.also], texts)
+        return
+    predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
     in_colour = _coloured.wanted() and not arguments.json
     for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
         if in_colour and "entities" in answer:
@@ -53,6 +63,21 @@ def main(arguments: argparse.Namespace) -> None:
         _draw(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
+
+
+def _ask_all(runs: list[str], texts: list[str]) -> None:
+    """Print one JSON object a text, with the answer of every run under its name."""
+    from tfapps.cli._quiet import import_keras
+    from tfapps.cli.main import bundle_path
+
+    import_keras()
+    from tfapps.serve.deltas import Shared
+
+    shared = Shared.open([bundle_path(run) for run in runs])
+    answers = {name: run(texts) if texts else [] for name, run in shared.runs.items()}
+    for number, text in enumerate(texts):
+        told = {name: some[number] for name, some in answers.items()}
+        print(json.dumps({"text": text, **told}, ensure_ascii=False), flush=True)
 
 
 def _rest(answer: dict[str, Any]) -> list[str]:

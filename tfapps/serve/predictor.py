@@ -16,6 +16,7 @@ from tfapps.errors import InputError
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
     from tfapps.config import RunConfig
+    from tfapps.serve.ensemble import Ensemble
 
 # Faithful before small, and without TensorFlow before with it: float32 equals the trained model,
 # float16 nearly, the dynamic ones are verified to within 0.02, the others only to within 0.10, so
@@ -60,7 +61,7 @@ class Predictor:
     @classmethod
     def open(
         cls, path: str | os.PathLike, artifact: str | None = None, threads: int = 1
-    ) -> Predictor:
+    ) -> Predictor | Ensemble:
         """Open the run in `path`; its files are checked against their hashes first.
 
         Args:
@@ -78,6 +79,10 @@ class Predictor:
 
         bundle = Bundle.open(Path(path))
         run = config.load(bundle.config_path)
+        if bundle.members:
+            from tfapps.serve.ensemble import Ensemble
+
+            return Ensemble.of(bundle, run, artifact, threads)
         name = artifact if artifact is not None else preferred(bundle.artifacts())
         tokenizer = Tokenizer.load(bundle.text)
         task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)

@@ -84,7 +84,8 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
                 vocabulary_size=prepared.tokenizer.vocabulary_size,
                 weights_file=source.weights,
             )
-        shutil.copytree(source.path / "logs", draft.path / "logs", dirs_exist_ok=True)
+        if (source.path / "logs").is_dir():
+            shutil.copytree(source.path / "logs", draft.path / "logs", dirs_exist_ok=True)
         work = _Work(prepared, model, place, draft.path)
         for index in range(len(config.compress)):
             work.step(index)

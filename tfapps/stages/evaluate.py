@@ -50,6 +50,8 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     Returns:
         Number of rows, and the task's metrics.
     """
+    if bundle.members:
+        return _by_members(bundle, config, data, artifact)
     task = registry.load("task", config.task.name).Task
     if hasattr(task, "reduced"):
         return _by_parts(bundle, config, data, artifact)
@@ -77,6 +79,20 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
         parts.append(each(np.asarray, task.reduced(targets, runner(features))))
     outputs = each(lambda *arrays: np.concatenate(arrays), *parts)
     return len(encoded), task.predict_metrics(outputs, {}, ())
+
+
+def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
+    """The same for an ensemble, whose members each read texts in their own way."""
+    from tfapps.serve.predictor import Predictor
+
+    source = registry.load("source", config.data.source)
+    rows = source.read_file(config.data, Path(data))
+    pairs = "text_pair" in rows[0]
+    texts = [(row["text"], row["text_pair"]) if pairs else row["text"] for row in rows]
+    predictor = Predictor.open(bundle.path, artifact)
+    task, _, examples, encoded = _read(Bundle.open(bundle.members[0], verify=False), config, data)
+    targets = {name: encoded.columns[name] for name in task.targets}
+    return len(rows), task.predict_metrics(predictor.logits(texts), targets, examples)
 
 
 def _read(bundle: Bundle, config: RunConfig, data: str) -> tuple[Any, Any, Any, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from tfapps import paths, presets, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
-from tfapps.data import encoding, splits
+from tfapps.data import draws, encoding, splits
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
 from tfapps.errors import InputError
@@ -61,6 +61,11 @@ class Prepared:
 
         return Masking(**self.task.masking()) if hasattr(self.task, "masking") else None
 
+    @property
+    def _order_seed(self) -> int:
+        given = self.config.train.order_seed
+        return self.config.seed if given is None else given
+
     def targets(self, split: str) -> dict[str, np.ndarray]:
         """Return the dense target columns of a split."""
         return {name: self.encoded[split].columns[name] for name in self.task.targets}
@@ -97,7 +102,7 @@ class Prepared:
             batch_tokens=batch_tokens,
             multiple=multiple,
             max_length=self.config.model.max_length,
-            seed=self.config.seed if seed is None else seed,
+            seed=self._order_seed if seed is None else seed,
             shuffle=shuffle,
             change=self.masking,
         )
@@ -153,6 +158,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     task_module = registry.load("task", config.task.name)
     rows = splits.load(config.data, config.seed)
     _check_kind(config, task_module, rows["train"])
+    rows["train"] = draws.drawn(config.draw, rows["train"])
     if bundle is None:
         task = task_module.Task.learn(config.task, rows["train"])
         model_module = registry.load("model", config.model.name)
@@ -173,6 +179,17 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
                 f"{config.model.max_length} tokens"
             )
     return Prepared(config, task, tokenizer, rows, examples, encoded, fingerprint(config, rows))
+
+
+def refuse_ensemble(config: RunConfig) -> None:
+    """An ensemble is more than one run.
+
+    Raises: InputError for a config with an `ensemble:` section.
+    """
+    if config.ensemble is not None:
+        raise InputError(
+            f"{config.name}: has an ensemble section; use `tfapps ensemble`, or take it out"
+        )
 
 
 def _check_kind(config: RunConfig, task: Any, rows: Any) -> None:

@@ -7,7 +7,7 @@ from tfapps.config import RunConfig
 from tfapps.stages.card import artifact_table
 from tfapps.stages.compress import compress_prepared, find_trained
 from tfapps.stages.export import artifacts_key, export_prepared
-from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
 from tfapps.stages.train import OUTPUT, train_prepared
 from tfapps.stages.trained import is_compressed, is_trained
 from tfapps.stages.verify import verify_prepared
@@ -15,8 +15,9 @@ from tfapps.stages.verify import verify_prepared
 
 def run(config: RunConfig) -> Bundle:
     """Train, compress, export and verify, leaving out what was already done for this config."""
+    refuse_ensemble(config)
     prepared = prepare(config)
-    bundle = _finished(prepared)
+    bundle = finished(prepared)
     if bundle:
         print(f"{config.name}: already trained with this config and data")
         prepared = prepare(config, bundle)
@@ -25,6 +26,12 @@ def run(config: RunConfig) -> Bundle:
         bundle = source or train_prepared(prepared)
         if config.compress:
             prepared, bundle = compress_prepared(prepared, bundle)
+    return proven(prepared, bundle)
+
+
+def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
+    """Export and verify a trained bundle, unless that was done."""
+    config = prepared.config
     if bundle.manifest["stages"].get("verify") == artifacts_key(config):
         print(f"{config.name}: already exported and verified")
     else:
@@ -33,7 +40,7 @@ def run(config: RunConfig) -> Bundle:
     return bundle
 
 
-def _finished(prepared: Prepared) -> Bundle | None:
+def finished(prepared: Prepared) -> Bundle | None:
     """Return the config's own bundle if it is trained, and compressed where that was asked for."""
     path = OUTPUT / prepared.config.name
     if not (path / MANIFEST).exists():

@@ -18,7 +18,7 @@ from tfapps.stages import teachers
 from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
-from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
 
 if TYPE_CHECKING:
     import keras
@@ -31,6 +31,7 @@ OUTPUT = Path("saved_models")
 
 def train(config: RunConfig) -> Bundle:
     """Train the model and write its bundle, replacing an older one when it is complete."""
+    refuse_ensemble(config)
     return train_prepared(prepare(config))
 
 
@@ -83,7 +84,7 @@ def _fit(
     lesson: Lessons, model: keras.Model, place: Any, log_dir: Path, hparams: Mapping[str, Any]
 ) -> History:
     """Fit and tell of the best epoch."""
-    from tfapps.train import loop
+    from tfapps.train import averaging, loop
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
 
@@ -94,6 +95,7 @@ def _fit(
     steps = total_steps(batches, config.train)
     with place.scope():
         callbacks = registry.optional(tuner, "callbacks", [], config.tuning, model, steps)
+        callbacks += averaging.callbacks(config.train, model)
         learns = objective(lesson, model, steps)
     history = loop.fit(
         model,
@@ -107,7 +109,7 @@ def _fit(
         log_dir=log_dir,
         hparams=hparams,
         unit=unit(prepared),
-        best_from=registry.optional(tuner, "ready", None, config.tuning, config.train.epochs),
+        best_from=_ready(config),
     )
     early = ", stopped early" if history.stopped_early else ""
     best = f"epoch {short(history.best_epoch)} of {short(history.records[-1].epoch)}"
@@ -115,6 +117,15 @@ def _fit(
         best = f"mean of {history.averaged} of {len(history.records)}"
     print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
     return history
+
+
+def _ready(config: RunConfig) -> float | None:
+    """Epochs before the weights may be the best ones; None for no such."""
+    tuner = registry.load("tuner", config.tuning.name)
+    first = registry.optional(tuner, "ready", None, config.tuning, config.train.epochs)
+    if config.train.swa is None:
+        return first
+    return max(first or 0.0, math.floor(config.train.swa * config.train.epochs) + 1)
 
 
 def _build(prepared: Prepared) -> keras.Model:

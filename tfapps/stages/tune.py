@@ -23,7 +23,7 @@ from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
 from tfapps.search._trials import Trials
 from tfapps.stages.lessons import lessons
-from tfapps.stages.prepare import fingerprint, prepare
+from tfapps.stages.prepare import fingerprint, prepare, refuse_ensemble
 from tfapps.stages.train import OUTPUT, learn
 
 KEY = "search.json"
@@ -45,6 +45,7 @@ def tune(config: RunConfig, variant: Variant) -> Path:
             with the trials of another search.
         Failure: all trials failed.
     """
+    refuse_ensemble(config)
     folder = OUTPUT / f"{config.name}_search"
     variant({"name": f"{config.name}_best"})  # which may be too long a name
     dimensions = Dimensions(config.search.space, lambda path: _is_whole(config, variant, path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,17 +46,17 @@ def fit(
     """Fit `model` (built inside `strategy.scope()`) and leave it with its best weights.
 
     Best is the highest `headline` of `evaluate`, called at the end of an epoch and every
-    `evaluate_every` steps; of equals the earlier.
-    Same model, seed and batches: same weights.
+    `evaluate_every` steps; of equals the earlier. Same model, seed and batches: same weights.
 
     Args:
         objective: (model, features, targets, training) -> (loss per example (b,), logits).
         batches: `.steps_per_epoch`, `.batch_size` (the most rows), `.epoch(e)` -> dataset of
             (features, targets, weight (b,)).
         callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
-            `scalars()` of theirs gives goes to TensorBoard at every evaluation. A `factor(path)`
-            is multiplied with the learning rate of a weight, in the graph; a `watch(gradients)`
-            is shown those of every step by path, in the graph as well.
+            `scalars()` of theirs gives goes to TensorBoard at every evaluation. In the graph, a
+            `factor(path)` is multiplied with the learning rate of a weight, and a
+            `watch(gradients)` sees those of every step by path. The model is judged inside of an
+            `applied()`, and its best weights are those there.
         hparams: shown in TensorBoard beside the headline.
         best_from: epochs that pass before the weights may be the best: before, they are not yet
             what is wanted. 0 counts the model as it came too; None does not, but all that follows.
@@ -133,14 +134,15 @@ class _Run:
         self.callbacks.on_train_begin()
         try:
             for stretch in self._stretches():
-                evaluation = self._judged(evaluate, headline)
-                record = self._record(stretch, evaluation)
-                history.records.append(record)
-                value = record.metrics[headline]
-                if best_from is None or record.epoch >= best_from:
-                    best.offer(value)
-                    if history.beaten_by(value):
-                        history.best, history.best_epoch = value, record.epoch
+                with self._averaged():
+                    evaluation = self._judged(evaluate, headline)
+                    record = self._record(stretch, evaluation)
+                    history.records.append(record)
+                    value = record.metrics[headline]
+                    if best_from is None or record.epoch >= best_from:
+                        best.offer(value)
+                        if history.beaten_by(value):
+                            history.best, history.best_epoch = value, record.epoch
                 if self._over(record, evaluation, history):
                     history.stopped_early = record.epoch < self.config.epochs
                     break
@@ -151,6 +153,13 @@ class _Run:
             value = best.average(history, lambda: self._judged(evaluate, headline))
             self.progress.say(f"mean of the best epochs  {headline} {value:.3f}")
         return history
+
+    def _averaged(self) -> contextlib.ExitStack:
+        """A context in which the model has the weights that its callbacks have averaged."""
+        stack = contextlib.ExitStack()
+        for applied in _having(self.callbacks.callbacks, "applied"):
+            stack.enter_context(applied())
+        return stack
 
     def _stretches(self) -> Iterator[Stretch]:
         """All steps of the fit, from evaluation to evaluation."""

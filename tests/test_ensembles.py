@@ -1,0 +1,291 @@
+"""Several runs that answer as one."""
+
+import json
+
+import numpy as np
+import pytest
+from running import TINY, tfapps, write_rows
+from sklearn.linear_model import LogisticRegression
+
+from tfapps import config
+from tfapps.bundle import Bundle
+from tfapps.data import draws
+from tfapps.ensembles import bagging, boosting, soup, stacking, voting
+from tfapps.errors import ConfigError, InputError
+from tfapps.serve.predictor import Predictor
+from tfapps.stages.ensemble import ensemble
+from tfapps.stages.run import run
+
+BILSTM = "name: bilstm, units: 8, embedding_size: 8"
+TEXTS = ["I want the apple", "the hammer", "a plum and a saw"]
+
+
+def softmax(logits):
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def said(*seeds, rows=6, classes=3):
+    return [np.random.default_rng(seed).normal(size=(rows, classes)) * 2 for seed in seeds]
+
+
+# How answers are put together
+
+
+@pytest.mark.parametrize("module", [voting, bagging])
+def test_votes_are_soft(module):
+    told = said(1, 2, 3)
+    together = module.combine(module.Config(), told, {}, "softmax")
+    np.testing.assert_allclose(softmax(together), np.mean([softmax(x) for x in told], 0), atol=1e-6)
+    many = module.combine(module.Config(), told, {}, "sigmoid")
+    expected = np.mean([1 / (1 + np.exp(-x)) for x in told], axis=0)
+    np.testing.assert_allclose(1 / (1 + np.exp(-many)), expected, atol=1e-6)
+
+
+def test_boosting_is_samme():
+    truth = np.array([0, 1, 2, 0, 1, 2])
+    first = np.eye(3)[[0, 1, 2, 1, 1, 0]] * 5  # two errors
+    second = np.eye(3)[[0, 2, 2, 0, 1, 2]] * 5  # one
+    settings = boosting.Config(rate=1.0)
+    weights = np.full(6, 1 / 6)
+    votes = []
+    for logits in (first, second):
+        wrong = logits.argmax(1) != truth
+        error = weights[wrong].sum()
+        votes.append(np.log((1 - error) / error) + np.log(2))
+        weights = weights * np.exp(votes[-1] * wrong)
+        weights /= weights.sum()
+    learned = boosting.learn(settings, [first, second], truth)
+    np.testing.assert_allclose(learned["votes"], votes)
+    shares = sum(v * np.eye(3)[x.argmax(1)] for v, x in zip(votes, (first, second), strict=True))
+    together = boosting.combine(settings, [first, second], learned, "softmax")
+    np.testing.assert_allclose(softmax(together), shares / sum(votes), atol=1e-6)
+
+
+def test_boosting_draws_what_was_wrong():
+    truth = np.arange(300) % 3
+    told = np.eye(3)[np.where(np.arange(300) < 60, (truth + 1) % 3, truth)] * 5
+    drawn = boosting.rows(boosting.Config(rate=1.0), [told], truth, seed=1)
+    assert len(drawn) == 300
+    # After SAMME with rate 1 the errors have (k - 1) / k of the weight.
+    assert np.mean(np.array(drawn) < 60) == pytest.approx(2 / 3, abs=0.08)
+    assert boosting.rows(boosting.Config(), [], truth, seed=1) is None
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_stacking_is_a_logistic_regression(classes):
+    (logits,) = said(1, rows=90, classes=classes)
+    truth = (logits.argmax(1) + (np.arange(90) % 4 == 0)) % classes
+    settings = stacking.Config(strength=0.5)
+    learned = stacking.learn(settings, [logits], truth)
+    given = np.log(softmax(logits) + stacking.TINY)
+    expected = LogisticRegression(C=0.5, max_iter=1000).fit(given, truth).predict_proba(given)
+    together = stacking.combine(settings, [logits], learned, "softmax")
+    np.testing.assert_allclose(softmax(together), expected, atol=1e-4)
+
+
+def weights(value):
+    return {"a": np.full(2, value, "float32"), "n": np.array([int(value)])}
+
+
+def test_a_uniform_soup_is_the_mean():
+    found = [weights(1), weights(2), weights(6)]
+    kept, chosen = soup.cook(soup.Config(), found, [0.1, 0.2, 0.3], None)
+    assert chosen == [0, 1, 2]
+    np.testing.assert_array_equal(kept["a"], [3, 3])
+    np.testing.assert_array_equal(kept["n"], [1])
+
+
+def test_a_greedy_soup_takes_what_does_not_hurt():
+    found = [weights(1), weights(2), weights(6)]
+    kept, chosen = soup.cook(
+        soup.Config(recipe="greedy"), found, [0.5, 0.9, 0.7], lambda w: 2.0 - abs(w["a"][0] - 1.4)
+    )
+    # From 2 on: with 6 it is 4 and worse than 0.9, with 1 it is 1.5 and better.
+    assert chosen == [0, 1]
+    np.testing.assert_array_equal(kept["a"], [1.5, 1.5])
+
+
+# Draws
+
+ROWS = [{"text": f"{i}", "label": "rare" if i == 7 else f"{i % 3}"} for i in range(60)]
+
+
+def test_a_bootstrap_is_as_large_and_loses_no_label():
+    for number in range(8):
+        draw = config.DrawConfig(bootstrap=number)
+        rows = draws.drawn(draw, ROWS)
+        assert rows == draws.drawn(draw, ROWS)
+        assert {row["label"] for row in rows} == {"0", "1", "2", "rare"}
+        assert 60 <= len(rows) <= 61
+        assert 0.5 < len({row["text"] for row in rows}) / 60 < 0.8
+    other = draws.drawn(config.DrawConfig(bootstrap=9), ROWS)
+    assert other != rows
+
+
+def test_folds_leave_every_row_out_once():
+    parts = [draws.numbers_of(config.DrawConfig(leave=i, of=4), ROWS) for i in range(4)]
+    left = [set(range(60)) - set(part.tolist()) for part in parts]
+    assert sum(map(len, left)) == 60
+    assert set().union(*left) == set(range(60))
+    for rows in left:
+        labels = [ROWS[row]["label"] for row in rows]
+        assert all(4 <= labels.count(label) <= 6 for label in "012")
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "got nothing, expected one of bootstrap, leave and file"),
+        ({"bootstrap": 1, "file": "x"}, "got bootstrap and file, expected one"),
+        ({"leave": 3, "of": 3}, "leave: got 3 of 3"),
+        ({"leave": 0}, "leave: got 0 of None"),
+    ],
+)
+def test_a_draw_that_makes_no_sense_is_refused(fields, text):
+    with pytest.raises(ValueError, match=text):
+        config.DrawConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [("[1, 99]", "rows beyond 0 to 59"), ('["a"]', "no list of whole"), ("[", "cannot read")],
+)
+def test_a_bad_file_of_rows_is_refused(tmp_path, content, text):
+    (tmp_path / "rows.json").write_text(content)
+    with pytest.raises(InputError, match=text):
+        draws.drawn(config.DrawConfig(file=str(tmp_path / "rows.json")), ROWS)
+
+
+# Whole ensembles
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ensembles")
+    for name, count, start in (("train", 64, 0), ("dev", 24, 64)):
+        write_rows(folder / f"{name}.tsv", count, start)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFAPPS_DATA", str(folder))
+        patch.chdir(folder)
+        yield folder
+
+
+def made(folder, kind, more="members: 2", export="[]", rest=""):
+    text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
+    path = folder / f"{kind}.yaml"
+    path.write_text(f"{text}ensemble: {{name: {kind}, {more}}}\nexport: {export}\n{rest}")
+    return config.load(path)
+
+
+def test_an_ensemble_answers_evaluates_and_exports(place):
+    settings = made(place, "voting", export="[litert_float32]")
+    bundle = ensemble(settings)
+    assert bundle.artifacts() == ["keras", "litert_float32"]
+    told = [Predictor.open(path, "keras").logits(TEXTS) for path in bundle.members]
+    assert not np.allclose(*told)
+    together = Predictor.open(bundle.path, "keras").logits(TEXTS)
+    np.testing.assert_allclose(softmax(together), np.mean(softmax(np.array(told)), 0), atol=1e-6)
+    edge = Predictor.open(bundle.path).logits(TEXTS)
+    np.testing.assert_allclose(edge, together, atol=1e-3)
+    answer = Predictor.open(bundle.path)(TEXTS)[0]
+    assert answer["label"] in ("fruit", "tool")
+    done = tfapps("evaluate", "voting", "--data", "dev.tsv", "--json", cwd=place)
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["rows"] == 24
+    expected = bundle.metrics["dev"]["keras"]["accuracy"]
+    assert figures["metrics"]["accuracy"] == pytest.approx(expected)
+    # It stands alone: its members' own runs may go.
+    (place / "saved_models/voting_0").rename(place / "elsewhere")
+    np.testing.assert_array_equal(Predictor.open(bundle.path, "keras").logits(TEXTS), together)
+    (place / "elsewhere").rename(place / "saved_models/voting_0")
+
+
+def test_trained_members_are_not_trained_again(place, capsys):
+    ensemble(made(place, "bagging"))
+    first = {p: p.stat().st_mtime_ns for p in place.glob("saved_models/bagging_*/weights*")}
+    ensemble(made(place, "bagging"))
+    assert {p: p.stat().st_mtime_ns for p in first} == first
+    assert "bagging_1: already trained" in capsys.readouterr().out
+    draw = config.load(place / "saved_models/bagging_1/config.yaml").draw
+    assert draw.bootstrap == 1
+
+
+def test_boosting_and_stacking_learn_from_their_members(place):
+    boosted = ensemble(made(place, "boosting"))
+    learned = json.loads((boosted.path / "ensemble.json").read_text())["learned"]
+    assert len(learned["votes"]) == 2
+    drawn = json.loads((place / "saved_models/boosting_draws/1.json").read_text())
+    assert len(drawn) == 64
+    stacked = ensemble(made(place, "stacking", "members: 3"))
+    learned = json.loads((stacked.path / "ensemble.json").read_text())["learned"]
+    assert np.shape(learned["kernel"]) == (2, 2)
+    for bundle in (boosted, stacked):
+        assert np.isfinite(Predictor.open(bundle.path, "keras").logits(TEXTS)).all()
+
+
+def test_a_soup_is_one_run(place):
+    bundle = ensemble(made(place, "soup", export="[litert_float32]"))
+    assert not bundle.members
+    members = [Bundle.open(f"saved_models/soup_{number}") for number in range(2)]
+    from safetensors.numpy import load_file
+
+    kept, *found = (load_file(b.weights) for b in (bundle, *members))
+    for path, value in kept.items():
+        np.testing.assert_allclose(value, (found[0][path] + found[1][path]) / 2, atol=1e-6)
+    assert any(np.abs(found[0][path] - found[1][path]).max() > 1e-4 for path in kept)
+    assert json.loads((bundle.path / "verify.json").read_text())["litert_float32"]
+    before = bundle.weights.stat().st_mtime_ns
+    assert (
+        ensemble(made(place, "soup", export="[litert_float32]")).weights.stat().st_mtime_ns
+        == before
+    )
+
+
+def test_an_ensemble_can_teach(place):
+    ensemble(made(place, "voting", export="[litert_float32]"))
+    text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
+    path = place / "pupil.yaml"
+    path.write_text(text + "objective: {name: distill, teacher: saved_models/voting}\nexport: []\n")
+    assert run(config.load(path)).metrics["dev"]["keras"]["accuracy"] > 0.3
+
+
+def test_members_may_differ(place):
+    settings = made(place, "voting", "members: 2, variants: [{}, {model.units: 6, seed: 99}]")
+    from tfapps.stages.ensemble import member
+
+    members = [member(settings, voting, number) for number in range(2)]
+    assert [m.model.units for m in members] == [8, 6]
+    assert [m.seed for m in members] == [13, 99]
+    assert [m.name for m in members] == ["voting_0", "voting_1"]
+    wrong = made(place, "voting", "members: 2, variants: [{model.unit: 6}]")
+    with pytest.raises(ConfigError, match="model.unit: unknown key"):
+        member(wrong, voting, 0)
+
+
+@pytest.mark.parametrize(
+    ("verb", "text"),
+    [
+        ("run", "has an ensemble section; use `tfapps ensemble`"),
+        ("train", "has an ensemble section; use `tfapps ensemble`"),
+    ],
+)
+def test_a_single_run_of_an_ensemble_is_refused(place, verb, text):
+    made(place, "voting", export="[litert_float32]")
+    done = tfapps(verb, "voting.yaml", cwd=place)
+    assert done.returncode == 2
+    assert text in done.stderr
+
+
+def test_what_takes_a_single_run_refuses_an_ensemble(place):
+    ensemble(made(place, "voting", export="[litert_float32]"))
+    done = tfapps("benchmark", "voting", cwd=place)
+    assert done.returncode == 2
+    assert "is an ensemble, expected a single run; give one of its members" in done.stderr
+
+
+def test_a_config_without_an_ensemble_is_refused(place):
+    path = place / "single.yaml"
+    path.write_text(TINY)
+    with pytest.raises(InputError, match="no ensemble section; add"):
+        ensemble(config.load(path))

@@ -1,0 +1,131 @@
+"""The sections of a config: what may stand in them, typed and strict."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from tfapps import _problems
+
+
+class Section(BaseModel):
+    """Base of every plug-in's Config: unknown keys and wrong types are problems, never guesses.
+
+    Example: `class Config(Section): name: str = "lora"; rank: int = Field(8, ge=1)`.
+    """
+
+    # protected_namespaces: plug-ins may well call a field `model_...`.
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_yaml_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[str(info.field_name)]
+        return _problems.as_meant(value, field.annotation)
+
+
+class TextConfig(Section):
+    """How strings become ids; `auto` is the preset's own tokenizer, else WordPiece."""
+
+    tokenizer: Literal["auto", "preset", "wordpiece", "words", "characters", "bpe"] = "auto"
+    vocabulary_size: int = Field(8000, ge=16, le=10_000_000)
+    lowercase: bool | None = None  # null keeps the case for bpe, and for no other
+    min_frequency: int = Field(2, ge=1)
+
+
+class TrainConfig(Section):
+    """How a model is fitted."""
+
+    epochs: int = Field(3, ge=1, le=1_000_000)
+    batch_size: int = Field(32, ge=1, le=1_000_000)
+    batch_tokens: int | None = Field(None, ge=1, le=10**9)  # padding counted; replaces batch_size
+    learning_rate: float = Field(5e-5, gt=0)
+    head_learning_rate: float | None = Field(None, gt=0)
+    optimizer: Literal["adamw", "lamb"] = "adamw"
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: float = Field(0.1, ge=0, le=1)  # fraction of all steps
+    weight_decay: float = Field(0.01, ge=0)
+    clip_norm: float | None = Field(1.0, gt=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    l2: float = Field(0.0, ge=0)
+    class_weights: Literal["none", "balanced"] = "none"
+    order_seed: int | None = Field(None, ge=0, lt=2**32)  # of the rows' order; null is the run's
+    accumulate: int = Field(1, ge=1, le=1_000_000)
+    short_first: int | None = Field(None, ge=8)  # of running text: tokens of the first rows
+    short_share: float = Field(0.9, gt=0, lt=1)  # of all epochs, those on such rows
+    evaluate_every: int | None = Field(None, ge=1)  # steps; at the end of an epoch in any case
+    patience: int | None = Field(None, ge=1)  # evaluations without a better headline metric
+    ema: float | None = Field(None, gt=0, lt=1)  # decay of averaged weights, from step to step
+    swa: float | None = Field(None, ge=0, lt=1)  # share of the epochs before those averaged
+    average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    strategy: Literal["auto", "one_device", "mirrored"] = "auto"
+    log_every: int = Field(20, ge=1)  # steps
+
+    @model_validator(mode="after")
+    def _one_mean(self) -> TrainConfig:
+        if self.ema is not None and self.swa is not None:
+            raise ValueError("got both ema and swa, expected one of them")
+        return self
+
+
+class DrawConfig(Section):
+    """Which training rows a member of an ensemble learns from; exactly one way is given.
+
+    Attributes:
+        bootstrap: number of a sample with replacement, as large as all rows.
+        leave: number of the part that is left out, `of` so many.
+        file: JSON list of row numbers.
+    """
+
+    bootstrap: int | None = Field(None, ge=0)
+    leave: int | None = Field(None, ge=0)
+    of: int | None = Field(None, ge=2)
+    file: str | None = None
+    seed: int = Field(13, ge=0)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DrawConfig:
+        given = [n for n in ("bootstrap", "leave", "file") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"got {' and '.join(given) or 'nothing'}, expected one of bootstrap, leave and file"
+            )
+        if self.leave is not None and (self.of is None or self.leave >= self.of):
+            raise ValueError(f"leave: got {self.leave} of {self.of}, expected less than of")
+        return self
+
+
+class RunConfig(Section):
+    """A whole run; every section but text and train is an instance of its plug-in's Config."""
+
+    name: str
+    seed: int = Field(13, ge=0, lt=2**32)
+    task: SerializeAsAny[Section]
+    data: SerializeAsAny[Section]
+    model: SerializeAsAny[Section]
+    text: TextConfig = TextConfig()
+    train: TrainConfig = TrainConfig()
+    tuning: SerializeAsAny[Section]
+    objective: SerializeAsAny[Section]
+    draw: DrawConfig | None = None
+    ensemble: SerializeAsAny[Section] | None = None
+    compress: list[SerializeAsAny[Section]] = []
+    export: list[str] = []
+    search: SerializeAsAny[Section] | None = None  # read by `tfapps tune` alone

@@ -1,0 +1,45 @@
+"""What the members of every ensemble have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from tfapps.config import Section
+
+TINY = 1e-9
+
+
+class Members(Section):
+    """Base of the Configs of ensembles.
+
+    Attributes:
+        members: how many runs there are.
+        variants: what they do differently, dotted key -> value, in turn: `[{}, {model.dropout:
+            0.2}]` has every second member drop more.
+    """
+
+    members: int = Field(5, ge=2, le=100)
+    variants: list[dict[str, Any]] = Field(default_factory=list)
+
+
+def probabilities(logits: np.ndarray, activation: str) -> np.ndarray:
+    """(rows, c) of each class, or of each label by itself with `sigmoid`."""
+    from tfapps.metrics.probability import sigmoid, softmax
+
+    return sigmoid(logits) if activation == "sigmoid" else softmax(logits)
+
+
+def logits_of(probability: np.ndarray, activation: str) -> np.ndarray:
+    """The logits that such probabilities come from."""
+    if activation == "sigmoid":
+        return np.log(probability + TINY) - np.log(1 - probability + TINY)
+    return np.log(probability + TINY)
+
+
+def mean(told: Sequence[np.ndarray], activation: str) -> np.ndarray:
+    """The logits of the members' mean probability (soft voting)."""
+    return logits_of(np.mean([probabilities(x, activation) for x in told], axis=0), activation)

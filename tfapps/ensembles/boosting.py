@@ -1,0 +1,77 @@
+"""Boosting: every member learns from rows that those before it got wrong, and votes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfapps.ensembles._members import Members, logits_of
+
+LEAST = 1e-3  # share of errors: a member that makes none would silence all others
+
+
+class Config(Members):
+    """SAMME (Zhu et al. 2009, "Multi-class AdaBoost"), by drawing rows by their weight.
+
+    Attributes:
+        rate: how strongly errors count; less is slower.
+    """
+
+    name: str = "boosting"
+    rate: float = 0.5
+
+
+def member(config: Config, number: int, seed: int) -> dict[str, Any]:
+    """What the run of a member sets, by key; its rows are drawn by `rows`."""
+    return {"seed": seed + number}
+
+
+def rows(
+    config: Config, told: Sequence[np.ndarray], truth: np.ndarray, seed: int
+) -> list[int] | None:
+    """Rows of the next member, drawn by what the members so far got wrong; None is all of them.
+
+    Args:
+        told: their logits (rows, c) on the training rows.
+        truth: (rows,) class numbers.
+    """
+    if not told:
+        return None
+    weights = _walk(config, told, truth)[0]
+    random = np.random.default_rng([seed, len(told)])
+    return sorted(random.choice(len(truth), len(truth), p=weights).tolist())
+
+
+def learn(config: Config, told: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+    """How much each member's vote counts."""
+    return {"votes": _walk(config, told, truth)[1]}
+
+
+def combine(
+    config: Config, told: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
+) -> np.ndarray:
+    """The members' logits (rows, c) -> logits of their shares of the vote."""
+    votes = np.maximum(np.asarray(learned["votes"], np.float64), 0)
+    votes = votes / votes.sum() if votes.sum() else np.full(len(told), 1 / len(told))
+    shares = sum(
+        vote * np.eye(logits.shape[1])[logits.argmax(axis=1)]
+        for vote, logits in zip(votes, told, strict=True)
+    )
+    return logits_of(shares, activation)
+
+
+def _walk(
+    config: Config, told: Sequence[np.ndarray], truth: np.ndarray
+) -> tuple[np.ndarray, list[float]]:
+    """Weights of the rows after all members (rows,), and what each member's vote counts."""
+    weights, votes = np.full(len(truth), 1 / len(truth)), []
+    for logits in told:
+        wrong = logits.argmax(axis=1) != truth
+        error = float(np.clip(weights[wrong].sum(), LEAST, 1 - LEAST))
+        vote = config.rate * (np.log((1 - error) / error) + np.log(max(logits.shape[1] - 1, 1)))
+        votes.append(float(vote))
+        weights = weights * np.exp(vote * wrong)
+        weights /= weights.sum()
+    return weights, votes

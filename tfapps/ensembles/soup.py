@@ -1,0 +1,65 @@
+"""A soup: the weights of several runs from one start, averaged into one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from tfapps.ensembles._members import Members
+
+Weights = dict[str, np.ndarray]
+
+
+class Config(Members):
+    """Members start alike and see the rows in another order (Wortsman et al. 2022, "Model soups").
+
+    Attributes:
+        recipe: `uniform` averages all, `greedy` goes from the best member on and keeps a further
+            one if the dev metric does not fall.
+    """
+
+    name: str = "soup"
+    recipe: Literal["uniform", "greedy"] = "uniform"
+
+
+def member(config: Config, number: int, seed: int) -> dict[str, Any]:
+    """What the run of a member sets, by key: the order of rows, not the seed of its weights."""
+    return {"train.order_seed": seed + number}
+
+
+def cook(
+    config: Config,
+    found: Sequence[Weights],
+    figures: Sequence[float],
+    judge: Callable[[Weights], float],
+) -> tuple[Weights, list[int]]:
+    """The averaged weights, and the numbers of the members in it.
+
+    Args:
+        found: weights of every member, by path.
+        figures: its dev metric.
+        judge: weights -> dev metric.
+    """
+    if config.recipe == "uniform":
+        return averaged(found), list(range(len(found)))
+    order = sorted(range(len(found)), key=lambda number: -figures[number])
+    kept, best = order[:1], figures[order[0]]
+    for number in order[1:]:
+        value = judge(averaged([found[n] for n in [*kept, number]]))
+        if value >= best:
+            kept, best = [*kept, number], value
+    return averaged([found[number] for number in kept]), sorted(kept)
+
+
+def averaged(found: Sequence[Weights]) -> Weights:
+    """The mean of weights by path; whole numbers are those of the first."""
+    made = {}
+    for path, first in found[0].items():
+        if np.issubdtype(first.dtype, np.floating):
+            total = sum(weights[path].astype(np.float64) for weights in found)
+            made[path] = (total / len(found)).astype(first.dtype)
+        else:
+            made[path] = first
+    return made

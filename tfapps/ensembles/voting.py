@@ -1,0 +1,28 @@
+"""Soft voting: the same run from different seeds, probabilities averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfapps.ensembles._members import Members, mean
+
+
+class Config(Members):
+    """Members differ by their seed, and by `variants`."""
+
+    name: str = "voting"
+
+
+def member(config: Config, number: int, seed: int) -> dict[str, Any]:
+    """What the run of a member sets, by key."""
+    return {"seed": seed + number}
+
+
+def combine(
+    config: Config, told: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
+) -> np.ndarray:
+    """The members' logits (rows, c) -> the ensemble's."""
+    return mean(told, activation)

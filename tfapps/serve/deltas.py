@@ -1,0 +1,129 @@
+"""Several runs that were tuned beside one preset, answered by one copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps import config as configs
+from tfapps import presets, registry, tuned, weights
+from tfapps.arrays import each
+from tfapps.bundle import DELTA, Bundle
+from tfapps.errors import InputError
+from tfapps.serve.predictor import BATCH, Predictor
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config import RunConfig
+
+
+class Shared:
+    """The base in memory once; what a run learned is put in before it answers.
+
+    Attributes:
+        runs: a `Predictor` each, by the run's name.
+
+    Example:
+        >>> shared = Shared.open(["saved_models/intents", "saved_models/sentiment"])
+        >>> shared.runs["intents"](["where is my parcel?"])
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Predictor] = {}
+        self._encoder: Any = None
+        self._learned: dict[str, dict[str, np.ndarray]] = {}
+        self._there: str | None = None
+
+    @classmethod
+    def open(cls, paths: Sequence[str | Path]) -> Shared:
+        """Open runs that keep their delta alone and were tuned alike.
+
+        Raises:
+            InputError: a run keeps all of its weights, or has another model, preset or tuner.
+        """
+        made, first = cls(), None
+        for path in paths:
+            bundle = Bundle.open(path)
+            run = configs.load(bundle.config_path)
+            if bundle.weights.name != DELTA:
+                raise InputError(
+                    f"{path}: keeps all of its weights, so it has no base to share; train it with "
+                    "tuning.store: delta"
+                )
+            first = first or run
+            _check_alike(first, run, path)
+            made._add(bundle, run)
+        return made
+
+    def _add(self, bundle: Bundle, run: RunConfig) -> None:
+        from safetensors.numpy import load_file
+
+        from tfapps.text.tokenizer import Tokenizer
+
+        tuned.check(run, bundle.weights)
+        task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
+        tokenizer = Tokenizer.load(bundle.text)
+        if self._encoder is None:
+            self._encoder = _tuned_encoder(run, tokenizer)
+        learned = load_file(bundle.weights)
+        model = task.attach(self._encoder)
+        inside = weights.variables(self._encoder)
+        for weight_path, weight in weights.variables(model).items():
+            if weight_path not in inside:
+                weight.assign(learned[weight_path])
+        # A weight that this run left alone may be another's to learn.
+        self._learned[run.name] = {path: a for path, a in learned.items() if path in inside}
+        self.runs[run.name] = Predictor(
+            artifact="keras",
+            runner=self._runner(run.name, model),
+            inputs=registry.inputs(run.model),
+            tokenizer=tokenizer,
+            task=task,
+            max_length=run.model.max_length,
+        )
+
+    def _runner(self, name: str, model: keras.Model) -> Any:
+        def answer(features: dict[str, np.ndarray]) -> Any:
+            self._switch(name)
+            parts = []
+            for start in range(0, len(next(iter(features.values()))), BATCH):
+                rows = {key: value[start : start + BATCH] for key, value in features.items()}
+                parts.append(model.predict_on_batch(rows))
+            return each(lambda *arrays: np.concatenate(arrays), *parts)
+
+        return answer
+
+    def _switch(self, name: str) -> None:
+        """Put what a run learned into the base."""
+        if self._there == name:
+            return
+        inside = weights.variables(self._encoder)
+        for path, value in self._learned[name].items():
+            inside[path].assign(value)
+        self._there = name
+
+
+def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
+    """The preset with what the tuner puts beside it, and no head."""
+    module = registry.load("model", run.model.name)
+    tuner = registry.load("tuner", run.tuning.name)
+    encoder = module.build(run.model, vocabulary_size=tokenizer.vocabulary_size)
+    encoder = registry.optional(tuner, "build", encoder, run.tuning, encoder)
+    module.load_pretrained(run.model, encoder, tokenizer)
+    return encoder if run.tuning.name == "freeze" else tuner.apply(run.tuning, encoder)
+
+
+def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:
+    for section in ("model", "tuning"):
+        here, there = getattr(run, section), getattr(first, section)
+        if here != there or presets.identity(run.model.preset) != presets.identity(
+            first.model.preset
+        ):
+            raise InputError(
+                f"{path}: its {section} is not that of {first.name}, so they cannot share a base; "
+                "runs that share one have the same model and tuning sections"
+            )

@@ -1,0 +1,225 @@
+"""Train the members of an ensemble, each by `run`, and make one bundle of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tfapps import bundle as bundles
+from tfapps import config as configs
+from tfapps import registry
+from tfapps.bundle import COMPRESSION, ENSEMBLE, MANIFEST, MEMBERS, Bundle, read_json, write_json
+from tfapps.config import RunConfig, dump
+from tfapps.errors import Failure, InputError
+from tfapps.stages import soup
+from tfapps.stages.card import card
+from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.run import run
+from tfapps.stages.train import OUTPUT
+
+DROP = 0.02  # of the headline metric, from the Keras members' to that of an artefact
+COPIED = ("config.yaml", "metrics.json", "weights.safetensors", "delta.safetensors", COMPRESSION)
+
+
+def ensemble(config: RunConfig) -> Bundle:
+    """Train what is not trained yet, and write the bundle of the ensemble.
+
+    Raises:
+        InputError: no ensemble section, or a task whose answers cannot be put together.
+        Failure: an artefact of the ensemble is worse than its Keras members.
+    """
+    if config.ensemble is None:
+        raise InputError(
+            f"{config.name}: no ensemble section; add `ensemble: {{name: voting, members: 5}}`, "
+            "or use `tfapps run`"
+        )
+    module = registry.load("ensemble", config.ensemble.name)
+    if hasattr(module, "cook"):
+        return soup.soup(config, module, [member(config, module, i) for i in _numbers(config)])
+    if config.task.name != "classification":
+        raise InputError(
+            f"ensemble: {config.ensemble.name} puts answers of classification together, not of "
+            f"{config.task.name}; use `ensemble: {{name: soup}}`"
+        )
+    alone = config.model_copy(update={"ensemble": None})
+    prepared = prepare(alone)
+    work = _Work(config, module, prepared)
+    for number in _numbers(config):
+        work.train(number)
+    return work.write()
+
+
+def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfig:
+    """The config of a member: the ensemble's own with what sets it apart.
+
+    Raises: ConfigError for a variant that makes no sense.
+    """
+    raw = yaml.safe_load(dump(config))
+    raw["ensemble"] = None
+    raw["name"] = f"{config.name}_{number}"
+    variants = config.ensemble.variants or [{}]
+    changes = module.member(config.ensemble, number, config.seed) | more
+    for key, value in {**changes, **variants[number % len(variants)]}.items():
+        *path, last = key.split(".")
+        place = raw
+        for part in path:
+            if not isinstance(place.setdefault(part, {}), dict):
+                place[part] = {}
+            place = place[part]
+        place[last] = value
+    return configs.from_dict(raw, raw["name"])
+
+
+def _numbers(config: RunConfig) -> range:
+    return range(config.ensemble.members)
+
+
+class _Work:
+    """State of one ensemble."""
+
+    def __init__(self, config: RunConfig, module: Any, prepared: Prepared) -> None:
+        self.config, self.module, self.prepared = config, module, prepared
+        self.activation = getattr(prepared.task, "activation", "softmax")
+        self.members: list[Bundle] = []
+        self.told: list[np.ndarray] = []
+        self.sequential = hasattr(module, "rows")
+        if (self.sequential or hasattr(module, "learn")) and self.activation != "softmax":
+            raise InputError(
+                f"ensemble: {config.ensemble.name} needs one right class a text; use voting or "
+                "bagging with task.multi_label"
+            )
+
+    def train(self, number: int) -> None:
+        """Run one member; what it says of the training rows is kept if the next depends on it."""
+        print(f"member {number + 1} of {self.config.ensemble.members}", flush=True)
+        more = {}
+        if self.sequential:
+            drawn = self.module.rows(self.config.ensemble, self.told, self._truth, self.config.seed)
+            if drawn is not None:
+                more["draw"] = {"file": str(self._noted(number, drawn))}
+        self.members.append(run(member(self.config, self.module, number, **more)))
+        if self.sequential:
+            self.told.append(self._said(self.members[-1], "train"))
+
+    @property
+    def _truth(self) -> np.ndarray:
+        return self.prepared.targets("train")["label"]
+
+    def _noted(self, number: int, drawn: list[int]) -> Path:
+        """The file that names a member's rows; its config points there."""
+        path = OUTPUT / f"{self.config.name}_draws" / f"{number}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, drawn)
+        return path.absolute()
+
+    def _said(self, bundle: Bundle, split: str, artifact: str = "keras") -> np.ndarray:
+        from tfapps.serve.predictor import Predictor
+
+        return np.asarray(Predictor.open(bundle.path, artifact).logits(self._texts(split)))
+
+    def _texts(self, split: str) -> list[Any]:
+        rows = self.prepared.rows[split]
+        pair = "text_pair" in rows[0]
+        return [(row["text"], row["text_pair"]) if pair else row["text"] for row in rows]
+
+    def _learned(self) -> dict[str, Any]:
+        if not hasattr(self.module, "learn"):
+            return {}
+        told = self.told if self.sequential else [self._left_out()]
+        return self.module.learn(self.config.ensemble, told, self._truth)
+
+    def _left_out(self) -> np.ndarray:
+        """Logits of every training row, by the member that never saw it."""
+        from tfapps.data import draws
+
+        found = None
+        for number, bundle in enumerate(self.members):
+            draw = configs.load(bundle.config_path).draw
+            rows = np.flatnonzero(
+                draws.folds(self.prepared.rows["train"], draw.of, draw.seed) == number
+            )
+            said = self._said(bundle, "train")
+            found = np.zeros_like(said) if found is None else found
+            found[rows] = said[rows]
+        return found
+
+    def write(self) -> Bundle:
+        """Judge on the dev set, and write the bundle."""
+        learned, task = self._learned(), self.prepared.task
+        headline, target = task.headline, OUTPUT / self.config.name
+        names = [n for n in self.members[0].artifacts() if n in ("keras", *self.config.export)]
+        metrics: dict[str, Any] = {"headline": headline, "dev": {}}
+        metrics["members"] = [b.metrics["dev"]["keras"][headline] for b in self.members]
+        proof: dict[str, Any] = {}
+        failures, reference = [], None
+        for name in names:
+            print(f"judging {name} of {len(self.members)} members", flush=True)
+            told = [self._said(bundle, "dev", name) for bundle in self.members]
+            said = self.module.combine(self.config.ensemble, told, learned, self.activation)
+            reference = said if reference is None else reference
+            examples = self.prepared.examples["dev"]
+            figures = task.predict_metrics(said, self.prepared.targets("dev"), examples)
+            metrics["dev"][name] = figures
+            proof[name] = self._proof(name, said, reference, figures, metrics)
+            if proof[name]["metric_drop"] > DROP:
+                failures.append(f"{name}: {headline} falls by {proof[name]['metric_drop']:.4f}")
+        with bundles.writing(target) as draft:
+            self._fill(draft.path, learned, metrics, proof)
+            draft.stages["ensemble"] = self.prepared.fingerprint
+        best = max(metrics["members"])
+        print(f"{headline} {metrics['dev']['keras'][headline]:.4f}, best member {best:.4f}")
+        if failures:
+            raise Failure("; ".join(failures))
+        return Bundle.open(target)
+
+    def _proof(
+        self, name: str, said: np.ndarray, reference: np.ndarray, figures: Any, metrics: Any
+    ) -> dict[str, float]:
+        task, headline = self.prepared.task, self.prepared.task.headline
+        same = task.decisions(said) == task.decisions(reference)
+        size = sum(sum(f.stat().st_size for f in _files(b.artifact(name))) for b in self.members)
+        drop = metrics["dev"]["keras"][headline] - figures[headline]
+        return {
+            "agreement": float(np.mean(same)),
+            "max_logit_difference": float(np.abs(said - reference).max()),
+            "bytes": size,
+            "metric": figures[headline],
+            "metric_drop": drop,
+        }
+
+    def _fill(self, folder: Path, learned: Any, metrics: Any, proof: Any) -> None:
+        (folder / "text").mkdir()
+        self.prepared.task.save(folder / "text")
+        (folder / "config.yaml").write_text(dump(self.config), encoding="utf-8")
+        for number, bundle in enumerate(self.members):
+            _copy(bundle, folder / MEMBERS / str(number), self.config.export)
+        write_json(folder / ENSEMBLE, {"members": len(self.members), "learned": learned})
+        write_json(folder / "metrics.json", metrics)
+        write_json(folder / "verify.json", proof)
+        text = card(self.config, metrics, proof)
+        (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _copy(bundle: Bundle, folder: Path, exports: list[str]) -> None:
+    """What answers of a member, with a manifest of its own."""
+    wanted = [bundle.path / name for name in COPIED] + sorted(bundle.text.rglob("*"))
+    for name in bundle.artifacts():
+        if name in exports:
+            wanted += _files(bundle.artifact(name))
+    manifest = read_json(bundle.path / MANIFEST)
+    kept = {}
+    for file in wanted:
+        name = file.relative_to(bundle.path)
+        if file.is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, folder / name)
+            kept[name.as_posix()] = manifest["files"][name.as_posix()]
+    write_json(folder / MANIFEST, {**manifest, "files": kept})
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())

@@ -1,0 +1,70 @@
+"""Average the weights of an ensemble's members into one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tfapps import bundle as bundles
+from tfapps.assemble import assemble
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig
+from tfapps.errors import InputError
+from tfapps.stages import train as training
+from tfapps.stages.compress import compress_prepared
+from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.run import finished, proven, run
+
+
+def soup(config: RunConfig, module: Any, members: Sequence[RunConfig]) -> Bundle:
+    """Train the members, average them, and do with the result what the config says.
+
+    Members are not compressed or exported, the soup is: it costs what one run costs.
+
+    Raises:
+        InputError: the weights of members differ in shape.
+    """
+    runs = []
+    for number, settings in enumerate(members, start=1):
+        print(f"member {number} of {len(members)}", flush=True)
+        runs.append(run(settings.model_copy(update={"compress": [], "export": []})))
+    prepared = prepare(config, runs[0])
+    bundle = finished(prepared)
+    if bundle:
+        print(f"{config.name}: already averaged")
+        return proven(prepare(config, bundle), bundle)
+    bundle = _cooked(prepared, module, runs)
+    if config.compress:
+        prepared, bundle = compress_prepared(prepared, bundle)
+    return proven(prepared, bundle)
+
+
+def _cooked(prepared: Prepared, module: Any, runs: Sequence[Bundle]) -> Bundle:
+    from safetensors.numpy import load_file
+
+    from tfapps import weights
+
+    config, headline = prepared.config, prepared.task.headline
+    model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
+    found = [load_file(bundle.weights) for bundle in runs]
+    shapes = [{path: array.shape for path, array in one.items()} for one in found]
+    if any(shape != shapes[0] for shape in shapes):
+        raise InputError("ensemble: the members of a soup have weights of different shapes")
+
+    def fill(kept: Any) -> None:
+        for path, weight in weights.variables(model).items():
+            weight.assign(kept[path])
+
+    def judge(kept: Any) -> float:
+        fill(kept)
+        return training.evaluate(prepared, model).metrics[headline]
+
+    figures = [bundle.metrics["dev"]["keras"][headline] for bundle in runs]
+    kept, chosen = module.cook(config.ensemble, found, figures, judge)
+    fill(kept)
+    print(f"mean of {len(chosen)} of {len(runs)} members, best member {max(figures):.4f}")
+    target = training.OUTPUT / config.name
+    with bundles.writing(target) as draft:
+        notes = {"members": figures, "averaged": chosen, "training": []}
+        training.write_model(draft, prepared, model, notes)
+    return Bundle.open(target)

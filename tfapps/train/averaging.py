@@ -1,0 +1,89 @@
+"""Weights averaged along one fit: exponentially from step to step, or over its last epochs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfapps.config import TrainConfig
+
+
+def callbacks(config: TrainConfig, model: keras.Model) -> list[keras.callbacks.Callback]:
+    """The averaging that a config asks for; call it in the scope of the strategy."""
+    if config.ema is not None:
+        return [Exponential(model, config.ema)]
+    if config.swa is not None:
+        return [LastEpochs(model, config.swa, config.epochs)]
+    return []
+
+
+class Averaged(keras.callbacks.Callback):
+    """Base: a second set of weights, that is judged and kept in place of the first."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__()
+        self.learned = model.trainable_variables
+        self.means = [
+            keras.Variable(weight.numpy(), trainable=False, name=f"mean_{number}")
+            for number, weight in enumerate(self.learned)
+        ]
+        self.count = 0
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model has the averaged weights inside; nothing changes before there are any."""
+        if not self.count:
+            yield
+            return
+        kept = [weight.numpy() for weight in self.learned]
+        for weight, mean in zip(self.learned, self.means, strict=True):
+            weight.assign(mean.numpy())
+        try:
+            yield
+        finally:
+            for weight, value in zip(self.learned, kept, strict=True):
+                weight.assign(value)
+
+    @tf.function(reduce_retracing=True)
+    def _follow(self, share: tf.Tensor) -> None:
+        """Go `share` of the way to the weights as they are."""
+        for weight, mean in zip(self.learned, self.means, strict=True):
+            there = tf.cast(mean.value, tf.float32)
+            now = tf.cast(weight.value, tf.float32)
+            mean.value.assign(tf.cast(there + share * (now - there), mean.dtype))
+
+
+class Exponential(Averaged):
+    """An exponential moving average (Polyak and Juditsky 1992).
+
+    Its first steps count more than `decay` says, or the start would stay in it for long.
+    """
+
+    def __init__(self, model: keras.Model, decay: float) -> None:
+        super().__init__(model)
+        self.decay = decay
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.count += 1
+        decay = min(self.decay, (1 + self.count) / (10 + self.count))
+        self._follow(tf.constant(1 - decay))
+
+
+class LastEpochs(Averaged):
+    """The mean of the weights at the end of each late epoch (Izmailov et al. 2018, "SWA")."""
+
+    def __init__(self, model: keras.Model, start: float, epochs: int) -> None:
+        super().__init__(model)
+        self.first = start * epochs
+        self.steps = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.steps += 1
+        each = self.params["steps"]
+        if self.steps % each == 0 and self.steps // each > self.first:
+            self.count += 1
+            self._follow(tf.constant(1 / self.count))
