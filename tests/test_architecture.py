@@ -21,10 +21,11 @@ LINES = [
     {"_yaml"},
     {"_problems", "_swap", "_together"},
     {"_sections"},
+    {"_space"},
     {"config", "bundle"},
     {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights", "presets"},
     {"clone"},
-    {"data", "ensembles", "models", "tasks", "tuning"},
+    {"data", "ensembles", "models", "search", "tasks", "tuning"},
     {"tuned"},
     {"assemble"},  # joins a model, a task and a tuner for everything above
     {"train", "compress", "export", "verify", "serve"},
@@ -39,7 +40,7 @@ TENSORFLOW_RUNNERS = {
     f"tfapps.runners.{name}"
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
-HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch"}
+HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
 
 

@@ -129,3 +129,4 @@ class RunConfig(Section):
     ensemble: SerializeAsAny[Section] | None = None
     compress: list[SerializeAsAny[Section]] = []
     export: list[str] = []
+    search: SerializeAsAny[Section] | None = None  # read by `tfapps tune` alone

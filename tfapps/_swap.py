@@ -101,14 +101,18 @@ def _begin(shown: Path, target: Path, temporary: Path) -> int:
     # The lock ends with the process, so what a killed one left behind is known to be stale.
     target.parent.mkdir(parents=True, exist_ok=True)
     if temporary.exists():
-        handle = _lock(shown, temporary)
+        handle = lock(shown, temporary)
         shutil.rmtree(temporary)
         os.close(handle)
     os.mkdir(temporary)
-    return _lock(shown, temporary)
+    return lock(shown, temporary)
 
 
-def _lock(shown: Path, folder: Path) -> int:
+def lock(shown: Path, folder: Path) -> int:
+    """The handle of a folder that is this process's alone until it is closed.
+
+    Raises: InputError if another process has it.
+    """
     import fcntl  # not on Windows, where bundles can still be opened and served
 
     handle = os.open(folder, os.O_RDONLY)

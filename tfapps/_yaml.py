@@ -100,13 +100,17 @@ def override(raw: dict[Any, Any], overrides: Sequence[str], problems: list[str])
             )
             continue
         try:
-            raw = _put(raw, keys, 0, parsed)
+            raw = put(raw, keys, parsed)
         except ConfigError as error:
             problems.extend(f"override {text!r}: {line}" for line in error.problems)
     return raw
 
 
-def _put(inside: Any, keys: Sequence[str], depth: int, value: Any) -> Any:
+def put(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
+    """A copy with `value` at the end of `keys`.
+
+    Raises: ConfigError for a key inside what is no mapping.
+    """
     # Copies on the way down: YAML anchors let two sections share one dict.
     if depth == len(keys):
         return value
@@ -116,7 +120,7 @@ def _put(inside: Any, keys: Sequence[str], depth: int, value: Any) -> Any:
         here = ".".join(keys[:depth])
         raise ConfigError([f"{here} is {show(inside)}, not a mapping; give {here}= as a whole"])
     key = keys[depth]
-    return {**inside, key: _put(inside.get(key), keys, depth + 1, value)}
+    return {**inside, key: put(inside.get(key), keys, value, depth + 1)}
 
 
 def _twice(node: yaml.Node, path: str, seen: set[int], problems: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tfapps import _problems, _together, _yaml, registry
+from tfapps import _problems, _space, _together, _yaml, registry
 from tfapps._sections import DrawConfig, RunConfig, Section, TextConfig, TrainConfig
 from tfapps.errors import ConfigError, InputError
 
 __all__ = ["DrawConfig", "RunConfig", "Section", "TextConfig", "TrainConfig"]
-__all__ += ["dump", "from_dict", "load"]
+__all__ += ["dump", "from_dict", "load", "variants"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -37,8 +37,24 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     overridden = _yaml.override(raw or {}, overrides, problems)
     if raw is None:
         raise ConfigError(problems)
-    default_name = path.stem if path.suffix in (".yaml", ".yml") else path.name
-    return _Checker(problems).run(overridden, default_name)
+    return _Checker(problems).run(overridden, _default_name(path))
+
+
+def variants(
+    path: str | Path, overrides: Sequence[str] = ()
+) -> Callable[[Mapping[str, Any]], RunConfig]:
+    """Return what makes a config file's run with other values: {dotted key: value} -> RunConfig.
+
+    The file is read once, so that a change of it while a search is on changes nothing.
+    Raises: ConfigError for a file or overrides that cannot be read; the function, for values.
+    """
+    problems: list[str] = []
+    raw = _yaml.override(_yaml.read(Path(path)), overrides, problems)
+    if problems:
+        raise ConfigError(problems)
+    raw = {key: value for key, value in raw.items() if key != "search"}
+    name = _default_name(Path(path))
+    return lambda values: from_dict(_space.changed(raw, values), name)
 
 
 def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
@@ -51,8 +67,13 @@ def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
 
 def dump(config: RunConfig) -> str:
     """YAML with every default spelt out; it loads back to an equal config."""
-    plain = config.model_dump(mode="json")
+    # Without a search no word of it: fingerprints from before there were searches still hold.
+    plain = config.model_dump(mode="json", exclude={"search"} if config.search is None else None)
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def _default_name(path: Path) -> str:
+    return path.stem if path.suffix in (".yaml", ".yml") else path.name
 
 
 class _Checker:
@@ -104,6 +125,7 @@ class _Checker:
         for section, module in (("objective", objective_module), ("tuning", tuner_module)):
             if task_module and module:
                 self.problems += _together.form(section, module, task_module)
+        built["search"] = self._search(raw, default_name, built["train"])
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)
@@ -167,6 +189,29 @@ class _Checker:
                 return None, None
             return self._section(module.Config, raw, path), module
         return None, None
+
+    def _search(self, raw: dict[Any, Any], default_name: str, train: Any) -> Section | None:
+        """Checked last: what is wrong with the config by itself is not told of every value."""
+        given = raw.get("search")
+        if given is None:
+            return None
+        section, module = self._plugin("search", given, "search")
+        rest = {key: value for key, value in raw.items() if key != "search"}
+        known = list(self.problems)
+
+        def check(values: Mapping[str, Any]) -> list[str]:
+            try:
+                _Checker([]).run(_space.changed(rest, values), default_name)
+            except ConfigError as error:
+                return [problem for problem in error.problems if problem not in known]
+            return []
+
+        space = given.get("space") if isinstance(given, dict) else None
+        if isinstance(space, dict):
+            self.problems += _space.problems(space, check)
+        if section and module and train:
+            self.problems += registry.optional(module, "problems", [], section, train)
+        return section
 
     def _each(self, raw: dict[Any, Any], key: str, check: Callable[[Any, str], Any]) -> list[Any]:
         items = raw.get(key)

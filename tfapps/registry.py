@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "source": "tfapps.data.sources",
     "exporter": "tfapps.export",
     "ensemble": "tfapps.ensembles",
+    "search": "tfapps.search",
 }
 
 

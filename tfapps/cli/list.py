@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "list tasks, models, tuners, compressors, objectives, ensembles, sources, artefacts, configs"
+HELP = (
+    "list tasks, models, tuners, compressors, objectives, ensembles, sources, searches, "
+    "artefacts, configs"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     for kind in ("task", "model", "tuner", "compressor", "objective", "ensemble", "source"):
         _line(f"{kind}s", registry.names(kind))
+    _line("searches", registry.names("search"))
     _line("artefacts", ["keras", *registry.artifacts()])
     _line("configs", sorted(str(path) for path in Path("configs").glob("*.yaml")))
 

@@ -29,6 +29,7 @@ VERBS = (
     "ensemble",
     "compare",
     "attack",
+    "tune",
     "list",
 )
 

@@ -154,6 +154,7 @@ class Prepared:
 
 def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     """Load and encode the data; task and tokenizer are learned, or taken from a bundle."""
+    config = config.model_copy(update={"search": None})  # no bundle is the search of another
     task_module = registry.load("task", config.task.name)
     rows = splits.load(config.data, config.seed)
     _check_kind(config, task_module, rows["train"])
@@ -228,9 +229,11 @@ def cache_folder() -> Path:
 def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str:
     """Return a hash of what decides the trained weights: settings of the training, and data.
 
-    Not the name, nor what is done afterwards: runs that train alike share what they trained.
+    Not the name, what is done afterwards, nor a search: runs that train alike share what they
+    trained.
     """
-    settings = config.model_copy(update={"name": "", "compress": [], "export": []})
+    unread = {"name": "", "compress": [], "export": [], "search": None}
+    settings = config.model_copy(update=unread)
     digest = hashlib.sha256(dump(settings).encode())
     digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())
     for told in _named(config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfapps.train.checkpoint import Checkpoint
+    from tfapps.train.history import History
     from tfapps.train.loop import Evaluation
 
 
@@ -35,35 +37,66 @@ def train(config: RunConfig) -> Bundle:
 
 def train_prepared(prepared: Prepared) -> Bundle:
     """Train on data that is already loaded."""
-    import keras
-
-    from tfapps.train import projector, strategy
+    from tfapps.train import projector
 
     config = prepared.config
     lesson = lessons(prepared)
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.train.precision)
     with bundles.writing(OUTPUT / config.name) as draft:
-        place = strategy.make(config.train.strategy)
-        with place.scope():
-            learned = _build(prepared)
-        count = parameters(learned)
-        _tell(config, count)
         keeper = states.checkpoint(prepared, "train")
-        records = _fit(lesson, learned, place, draft.path / "logs", keeper)
-        with place.scope():
-            model = tuned.merged(config, learned)
-        write_model(draft, prepared, model, {"training": records, "parameters": count}, learned)
+        learned = learn(lesson, draft.path / "logs", _hparams(config), keeper)
+        with learned.place.scope():
+            model = tuned.merged(config, learned.model)
+        records = [record.figures() for record in learned.history.records]
+        notes = {"training": records, "parameters": learned.parameters}
+        write_model(draft, prepared, model, notes, learned.model)
         if hasattr(prepared.task, "vectors"):
             projector.write(draft.path / "logs", *prepared.task.vectors(model))
     states.clear(config.name)
     return Bundle.open(OUTPUT / config.name)
 
 
+@dataclass(frozen=True)
+class Learned:
+    """A model as its tuner trained it, and the strategy it lives under."""
+
+    model: keras.Model
+    place: Any
+    history: History
+    parameters: dict[str, int]
+
+
+def learn(
+    lesson: Lessons,
+    log_dir: Path,
+    hparams: Mapping[str, Any],
+    keeper: Checkpoint | None = None,
+) -> Learned:
+    """Build a model and fit it, from the run's seed on; a trial of a search does nothing else."""
+    import keras
+
+    from tfapps.train import strategy
+
+    config = lesson.origin.config
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.train.precision)
+    place = strategy.make(config.train.strategy)
+    with place.scope():
+        model = _build(lesson.origin)
+    count = parameters(model)
+    _tell(config, count)
+    history = _fit(lesson, model, place, log_dir, hparams, keeper)
+    return Learned(model, place, history, count)
+
+
 def _fit(
-    lesson: Lessons, model: keras.Model, place: Any, log_dir: Path, keeper: Checkpoint
-) -> list[dict[str, Any]]:
-    """Fit and tell of the best epoch; the figures of all."""
+    lesson: Lessons,
+    model: keras.Model,
+    place: Any,
+    log_dir: Path,
+    hparams: Mapping[str, Any],
+    keeper: Checkpoint | None,
+) -> History:
+    """Fit and tell of the best epoch."""
     from tfapps.train import averaging, loop
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
@@ -87,7 +120,7 @@ def _fit(
         headline=prepared.task.headline,
         callbacks=callbacks,
         log_dir=log_dir,
-        hparams=_hparams(config),
+        hparams=hparams,
         unit=unit(prepared),
         best_from=_ready(config),
         checkpoint=keeper,
@@ -97,7 +130,7 @@ def _fit(
     if history.averaged:
         best = f"mean of {history.averaged} of {len(history.records)}"
     print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
-    return [record.figures() for record in history.records]
+    return history
 
 
 def _ready(config: RunConfig) -> float | None:

@@ -1,0 +1,551 @@
+"""Searches: what a space may say, and that what is found trains as if written by hand."""
+
+import json
+import math
+import os
+
+import pytest
+import yaml
+from running import TINY, tfapps, write_rows
+
+from tfapps import _swap, config, registry
+from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.search._dimensions import Dimensions
+from tfapps.search._drive import EPOCHS, common, drive
+from tfapps.stages import tune as stage
+from tfapps.stages.prepare import fingerprint
+from tfapps.train.history import History, Record
+
+RATES = {"low": 1e-5, "high": 1e-1, "log": True}
+SPACE = {"train.learning_rate": RATES, "train.batch_size": [16, 32, 64]}
+
+
+def tiny(**search):
+    raw = yaml.safe_load(TINY)
+    return {**raw, "search": search} if search else raw
+
+
+def refused(space, name="random", **more):
+    with pytest.raises(ConfigError) as caught:
+        config.from_dict(tiny(name=name, space=space, **more), "run")
+    return caught.value.problems
+
+
+# What a space may say
+
+
+def test_a_config_without_a_search_has_none():
+    run = config.from_dict(tiny(), "run")
+    assert run.search is None
+    assert "search" not in config.dump(run)
+
+
+def test_a_search_loads_back_as_it_was_dumped():
+    run = config.from_dict(tiny(name="bayesian", trials=3, space=SPACE), "run")
+    assert (run.search.trials, run.search.space) == (3, SPACE)
+    assert config.from_dict(yaml.safe_load(config.dump(run)), "run") == run
+
+
+@pytest.mark.parametrize("name", registry.names("search"))
+def test_every_search_takes_trials_and_a_space(name):
+    raw = {**tiny(name=name, trials=4, space=SPACE), "train": {"epochs": 9}}
+    assert config.from_dict(raw, "run").search.name == name
+
+
+@pytest.mark.parametrize(
+    ("dimension", "says"),
+    [
+        ({"low": 0.1, "high": 0.1}, "got low 0.1 and high 0.1, expected low < high"),
+        ({"low": 0, "high": 1, "log": True}, "got low 0 with log, expected low > 0"),
+        ({"low": 0.1, "high": 1.0, "step": 0}, "got step 0, expected step > 0"),
+        (
+            {"low": 0.1, "high": 1.0, "step": 1, "log": True},
+            "got step with log 1, expected step with log > 1",
+        ),
+        (
+            {"low": 0.1, "high": 1.0, "step": 2},
+            "got step 2, which leads from low 0.1 beyond high",
+        ),
+        (
+            {"low": 2.0, "high": -1.0, "log": True, "step": 0.5},
+            "got low 2.0 and high -1.0, expected low < high; "
+            "got step with log 0.5, expected step with log > 1",
+        ),
+        ([], "got an empty list, expected one choice or more"),
+        (
+            0.1,
+            "got 0.1 (float), expected a list of choices or a mapping with low and high",
+        ),
+    ],
+)
+def test_a_dimension_that_is_none(dimension, says):
+    assert refused({"train.learning_rate": dimension}) == [
+        f"search.space.train.learning_rate: {says}"
+    ]
+
+
+def test_keys_of_a_range_are_strict():
+    assert refused({"train.l2": {"low": "small", "hihg": 1.0}}) == [
+        "search.space.train.l2.low: got 'small' (str), expected int or float",
+        "search.space.train.l2.high: missing; expected int or float",
+        "search.space.train.l2.hihg: unknown key; did you mean 'high'?; known: low, high, step, "
+        "log",
+    ]
+
+
+def test_both_ends_and_all_choices_go_through_the_config():
+    assert refused(
+        {
+            "train.warmup": {"low": 0.0, "high": 1.5},
+            "train.epochs": [1, 0, "two"],
+            "train.learnin_rate": RATES,
+            "model.max_length": {"low": 8, "high": 16, "step": 0.5},
+            "task.name.x": [1],
+            "train..l2": [0.0],
+            3: [1],
+        }
+    ) == [
+        "search.space: train.warmup: got 1.5 (float), expected float >= 0 and <= 1",
+        "search.space: train.epochs: got 0 (int), expected int >= 1 and <= 1000000",
+        "search.space: train.epochs: got 'two' (str), expected int >= 1 and <= 1000000",
+        "search.space: train.learnin_rate: unknown key; did you mean 'learning_rate'?; known: "
+        + ", ".join(config.TrainConfig.model_fields),
+        "search.space: model.max_length: got 8.5 (float), expected int >= 2",
+        "search.space: task.name is 'classification' (str), not a mapping; give task.name= as a "
+        "whole",
+        "search.space.train..l2: expected a dotted key, such as train.learning_rate",
+        "search.space.3: expected a dotted key, such as train.learning_rate",
+    ]
+
+
+def test_problems_of_the_config_are_told_once_and_with_those_of_the_space():
+    raw = tiny(name="rendom", space={"train.epochs": [0]})
+    raw["train"]["batch_size"] = 0
+    with pytest.raises(ConfigError) as caught:
+        config.from_dict(raw, "run")
+    assert caught.value.problems == [
+        "train.batch_size: got 0 (int), expected int >= 1 and <= 1000000",
+        "search.name: unknown search 'rendom': expected one of bayesian, hyperband, random; did "
+        "you mean 'random'?",
+        "search.space: train.epochs: got 0 (int), expected int >= 1 and <= 1000000",
+    ]
+
+
+@pytest.mark.parametrize("path", ["name", "export", "compress", "ensemble.name", "search.trials"])
+def test_what_a_trial_does_not_read_is_refused(path):
+    assert refused({path: [1]}) == [
+        f"search.space.{path}: a trial only trains, which does not read it; leave it out"
+    ]
+
+
+def test_a_space_of_nothing_is_refused():
+    assert refused({}) == [
+        "search.space: got {} (dict), expected mapping of at least 1",
+    ]
+
+
+def test_hyperband_sets_the_epochs_and_needs_some():
+    assert refused({"train.epochs": [1, 2]}, "hyperband") == [
+        "search.space.train.epochs: hyperband sets it itself; leave it out",
+        "search.factor: got 3, expected at most train.epochs, 2: no trial could be shorter",
+    ]
+
+
+def test_a_plugin_may_be_a_choice_as_a_whole(tmp_path):
+    models = [{"name": "bert", "size": "mini"}, {"name": "bilstm"}]
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(tiny(name="random", space={"model": models})))
+    variant = config.variants(file)
+    made = variant({"model.max_length": 12, "model": models[1]})
+    assert (made.model.name, made.model.max_length, made.search) == ("bilstm", 12, None)
+
+
+def test_the_fingerprint_knows_nothing_of_a_search():
+    without, with_one = (
+        config.from_dict(raw, "run") for raw in (tiny(), tiny(name="random", space=SPACE))
+    )
+    other = config.from_dict({**tiny(), "seed": 14}, "run")
+    rows = {"train": [{"text": "a", "label": "b"}]}
+    assert fingerprint(without, rows) == fingerprint(with_one, rows)
+    assert fingerprint(without, rows) != fingerprint(other, rows)
+
+
+# From what KerasTuner chooses to values
+
+
+def all_values(raw, whole=False):
+    """Every value that a dimension of places can have."""
+    there = Dimensions({"x": raw}, lambda path: whole)
+    (number,) = there.hyperparameters().space
+    return [there.values({"x": i})["x"] for i in range(number.min_value, number.max_value + 1)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "values"),
+    [
+        ([None, True, 1, 0.5, "a"], [None, True, 1, 0.5, "a"]),
+        (["only"], ["only"]),
+        ({"low": 0.0, "high": 0.3, "step": 0.1}, [0.0, 0.1, 0.2, 0.3]),
+        ({"low": 1e-3, "high": 1.0, "step": 10, "log": True}, [1e-3, 1e-2, 1e-1, 1.0]),
+        ({"low": 0, "high": 1, "step": 0.4}, [0.0, 0.4, 0.8]),
+    ],
+)
+def test_choices_and_steps_are_all_there(raw, values):
+    got = all_values(raw)
+    assert got == values
+    assert list(map(type, got)) == list(map(type, values))
+
+
+def test_whole_numbers_stay_whole():
+    assert all_values({"low": 4, "high": 64, "step": 2, "log": True}, True) == [4, 8, 16, 32, 64]
+    there = Dimensions({"x": {"low": 3, "high": 5}}, lambda path: True)
+    (number,) = there.hyperparameters().space
+    got = {there.values({"x": number.random_sample(seed)})["x"] for seed in range(50)}
+    assert got == {3, 4, 5}
+    assert {type(value) for value in got} == {int}
+
+
+def test_floats_are_short_and_inside():
+    space = {"x": RATES, "y": {"low": 0.123464, "high": 0.2}, "z": {"low": 0, "high": 50}}
+    there = Dimensions(space, lambda path: False)
+    got = there.values({"x": 0.00123456789, "y": 0.1234641, "z": 33.33333})
+    assert got == {"x": 0.001235, "y": 0.123464, "z": 33.33}
+
+
+# The searches, on a function that is cheap to judge
+
+
+def searched(name, folder, space=SPACE, **more):
+    """Search a hill whose top is at a rate of 1e-3 and a batch of 32: all trials, and how many."""
+    module = registry.load("search", name)
+    section = module.Config(space=space, **more)
+    there = Dimensions(space, lambda path: False)
+    seen = []
+
+    def judge(trial, chosen):
+        values = there.values(chosen)
+        far = abs(math.log10(values["train.learning_rate"]) + 3)
+        height = -far - abs(values.get("train.batch_size", 32) - 32) / 16
+        seen.append((height, values, chosen.get(EPOCHS)))
+        return height
+
+    def make():
+        return module.oracle(section, 9, **common(there.hyperparameters(), 13))
+
+    drive(make, folder / "searched", judge)
+    return seen, module.total(section, make())
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("random", {"trials": 60}), ("hyperband", {"rounds": 2})]
+)
+def test_searches_that_draw_come_near_the_top(name, more, tmp_path):
+    seen, total = searched(name, tmp_path, **more)
+    height, values, _ = max(seen, key=lambda trial: trial[0])
+    assert values["train.batch_size"] == 32
+    assert height > -0.2
+    assert len(seen) == total
+
+
+def test_bayesian_climbs_to_the_top(tmp_path):
+    rates = {"train.learning_rate": RATES}
+    seen, total = searched("bayesian", tmp_path, rates, trials=9, random=4)
+    heights = [height for height, *_ in seen]
+    assert len(heights) == total == 9
+    assert max(heights[4:]) > max(max(heights[:4]), -0.1)
+
+
+def test_hyperband_trains_the_best_for_longer(tmp_path):
+    seen, _ = searched("hyperband", tmp_path)
+    assert {epochs for *_, epochs in seen} == {1, 3, 9}
+    (first,) = {values["train.learning_rate"] for _, values, epochs in seen[:1]}
+    assert seen[0][2] == 1
+    bracket = [trial for trial in seen[:13] if trial[2] == 1]
+    best = max(bracket, key=lambda trial: trial[0])
+    longer = [values for _, values, epochs in seen if epochs == 9]
+    assert best[1] in longer
+    assert first in {values["train.learning_rate"] for _, values, _ in bracket}
+
+
+def test_hyperband_may_be_told_to_stop(tmp_path):
+    seen, total = searched("hyperband", tmp_path, trials=5)
+    assert len(seen) == total == 5
+
+
+def test_an_error_ends_a_search_as_it_was_raised(tmp_path):
+    module = registry.load("search", "random")
+    there = Dimensions(SPACE, lambda path: False)
+
+    def judge(trial, chosen):
+        raise ZeroDivisionError("as it was")
+
+    with pytest.raises(ZeroDivisionError, match="as it was"):
+        drive(
+            lambda: module.oracle(
+                module.Config(space=SPACE), 9, **common(there.hyperparameters(), 13)
+            ),
+            tmp_path / "searched",
+            judge,
+        )
+
+
+# The stage, with trainings that are made up
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    write_rows(tmp_path / "train.tsv", 16)
+    write_rows(tmp_path / "dev.tsv", 8, start=16)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFAPPS_DATA", str(tmp_path))
+    return tmp_path
+
+
+class Trainings:
+    """Stands for `fit_trial`: judges by the learning rate, and remembers."""
+
+    def __init__(self, monkeypatch):
+        self.seen = []
+        self.raises = {}
+        monkeypatch.setattr(stage, "fit_trial", self)
+
+    def __call__(self, run, log_dir, values):
+        self.seen.append(run)
+        error = self.raises.pop(len(self.seen), None)
+        if error:
+            raise error
+        metric = -abs(math.log10(run.train.learning_rate) + 3)
+        record = Record(float(run.train.epochs), 1, 0.0, {"accuracy": metric}, 0.0, 0.0, 0.0)
+        return History("accuracy", [record], record.epoch, metric)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    return Trainings(monkeypatch)
+
+
+def tuned(place, *overrides, **search):
+    search = {"name": "random", "trials": 6, "space": SPACE, **search}
+    file = place / "hill.yaml"
+    file.write_text(yaml.safe_dump(tiny(**search)), encoding="utf-8")
+    stage.tune(config.load(file, overrides), config.variants(file, overrides))
+    return place / "saved_models" / "hill_search"
+
+
+def trials(folder):
+    return json.loads((folder / "trials.json").read_text(encoding="utf-8"))
+
+
+def test_the_best_trial_is_written_as_a_whole_config(place, trainings, capsys):
+    folder = tuned(place)
+    best = max(trials(folder), key=lambda row: row["metric"])
+    found = config.load(folder / "best.yaml")
+    assert found.name == "hill_best"
+    assert found.search is None
+    variant = config.variants(place / "hill.yaml")
+    assert found == variant({**best["values"], "name": "hill_best"})
+    assert {run.seed for run in trainings.seen} == {13}
+    assert sorted(best) == ["epochs", "failed", "headline", "metric", "seconds", "trial", "values"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[:6]] == [f"trial {i}/6" for i in range(1, 7)]
+    assert lines[6].split() == ["trial", "accuracy", *sorted(SPACE)]
+    assert len(lines) == 6 + 1 + 5 + 2
+    assert lines[7].split()[0] == str(int(best["trial"]) + 1)
+    assert lines[-1] == f"tfapps run {folder.relative_to(place) / 'best.yaml'}"
+
+
+@pytest.mark.parametrize("name", ["random", "hyperband"])
+def test_a_search_that_was_killed_goes_on(name, place, trainings):
+    how = {"name": name, "trials": 8}
+    overrides = ("train.epochs=9",)
+    trainings.raises[5] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        tuned(place, *overrides, **how)
+    killed = trials(tuned(place, *overrides, **how))
+    assert len(trainings.seen) == 5 + 4
+    whole = trials(tuned(place, *overrides, "name=whole", **how).with_name("whole_search"))
+    assert [row["values"] for row in killed] == [row["values"] for row in whole]
+    assert [row["metric"] for row in killed] == [row["metric"] for row in whole]
+
+
+@pytest.mark.parametrize("file", ["oracle.json", "tuner0.json", "trial_2/trial.json"])
+def test_a_file_of_kerastuner_that_was_cut_short_costs_no_trial(file, place, trainings):
+    folder = tuned(place)
+    before = trials(folder)
+    text = (folder / file).read_text()
+    (folder / file).write_text(text[: len(text) // 2])
+    assert trials(tuned(place)) == before
+    assert len(trainings.seen) == 6
+
+
+def test_a_trial_that_only_its_own_file_knows_is_run(place, trainings):
+    folder = tuned(place, trials=3)
+    state = json.loads((folder / "trial_2" / "trial.json").read_text())
+    (folder / "trial_3").mkdir()
+    (folder / "trial_3" / "trial.json").write_text(
+        json.dumps({**state, "trial_id": "3", "status": "RUNNING"})
+    )
+    assert [row["trial"] for row in trials(tuned(place, trials=4))] == ["0", "1", "2", "3"]
+    assert len(trainings.seen) == 4
+
+
+def test_two_processes_do_not_search_in_one_folder(place, trainings):
+    folder = tuned(place)
+    handle = _swap.lock(folder, folder)
+    try:
+        with pytest.raises(InputError, match="another process is writing it"):
+            tuned(place)
+    finally:
+        os.close(handle)
+
+
+def test_more_trials_may_be_asked_for_later(place, trainings):
+    tuned(place)
+    assert len(trials(tuned(place, trials=8))) == 8
+    assert len(trainings.seen) == 8
+
+
+@pytest.mark.parametrize("change", ["space", "config", "data"])
+def test_another_search_in_the_same_folder_is_refused(change, place, trainings):
+    folder = tuned(place)
+    if change == "data":
+        write_rows(place / "train.tsv", 18)
+    overrides = ["train.l2=0.1"] if change == "config" else []
+    space = {**SPACE, "train.l2": [0.0]} if change == "space" else SPACE
+    with pytest.raises(InputError) as caught:
+        tuned(place, *overrides, space=space)
+    assert str(caught.value) == (
+        f"{folder.relative_to(place)} holds trials of another space, config or data; remove the "
+        "folder, or search under another name (name=...)"
+    )
+    assert len(trainings.seen) == 6
+
+
+def test_a_folder_of_something_else_is_left_alone(place, trainings):
+    (place / "saved_models" / "hill_search").mkdir(parents=True)
+    (place / "saved_models" / "hill_search" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="it holds something else; move it away"):
+        tuned(place)
+
+
+def test_a_trial_that_fails_counts_and_the_search_goes_on(place, trainings, capsys):
+    trainings.raises = {number: Failure("the loss became nan") for number in (1, 2, 3, 4)}
+    rows = trials(tuned(place))
+    assert [row["failed"] for row in rows] == ["the loss became nan"] * 4 + [None] * 2
+    told = capsys.readouterr()
+    assert "trial 1/6  failed: the loss became nan  train." in told.out
+    assert told.err == ""
+    tuned(place)
+    assert len(trainings.seen) == 6
+
+
+def test_a_trial_of_hyperband_that_fails_holds_up_no_other(place, trainings):
+    trainings.raises[1] = Failure("the loss became nan")
+    folder = tuned(place, "train.epochs=3", name="hyperband", trials=None)
+    assert [run.train.epochs for run in trainings.seen] == [1, 1, 1, 3, 3, 3]
+    first, second, third, longer, *_ = trials(folder)
+    assert first["failed"]
+    better = max(second, third, key=lambda row: row["metric"])
+    assert longer["values"] == {**better["values"], "train.epochs": 3}
+
+
+def test_a_search_whose_trials_all_fail_fails(place, trainings):
+    trainings.raises = {number: Failure("no") for number in range(1, 7)}
+    with pytest.raises(Failure, match="no trial of 6 came to an end; see saved_models"):
+        tuned(place)
+
+
+def test_bad_input_of_a_trial_ends_the_search(place, trainings):
+    trainings.raises[2] = InputError("dev.tsv: no such file")
+    with pytest.raises(InputError) as caught:
+        tuned(place)
+    assert str(caught.value) == "dev.tsv: no such file"
+    assert len(trainings.seen) == 2
+
+
+def test_hyperband_sets_the_epochs_of_its_trials(place, trainings):
+    folder = tuned(place, "train.epochs=3", name="hyperband", trials=None)
+    assert {run.train.epochs for run in trainings.seen} == {1, 3}
+    best = max(trials(folder), key=lambda row: row["metric"])
+    assert config.load(folder / "best.yaml").train.epochs == best["values"]["train.epochs"]
+
+
+def test_the_same_values_are_trained_once(place, trainings, capsys):
+    space = {"train.learning_rate": [1e-4, 1e-3]}
+    folder = tuned(place, name="bayesian", trials=4, random=1, space=space)
+    assert len(trials(folder)) == 4
+    assert len(trainings.seen) == 2
+    assert "as trial" in capsys.readouterr().out
+
+
+def test_values_that_are_wrong_together_are_refused_before_training(place, trainings):
+    space = {
+        "model": [
+            {"name": "bert", "size": "tiny", "max_length": 16},
+            {"name": "bert", "preset": "minilm_l6", "max_length": 16},
+        ],
+        "tuning": [{"name": "full"}, {"name": "lora", "store": "delta"}],
+    }
+    with pytest.raises(ConfigError) as caught:
+        tuned(place, "model.size=null", "model.preset=minilm_l6", space=space)
+    (problem,) = caught.value.problems
+    assert problem.startswith("search.space: tuning.store: got delta, which needs the weights ")
+    assert problem.endswith(
+        'with model {"max_length": 16, "name": "bert", "size": "tiny"}, '
+        'tuning {"name": "lora", "store": "delta"}'
+    )
+    assert trainings.seen == []
+
+
+# One search for real
+
+
+def test_a_small_search_through_the_command_line(place):
+    (place / "tiny.yaml").write_text(
+        yaml.safe_dump(
+            tiny(
+                name="random",
+                trials=2,
+                space={
+                    "train.learning_rate": {"low": 1e-4, "high": 3e-3, "log": True},
+                    "train.batch_size": [4, 8],
+                },
+            )
+        )
+    )
+    done = tfapps("tune", "tiny.yaml", "train.epochs=1", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    folder = place / "saved_models" / "tiny_search"
+    rows = trials(folder)
+    assert len(rows) == 2
+    for row in rows:
+        assert hparams(folder / f"trial_{row['trial']}") == pytest.approx(row["values"])
+        assert (folder / f"trial_{row['trial']}" / "log.txt").read_text().count("epoch 1/1") == 1
+    assert not list(folder.rglob("*.safetensors"))
+    best = max(rows, key=lambda row: row["metric"])
+    told = tfapps("train", folder / "best.yaml", cwd=place)
+    assert told.returncode == 0, told.stderr
+    metrics = json.loads((place / "saved_models" / "tiny_best" / "metrics.json").read_text())
+    assert metrics["dev"]["keras"]["accuracy"] == best["metric"]
+
+
+def hparams(folder):
+    """What TensorBoard's HParams tab shows of a trial."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    events = EventAccumulator(os.fspath(folder))
+    events.Reload()
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    assert any(tag == "dev/accuracy" for tag in events.Tags()["tensors"])
+    return {name: value.number_value for name, value in start.hparams.items()}
+
+
+def test_a_config_without_a_search_is_told_how_to_write_one(place):
+    (place / "tiny.yaml").write_text(TINY)
+    done = tfapps("tune", "tiny.yaml", cwd=place)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: tiny.yaml: no search: in this config; add one, such as ")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,34 @@
+"""`tfapps tune`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "search the values of a config's `search:` for the best; picks up where it stopped"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import config_arguments
+
+    config_arguments(parser)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the verb."""
+    from tfapps import config
+    from tfapps.cli._quiet import import_keras
+    from tfapps.errors import InputError
+
+    settings = config.load(arguments.config, arguments.overrides)
+    if settings.search is None:
+        raise InputError(
+            f"{arguments.config}: no search: in this config; add one, such as search: {{name: "
+            "random, trials: 20, space: {train.learning_rate: {low: 1.0e-5, high: 1.0e-3, "
+            "log: true}}}"
+        )
+    variant = config.variants(arguments.config, arguments.overrides)
+    import_keras()
+    from tfapps.stages.tune import tune
+
+    tune(settings, variant)

@@ -1,0 +1,38 @@
+"""What is known of the trials of a search, in a file that is whole after each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfapps.bundle import read_json, write_json
+
+
+class Trials:
+    """`trials.json` of a search.
+
+    Each trial is a mapping of `trial` (its name), `values` by dotted key, `headline` and `metric`,
+    `epochs`, `seconds` and `failed`, a reason or None.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "trials.json"
+        self.all: list[dict[str, Any]] = read_json(self.file) if self.file.exists() else []
+
+    def known(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A trial with the same values: with one seed it would end the same again."""
+        wanted = json.dumps(values, sort_keys=True)
+        same = (row for row in self.all if json.dumps(row["values"], sort_keys=True) == wanted)
+        return next(same, None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Note a trial, in place of what was known of the one of that name."""
+        self.all = [old for old in self.all if old["trial"] != row["trial"]] + [row]
+        write_json(self.file, self.all)
+
+    def best(self) -> list[dict[str, Any]]:
+        """Those that did not fail, best first, of equals the earlier."""
+        ended = [row for row in self.all if row["failed"] is None]
+        return sorted(ended, key=lambda row: (-row["metric"], int(row["trial"])))

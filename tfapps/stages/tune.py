@@ -1,0 +1,232 @@
+"""Search a config's space: many trainings, the best values written down as a config."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import itertools
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfapps import _space, _swap, registry
+from tfapps.bundle import read_json, write_json
+from tfapps.config import RunConfig, dump
+from tfapps.data import splits
+from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.search._dimensions import Dimensions
+from tfapps.search._drive import EPOCHS, common, drive
+from tfapps.search._trials import Trials
+from tfapps.stages.lessons import lessons
+from tfapps.stages.prepare import fingerprint, prepare, refuse_ensemble
+from tfapps.stages.train import OUTPUT, learn
+
+KEY = "search.json"
+BEST = "best.yaml"
+SHOWN = 5
+TOGETHER = 256  # combinations, each a few milliseconds
+
+Variant = Callable[[Mapping[str, Any]], RunConfig]
+
+
+def tune(config: RunConfig, variant: Variant) -> Path:
+    """Run the trials of `config.search` that are still to be run; the file of the best config.
+
+    Args:
+        variant: {dotted key: value} -> the config with these values; see `config.variants`.
+
+    Raises:
+        InputError: values that do not go together, a trial that cannot be trained, or a folder
+            with the trials of another search.
+        Failure: all trials failed.
+    """
+    refuse_ensemble(config)
+    folder = OUTPUT / f"{config.name}_search"
+    variant({"name": f"{config.name}_best"})  # which may be too long a name
+    dimensions = Dimensions(config.search.space, lambda path: _is_whole(config, variant, path))
+    _check_together(dimensions, variant)
+    module = registry.load("search", config.search.name)
+
+    def make() -> Any:
+        how = common(dimensions.hyperparameters(), config.seed)
+        return module.oracle(config.search, config.train.epochs, **how)
+
+    with _opened(folder, _digest(config)):
+        search = _Search(config, variant, dimensions, folder, module.total(config.search, make()))
+        drive(make, folder, search.judge, getattr(module, "FAILED", math.nan))
+        return search.end()
+
+
+class _Search:
+    """State of one search."""
+
+    def __init__(
+        self, config: RunConfig, variant: Variant, dimensions: Dimensions, folder: Path, total: int
+    ) -> None:
+        self.config, self.variant, self.dimensions = config, variant, dimensions
+        self.folder, self.total = folder, total
+        self.trials = Trials(folder)
+        if self.trials.all:
+            print(f"{config.name}: going on after {len(self.trials.all)} trials")
+
+    def judge(self, trial: str, chosen: Mapping[str, Any]) -> float:
+        """Train one trial, unless one with its values was trained before."""
+        values = self.dimensions.values(chosen)
+        if EPOCHS in chosen:
+            values["train.epochs"] = int(chosen[EPOCHS])
+        values = {path: values[path] for path in sorted(values)}  # as the file has them
+        known = self.trials.known(values)
+        row = dict(known) if known else self._trained(trial, values)
+        if known is None or known["trial"] != trial:
+            self._note({**row, "trial": trial}, known)
+        if row["failed"] is not None:
+            raise Failure(row["failed"])
+        return row["metric"]
+
+    def end(self) -> Path:
+        """Tell of the best trials, and how to run the best one."""
+        best = self.trials.best()
+        if not best:
+            raise Failure(f"no trial of {len(self.trials.all)} came to an end; see {self.folder}")
+        print("\n".join(table(best[:SHOWN])))
+        print(f"tensorboard --logdir {self.folder}\ntfapps run {self.folder / BEST}")
+        return self.folder / BEST
+
+    def _trained(self, trial: str, values: dict[str, Any]) -> dict[str, Any]:
+        """What is noted of a trial; its epochs go into a file beside its curves."""
+        place = self.folder / f"trial_{trial}"
+        place.mkdir(parents=True, exist_ok=True)
+        for stale in place.glob("events.out.*"):  # a killed trial starts from its first step
+            stale.unlink()
+        row: dict[str, Any] = {"values": values, "metric": None, "epochs": None, "failed": None}
+        started = time.perf_counter()
+        try:
+            with _aside(place / "log.txt"):
+                history = fit_trial(self.variant(values), place, values)
+            if not math.isfinite(history.best):
+                raise Failure(f"{history.headline} is {history.best}, expected a finite number")
+            row |= {"headline": history.headline, "metric": float(history.best)}
+            row["epochs"] = history.records[-1].epoch
+        except Failure as error:
+            row["failed"] = str(error)
+        return row | {"seconds": round(time.perf_counter() - started, 1)}
+
+    def _note(self, row: dict[str, Any], known: dict[str, Any] | None) -> None:
+        """Write a trial down and tell of it."""
+        for other in self.trials.best()[:1]:
+            if row["failed"] is None and row["headline"] != other["headline"]:
+                raise InputError(
+                    f"search.space: trials are judged by {other['headline']} and by "
+                    f"{row['headline']}, which cannot be compared; search one task at a time"
+                )
+        self.trials.add({**row, "seconds": 0.0} if known else row)
+        best = self.trials.best()
+        if best and best[0]["trial"] == row["trial"]:
+            named = {**row["values"], "name": f"{self.config.name}_best"}
+            _replace(self.folder / BEST, dump(self.variant(named)))
+        told = f"as trial {int(known['trial']) + 1}" if known else f"{row['seconds']:.0f} s"
+        result = f"failed: {row['failed']}"
+        if row["failed"] is None:
+            result = f"{row['headline']} {row['metric']:.4f}"
+        values = [f"{path} {shown(value)}" for path, value in row["values"].items()]
+        number = f"trial {int(row['trial']) + 1}/{self.total}"
+        print("  ".join([number, result, *values, told]), flush=True)
+
+
+def fit_trial(config: RunConfig, log_dir: Path, values: Mapping[str, Any]) -> Any:
+    """Train as `tfapps train` does, but keep no weights; the History."""
+    import keras
+
+    keras.utils.clear_session()  # what earlier trials left in memory
+    gc.collect()
+    return learn(lessons(prepare(config)), log_dir, values).history
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """Return lines of a table, one a trial."""
+    paths = list(rows[0]["values"])
+    cells = [["trial", rows[0]["headline"], *paths]]
+    for row in rows:
+        values = [shown(row["values"][path]) for path in paths]
+        cells.append([str(int(row["trial"]) + 1), f"{row['metric']:.4f}", *values])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.rjust, line, widths)) for line in cells]
+
+
+def shown(value: Any) -> str:
+    """A value of a config in one word or two, as YAML has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_whole(config: RunConfig, variant: Variant, path: str) -> bool:
+    """Whether a key refuses floats: then all numbers of its range are whole."""
+    try:
+        variant({path: float(config.search.space[path]["low"])})
+    except ConfigError:
+        return True
+    return False
+
+
+def _check_together(dimensions: Dimensions, variant: Variant) -> None:
+    """Refuse values that are right one by one and wrong together, before anything is trained."""
+    there = dimensions.there
+    every = itertools.product(*map(_space.ends, there.values()))
+    for values in itertools.islice(every, TOGETHER):
+        try:
+            variant(dict(zip(there, values, strict=True)))
+        except ConfigError as error:
+            told = ", ".join(f"{path} {shown(v)}" for path, v in zip(there, values, strict=True))
+            raise ConfigError(
+                [f"{_space.PATH}: {problem}; with {told}" for problem in error.problems]
+            ) from error
+
+
+def _digest(config: RunConfig) -> str:
+    """What trials can be told to be of one search by; more of them may be asked for later."""
+    told = config.search.model_dump_json(exclude={"trials"})
+    rows = splits.load(config.data, config.seed)
+    return hashlib.sha256(f"{fingerprint(config, rows)} {told}".encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, digest: str) -> Iterator[None]:
+    """The folder of this search, for this process alone."""
+    with _swap.explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = _swap.lock(folder, folder)
+    try:
+        if (folder / KEY).exists():
+            if read_json(folder / KEY) != {"digest": digest}:
+                raise InputError(
+                    f"{folder} holds trials of another space, config or data; remove the folder, "
+                    "or search under another name (name=...)"
+                )
+        elif any(folder.iterdir()):
+            raise InputError(f"cannot write {folder}: it holds something else; move it away")
+        with _swap.explained(folder, folder):
+            write_json(folder / KEY, {"digest": digest})
+            yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _aside(file: Path) -> Iterator[None]:
+    """Everything printed goes to a file: a trial is one line here."""
+    with (
+        file.open("w", buffering=1, encoding="utf-8") as stream,
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+    ):
+        yield
+
+
+def _replace(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, file)
