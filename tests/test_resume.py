@@ -10,6 +10,7 @@ from fitting import FakeBatches, Task, tiny_model
 
 from tfapps import registry, stopping
 from tfapps.config import TrainConfig
+from tfapps.errors import Diverged, Failure
 from tfapps.layers.linear import Linear
 from tfapps.train import averaging
 from tfapps.train.checkpoint import Checkpoint, State
@@ -230,3 +231,97 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole,
     for one, other in zip(weights, expected[0], strict=True):
         np.testing.assert_array_equal(one, other)
     assert (records, told) == expected[1:]
+
+
+# Numbers that are no longer finite
+
+
+class Poisoned(FakeBatches):
+    """Not a number in a batch, the first time it comes."""
+
+    def __init__(self, step, times=1):
+        super().__init__()
+        self.step, self.times = step, times
+
+    def rows_of(self, epoch, batch):
+        return self.order(epoch).reshape(-1, self.batch_size)[batch].tolist()
+
+    def epoch(self, epoch, start=0):
+        import tensorflow as tf
+
+        number = tf.Variable(epoch * self.steps_per_epoch + start, dtype=tf.int64)
+
+        def poison(features, targets, weight):
+            number.assign_add(1)
+            bad = tf.cond(number == self.step, self.left, lambda: False)
+            return features, targets, tf.where(bad, weight * float("nan"), weight)
+
+        return super().epoch(epoch, start).map(poison)
+
+    def left(self):
+        import tensorflow as tf
+
+        def count():
+            self.times -= 1
+            return self.times >= 0
+
+        return tf.numpy_function(count, [], tf.bool)
+
+
+def learned(batches, folder=None, **settings):
+    keras.utils.set_random_seed(1)
+    model, stream = tiny_model(), io.StringIO()
+    same = {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "log_every": 1}
+    from tfapps.train.objectives import plain
+
+    fit(
+        model,
+        config=TrainConfig(**same, **settings),
+        objective=plain.build(plain.Config(), Task.loss),
+        batches=batches,
+        strategy=make("one_device"),
+        evaluate=lambda: Evaluation({"accuracy": 0.5}),
+        headline="accuracy",
+        checkpoint=None if folder is None else Checkpoint(folder, "key", 0.0),
+        stream=stream,
+    )
+    return model, stream.getvalue()
+
+
+def test_the_batch_that_did_it_is_named():
+    batches = Poisoned(7)
+    rows = ", ".join(map(str, batches.rows_of(1, 1)))
+    expected = rf"became nan at step 7, batch 2 of its epoch \(training rows {rows}\): expected"
+    with pytest.raises(Diverged, match=expected):
+        learned(batches)
+
+
+def test_a_fit_that_diverges_learns_on_at_half_the_rate(tmp_path):
+    for folder in (None, tmp_path):
+        model, told = learned(Poisoned(7), folder, retries=1)
+        assert "once more at 0.5 of the learning rate" in told
+        start = 6 if folder else 0
+        assert f"goes on at step {start} of 15" in told
+        assert "lr 5.0e-03" not in told.split("once more")[0]
+        assert all(np.isfinite(w.numpy()).all() for w in model.weights)
+        assert "epoch 3/3" in told
+
+
+def test_it_is_given_up_after_so_many_times():
+    with pytest.raises(Diverged, match="became nan at step 7"):
+        learned(Poisoned(7, times=2), retries=1)
+    learned(Poisoned(7, times=2), retries=2)
+
+
+def test_too_large_a_batch_says_what_to_change(monkeypatch):
+    import tensorflow as tf
+
+    from tfapps.train.step import Step
+
+    def full(self, batch, update=True):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(Step, "__call__", full)
+    text = r"out of memory at batch 1 of its epoch, 8 rows of 4 tokens; halve train.batch_size"
+    with pytest.raises(Failure, match=text):
+        learned(FakeBatches())

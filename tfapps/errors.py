@@ -19,3 +19,7 @@ class ConfigError(InputError):
 
 class Failure(Exception):
     """The input was fine and the result is not (a verify outside tolerance): exit code 1."""
+
+
+class Diverged(Failure):
+    """A fit whose numbers are no longer finite."""

@@ -98,6 +98,10 @@ class Batches:
         """Row numbers, batch behind batch, in the order they come in; -1 for filler."""
         return np.concatenate(self._plan(epoch).batches)
 
+    def rows_of(self, epoch: int, batch: int) -> list[int]:
+        """Numbers of the rows of a batch, filler left out."""
+        return [int(row) for row in self._plan(epoch).batches[batch] if row >= 0]
+
     def epoch(self, epoch: int, start: int = 0) -> tf.data.Dataset:
         """(features, targets, weight (b,) float32) of an epoch, without its first `start` batches.
 

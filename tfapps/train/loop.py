@@ -12,9 +12,8 @@ import keras
 import tensorflow as tf
 
 from tfapps.config import TrainConfig
-from tfapps.errors import InputError
+from tfapps.errors import Diverged, InputError
 from tfapps.train import optimizer as optimizers
-from tfapps.train import schedules
 from tfapps.train.best import Best
 from tfapps.train.checkpoint import Checkpoint
 from tfapps.train.evaluation import Evaluation
@@ -69,16 +68,27 @@ def fit(
     if config.batch_tokens is None:
         check_batch_size(strategy, config.batch_size)
     progress = Progress(config.epochs, updates(batches, config), unit, stream)
-    resume = Resume(checkpoint, log_dir)
+    resume = Resume(checkpoint, log_dir, config.retries)
     with Writer(log_dir) as writer:
         if hparams is not None and resume.state is None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
-            run = _Run(model, config, objective, batches, strategy, callbacks, writer, progress)
+            given = (model, config, objective, batches, strategy, callbacks, writer, progress)
             with resume.held():
-                return run.go(evaluate, headline, best_from, resume)
+                return _until_finite(given, (evaluate, headline, best_from, resume))
         finally:
             progress.close()
+
+
+def _until_finite(given: tuple[Any, ...], how: tuple[Any, ...]) -> History:
+    """Fit, and again at a lower rate if that diverges and the config asks for it."""
+    *_, resume = how
+    while True:
+        run = _Run(*given, resume.slower)
+        try:
+            return run.go(*how)
+        except Diverged as error:
+            resume.again(run, error)
 
 
 class _Run:
@@ -103,12 +113,15 @@ class _Run:
         callbacks: Sequence[keras.callbacks.Callback],
         writer: Writer,
         progress: Progress,
+        slower: float = 1.0,
     ) -> None:
         self.model, self.config = model, config
         self.writer, self.progress = writer, progress
         self.updates = updates(batches, config)
         with strategy.scope():
-            optimizer = _optimizer(config, total_steps(batches, config), callbacks)
+            steps = total_steps(batches, config)
+            factors = _having(callbacks, "factor")
+            optimizer = optimizers.of_config(config, steps, factors, slower)
             # Callbacks look for `model.optimizer`; compiling is the public way to set it.
             model.compile(optimizer=optimizer)
         step = Step(
@@ -275,17 +288,3 @@ class _Run:
 def _having(callbacks: Sequence[keras.callbacks.Callback], name: str) -> list[Callable[..., Any]]:
     """That method of every callback which has one."""
     return [getattr(callback, name) for callback in callbacks if hasattr(callback, name)]
-
-
-def _optimizer(
-    config: TrainConfig, steps: int, callbacks: Sequence[keras.callbacks.Callback]
-) -> keras.optimizers.Optimizer:
-    head = config.head_learning_rate
-    return optimizers.make(
-        schedules.make(config.schedule, config.learning_rate, steps, config.warmup),
-        name=config.optimizer,
-        weight_decay=config.weight_decay,
-        head_factor=1.0 if head is None else head / config.learning_rate,
-        factors=_having(callbacks, "factor"),
-        loss_scaling=config.precision == "mixed_float16",
-    )

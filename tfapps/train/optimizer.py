@@ -10,6 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfapps.config import TrainConfig
+from tfapps.train import schedules
+
 HEAD = "head"
 _UNDECAYED = frozenset({"bias", "gamma", "beta", "scale"})
 _TABLES = ("embedding",)
@@ -151,3 +154,23 @@ def make(
         sum_gradients=False,
     )
     return keras.optimizers.LossScaleOptimizer(inner) if loss_scaling else inner
+
+
+def of_config(
+    config: TrainConfig, steps: int, factors: Sequence[Callable[[str], Any]] = (), slower: float = 1
+) -> keras.optimizers.Optimizer:
+    """The optimizer that a config asks for, for a fit of so many steps.
+
+    Args:
+        factors: as for `make`.
+        slower: what every learning rate is multiplied with.
+    """
+    head = config.head_learning_rate
+    return make(
+        schedules.make(config.schedule, slower * config.learning_rate, steps, config.warmup),
+        name=config.optimizer,
+        weight_decay=config.weight_decay,
+        head_factor=1.0 if head is None else head / config.learning_rate,
+        factors=factors,
+        loss_scaling=config.precision == "mixed_float16",
+    )

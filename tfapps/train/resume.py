@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfapps import stopping
+from tfapps.errors import Diverged
 from tfapps.train.checkpoint import Checkpoint, State, packed, unpacked
 from tfapps.train.history import History, short
 
@@ -20,11 +21,17 @@ class Resume:
     Args:
         checkpoint: None saves nothing.
         log_dir: TensorBoard files; those that belong to a state that is there are put there.
+        retries: how often a fit that diverges is taken back, to learn at half the rate.
+
+    Attributes:
+        slower: what the learning rate is multiplied with.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None, log_dir: Path | None) -> None:
-        self.checkpoint, self.log_dir = checkpoint, log_dir
+    def __init__(self, checkpoint: Checkpoint | None, log_dir: Path | None, retries: int) -> None:
+        self.checkpoint, self.log_dir, self.retries = checkpoint, log_dir, retries
         self.state = None if checkpoint is None else checkpoint.load()
+        self.slower = 1.0 if self.state is None else self.state.notes["slower"]
+        self._begin: State | None = None
         if self.state is not None and log_dir is not None:
             checkpoint.logs(log_dir)
 
@@ -35,6 +42,8 @@ class Resume:
     def take(self, run: Any) -> int:
         """Put the state into a fit that has begun; the epoch it goes on with."""
         if self.state is None:
+            run.epoch = 1
+            self._begin = self._state(run) if self.retries else None
             return 1
         arrays, notes = self.state
         for variable, value in zip(_variables(run), unpacked("variables", arrays), strict=True):
@@ -50,6 +59,20 @@ class Resume:
             f"{short(run.steps.done / run.updates)}"
         )
         return notes["epoch"]
+
+    def again(self, run: Any, error: Diverged) -> None:
+        """Have the next fit start from the last state that was saved, or from the start.
+
+        Raises: the error, if that was done often enough.
+        """
+        if self.slower <= 0.5**self.retries:
+            raise error
+        saved = None if self.checkpoint is None else self.checkpoint.load()
+        self.state = saved or self._begin
+        if self.state is None:  # it began from a state that is gone
+            raise error
+        self.slower /= 2
+        run.progress.say(f"{error}; once more at {self.slower:g} of the learning rate")
 
     def pause(self, run: Any) -> None:
         """Between two steps: save if it is time, and end if a signal asked for it."""
@@ -78,14 +101,17 @@ class Resume:
             raise
 
     def _save(self, run: Any) -> None:
+        run.writer.flush()
+        self.checkpoint.save(self._state(run), self.log_dir)
+
+    def _state(self, run: Any) -> State:
         steps, notes = run.steps.state()
         arrays = packed("variables", [np.asarray(v.value.numpy()) for v in _variables(run)])
         arrays |= _above("best/", run.best.state()) | _above("steps/", steps)
         for number, callback in enumerate(_keeping(run)):
             arrays |= _above(f"callbacks/{number}/", callback.state())
-        run.writer.flush()
         told = {"epoch": run.epoch, "steps": notes, "history": run.history.state()}
-        self.checkpoint.save(State(arrays, told), self.log_dir)
+        return State(arrays, {**told, "slower": self.slower})
 
 
 def _variables(run: Any) -> list[Any]:

@@ -14,12 +14,14 @@ import tensorflow as tf
 
 from tfapps import stopping
 from tfapps.config import TrainConfig
-from tfapps.errors import Failure, InputError
+from tfapps.errors import Diverged, Failure, InputError
 from tfapps.train.checkpoint import packed, unpacked
 from tfapps.train.progress import Progress
 from tfapps.train.step import Report, Step
 from tfapps.train.strategy import distribute
 from tfapps.train.tensorboard import Writer
+
+SHOWN = 8  # rows
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,10 @@ class Steps:
             if self.per_step and index % group == 0:
                 self.callbacks.on_train_batch_begin(index // group)
             last = index + 1 == whole
-            report = self.step(batch, update=last or (index + 1) % group == 0)
+            try:
+                report = self.step(batch, update=last or (index + 1) % group == 0)
+            except tf.errors.ResourceExhaustedError:
+                raise Failure(_too_large(batch, index + 1, self.config)) from None
             if report is None:
                 continue
             if self.per_step:
@@ -149,18 +154,41 @@ class Steps:
             self.batch = index + 1
             yield report
 
+    def _check(self, reports: np.ndarray) -> None:
+        """See that loss and gradient of all steps are numbers.
+
+        Raises: Diverged naming the batch.
+        """
+        finite = np.isfinite(reports[:, 0])
+        if self.config.precision != "mixed_float16":  # where such a gradient is left out
+            finite &= np.isfinite(reports[:, 2])
+        if finite.all():
+            return
+        first = int(np.argmin(finite))
+        back = (len(reports) - 1 - first) * self.config.accumulate
+        step, batch = self.done - len(reports) + first + 1, max(self.batch - back, 1)
+        what = "loss" if not np.isfinite(reports[first, 0]) else "gradient"
+        value = reports[first, 0 if what == "loss" else 2]
+        rate = self.config.learning_rate
+        raise Diverged(
+            f"the {what} became {value} at step {step}, batch {batch} of its epoch"
+            f"{self._rows(step, batch)}: expected a finite number; lower train.learning_rate (now "
+            f"{rate:g}, try {rate / 10:g}), set train.clip_norm or train.retries; the best weights "
+            "so far were kept"
+        )
+
+    def _rows(self, step: int, batch: int) -> str:
+        """The first rows of a batch, for who wants to look at them."""
+        if not hasattr(self.batches, "rows_of"):
+            return ""
+        epoch = (step - 1) // updates(self.batches, self.config)
+        rows = self.batches.rows_of(epoch, batch - 1)
+        more = ", ..." if len(rows) > SHOWN else ""
+        return f" (training rows {', '.join(map(str, rows[:SHOWN]))}{more})"
+
     def _flush(self, waiting: Sequence[tf.Tensor], seconds: float) -> np.ndarray:
         reports = np.stack([report.numpy() for report in waiting])
-        finite = np.isfinite(reports[:, 0])
-        if not finite.all():
-            first = int(np.argmin(finite))
-            step = self.done - len(waiting) + first + 1
-            rate = self.config.learning_rate
-            raise Failure(
-                f"the loss became {reports[first, 0]} at step {step}: expected a finite number; "
-                f"lower train.learning_rate (now {rate:g}, try {rate / 10:g}) or set "
-                "train.clip_norm; the best weights so far were kept"
-            )
+        self._check(reports)
         last = Report(*reports[-1].tolist())
         speed = float(reports[:, 1].sum()) / max(seconds, 1e-9)
         self.progress.figures(last.loss, speed)
@@ -192,6 +220,19 @@ def wants_steps(callback: keras.callbacks.Callback) -> bool:
     return any(
         getattr(getattr(callback, name), "__func__", None) is not getattr(base, name)
         for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    )
+
+
+def _too_large(batch: Any, number: int, config: TrainConfig) -> str:
+    """What to change where the memory is full."""
+    ids = tf.nest.flatten(batch[0])[0]
+    shape = getattr(ids, "shape", None)  # of replicas it is not known here
+    told = f", {shape[0]} rows of {shape[1]} tokens" if shape is not None and len(shape) > 1 else ""
+    rows = config.batch_size
+    return (
+        f"out of memory at batch {number} of its epoch{told}; halve train.batch_size (now {rows}, "
+        f"try {max(rows // 2, 1)}) and double train.accumulate (now {config.accumulate}), which "
+        "learns the same, or lower model.max_length"
     )
 
 
