@@ -218,9 +218,8 @@ def test_a_loss_that_is_no_number_fails_with_the_step_and_keeps_the_best_weights
         batches.weights[:] = np.nan
         return Evaluation({"accuracy": 0.5})
 
-    with pytest.raises(
-        Failure, match=r"loss became nan at step 6, batch 1 .*lower train.learning_rate"
-    ):
+    told = r"loss became nan at step 6, batch 1 .*lower train.learning_rate"
+    with pytest.raises(Failure, match=told):
         run(model, config(epochs=3), batches, evaluate)
     for now, best in zip(model.get_weights(), kept[0], strict=True):
         np.testing.assert_array_equal(now, best)
