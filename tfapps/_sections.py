@@ -75,7 +75,7 @@ class TrainConfig(Section):
     swa: float | None = Field(None, ge=0, lt=1)  # share of the epochs before those averaged
     average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    strategy: Literal["auto", "one_device", "mirrored"] = "auto"
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = "auto"
     retries: int = Field(0, ge=0, le=10)  # at half the learning rate, where the loss is no number
     checkpoint_every: int = Field(300, ge=0)  # seconds; what was killed goes on from the last one
     log_every: int = Field(20, ge=1)  # steps

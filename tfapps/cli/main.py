@@ -27,6 +27,7 @@ VERBS = (
     "predict",
     "benchmark",
     "ensemble",
+    "launch",
     "compare",
     "attack",
     "tune",

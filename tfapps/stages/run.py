@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from tfapps import cluster
 from tfapps.bundle import MANIFEST, Bundle, read_json
 from tfapps.config import RunConfig
+from tfapps.stages import states
+from tfapps.stages import train as training
 from tfapps.stages.card import artifact_table
 from tfapps.stages.compress import compress_prepared, find_trained
 from tfapps.stages.export import artifacts_key, export_prepared
@@ -16,6 +19,7 @@ from tfapps.stages.verify import verify_prepared
 def run(config: RunConfig) -> Bundle:
     """Train, compress, export and verify, leaving out what was already done for this config."""
     refuse_ensemble(config)
+    training.join(config)
     prepared = prepare(config)
     bundle = finished(prepared)
     if bundle:
@@ -26,6 +30,9 @@ def run(config: RunConfig) -> Bundle:
         bundle = source or train_prepared(prepared)
         if config.compress:
             prepared, bundle = compress_prepared(prepared, bundle)
+    if not cluster.chief():
+        states.leave()
+        return bundle
     return proven(prepared, bundle)
 
 

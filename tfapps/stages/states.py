@@ -6,12 +6,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfapps import cluster
 from tfapps.stages.prepare import Prepared
 
 if TYPE_CHECKING:
     from tfapps.train.checkpoint import Checkpoint
 
-OUTPUT = Path("saved_models")
+SHARED = Path("saved_models")
+# All workers of a training write alike, but only what the chief writes is kept.
+_WORKER = cluster.here()
+OUTPUT = SHARED if cluster.chief() else SHARED / f".worker_{_WORKER.index}"
 
 
 def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
@@ -25,13 +29,21 @@ def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
 
     config = prepared.config
     key = f"{prepared.fingerprint} {stage} {more}"
-    return Checkpoint(_folder(config.name) / stage, key, config.train.checkpoint_every)
+    folder, seconds = _folder(config.name) / stage, config.train.checkpoint_every
+    return Checkpoint(folder, key, seconds, writes=cluster.chief())
 
 
 def clear(name: str) -> None:
     """Forget all unfinished work of a run: its bundle is written."""
-    shutil.rmtree(_folder(name), ignore_errors=True)
+    if cluster.chief():
+        shutil.rmtree(_folder(name), ignore_errors=True)
+
+
+def leave() -> None:
+    """Remove what a worker that is not the chief has written."""
+    if not cluster.chief():
+        shutil.rmtree(OUTPUT, ignore_errors=True)
 
 
 def _folder(name: str) -> Path:
-    return OUTPUT / f".{name}.state"
+    return SHARED / f".{name}.state"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapps import bundle as bundles
-from tfapps import registry, tuned, weights
+from tfapps import cluster, registry, tuned, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 def train(config: RunConfig) -> Bundle:
     """Train the model and write its bundle, replacing an older one when it is complete."""
     refuse_ensemble(config)
-    return train_prepared(prepare(config))
+    join(config)
+    bundle = train_prepared(prepare(config))
+    states.leave()
+    return bundle
+
+
+def join(config: RunConfig) -> None:
+    """Meet the other machines, where there are some: TensorFlow wants that before anything else."""
+    if cluster.here() is not None:
+        from tfapps.train import strategy
+
+        strategy.make(config.train.strategy)
 
 
 def train_prepared(prepared: Prepared) -> Bundle:

@@ -34,21 +34,25 @@ class Checkpoint:
         folder: where; it is made when it is needed.
         key: what tells this fit from every other.
         seconds: from one save to the next.
+        writes: False for one of several processes that are all in the same state: another saves.
     """
 
-    def __init__(self, folder: Path, key: str, seconds: float = 300.0) -> None:
+    def __init__(self, folder: Path, key: str, seconds: float = 300.0, writes: bool = True) -> None:
         self.folder, self.key, self.seconds = folder, f"{FORMAT} {key}", seconds
+        self.writes = writes
         self._last, self._loaded = time.monotonic(), 0
 
     @property
     def due(self) -> bool:
         """Whether so much time has passed since the last save, or since the start."""
-        return time.monotonic() - self._last >= self.seconds
+        return self.writes and time.monotonic() - self._last >= self.seconds
 
     def save(self, state: State, logs: Path | None = None) -> None:
         """Write a state, and a copy of the TensorBoard files that belong to it."""
         from safetensors.numpy import save as serialized
 
+        if not self.writes:
+            return
         number = max(self._numbers(), default=0) + 1
         target = self.folder / str(number)
         shutil.rmtree(target, ignore_errors=True)

@@ -1,0 +1,40 @@
+"""`tfapps launch`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "run a config on several workers of this machine, as on several machines"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    from tfapps.cli.main import config_arguments
+
+    config_arguments(parser)
+    parser.add_argument("--workers", type=int, default=2, help="how many (default 2)")
+    parser.add_argument(
+        "--restarts",
+        type=int,
+        default=3,
+        help="how often all start again after one has ended early (default 3)",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from tfapps import config, launching
+    from tfapps.errors import InputError
+
+    if arguments.workers < 2:
+        raise InputError(f"--workers: got {arguments.workers}, expected 2 or more")
+    if arguments.restarts < 0:
+        raise InputError(f"--restarts: got {arguments.restarts}, expected 0 or more")
+    settings = config.load(arguments.config, arguments.overrides)
+    if settings.train.strategy not in ("auto", "multi_worker"):
+        raise InputError(
+            f"train.strategy: got {settings.train.strategy}, expected multi_worker or auto to run "
+            "on several workers"
+        )
+    command = ["run", arguments.config, *arguments.overrides]
+    return launching.launch(settings.name, command, arguments.workers, arguments.restarts)

@@ -1,0 +1,57 @@
+"""The machines that train together, as TF_CONFIG of this process tells them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from tfapps.errors import InputError
+
+VARIABLE = "TF_CONFIG"
+KINDS = ("chief", "worker")  # the chief comes first where there is one
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Addresses of all workers, and which of them this process is; the first is the chief."""
+
+    addresses: tuple[str, ...]
+    index: int
+
+    @property
+    def chief(self) -> bool:
+        """Whether this process writes what all have trained."""
+        return self.index == 0
+
+
+def here() -> Cluster | None:
+    """The cluster of this process; None where it trains alone.
+
+    Raises: InputError for a TF_CONFIG that does not name this process among its workers.
+    """
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return None
+    try:
+        told = json.loads(text)
+        cluster, task = told.get("cluster", {}), told.get("task", {})
+        addresses = [address for kind in KINDS for address in cluster.get(kind, [])]
+        if len(addresses) < 2:
+            return None
+        before = sum(len(cluster.get(kind, [])) for kind in KINDS[: KINDS.index(task["type"])])
+        index = before + int(task["index"])
+        if not before <= index < before + len(cluster[task["type"]]):
+            raise ValueError(f"no {task['type']} number {task['index']}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{VARIABLE}: {error}; expected "
+            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+        ) from None
+    return Cluster(tuple(addresses), index)
+
+
+def chief() -> bool:
+    """Whether this process may write: it trains alone, or is the first of several."""
+    there = here()
+    return there is None or there.chief
