@@ -60,8 +60,9 @@ class TextConfig(Section):
 class TrainConfig(Section):
     """How a model is fitted."""
 
-    epochs: int = Field(3, ge=1, le=1_000_000)
+    epochs: int = Field(3, ge=0, le=1_000_000)  # 0 where the task sets its head by itself
     batch_size: int = Field(32, ge=1, le=1_000_000)
+    per_label: int | None = Field(None, ge=2)  # rows of a label that come together in a batch
     batch_tokens: int | None = Field(None, ge=1, le=10**9)  # padding counted; replaces batch_size
     learning_rate: float = Field(5e-5, gt=0)
     head_learning_rate: float | None = Field(None, gt=0)
@@ -171,6 +172,13 @@ class _Checker:
             self.problems += _together.artifacts(task_module, built["export"], built["compress"])
         if task_module and built["train"]:
             self.problems += _together.class_weights(task_module, built["train"])
+        if task_module and task and built["train"]:
+            self.problems += _together.untrained(task_module, task, built["train"])
+            self.problems += _together.per_label(
+                task_module, task, built["train"], built["objective"]
+            )
+        if task_module and task and objective_module:
+            self.problems += _together.vectors(objective_module, task_module, task)
         if task_module and model and built["train"]:
             self.problems += _together.short_first(task_module, model, built["train"])
         if model and built["tuning"]:

@@ -18,6 +18,7 @@ from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared, prepare
+from tfapps.stages.warm import warm
 
 if TYPE_CHECKING:
     import keras
@@ -46,6 +47,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
         place = strategy.make(config.train.strategy)
         with place.scope():
             learned = _build(prepared)
+            warm(prepared, learned)
         count = parameters(learned)
         _tell(config, count)
         records = _fit(lesson, learned, place, draft.path / "logs")
@@ -58,13 +60,16 @@ def train_prepared(prepared: Prepared) -> Bundle:
 
 
 def _fit(lesson: Lessons, model: keras.Model, place: Any, log_dir: Path) -> list[dict[str, Any]]:
-    """Fit and tell of the best epoch; the figures of all."""
+    """Fit, unless no epoch is asked for, and tell of the best epoch; the figures of all."""
     from tfapps.train import loop
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
 
     prepared = lesson.origin
     config = prepared.config
+    if not config.train.epochs:
+        print("best: epoch 0 of 0, the head as it was set")
+        return []
     tuner = registry.load("tuner", config.tuning.name)
     batches = lesson.batches(place.num_replicas_in_sync)
     steps = total_steps(batches, config.train)
