@@ -197,7 +197,7 @@ def test_every_section_reports_at_once():
 
 def test_the_text_of_the_error_is_one_line_a_problem():
     with pytest.raises(ConfigError) as caught:
-        config.from_dict(good(train={"epochs": 0, "batch_size": 0}), "run")
+        config.from_dict(good(train={"epochs": -1, "batch_size": 0}), "run")
     assert str(caught.value).splitlines() == caught.value.problems
     assert len(caught.value.problems) == 2
 
@@ -221,7 +221,7 @@ def test_nan_and_infinity_are_refused(key, value):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("epochs", 0),
+        ("epochs", -1),
         ("batch_size", 0),
         ("batch_size", 2.5),
         ("learning_rate", 0),

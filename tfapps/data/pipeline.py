@@ -95,12 +95,7 @@ class Batches:
         self.sizes = tuple(size(length) for length in self.buckets)
         self.batch_size = max(self.sizes)
         self._balance = balance if shuffle else None
-        if self._balance is None:
-            self.steps_per_epoch = plans.steps(self._lengths, self.buckets, self.sizes)
-        elif batch_tokens is not None or batch_size % balance[1]:
-            raise ValueError(f"{balance[1]} rows of a label: expected a divisor of batch_size")
-        else:
-            self.steps_per_epoch = -(-self.rows // batch_size)
+        self.steps_per_epoch = self._steps(batch_tokens)
         self._columns: dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor] | None = None
 
     def order(self, epoch: int) -> np.ndarray:
@@ -147,10 +142,18 @@ class Batches:
 
     def _plan(self, epoch: int) -> plans.Plan:
         if self._balance is not None:
-            labels, count = self._encoded.columns[self._balance[0]], self._balance[1]
-            of_batches = (self._lengths, self.buckets, self.batch_size, labels, count)
-            return plans.balanced(*of_batches, self.seed, epoch)
+            name, count = self._balance
+            how = (self.batch_size, self._encoded.columns[name], count, self.seed, epoch)
+            return plans.balanced(self._lengths, self.buckets, *how)
         return plans.plan(self._lengths, self.buckets, self.sizes, self.seed, epoch, self.shuffle)
+
+    def _steps(self, batch_tokens: int | None) -> int:
+        if self._balance is None:
+            return plans.steps(self._lengths, self.buckets, self.sizes)
+        count = self._balance[1]
+        if batch_tokens is not None or self.batch_size % count:
+            raise ValueError(f"{count} rows of a label: expected a divisor of batch_size")
+        return -(-self.rows // self.batch_size)
 
     def _longest(self, max_length: int) -> np.ndarray:
         """Length of every row over all ragged columns in use, (rows,)."""

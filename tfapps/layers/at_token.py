@@ -30,7 +30,7 @@ class AtToken(keras.layers.Layer):
         return ops.reshape(states, (-1, x.shape[-1]))
 
     def compute_output_shape(
-        self, x_shape: tuple[int | None, ...], ids_shape: tuple[int | None, ...]
+        self, x_shape: tuple[int | None, ...], token_ids_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
         return (x_shape[0], x_shape[-1])
 

@@ -170,11 +170,8 @@ class Task(classification.Task):
             )
         rows, cut = [], 0
         for ids in tokenizer.ids([example["text"] for example in examples]):
-            own = np.asarray(ids, np.int32)
-            # A gap that stands in the text itself is none.
-            own = np.where(own == tokenizer.mask_id, tokenizer.unknown_id, own)
-            cut += len(own) > room
-            of = {TEXT: own[:room], GAP: [tokenizer.mask_id]}
+            cut += len(ids) > room
+            of = {TEXT: ids[:room], GAP: [tokenizer.mask_id]}
             whole = [of[part] if isinstance(part, str) else part for part in parts]
             rows.append(tokenizer.framed(np.concatenate(whole).astype(np.int32))[0])
         columns: dict[str, Any] = {"token_ids": rows, "segment_ids": [0 * ids for ids in rows]}
