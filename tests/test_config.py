@@ -71,7 +71,7 @@ def test_exponents_yaml_reads_as_strings_are_floats(tmp_path, text):
 
 def test_an_exponent_is_no_int():
     assert problems(good(train={"epochs": "1e3"})) == [
-        "train.epochs: got '1e3' (str), expected int >= 1 and <= 1000000"
+        "train.epochs: got '1e3' (str), expected int >= 0 and <= 1000000"
     ]
 
 
@@ -82,7 +82,7 @@ def test_an_exponent_stays_text_where_text_is_taken():
 def test_an_int_is_a_float_but_a_bool_is_no_number():
     assert config.from_dict(good(train={"learning_rate": 1}), "run").train.learning_rate == 1.0
     assert problems(good(train={"learning_rate": True, "epochs": True})) == [
-        "train.epochs: got True (bool), expected int >= 1 and <= 1000000",
+        "train.epochs: got True (bool), expected int >= 0 and <= 1000000",
         "train.learning_rate: got True (bool), expected float > 0",
     ]
 
@@ -181,7 +181,7 @@ def test_every_section_reports_at_once():
         "seed: got -1 (int), expected int >= 0 and < 4294967296",
         "data.train: missing; expected str",
         "text.vocabulary_size: got 'big' (str), expected int >= 16 and <= 10000000",
-        "train.epochs: got 'three' (str), expected int >= 1 and <= 1000000",
+        "train.epochs: got 'three' (str), expected int >= 0 and <= 1000000",
         "train.warmup: got 1.5 (float), expected float >= 0 and <= 1",
         "train.patience: got 0 (int), expected int >= 1 or null",
         "tuning.rank: got 0 (int), expected int >= 1",
@@ -197,7 +197,7 @@ def test_every_section_reports_at_once():
 
 def test_the_text_of_the_error_is_one_line_a_problem():
     with pytest.raises(ConfigError) as caught:
-        config.from_dict(good(train={"epochs": 0, "batch_size": 0}), "run")
+        config.from_dict(good(train={"epochs": -1, "batch_size": 0}), "run")
     assert str(caught.value).splitlines() == caught.value.problems
     assert len(caught.value.problems) == 2
 
@@ -221,7 +221,7 @@ def test_nan_and_infinity_are_refused(key, value):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("epochs", 0),
+        ("epochs", -1),
         ("batch_size", 0),
         ("batch_size", 2.5),
         ("learning_rate", 0),

@@ -56,7 +56,10 @@ EXAMPLES["masked_lm"] = Corpus(
     lambda: iter([[f"the cat sees {i}", "it runs away", f"then {i} cats sleep"] for i in range(8)]),
     ["contract"],
 )
+EXAMPLES["prompt"] = EXAMPLES["classification"]
 VARIANTS = {
+    "classification": [{}, {"head": "prototype", "scale": 4.0}],
+    "prompt": [{"pattern": "{text} [MASK]", "verbalizer": {"yes": "1", "no": ["2", "3"]}}],
     "masked_lm": [{}, {"pairs": "next"}],
     "tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}],
 }

@@ -24,14 +24,14 @@ TINY = {
 
 
 def kind(path):
-    """Task, model and compressors: what decides which graph is exported."""
+    """Task, head, model and compressors: what decides which graph is exported."""
     raw = yaml.safe_load(path.read_text())
-    crf = raw["task"].get("crf", False)
+    head = raw["task"].get("head", "crf" if raw["task"].get("crf") else None)
     compressors = tuple(item["name"] for item in raw.get("compress", []))
     # What tuners that stay in the graph, and ensembles, make of it.
     tuner = raw.get("tuning", {}).get("name")
     more = (tuner if tuner in ("adapter", "prefix") else None, raw.get("ensemble", {}).get("name"))
-    return raw["task"]["name"], crf, raw["model"]["name"], compressors, more
+    return raw["task"]["name"], head, raw["model"]["name"], compressors, more
 
 
 # A conversion costs more than a tiny training, and those of one kind differ in numbers alone.
@@ -175,7 +175,9 @@ def test_config_is_valid_as_shipped(path):
 @pytest.mark.parametrize("path", map(at_leisure, CONFIGS))
 def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     raw = yaml.safe_load(path.read_text())
-    overrides = ["train.epochs=1", "train.batch_size=16", "train.batch_tokens=null"]
+    epochs = min(raw["train"].get("epochs", 1), 1)
+    overrides = [f"train.epochs={epochs}", "train.batch_size=16", "train.batch_tokens=null"]
+    overrides += ["train.per_label=4"] if "per_label" in raw["train"] else []
     overrides += ["text.min_frequency=1", "text.vocabulary_size=300"]
     overrides += TINY[raw["model"]["name"]] + write_data(tmp_path, raw, raw["task"])
     compressors = [item["name"] for item in raw.get("compress", [])]

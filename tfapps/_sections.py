@@ -52,8 +52,9 @@ class TextConfig(Section):
 class TrainConfig(Section):
     """How a model is fitted."""
 
-    epochs: int = Field(3, ge=1, le=1_000_000)
+    epochs: int = Field(3, ge=0, le=1_000_000)  # 0 where the task sets its head by itself
     batch_size: int = Field(32, ge=1, le=1_000_000)
+    per_label: int | None = Field(None, ge=2)  # rows of a label that come together in a batch
     batch_tokens: int | None = Field(None, ge=1, le=10**9)  # padding counted; replaces batch_size
     learning_rate: float = Field(5e-5, gt=0)
     head_learning_rate: float | None = Field(None, gt=0)

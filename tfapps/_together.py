@@ -57,6 +57,48 @@ def class_weights(task: ModuleType, train: Any) -> list[str]:
     ]
 
 
+def untrained(task: ModuleType, section: Any, train: Any) -> list[str]:
+    """A run without an epoch needs a head that is set by something else."""
+    if train.epochs or registry.optional(task, "ready", False, section):
+        return []
+    return [
+        f"train.epochs: got 0, but nothing else sets the head of this {_name(task)} run; expected "
+        "1 or more, or for classification task.head_start"
+    ]
+
+
+def per_label(task: ModuleType, section: Any, train: Any, objective: Any) -> list[str]:
+    """Rows of one label can come together where each row has one, and a batch has room."""
+    if train.per_label is None:
+        return []
+    got = f"train.per_label: got {train.per_label}, "
+    if not _one_label(task, section):
+        return [f"{got}but {_name(task)} has not just one label a text; leave it out"]
+    if train.batch_tokens is not None:
+        return [f"{got}which needs batches of as many rows; leave train.batch_tokens out"]
+    if train.batch_size % train.per_label:
+        return [f"{got}expected a divisor of train.batch_size, {train.batch_size}"]
+    if getattr(objective, "unlabelled", None) or getattr(objective, "augment", 0):
+        return [f"{got}but objective.{objective.name} adds texts without labels; leave one out"]
+    return []
+
+
+def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
+    """What compares the vectors of texts by their labels needs both."""
+    if not getattr(objective, "OF_VECTORS", False):
+        return []
+    if hasattr(task.Task, "vector") and _one_label(task, section):
+        return []
+    return [
+        f"objective.name: {_name(objective)!r} compares texts by their one label, which "
+        f"{_name(task)} does not have here; expected classification or prompt without multi_label"
+    ]
+
+
+def _one_label(task: ModuleType, section: Any) -> bool:
+    return hasattr(task.Task, "class_weights") and not getattr(section, "multi_label", False)
+
+
 def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
     """Rows can be made shorter only of running text, and only shorter than the model's."""
     if train.short_first is None:

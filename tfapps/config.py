@@ -113,22 +113,35 @@ class _Checker:
             built["ensemble"] = self._plugin("ensemble", raw["ensemble"], "ensemble")[0]
         built["compress"] = self._compressors(raw)
         built["export"] = self._each(raw, "export", self._artifact)
-        if task_module and model_module:
-            self.problems += _together.model(task_module, model_module)
-            self.problems += _together.artifacts(task_module, built["export"], built["compress"])
-        if task_module and built["train"]:
-            self.problems += _together.class_weights(task_module, built["train"])
-        if task_module and model and built["train"]:
-            self.problems += _together.short_first(task_module, model, built["train"])
-        if model and built["tuning"]:
-            self.problems += _together.delta(model, built["tuning"])
-        for section, module in (("objective", objective_module), ("tuning", tuner_module)):
-            if task_module and module:
-                self.problems += _together.form(section, module, task_module)
+        modules = {"task": task_module, "model": model_module}
+        modules |= {"objective": objective_module, "tuning": tuner_module}
+        self._together(built, modules)
         built["search"] = self._search(raw, default_name, built["train"])
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)
+
+    def _together(self, built: dict[str, Any], modules: dict[str, ModuleType | None]) -> None:
+        """Whether sections go together that are right by themselves; None is a problem already."""
+        task_module, model_module = modules["task"], modules["model"]
+        task, model, train = built["task"], built["model"], built["train"]
+        if task_module and model_module:
+            self.problems += _together.model(task_module, model_module)
+            self.problems += _together.artifacts(task_module, built["export"], built["compress"])
+        if task_module and train:
+            self.problems += _together.class_weights(task_module, train)
+        if task_module and task and train:
+            self.problems += _together.untrained(task_module, task, train)
+            self.problems += _together.per_label(task_module, task, train, built["objective"])
+        if task_module and task and modules["objective"]:
+            self.problems += _together.vectors(modules["objective"], task_module, task)
+        if task_module and model and train:
+            self.problems += _together.short_first(task_module, model, train)
+        if model and built["tuning"]:
+            self.problems += _together.delta(model, built["tuning"])
+        for section in ("objective", "tuning"):
+            if task_module and modules[section]:
+                self.problems += _together.form(section, modules[section], task_module)
 
     def _name(self, raw: dict[Any, Any], default_name: str) -> str:
         given = raw.get("name")

@@ -99,6 +99,8 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
     tables = {layer.name: layer for layer in _tables(model, plan["pieces"])}
 
     def change(layer: Any) -> dict[str, int]:
+        if hasattr(layer, "token_id"):
+            return {"token_id": kept.index(layer.token_id)}
         return {ROWS[type(layer).__name__]: len(kept)} if layer.name in tables else {}
 
     made = clone(model, change)

@@ -30,6 +30,8 @@ class Batches:
         weight: column of what a row counts, (rows,); None counts all alike.
         max_length: no row may be longer.
         buckets: ascending lengths to pad to; chosen from the data if None.
+        balance: column of labels, (rows,) int, and how many rows of a label come together in a
+            shuffled batch; needs `batch_size`.
         change: (features, targets, seed (2,)) -> features, targets: what is done to a batch anew in
             every epoch, and the same whenever that epoch is run.
 
@@ -59,6 +61,7 @@ class Batches:
         seed: int = 13,
         shuffle: bool = True,
         buckets: Sequence[int] | None = None,
+        balance: tuple[str, int] | None = None,
         change: Callable[..., tuple[Any, Any]] | None = None,
     ) -> None:
         used = (*features, *targets, *([weight] if weight else []))
@@ -91,7 +94,8 @@ class Batches:
             raise ValueError(f"buckets {self.buckets}: longest row has {self._lengths.max()}")
         self.sizes = tuple(size(length) for length in self.buckets)
         self.batch_size = max(self.sizes)
-        self.steps_per_epoch = plans.steps(self._lengths, self.buckets, self.sizes)
+        self._balance = balance if shuffle else None
+        self.steps_per_epoch = self._steps(batch_tokens)
         self._columns: dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor] | None = None
 
     def order(self, epoch: int) -> np.ndarray:
@@ -141,7 +145,19 @@ class Batches:
         return dataset.with_options(options)
 
     def _plan(self, epoch: int) -> plans.Plan:
+        if self._balance is not None:
+            name, count = self._balance
+            how = (self.batch_size, self._encoded.columns[name], count, self.seed, epoch)
+            return plans.balanced(self._lengths, self.buckets, *how)
         return plans.plan(self._lengths, self.buckets, self.sizes, self.seed, epoch, self.shuffle)
+
+    def _steps(self, batch_tokens: int | None) -> int:
+        if self._balance is None:
+            return plans.steps(self._lengths, self.buckets, self.sizes)
+        count = self._balance[1]
+        if batch_tokens is not None or self.batch_size % count:
+            raise ValueError(f"{count} rows of a label: expected a divisor of batch_size")
+        return -(-self.rows // self.batch_size)
 
     def _longest(self, max_length: int) -> np.ndarray:
         """Length of every row over all ragged columns in use, (rows,)."""

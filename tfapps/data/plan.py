@@ -100,6 +100,47 @@ def plan(
     return Plan(batches, lengths_of_batches)
 
 
+def balanced(
+    lengths: np.ndarray,
+    buckets: Sequence[int],
+    size: int,
+    labels: np.ndarray,
+    per_label: int,
+    seed: int,
+    epoch: int,
+) -> Plan:
+    """Every row once, `per_label` rows of a label together; a pure function of its arguments.
+
+    Labels take turns, so that a batch has more of one only where there are too few others. Rows
+    that make no whole group of their label come by themselves, at the end of the plan. A batch is
+    padded to the bucket of its longest row.
+
+    Args:
+        size: rows of every batch, a multiple of `per_label`.
+        labels: number of the label of each row, (rows,).
+    """
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(labels))
+    of_label = [order[labels[order] == label] for label in np.unique(labels)]
+    whole = [rows[: len(rows) // per_label * per_label].reshape(-1, per_label) for rows in of_label]
+    rest = [rows[len(groups) * per_label :] for rows, groups in zip(of_label, whole, strict=True)]
+    turns: list[int] = []
+    for turn in range(max(map(len, whole))):
+        there = [label for label, groups in enumerate(whole) if len(groups) > turn]
+        mixed = generator.permutation(there).tolist()
+        begun = set(turns[len(turns) // (size // per_label) * (size // per_label) :])
+        turns += sorted(mixed, key=lambda label: label in begun)  # stable: others stay mixed
+    left = [iter(groups) for groups in whole]
+    rows = np.concatenate(
+        [*(next(left[label]) for label in turns), generator.permutation(np.concatenate(rest))]
+    )
+    rows = np.concatenate([rows, np.full(-len(rows) % size, -1)]).astype(np.int32)
+    batches = generator.permutation(rows.reshape(-1, size))
+    longest = np.where(batches >= 0, lengths[batches], 0).max(axis=1)
+    padded = np.asarray(buckets, np.int32)[np.searchsorted(buckets, longest)]
+    return Plan(list(batches), padded)
+
+
 def _filled(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
     """How many rows each bucket holds."""
     return np.bincount(np.searchsorted(buckets, lengths), minlength=len(buckets))

@@ -11,6 +11,7 @@ from tfapps import registry
 from tfapps.errors import InputError
 
 Example = dict[str, Any]
+SHOWN = 5
 
 
 def load(config: Any, seed: int) -> dict[str, list[Example]]:
@@ -25,6 +26,8 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
         splits["dev"] = source.read(config, "dev")
     else:
         splits["train"], splits["dev"] = carve(splits["train"], config.dev, seed)
+    if getattr(config, "shots", None) is not None:
+        splits["train"] = few(splits["train"], config.shots, seed)
     if config.test is not None:
         splits["test"] = source.read(config, "test")
     for name, examples in splits.items():
@@ -76,6 +79,35 @@ def carve(
         )
     train = [example for row, example in enumerate(examples) if row not in taken]
     return train, [examples[row] for row in sorted(taken)]
+
+
+def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
+    """`shots` examples of each label, in the order they have; a pure function of its arguments.
+
+    Raises:
+        InputError: a label has fewer, or an example has not just one.
+    """
+    labels = [example.get("label") for example in examples]
+    if not all(isinstance(label, str) for label in labels):
+        raise InputError(
+            f"data.shots: got {shots}, but not every row has just one label; leave it out"
+        )
+    short = {label: count for label, count in sorted(Counter(labels).items()) if count < shots}
+    if short:
+        told = [f"{label} has {count}" for label, count in short.items()]
+        more = f" and {len(told) - SHOWN} more have too few" if len(told) > SHOWN else ""
+        raise InputError(
+            f"data.shots: got {shots}, expected no more than the rows of any label, but "
+            f"{', '.join(told[:SHOWN])}{more}"
+        )
+    order = np.random.default_rng([seed, len(examples), shots]).permutation(len(examples))
+    taken: list[int] = []
+    left = Counter(dict.fromkeys(labels, shots))
+    for row in order.tolist():
+        if left[labels[row]] > 0:
+            left[labels[row]] -= 1
+            taken.append(row)
+    return [examples[row] for row in sorted(taken)]
 
 
 def _labels(example: Example) -> list[str]:

@@ -54,13 +54,12 @@ def lessons(prepared: Prepared) -> Lessons:
     from tfapps.train.objectives._unlabelled import LABELLED
 
     origin, objective = prepared, prepared.config.objective
-    rows = [example.get("text") for example in prepared.examples["train"]]
     texts = _unlabelled(prepared)
     if getattr(objective, "augment", 0):
         from tfapps.data.augment import masked_copies
 
         _only_texts(prepared, "objective.augment")
-        texts += masked_copies(rows + texts, objective.augment, prepared.config.seed)
+        texts += masked_copies(_rows(prepared) + texts, objective.augment, prepared.config.seed)
     extra, labelled = {}, 1.0
     if texts:
         count = len(prepared.encoded["train"])
@@ -69,11 +68,16 @@ def lessons(prepared: Prepared) -> Lessons:
         extra[LABELLED] = np.repeat(np.array([1, 0], np.int32), [count, len(texts)])
     teachers = getattr(objective, "teacher", ())
     if teachers and prepared.config.task.name == TEXTS and not _blocks.asked(objective):
-        pairs = [example.get("text_pair") for example in prepared.examples["train"]]
+        rows = _rows(origin)
+        pairs = [example.get("text_pair") for example in origin.examples["train"]]
         whole = list(zip(rows, pairs, strict=True)) if pairs[0] is not None else rows + texts
         extra[TOLD] = ask.answers(prepared, teachers, whole)
         teachers = ()
     return Lessons(origin, prepared, extra, labelled, tuple(teachers))
+
+
+def _rows(prepared: Prepared) -> list[str]:
+    return [example["text"] for example in prepared.examples["train"]]
 
 
 def _unlabelled(prepared: Prepared) -> list[str]:

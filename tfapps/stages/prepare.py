@@ -80,6 +80,7 @@ class Prepared:
         multiple: int = 1,
         seed: int | None = None,
         extra: Mapping[str, np.ndarray] | None = None,
+        per_label: int | None = None,
     ) -> Batches:
         """Return the one pipeline over a split.
 
@@ -88,6 +89,7 @@ class Prepared:
             multiple: what the rows of such a batch are a multiple of.
             seed: of the order; the run's if left out.
             extra: target columns beside the task's, (rows, ...).
+            per_label: rows of a label that come together in a batch.
         """
         from tfapps.data.pipeline import Batches
 
@@ -104,6 +106,7 @@ class Prepared:
             max_length=self.config.model.max_length,
             seed=self._order_seed if seed is None else seed,
             shuffle=shuffle,
+            balance=None if per_label is None else ("label", per_label),
             change=self.masking,
         )
 
@@ -111,7 +114,7 @@ class Prepared:
         """Return the shuffled training split in batches of the config that replicas can share."""
         config = self.config.train
         how = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
-        how |= {"multiple": replicas, "shuffle": True, **more}
+        how |= {"multiple": replicas, "shuffle": True, "per_label": config.per_label, **more}
         whole = self.batches("train", **how)
         if config.short_first is None:
             return whole
@@ -246,10 +249,11 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
 
 
 def _named(config: RunConfig) -> list[bytes]:
-    """What tells the runs and files that an objective names from others of the same name."""
+    """What tells the runs and files that a config names from others of the same name."""
     told = [presets.identity(path).encode() for path in getattr(config.objective, "teacher", ())]
-    name = getattr(config.objective, "unlabelled", None)
-    if name is not None:
+    files = [getattr(config.objective, "unlabelled", None)]
+    files.append(getattr(config.task, "descriptions", None))
+    for name in [name for name in files if isinstance(name, str)]:
         told.append(paths.locate(name, getattr(config.data, "root", None)).read_bytes())
     return told
 

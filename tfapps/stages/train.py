@@ -20,6 +20,7 @@ from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
 from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
 from tfapps.stages.states import OUTPUT
+from tfapps.stages.warm import warm
 
 if TYPE_CHECKING:
     import keras
@@ -93,6 +94,7 @@ def learn(
     place = strategy.make(config.train.strategy)
     with place.scope():
         model = _build(lesson.origin)
+        warm(lesson.origin, model)
     count = parameters(model)
     _tell(config, count)
     history = _fit(lesson, model, place, log_dir, hparams, keeper)
@@ -107,13 +109,15 @@ def _fit(
     hparams: Mapping[str, Any],
     keeper: Checkpoint | None,
 ) -> History:
-    """Fit and tell of the best epoch."""
+    """Fit, unless no epoch is asked for, and tell of the best epoch."""
     from tfapps.train import averaging, loop
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
 
     prepared = lesson.origin
     config = prepared.config
+    if not config.train.epochs:
+        return _as_it_is(prepared, model)
     tuner = registry.load("tuner", config.tuning.name)
     batches = lesson.batches(place.num_replicas_in_sync)
     steps = total_steps(batches, config.train)
@@ -142,6 +146,16 @@ def _fit(
         best = f"mean of {history.averaged} of {len(history.records)}"
     print(f"best: {best}{early}, {history.headline} {history.best:.4f}")
     return history
+
+
+def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
+    """The history of a model whose head was set and that learns no more."""
+    from tfapps.train.history import History
+
+    headline = prepared.task.headline
+    best = evaluate(prepared, model).metrics[headline]
+    print(f"best: epoch 0 of 0, the head as it was set, {headline} {best:.4f}")
+    return History(headline, best=best)
 
 
 def _ready(config: RunConfig) -> float | None:

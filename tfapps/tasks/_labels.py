@@ -26,3 +26,8 @@ def check_seen(labels: Iterable[str], known: Sequence[str], what: str = "label")
         f"one of {', '.join(known[:SHOWN])}{', ...' * (len(known) > SHOWN)}{hint} Correct the "
         "file, or add such rows to the training data"
     )
+
+
+def natural(label: str) -> tuple[int, float, str]:
+    """What labels are sorted by: numbers as numbers, before names."""
+    return (0, int(label), "") if label.isdecimal() else (1, 0.0, label)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from tfapps.bundle import read_json, write_json
-from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
-from tfapps.tasks._labels import check_seen
+from tfapps.tasks import _heads, _shown
+from tfapps.tasks._labels import check_seen, natural
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LABELS_FILE = "labels.json"
 Examples = Sequence[dict[str, Any]]
 
 
-class Config(Section):
+class Config(_heads.Head):
     """`task:` of a classification run.
 
     Attributes:
@@ -34,10 +34,11 @@ class Config(Section):
         min_label_count: multi-label only, labels with fewer training rows are dropped from
             every split (and so are labels never seen in training, which are an error at 0).
         dropout: before the last layer.
+
+    And those of its base, about the head.
     """
 
     name: str = "classification"
-    multi_label: bool = False
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     min_label_count: int = Field(default=0, ge=0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -49,6 +50,11 @@ class Config(Section):
         return self
 
 
+def ready(config: Config) -> bool:
+    """Whether the head is set without training."""
+    return config.start != "random"
+
+
 class Task:
     """What the labels are, how they are learned, judged and told.
 
@@ -58,6 +64,7 @@ class Task:
     """
 
     targets = ("label",)
+    vector = _heads.VECTOR  # the layer that is given the vector of a text
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
         self.config = config
@@ -83,7 +90,7 @@ class Task:
                 f"training data has {len(kept)} class ({', '.join(kept) or 'none'}), expected at "
                 "least 2; check data.label, or give more varied rows"
             )
-        return cls(config, sorted(kept, key=_natural))
+        return cls(config, sorted(kept, key=natural))
 
     def texts(self, examples: Examples) -> list[str]:
         """Return the texts that a vocabulary is learned from."""
@@ -132,17 +139,31 @@ class Task:
         return hot
 
     def attach(self, encoder: keras.Model) -> keras.Model:
-        """Put dropout and a linear layer on the pooled state: (b, d) -> `logits` (b, classes)."""
+        """Put dropout and the head on the pooled state: (b, d) -> `logits` (b, classes)."""
         import keras
 
-        from tfapps.layers.linear import Linear
-
-        pooled = keras.layers.Dropout(self.config.dropout, name="head_dropout")(
-            encoder.output["pooled"]
-        )
-        logits = Linear(len(self.labels), name="head")(pooled)
-        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+        logits = _heads.logits(self.config, len(self.labels), encoder.output["pooled"])
         return keras.Model(encoder.input, logits, name="classification")
+
+    def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
+        """Set the head from what the encoder makes of texts before it is trained, if asked to.
+
+        Args:
+            embed: examples -> vectors (n, d).
+            examples: those of the training.
+            run: the config.
+        """
+        config = self.config
+        if config.start == "random":
+            return
+        label = np.arange(len(self.labels))
+        if config.start == "descriptions":
+            root = getattr(run.data, "root", None)
+            texts = _heads.described(config.descriptions, self.labels, root)
+            examples = [{"text": text} for text in texts]
+        else:
+            label = self._encode_labels(examples)
+        _heads.fill(config, model, embed(examples), label, len(self.labels))
 
     def loss(
         self,
@@ -221,16 +242,8 @@ class Task:
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
     ) -> dict[str, bytes]:
         """Draw the confusion matrix (or, multi-label, the F1 of the frequent labels) as PNG."""
-        from tfapps.metrics.classes import class_report
-        from tfapps.metrics.pictures import confusion_png, f1_bars_png
-
         truth, predicted = targets["label"], self.decisions(logits)
-        if not self.config.multi_label:
-            return {"confusion": confusion_png(truth, predicted, self.labels)}
-        report = class_report(truth, predicted, self.labels)
-        rows = [report[label] for label in self.labels]
-        f1, support = [row["f1-score"] for row in rows], [row["support"] for row in rows]
-        return {"f1_by_label": f1_bars_png(f1, support, self.labels)}
+        return _shown.pictures(truth, predicted, self.labels, self.config.multi_label)
 
     def notes(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples, limit: int = 20
@@ -238,15 +251,13 @@ class Task:
         """Return a markdown table of the wrong answers given with most confidence."""
         answers, wrong = self.decode(logits), self.decisions(logits) != targets["label"]
         rows = np.flatnonzero(wrong.any(axis=-1) if wrong.ndim > 1 else wrong)
-        sure = sorted(rows, key=lambda row: -_confidence(answers[row]))[:limit]
-        lines = ["| text | truth | answer | score |", "| --- | --- | --- | --- |"]
-        for row in sure:
-            answer = answers[row]
-            text = " ".join(examples[row]["text"].split()).replace("|", "\\|")[:200]
-            told = answer.get("label") or ", ".join(answer["labels"])
-            truth = ", ".join(_labels(examples[row], self.config))
-            lines.append(f"| {text} | {truth} | {told} | {_confidence(answer):.2f} |")
-        return {"mistakes": "\n".join(lines)}
+        sure = sorted(rows, key=lambda row: -_shown.confidence(answers[row]))[:limit]
+        truth = [", ".join(_labels(examples[row], self.config)) for row in sure]
+        return {
+            "mistakes": _shown.mistakes(
+                [answers[r] for r in sure], truth, [examples[r] for r in sure]
+            )
+        }
 
     def decode(self, logits: np.ndarray, examples: Examples = ()) -> list[dict[str, Any]]:
         """Turn logits (rows, c) into answers, without Keras or TensorFlow.
@@ -282,11 +293,3 @@ def _labels(example: dict[str, Any], config: Config) -> list[str]:
         f"label is a list ({label}) and the task takes one label a text; "
         "set task.multi_label: true, or give a column with one label"
     )
-
-
-def _natural(label: str) -> tuple[int, float, str]:
-    return (0, int(label), "") if label.isdecimal() else (1, 0.0, label)
-
-
-def _confidence(answer: dict[str, Any]) -> float:
-    return answer["score"] if "score" in answer else max(answer["scores"], default=0.0)

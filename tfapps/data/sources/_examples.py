@@ -24,6 +24,7 @@ class Columns(Section):
     text_pair: str | None = None
     label: str = "label"
     limit: int | None = Field(default=None, ge=1)  # first rows of train only, for quick trials
+    shots: int | None = Field(default=None, ge=1)  # rows of each label in train, drawn by the seed
 
 
 class Files(Columns):

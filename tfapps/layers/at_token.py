@@ -1,0 +1,38 @@
+"""The state at one particular token of a text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor, ops
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class AtToken(keras.layers.Layer):
+    """Picks the state where a token stands, as a product with zeros and a one.
+
+    Why not `AtPlaces`: the place need not be told, so the model has no input of its own for it.
+
+    Args:
+        token_id: of the token; of a text that has it several times the states are added.
+
+    Shapes: x (b, t, d), token_ids (b, t) int -> (b, d).
+    """
+
+    def __init__(self, token_id: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.token_id = token_id
+
+    def call(self, x: KerasTensor, token_ids: KerasTensor) -> KerasTensor:
+        there = ops.cast(ops.equal(token_ids, self.token_id), x.dtype)
+        states = ops.matmul(ops.expand_dims(there, 1), x)  # (b, 1, d)
+        return ops.reshape(states, (-1, x.shape[-1]))
+
+    def compute_output_shape(
+        self, x_shape: tuple[int | None, ...], token_ids_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        return (x_shape[0], x_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "token_id": self.token_id}

@@ -1,0 +1,37 @@
+"""Vectors that differ in their direction alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor, ops
+
+TINY = 1e-12
+
+
+@keras.saving.register_keras_serializable("tfapps")
+class UnitLength(keras.layers.Layer):
+    """Divides a vector by its length, so that a product with another one is their cosine.
+
+    Args:
+        scale: what the length is afterwards.
+
+    Shapes: (..., d) -> the same.
+    """
+
+    def __init__(self, scale: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        x = ops.cast(x, "float32")  # squares overflow in half precision
+        square = ops.sum(ops.multiply(x, x), axis=-1, keepdims=True)
+        x = ops.multiply(x, ops.multiply(ops.rsqrt(ops.maximum(square, TINY)), self.scale))
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}

@@ -1,0 +1,43 @@
+"""What a head starts from: the vectors that the encoder makes of texts before it is trained."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfapps.data import encoding
+from tfapps.stages.outputs import EVALUATION_BATCH
+from tfapps.stages.prepare import Prepared
+
+if TYPE_CHECKING:
+    import keras
+
+
+def warm(prepared: Prepared, model: keras.Model) -> None:
+    """Let the task set its head, if it wants to, in a model whose encoder has its weights."""
+    task = prepared.task
+    if hasattr(task, "warm"):
+        embed = functools.partial(vectors, prepared, model)
+        task.warm(model, embed, prepared.examples["train"], prepared.config)
+
+
+def vectors(prepared: Prepared, model: keras.Model, examples: Any) -> np.ndarray:
+    """Return what the head of `model` is given of each example, (n, d)."""
+    import keras
+
+    from tfapps.data.pipeline import Batches
+    from tfapps.train.predict import predict
+
+    length = prepared.config.model.max_length
+    batches = Batches(
+        encoding.encode(examples, prepared.task, prepared.tokenizer, length, None),
+        features=prepared.features,
+        targets=(),
+        batch_size=EVALUATION_BATCH,
+        max_length=length,
+        shuffle=False,
+    )
+    layer = model.get_layer(prepared.task.vector)
+    return predict(keras.Model(model.input, layer.input), batches)

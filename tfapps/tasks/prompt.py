@@ -1,0 +1,249 @@
+"""Classification by filling a gap: a pattern around the text, and a word for each label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import yaml
+from pydantic import Field, field_validator
+
+from tfapps import presets, registry
+from tfapps.bundle import WEIGHTS, read_json, write_json
+from tfapps.config import Section
+from tfapps.errors import InputError
+from tfapps.tasks import classification
+
+if TYPE_CHECKING:
+    import keras
+
+NEEDS = "encoder"
+NOT_WITH = dict.fromkeys(
+    ("bilstm", "bilstm_cnn"), "it takes no preset, and only a masked_lm run knows how to fill a gap"
+)
+PROMPT_FILE = "prompt.json"
+TEXT, GAP = "{text}", "[MASK]"
+Examples = classification.Examples
+
+
+class Config(Section):
+    """`task:` of a run whose labels are words that fit into a gap.
+
+    Source: Schick and Schuetze 2021, "Exploiting Cloze Questions for Few-Shot Text Classification
+    and Natural Language Inference" (PET).
+
+    Attributes:
+        pattern: what is read; `{text}` and `[MASK]` once each.
+        verbalizer: a word for each label, or several that count alike; each one piece of the
+            vocabulary.
+    """
+
+    multi_label: ClassVar[bool] = False
+    min_label_count: ClassVar[int] = 0
+
+    name: str = "prompt"
+    pattern: str = "{text} It was [MASK]."
+    verbalizer: dict[str, str | list[str]] = Field(min_length=2)
+
+    @field_validator("pattern")
+    @classmethod
+    def _both_once(cls, value: str) -> str:
+        if value.count(TEXT) != 1 or value.count(GAP) != 1:
+            raise ValueError(f"got {value!r}, expected {TEXT} and {GAP} in it, once each")
+        return value
+
+
+def ready(config: Config) -> bool:
+    """Whether the head is set without training: it comes from the preset."""
+    return True
+
+
+class Task(classification.Task):
+    """Labels as in `classification`, read off the masked-LM head of the run it takes as preset.
+
+    The rows of the words in the output matrix become a matrix of their own: so a file holds no
+    others, and whatever quantizes a linear head quantizes it.
+    """
+
+    vector = "head"
+
+    def __init__(self, config: Config, labels: Sequence[str], mask_id: int | None = None) -> None:
+        super().__init__(config, labels)
+        self.mask_id = mask_id
+        self.words: list[np.ndarray] = []
+
+    @classmethod
+    def learn(cls, config: Config, examples: Examples) -> Task:
+        """Take the label set from the training examples.
+
+        Raises:
+            InputError: not texts with one label each, or the verbalizer has other labels.
+        """
+        task = super().learn(config, examples)
+        if "text_pair" in examples[0]:
+            raise InputError("prompt reads single texts; leave data.text_pair out")
+        for label in sorted(config.verbalizer.keys() - set(task.labels)):
+            raise InputError(f"task.verbalizer: {registry.unknown('label', label, task.labels)}")
+        missing = [label for label in task.labels if label not in config.verbalizer]
+        if missing:
+            raise InputError(f"task.verbalizer: no word for {', '.join(missing)}; give each one")
+        return task
+
+    def texts(self, examples: Examples) -> list[str]:
+        """Return the texts that a vocabulary is learned from, the words of the labels included."""
+        words = [word for label in self.labels for word in self._words(label)]
+        return [*super().texts(examples), *re.split(_MARKS, self.config.pattern)[::2], *words]
+
+    def _words(self, label: str) -> list[str]:
+        found = self.config.verbalizer[label]
+        return [found] if isinstance(found, str) else found
+
+    def learn_target(self, tokenizer: Any, examples: Any, make: Callable[..., Any] | None) -> None:
+        """Look up the words.
+
+        Raises:
+            InputError: the tokenizer has no gap, or the model sees more of words than their
+                pieces, or a word is not one piece.
+        """
+        if tokenizer.surface:
+            raise InputError(
+                f"prompt hides a word, but the model reads the {', '.join(tokenizer.surface)} of "
+                "words; leave model.case out"
+            )
+        if tokenizer.mask_id is None:
+            raise InputError(
+                f"text.tokenizer: {tokenizer.kind} has no {GAP}; prompt needs wordpiece"
+            )
+        self.mask_id = tokenizer.mask_id
+        self.words = []
+        for label in self.labels:
+            for word, ids in zip(
+                self._words(label), tokenizer.ids(self._words(label)), strict=True
+            ):
+                if len(ids) != 1 or ids[0] == tokenizer.unknown_id:
+                    raise InputError(
+                        f"task.verbalizer: {word!r} of {label} is {len(ids)} pieces of the "
+                        "vocabulary, expected one that it knows; take another word"
+                    )
+            self.words.append(np.concatenate(tokenizer.ids(self._words(label))))
+
+    def save(self, folder: Path) -> None:
+        """Write `labels.json`, and `prompt.json`: the pattern and the id of the gap.
+
+        The id is that of the tokenizer it was built with; one with fewer pieces has another.
+        """
+        super().save(folder)
+        prompt = {"pattern": self.config.pattern, "mask_id": self.mask_id}
+        write_json(Path(folder) / PROMPT_FILE, prompt)
+
+    @classmethod
+    def load(cls, config: Config, folder: Path) -> Task:
+        """Read what `save` wrote."""
+        labels = read_json(Path(folder) / classification.LABELS_FILE)
+        return cls(config, labels, read_json(Path(folder) / PROMPT_FILE)["mask_id"])
+
+    def encode(
+        self, examples: Examples, tokenizer: Any, max_length: int
+    ) -> tuple[dict[str, Any], int]:
+        """Put texts into the pattern; of a long one its end is cut, and the gap stays.
+
+        Returns:
+            token_ids and segment_ids, one ragged (t,) int32 a row; label (rows,) int32 if there
+            are labels; and how many texts were cut.
+
+        Raises:
+            InputError: no room for a text, or a label that training never saw.
+        """
+        parts = [
+            part if part in (TEXT, GAP) else _ids(tokenizer, part)
+            for part in re.split(_MARKS, self.config.pattern)
+        ]
+        fixed = 1 + sum(len(part) for part in parts if not isinstance(part, str))
+        room = max_length - tokenizer.frame_size - fixed
+        if room < 1:
+            raise InputError(
+                f"model.max_length: got {max_length}, which leaves no room for a text in "
+                f"task.pattern; expected {max_length - room + 1} or more"
+            )
+        rows, cut = [], 0
+        for ids in tokenizer.ids([example["text"] for example in examples]):
+            cut += len(ids) > room
+            of = {TEXT: ids[:room], GAP: [tokenizer.mask_id]}
+            whole = [of[part] if isinstance(part, str) else part for part in parts]
+            rows.append(tokenizer.framed(np.concatenate(whole).astype(np.int32))[0])
+        columns: dict[str, Any] = {"token_ids": rows, "segment_ids": [0 * ids for ids in rows]}
+        if all(example.get("label") is not None for example in examples):
+            columns["label"] = self._encode_labels(examples)
+        return columns, cut
+
+    def attach(self, encoder: keras.Model) -> keras.Model:
+        """Put the masked-LM head on the state at the gap: (b, t, d) -> `logits` (b, c)."""
+        import keras
+
+        from tfapps.layers.at_token import AtToken
+        from tfapps.layers.layer_norm import LayerNorm
+        from tfapps.layers.linear import Linear
+
+        states = encoder.output["sequence"]
+        x = AtToken(self.mask_id, name="gap")(states, encoder.input["token_ids"])
+        x = Linear(states.shape[-1], activation="gelu", name="head_transform")(x)
+        x = LayerNorm(1e-12, name="head_norm")(x)
+        logits = Linear(len(self.labels), name="head")(x)
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+        return keras.Model(encoder.input, logits, name="prompt")
+
+    def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
+        """Take the head of the preset.
+
+        Args:
+            run: the config.
+
+        Raises:
+            InputError: the preset is no masked_lm run.
+        """
+        there = masked_lm_head(run.model.preset)
+        for name, parts in (
+            ("head_transform", ("kernel", "bias")),
+            ("head_norm", ("gamma", "beta")),
+        ):
+            for part in parts:
+                getattr(model.get_layer(name), part).assign(there[f"{name}/{part}"])
+        head, table, bias = (
+            model.get_layer("head"),
+            there["embeddings/token"],
+            there["head_bias/bias"],
+        )
+        head.kernel.assign(np.stack([table[ids].mean(axis=0) for ids in self.words], axis=1))
+        head.bias.assign([bias[ids].mean() for ids in self.words])
+
+
+def masked_lm_head(preset: str | None) -> dict[str, np.ndarray]:
+    """The weights of a masked_lm run by path, its head's among them.
+
+    Raises:
+        InputError: `preset` is nothing of the kind.
+    """
+    from safetensors.numpy import load_file
+
+    needs = (
+        "prompt fills the gap with the head of a masked_lm run; train one, see docs/pretraining.md"
+    )
+    if preset is None:
+        raise InputError(f"model.preset: missing, but task {needs}")
+    folder = presets.locate(preset)
+    if presets.folder_format(folder) != presets.RUN:
+        raise InputError(f"model.preset: {preset} is no run of tfapps, and task {needs}")
+    task = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["task"]["name"]
+    if task != "masked_lm":
+        raise InputError(f"model.preset: {preset} was trained for {task}, but task {needs}")
+    return load_file(folder / WEIGHTS)
+
+
+_MARKS = r"(\{text\}|\[MASK\])"
+
+
+def _ids(tokenizer: Any, part: str) -> np.ndarray:
+    return np.asarray(tokenizer.ids([part])[0] if part.strip() else [], np.int32)
