@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "objective": "tfapps.train.objectives",
     "source": "tfapps.data.sources",
     "exporter": "tfapps.export",
+    "explainer": "tfapps.explain",
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "list tasks, models, tuners, compressors, objectives, data sources, artefacts, configs"
+HELP = (
+    "list tasks, models, tuners, compressors, objectives, explainers, sources, artefacts, configs"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Print one line a kind, from the folders alone."""
     from tfapps import registry
 
-    for kind in ("task", "model", "tuner", "compressor", "objective", "source"):
+    for kind in ("task", "model", "tuner", "compressor", "objective", "explainer", "source"):
         _line(f"{kind}s", registry.names(kind))
     _line("artefacts", ["keras", *registry.artifacts()])
     _line("configs", sorted(str(path) for path in Path("configs").glob("*.yaml")))

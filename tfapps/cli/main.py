@@ -27,6 +27,7 @@ VERBS = (
     "benchmark",
     "compare",
     "attack",
+    "explain",
     "list",
 )
 

@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text, or on a terminal the text with its entities in colour."""
-    from tfapps.cli import _coloured
+    from tfapps.cli import _coloured, _texts
     from tfapps.cli._quiet import import_backend
     from tfapps.cli.main import bundle_path
     from tfapps.serve.predictor import Predictor
@@ -40,9 +40,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.artifact:
         import_backend(arguments.artifact)
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
-    texts = arguments.texts
-    if not texts or texts == ["-"]:
-        texts = [line.rstrip("\r\n") for line in _lines()]
+    texts = _texts.given(arguments.texts)
     in_colour = _coloured.wanted() and not arguments.json
     for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
         if in_colour and "entities" in answer:
@@ -50,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
         else:
             print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
     if arguments.attention is not None and texts:
-        _draw(predictor.attention(texts[0]), arguments.attention)
+        _texts.write(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
 
@@ -58,23 +56,3 @@ def main(arguments: argparse.Namespace) -> None:
 def _rest(answer: dict[str, Any]) -> list[str]:
     """What is answered beside the entities, as one word each."""
     return [f"{key}={value}" for key, value in answer.items() if key != "entities"]
-
-
-def _draw(picture: bytes, file: Path) -> None:
-    from tfapps.errors import InputError
-
-    try:
-        file.write_bytes(picture)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror}") from error
-
-
-def _lines() -> list[str]:
-    from tfapps.errors import InputError
-
-    try:
-        return sys.stdin.buffer.read().decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"standard input: byte {error.start} is not valid UTF-8; convert the text first"
-        ) from None
