@@ -18,14 +18,12 @@ STYLE = (
 def page(title: str, answers: Sequence[dict[str, Any]]) -> str:
     """The HTML of answers as `explain` gives them; what users wrote is escaped."""
     sections = "\n".join(_section(answer) for answer in answers)
-    legend = (
-        f"{_span('for', 'for the label', FOR, 0.6)} {_span('against', 'against', AGAINST, 0.6)}"
-    )
+    legend = f"{_span('for', '+', FOR, 1.0)} and {_span('against', '-', AGAINST, 1.0)}"
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<p><small>words {legend} the label; their scores show under "
-        f"the pointer</small></p>\n{sections}\n</body>\n</html>\n"
+        f"<h1>{escape(title)}</h1>\n<p><small>words {legend} the label; the pointer shows "
+        f"their scores</small></p>\n{sections}\n</body>\n</html>\n"
     )
 
 

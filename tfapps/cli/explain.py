@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="judge the methods on the dev set: the answer while words are removed and put back",
     )
-    parser.add_argument("--rows", type=int, help="of the dev set, the first (default 100)")
+    parser.add_argument("--rows", type=int, help="of the dev set, at equal distances (default 100)")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -61,7 +61,8 @@ def main(arguments: argparse.Namespace) -> None:
     how = None
     if arguments.method or arguments.set or not arguments.faithful:
         name = arguments.method or METHOD
-        how = config.options(registry.load("explainer", name).Config, arguments.set, name)
+        explainer = registry.load("explainer", name)
+        how = config.options(explainer.Config, [*arguments.set, f"name={name}"], name)
     bundle = open_bundle(arguments.run)
     settings = config.load(bundle.config_path)
     import_keras()

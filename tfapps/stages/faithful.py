@@ -13,7 +13,7 @@ from tfapps.bundle import Bundle, write_json
 from tfapps.config import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
-from tfapps.stages.explain import Explained, opened, refusal
+from tfapps.stages.explain import DIGITS, Explained, opened, refusal
 from tfapps.stages.prepare import prepare
 
 ROWS = 100
@@ -27,9 +27,10 @@ KINDS = ("deletion", "insertion")
 def faithful(
     bundle: Bundle, config: RunConfig, rows: int = ROWS, only: Section | None = None
 ) -> dict[str, Any]:
-    """Judge every method that fits the model on the first rows of the dev set, and note it.
+    """Judge every method that fits the model on rows of the dev set, and note it in the bundle.
 
     Args:
+        rows: how many, at equal distances: the first ones may all be of one label.
         only: Config of the one explainer to be judged; None is all, as they are by default.
 
     Returns:
@@ -44,8 +45,9 @@ def faithful(
     refused = refusal(only.name, run) if only else None
     if refused:
         raise InputError(refused)
-    examples = prepare(config, bundle).rows["dev"][:rows]
-    texts = [run.read(example)[0] for example in examples]
+    examples = prepare(config, bundle).rows["dev"]
+    rows = min(rows, len(examples))
+    texts = [run.read(examples[row * len(examples) // rows])[0] for row in range(rows)]
     texts = [text for text in texts if text.words]
     if not texts:
         raise InputError("explain: no text of the dev set has a word")
@@ -89,8 +91,8 @@ def judged(
         probability = run.probabilities(_text.without(text, np.concatenate([gone, ~gone])))
         found += probability[:, target].reshape(found.shape) / len(texts)
     judgement: dict[str, Any] = {}
-    for kind, curve in zip(KINDS, found.tolist(), strict=True):
-        judgement[kind] = float(np.trapezoid(curve, SHARES))
+    for kind, curve in zip(KINDS, found.round(DIGITS).tolist(), strict=True):
+        judgement[kind] = round(float(np.trapezoid(curve, SHARES)), DIGITS)
         judgement[f"{kind}_curve"] = {f"{x:g}": y for x, y in zip(SHARES, curve, strict=True)}
     return judgement
 
