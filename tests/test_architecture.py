@@ -30,13 +30,14 @@ LINES = [
     {"tuned"},
     {"assemble"},  # joins a model, a task and a tuner for everything above
     {"train", "compress", "export", "verify", "serve"},
+    {"explain"},  # its slopes are those of the adversaries in train
     {"stages"},
     {"cli", "apps"},
     {"__main__"},
 ]
 LINE_OF = {part: number for number, line in enumerate(LINES) for part in line}
 TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"}
-TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify"}
+TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify", "explain"}
 TENSORFLOW_RUNNERS = {
     f"tfapps.runners.{name}"
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")

@@ -65,6 +65,18 @@ def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
     return _Checker([]).run(raw, default_name)
 
 
+def options(section: type[Section], given: Sequence[str], path: str) -> Section:
+    """A plug-in's Config from `key=value` texts alone.
+
+    Raises: ConfigError with every problem of them.
+    """
+    checker = _Checker([])
+    found = checker.section(section, _yaml.override({}, given, checker.problems), path)
+    if checker.problems:
+        raise ConfigError(checker.problems)
+    return found
+
+
 def dump(config: RunConfig) -> str:
     """YAML with every default spelt out; it loads back to an equal config."""
     # Without a search no word of it: fingerprints from before there were searches still hold.
@@ -97,8 +109,8 @@ class _Checker:
             "task": task,
             "data": self._plugin("source", raw.get("data"), "data", key="source")[0],
             "model": model,
-            "text": self._section(TextConfig, raw.get("text"), "text"),
-            "train": self._section(TrainConfig, raw.get("train"), "train"),
+            "text": self.section(TextConfig, raw.get("text"), "text"),
+            "train": self.section(TrainConfig, raw.get("train"), "train"),
         }
         built["tuning"], tuner_module = self._plugin(
             "tuner", raw.get("tuning"), "tuning", default="full"
@@ -162,7 +174,7 @@ class _Checker:
             self.problems.append(f"seed: got {_yaml.show(seed)}, expected {expected}")
         return seed
 
-    def _section(self, section: type[Section], raw: Any, path: str) -> Section | None:
+    def section(self, section: type[Section], raw: Any, path: str) -> Section | None:
         if raw is None:
             raw = {}
         if not isinstance(raw, dict):
@@ -200,7 +212,7 @@ class _Checker:
             except InputError as error:
                 self.problems.append(f"{path}.{key}: {error}")
                 return None, None
-            return self._section(module.Config, raw, path), module
+            return self.section(module.Config, raw, path), module
         return None, None
 
     def _search(self, raw: dict[Any, Any], default_name: str, train: Any) -> Section | None:

@@ -25,6 +25,7 @@ KINDS: dict[str, str] = {
     "exporter": "tfapps.export",
     "ensemble": "tfapps.ensembles",
     "search": "tfapps.search",
+    "explainer": "tfapps.explain",
 }
 
 

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 COLOURS = (31, 32, 33, 34, 35, 36)  # of ANSI, those that can be read on black and on white
+# Black on five strengths each, of the 256 colours: blue for an answer, orange against it.
+FOR, AGAINST = (195, 153, 117, 75, 39), (230, 223, 222, 215, 208)
+SHADE = "\033[38;5;16;48;5;{}m"
+FAINT = 0.08  # of the largest score: less stays without colour
 START, END = "\033[1;{}m", "\033[0m"
 
 
@@ -30,6 +34,36 @@ def entities(text: str, found: Sequence[dict[str, Any]]) -> str:
         name = _plain(text[entity["start"] : entity["end"]])
         parts.append(f"{START.format(colour)}{name}{END}{told}")
         last = entity["end"]
+    return "".join([*parts, _plain(text[last:])])
+
+
+def explained(answer: dict[str, Any]) -> str:
+    """A text with its words shaded by their scores, then label, probability and method.
+
+    Args:
+        answer: as `explain` gives it.
+    """
+    largest = max((abs(word["score"]) for word in answer["words"]), default=0.0)
+    lines = []
+    for key in ("text", "text_pair"):
+        if key in answer:
+            words = [word for word in answer["words"] if word.get("of", "text") == key]
+            lines.append(_shaded(answer[key], words, largest))
+    told = f"[{answer['label']} {answer['score']:.2f}] delta {answer['delta']:.4f}"
+    return "\n".join([*lines, told])
+
+
+def _shaded(text: str, words: Sequence[dict[str, Any]], largest: float) -> str:
+    parts, last = [], 0
+    for word in words:
+        parts.append(_plain(text[last : word["start"]]))
+        name, share = _plain(text[word["start"] : word["end"]]), abs(word["score"]) / (largest or 1)
+        if share >= FAINT:
+            shades = FOR if word["score"] > 0 else AGAINST
+            shade = shades[min(int(share * len(shades)), len(shades) - 1)]
+            name = f"{SHADE.format(shade)}{name}{END}"
+        parts.append(name)
+        last = word["end"]
     return "".join([*parts, _plain(text[last:])])
 
 

@@ -6,9 +6,12 @@ import argparse
 from pathlib import Path
 
 HELP = (
-    "list tasks, models, tuners, compressors, objectives, ensembles, sources, searches, "
-    "artefacts, configs"
+    "list tasks, models, tuners, compressors, objectives, ensembles, explainers, sources, "
+    "searches, artefacts, configs"
 )
+
+
+KINDS = ("task", "model", "tuner", "compressor", "objective", "ensemble", "explainer", "source")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +22,16 @@ def main(arguments: argparse.Namespace) -> None:
     """Print one line a kind, from the folders alone."""
     from tfapps import registry
 
-    for kind in ("task", "model", "tuner", "compressor", "objective", "ensemble", "source"):
+    for kind in (
+        "task",
+        "model",
+        "tuner",
+        "compressor",
+        "objective",
+        "ensemble",
+        "explainer",
+        "source",
+    ):
         _line(f"{kind}s", registry.names(kind))
     _line("searches", registry.names("search"))
     _line("artefacts", ["keras", *registry.artifacts()])

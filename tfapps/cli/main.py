@@ -31,6 +31,7 @@ VERBS = (
     "compare",
     "attack",
     "tune",
+    "explain",
     "list",
 )
 

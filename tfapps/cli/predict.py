@@ -39,20 +39,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text, or on a terminal the text with its entities in colour."""
-    from tfapps.cli import _coloured
+    from tfapps.cli import _coloured, _texts
     from tfapps.cli._quiet import import_backend
     from tfapps.cli.main import bundle_path
     from tfapps.serve.predictor import Predictor
 
     if arguments.artifact:
         import_backend(arguments.artifact)
-    texts = arguments.texts
-    if not texts or texts == ["-"]:
-        texts = [line.rstrip("\r\n") for line in _lines()]
     if arguments.also:
-        _ask_all([arguments.run, *arguments.also], texts)
+        _ask_all([arguments.run, *arguments.also], arguments.texts)
         return
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
+    texts = _texts.given(arguments.texts)
     in_colour = _coloured.wanted() and not arguments.json
     for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
         if in_colour and "entities" in answer:
@@ -60,13 +58,14 @@ def main(arguments: argparse.Namespace) -> None:
         else:
             print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
     if arguments.attention is not None and texts:
-        _draw(predictor.attention(texts[0]), arguments.attention)
+        _texts.write(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
 
 
-def _ask_all(runs: list[str], texts: list[str]) -> None:
+def _ask_all(runs: list[str], given: list[str]) -> None:
     """Print one JSON object a text, with the answer of every run under its name."""
+    from tfapps.cli import _texts
     from tfapps.cli._quiet import import_keras
     from tfapps.cli.main import bundle_path
 
@@ -74,6 +73,7 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
     from tfapps.serve.deltas import Shared
 
     shared = Shared.open([bundle_path(run) for run in runs])
+    texts = _texts.given(given)
     answers = {name: run(texts) if texts else [] for name, run in shared.runs.items()}
     for number, text in enumerate(texts):
         told = {name: some[number] for name, some in answers.items()}
@@ -83,23 +83,3 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
 def _rest(answer: dict[str, Any]) -> list[str]:
     """What is answered beside the entities, as one word each."""
     return [f"{key}={value}" for key, value in answer.items() if key != "entities"]
-
-
-def _draw(picture: bytes, file: Path) -> None:
-    from tfapps.errors import InputError
-
-    try:
-        file.write_bytes(picture)
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror}") from error
-
-
-def _lines() -> list[str]:
-    from tfapps.errors import InputError
-
-    try:
-        return sys.stdin.buffer.read().decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"standard input: byte {error.start} is not valid UTF-8; convert the text first"
-        ) from None

@@ -67,13 +67,27 @@ def f1_bars_png(f1: Sequence[float], support: Sequence[float], labels: Sequence[
 
 def curves_png(curves: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
     """Draw a metric against numbers told as text, a line for each name."""
-    figure = _figure(7, 4.5)
-    axes = figure.add_subplot()
-    axes.grid(color="0.93")
-    for (name, points), colour in zip(curves.items(), _colours(len(curves)), strict=True):
-        axes.plot([float(x) for x in points], list(points.values()), "o-", color=colour, label=name)
-    axes.set_xlabel("strength")
-    axes.set_ylabel(metric)
+    return panels_png({"strength": curves}, metric)
+
+
+def panels_png(panels: Mapping[str, Mapping[str, Mapping[str, float]]], metric: str) -> bytes:
+    """Draw the curves of `curves_png` side by side.
+
+    Args:
+        panels: by what is told across; all have curves of the same names.
+    """
+    figure = _figure(2.5 + 4.5 * len(panels), 4.5)
+    first = None
+    for place, (across, curves) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), place, sharey=first)
+        axes.grid(color="0.93")
+        for (name, points), colour in zip(curves.items(), _colours(len(curves)), strict=True):
+            label = name if first is None else None
+            places = [float(x) for x in points]
+            axes.plot(places, list(points.values()), "o-", color=colour, label=label)
+        axes.set_xlabel(across)
+        first = first or axes
+    first.set_ylabel(metric)
     figure.legend(loc="outside right upper", fontsize=9)
     return _png(figure)
 

@@ -209,6 +209,10 @@ class Tokenizer:
                 parts.append(self._inner.id_to_token(number) or "")
         return pipelines.join(self._inner, parts)
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Characters [start, end) that each id of a text stands for, special ones left out."""
+        return self._inner.encode(pipelines.clean(text), add_special_tokens=False).offsets
+
     def words(self, text: str) -> list[str]:
         """What a copy of each position of the encoded text is: the word the position belongs to.
 

@@ -1,0 +1,137 @@
+"""`tfapps explain`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfapps.bundle import Bundle
+    from tfapps.config import RunConfig, Section
+
+HELP = "which words of a text led to its label"
+METHOD = "integrated_gradients"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
+    parser.add_argument(
+        "texts",
+        metavar="TEXT",
+        nargs="*",
+        help="texts; `-` or none reads lines from stdin; a tab parts the two texts of a pair",
+    )
+    parser.add_argument("--method", metavar="NAME", help=f"default {METHOD}; see tfapps list")
+    parser.add_argument(
+        "--set",
+        metavar="key=value",
+        action="append",
+        default=[],
+        help="a setting of the method, such as steps=200",
+    )
+    parser.add_argument("--label", metavar="NAME", help="to be explained (default the likeliest)")
+    parser.add_argument(
+        "--json", action="store_true", help="JSON lines on a terminal too, not coloured words"
+    )
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write the coloured texts as a web page as well"
+    )
+    parser.add_argument(
+        "--faithful",
+        action="store_true",
+        help="judge the methods on the dev set: the answer while words are removed and put back",
+    )
+    parser.add_argument("--rows", type=int, help="of the dev set, at equal distances (default 100)")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print a line a text, or for `--faithful` a line a method."""
+    from tfapps import config, registry
+    from tfapps.cli._quiet import import_keras
+    from tfapps.cli.main import open_bundle
+    from tfapps.errors import InputError
+
+    for text in _senseless(arguments):
+        raise InputError(text)
+    how = None
+    if arguments.method or arguments.set or not arguments.faithful:
+        name = arguments.method or METHOD
+        explainer = registry.load("explainer", name)
+        how = config.options(explainer.Config, [*arguments.set, f"name={name}"], name)
+    bundle = open_bundle(arguments.run)
+    settings = config.load(bundle.config_path)
+    import_keras()
+    if arguments.faithful:
+        _judge(arguments, bundle, settings, how)
+    else:
+        _explain(arguments, bundle, settings, how)
+
+
+def _senseless(arguments: argparse.Namespace) -> list[str]:
+    """What is wrong with options that were given together."""
+    wrong = []
+    if arguments.rows is not None and not arguments.faithful:
+        wrong.append("--rows is of the dev set, for --faithful alone")
+    if arguments.rows is not None and arguments.rows < 1:
+        wrong.append(f"--rows: got {arguments.rows}, expected 1 or more")
+    if arguments.faithful and (arguments.texts or arguments.label or arguments.html):
+        wrong.append("--faithful takes the dev set; leave texts, --label and --html out")
+    return wrong
+
+
+def _judge(
+    arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, how: Section | None
+) -> None:
+    from tfapps.stages import faithful
+
+    figures = faithful.faithful(bundle, settings, arguments.rows or faithful.ROWS, how)
+    print(faithful.table(figures))
+    print(f"picture: {bundle.path / faithful.PICTURE}")
+    if arguments.json:
+        print(json.dumps(figures))
+
+
+def _explain(
+    arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, how: Section
+) -> None:
+    from tfapps.cli import _coloured, _page, _texts
+    from tfapps.stages import explain
+
+    run = explain.opened(bundle, settings)
+    paired = getattr(settings.data, "text_pair", None) is not None
+    examples = _examples(_texts.given(arguments.texts), paired)
+    in_colour = _coloured.wanted() and not arguments.json
+    answers, truncated = [], 0
+    for answer in explain.explain(run, examples, how, arguments.label):
+        truncated += answer.pop("truncated")
+        if in_colour:
+            print(_coloured.explained(answer), flush=True)
+        else:
+            print(json.dumps(answer, ensure_ascii=False), flush=True)
+        if arguments.html is not None:
+            answers.append(answer)
+    if arguments.html is not None:
+        content = _page.page(f"{settings.name}: {how.name}", answers)
+        _texts.write(content.encode("utf-8", "replace"), arguments.html)
+    if truncated:
+        print(f"{truncated} text(s) cut to the model's length", file=sys.stderr)
+
+
+def _examples(texts: Sequence[str], paired: bool) -> list[dict[str, Any]]:
+    """Texts as examples; those of a run on pairs are parted at their tab."""
+    from tfapps.errors import InputError
+
+    if not paired:
+        return [{"text": text} for text in texts]
+    examples = []
+    for text in texts:
+        first, tab, second = text.partition("\t")
+        if not tab:
+            raise InputError(f"{text[:40]!r}: this run reads pairs; part the two texts by a tab")
+        examples.append({"text": first, "text_pair": second})
+    return examples

@@ -1,0 +1,1 @@
+"""Which words of a text led to an answer: one method a file."""

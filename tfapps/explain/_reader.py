@@ -1,0 +1,124 @@
+"""A model that is asked for its logits, for their slopes and for its attention."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfapps.layers.attention import SelfAttention
+from tfapps.layers.pooling import Pooling
+from tfapps.train.objectives._embedded import Cut, Parts
+
+BATCH = 32  # rows at a time: slopes keep every activation
+
+
+class Reader:
+    """Compiles a model once for all texts; what it is asked for is computed without dropout.
+
+    Args:
+        model: functional, features -> logits (b, c).
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.inputs = tuple(model.input)
+        self._answers = tf.function(
+            lambda features: tf.cast(model(features, training=False), tf.float32),
+            input_signature=[self._spec],
+        )
+
+    @property
+    def _spec(self) -> dict[str, tf.TensorSpec]:
+        return {
+            name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            for name, tensor in self.model.input.items()
+        }
+
+    def logits(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """{name: (n, t)} -> (n, c)."""
+        rows = len(next(iter(features.values())))
+        parts = [
+            self._answers({name: features[name][some] for name in self.inputs}).numpy()
+            for some in _batches(rows)
+        ]
+        return np.concatenate(parts)
+
+    @functools.cached_property
+    def _parts(self) -> Parts:
+        return Cut()(self.model)
+
+    def embed(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What the word embeddings make of features: {name: (n, t)} -> (n, t, d)."""
+        given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
+        return tf.cast(self._parts.embed(given, False), tf.float32).numpy()
+
+    def slopes(
+        self, x: np.ndarray, features: Mapping[str, np.ndarray], target: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of the target at embeddings of one text, and the sum of their derivatives.
+
+        Shapes: x (n, t, d), features {name: (1, t)} -> (n,), (t, d).
+        """
+        given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
+        values, total = [], np.zeros(x.shape[1:])
+        for some in _batches(len(x)):
+            value, slope = self._slopes(tf.convert_to_tensor(x[some]), given, tf.constant(target))
+            values.append(value.numpy())
+            total += slope.numpy()
+        return np.concatenate(values), total
+
+    @functools.cached_property
+    def _slopes(self) -> Any:
+        answer = self._parts.answer
+
+        def slopes(x: Any, features: dict[str, Any], target: Any) -> tuple[Any, Any]:
+            rows = {
+                name: tf.repeat(column, tf.shape(x)[0], axis=0) for name, column in features.items()
+            }
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                value = tf.gather(tf.cast(answer(x, rows, False), tf.float32), target, axis=1)
+            # An answer that does not look at the text at all has no slope.
+            slope = tape.gradient(value, x, unconnected_gradients="zero")
+            return value, tf.reduce_sum(slope, axis=0)
+
+        embeddings = tf.TensorSpec((None, None, None), tf.float32)
+        number = tf.TensorSpec((), tf.int32)
+        return tf.function(slopes, input_signature=[embeddings, self._spec, number])
+
+    def attention(self, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Weights of every layer of self-attention on one text, each (h, t, t)."""
+        given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
+        return [weights[0].numpy() for weights in self._attention(given)]
+
+    @functools.cached_property
+    def _attention(self) -> Any:
+        import keras
+
+        layers = attentions(self.model)
+        entries = keras.Model(self.model.input, [layer.input for layer in layers])
+
+        def weights(features: dict[str, Any]) -> list[Any]:
+            given = entries(features, training=False)
+            return [layer.weights_of(*one) for layer, one in zip(layers, given, strict=True)]
+
+        return tf.function(weights, input_signature=[self._spec])
+
+    @property
+    def pooling(self) -> str:
+        """How states become one: the kind of the pooling layer, `mean` without any."""
+        kinds = [layer.kind for layer in self.model.layers if isinstance(layer, Pooling)]
+        return kinds[0] if kinds else "mean"
+
+
+def attentions(model: Any) -> list[Any]:
+    """Return the layers of self-attention of a model, the first first."""
+    return [layer for layer in model.layers if isinstance(layer, SelfAttention)]
+
+
+def _batches(rows: int) -> Iterator[slice]:
+    return (slice(start, start + BATCH) for start in range(0, rows, BATCH))

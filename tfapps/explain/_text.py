@@ -1,0 +1,161 @@
+"""A text as explainers take it: its words, the pieces of each, and the text without some words."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfapps.text import words as splitting
+
+KEYS = ("text", "text_pair")
+# Written without blanks, and one piece each to most tokenizers: a line of them is no single word.
+_IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+_PART = re.compile(f"[{_IDEOGRAPHS}]|[^{_IDEOGRAPHS}]+")
+# What a model reads that is no feature of a word by itself.
+_OF_PLACES = ("token_ids", "padding_mask", "segment_ids")
+
+
+class Word(NamedTuple):
+    """A word of an example: `example[key][start:end]`."""
+
+    text: str
+    start: int
+    end: int
+    key: str
+
+
+class Text(NamedTuple):
+    """One example, without padding.
+
+    Attributes:
+        features: what the model reads of it, {name: (1, t, ...)}.
+        words: those that have pieces; what was cut off has none.
+        word_of: number of the word that each piece belongs to, -1 for special ones, (t,).
+        blank: id of the piece that says nothing: [MASK] where the vocabulary has it, else [UNK].
+    """
+
+    features: dict[str, np.ndarray]
+    words: list[Word]
+    word_of: np.ndarray
+    blank: int
+
+
+def read(
+    example: Mapping[str, Any], task: Any, tokenizer: Any, names: Sequence[str], max_length: int
+) -> tuple[Text, bool]:
+    """Encode an example as its task does; whether it was cut is told as well.
+
+    Args:
+        example: `text`, and `text_pair` of a pair.
+        names: of the inputs of the model.
+    """
+    columns, truncated = task.encode([example], tokenizer, max_length)
+    ids, segments = columns["token_ids"][0], columns["segment_ids"][0]
+    features = {name: columns[name][0][None] for name in names if name != "padding_mask"}
+    features["padding_mask"] = np.ones((1, len(ids)), np.int32)
+    how = "characters" if tokenizer.kind == "characters" else "words"
+    words: list[Word] = []
+    word_of = np.full(len(ids), -1)
+    special = np.isin(ids, list(tokenizer.special_ids))
+    for segment, key in enumerate(key for key in KEYS if key in example):
+        text = example[key]
+        found, numbers = split(text, tokenizer.spans(text), how)
+        places = np.flatnonzero(~special & (segments == segment))[: len(numbers)]
+        kept = numbers[: len(places)]
+        word_of[places] = np.where(kept < 0, -1, kept + len(words))
+        words += [Word(text[start:end], start, end, key) for start, end in found]
+    seen = np.unique(word_of[word_of >= 0])
+    word_of = np.where(word_of < 0, -1, np.searchsorted(seen, word_of))
+    blank = tokenizer.unknown_id if tokenizer.mask_id is None else tokenizer.mask_id
+    return Text(features, [words[number] for number in seen], word_of, blank), bool(truncated)
+
+
+def split(
+    text: str, spans: Sequence[tuple[int, int]], how: str
+) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """Words of a text as [start, end), and the number of the word of each piece, -1 for none.
+
+    Words that share a piece are one, and an accent is no word of its own.
+
+    Args:
+        spans: characters [start, end) that each piece stands for.
+        how: see `tfapps.text.words`.
+    """
+    parts = [
+        (word.start + part.start(), word.start + part.end())
+        for word in splitting.split(text, how)
+        for part in _PART.finditer(word.text)
+    ]
+    at = np.full(len(text), -1)
+    for number, (start, end) in enumerate(parts):
+        at[start:end] = number
+    joined = np.zeros(len(parts), bool)  # to the one before
+    for number, (one, next_one) in enumerate(itertools.pairwise(parts), 1):
+        joined[number] = one[1] == next_one[0] and _is_one(text, next_one[0])
+    first = np.full(len(spans), -1)
+    for piece, (start, end) in enumerate(spans):
+        there = at[start:end][at[start:end] >= 0]
+        if len(there):
+            first[piece] = there[0]
+            joined[there[0] + 1 : there[-1] + 1] = True
+    group = np.cumsum(~joined) - 1
+    borders = [*np.flatnonzero(~joined), len(parts)]
+    words = [
+        (parts[one][0], parts[next_one - 1][1]) for one, next_one in itertools.pairwise(borders)
+    ]
+    return words, np.array([-1 if part < 0 else group[part] for part in first], int)
+
+
+def _is_one(text: str, border: int) -> bool:
+    """Whether an accent or the sign of a vowel stands on either side of a border."""
+    return any(unicodedata.category(text[place])[0] == "M" for place in (border - 1, border))
+
+
+def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
+    """Features with a blank in place of each piece of the hidden words.
+
+    Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}.
+    """
+    gone = _pieces(text, hidden)
+    made = {}
+    for name, column in text.features.items():
+        rows = np.repeat(column, len(hidden), axis=0)
+        if name == "token_ids":
+            rows[gone] = text.blank
+        elif name not in _OF_PLACES:
+            rows[gone] = 0
+        made[name] = rows
+    return made
+
+
+def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
+    """Features of the text that is left when the hidden words were never there.
+
+    Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}, padded to the length of the text.
+    """
+    gone = _pieces(text, hidden)
+    order = np.argsort(gone, axis=1, kind="stable")  # those that stay, then the others
+    left = (~gone).sum(axis=1, keepdims=True)
+    # A row without any token has no mean: one that says nothing stays.
+    real = np.arange(gone.shape[1]) < np.maximum(left, 1)
+    made = {}
+    for name, column in text.features.items():
+        rows = column[0][order]
+        rows[~real] = 0
+        if name not in _OF_PLACES:
+            rows[left[:, 0] == 0] = 0
+        made[name] = rows
+    made["token_ids"][left[:, 0] == 0, 0] = text.blank
+    made["padding_mask"] = real.astype(np.int32)
+    return made
+
+
+def _pieces(text: Text, hidden: np.ndarray) -> np.ndarray:
+    """Which pieces belong to hidden words: (n, words) -> (n, t)."""
+    beside = np.zeros((len(hidden), 1), bool)  # what -1 points to
+    return np.concatenate([hidden, beside], axis=1)[:, text.word_of]

@@ -1,0 +1,42 @@
+"""Occlusion: what the answer loses with each word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tfapps.config import Section
+from tfapps.explain import _text
+from tfapps.explain._scores import Scores
+
+if TYPE_CHECKING:
+    from tfapps.explain._reader import Reader
+
+
+class Config(Section):
+    """How a word is taken away (Li et al. 2016, "Representation Erasure").
+
+    Attributes:
+        by: `blank` puts [MASK] ([UNK] where a vocabulary has none) in place of its pieces,
+            `leave_out` moves the words behind it up.
+    """
+
+    name: str = "occlusion"
+    by: Literal["blank", "leave_out"] = "blank"
+
+
+def explain(config: Config, reader: Reader, text: _text.Text, target: int) -> Scores:
+    """Give each word what the target's logit loses without it.
+
+    Special pieces are never taken away, so `rest` is 0; `total` is what is lost without all words,
+    which only a model that adds up words has as their sum.
+    """
+    count = len(text.words)
+    one_each = np.eye(count, dtype=bool)
+    ends = np.repeat([[False], [True]], count, axis=1)
+    hidden = np.concatenate([one_each, ends])
+    change = _text.blanked if config.by == "blank" else _text.without
+    logits = reader.logits(change(text, hidden))[:, target].astype(np.float64)
+    whole, nothing = logits[count], logits[count + 1]
+    return Scores(whole - logits[:count], 0.0, float(whole - nothing))

@@ -1,0 +1,130 @@
+"""Which words of a text led to the answer of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tfapps import registry
+from tfapps.assemble import assemble
+from tfapps.bundle import Bundle
+from tfapps.config import RunConfig, Section
+from tfapps.errors import InputError
+from tfapps.explain import _text
+from tfapps.metrics.probability import sigmoid, softmax
+
+if TYPE_CHECKING:
+    from tfapps.explain._reader import Reader
+    from tfapps.explain._scores import Scores
+
+DIGITS = 6
+
+
+class Explained(NamedTuple):
+    """A run that can be asked why."""
+
+    reader: Reader
+    task: Any
+    tokenizer: Any
+    max_length: int
+
+    def read(self, example: Mapping[str, Any]) -> tuple[_text.Text, bool]:
+        """Encode an example; whether it was cut is told as well."""
+        inputs = self.reader.inputs
+        return _text.read(example, self.task, self.tokenizer, inputs, self.max_length)
+
+    def probabilities(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the probability of each label, {name: (n, t)} -> (n, c)."""
+        spread = softmax if self.task.activation == "softmax" else sigmoid
+        return spread(self.reader.logits(features))
+
+    def scores(self, config: Section, text: _text.Text, target: int) -> Scores:
+        """Explain an answer as the plug-in of `config` does."""
+        return registry.load("explainer", config.name).explain(config, self.reader, text, target)
+
+
+def opened(bundle: Bundle, config: RunConfig) -> Explained:
+    """Build the Keras model of a run, in float32, for explanations.
+
+    Raises:
+        InputError: the task is no classification.
+    """
+    import keras
+
+    from tfapps.explain._reader import Reader
+    from tfapps.text.tokenizer import Tokenizer
+
+    task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
+    if not hasattr(task, "activation"):  # of one row of logits a text
+        raise InputError(
+            f"explain: {config.task.name} has no label of a whole text; expected a run of "
+            "classification"
+        )
+    keras.config.set_dtype_policy("float32")
+    tokenizer = Tokenizer.load(bundle.text)
+    model = assemble(
+        config,
+        task,
+        vocabulary_size=tokenizer.vocabulary_size,
+        compression=bundle.compression,
+        weights_file=bundle.artifact("keras"),
+    )
+    return Explained(Reader(model), task, tokenizer, config.model.max_length)
+
+
+def explain(
+    run: Explained, examples: Sequence[Mapping[str, str]], how: Section, label: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Tell for each text what its words say for a label.
+
+    Args:
+        examples: `text`, and `text_pair` of a pair.
+        how: Config of an explainer.
+        label: to be explained; None takes the likeliest of each text.
+
+    Returns:
+        `{"text", "label", "score", "method", "words": [{"text", "start", "end", "score"}],
+        "rest", "delta", "truncated"}` each: offsets are characters, of the second text where a
+        word has `"of": "text_pair"`; the rest is of special pieces.
+
+    Raises:
+        InputError: the run has no such label, or the method cannot explain its model.
+    """
+    labels = run.task.labels
+    if label is not None and label not in labels:
+        raise InputError(registry.unknown("label", label, labels))
+    refused = refusal(how.name, run)
+    if refused:
+        raise InputError(refused)
+    return (_explained(run, example, how, label) for example in examples)
+
+
+def refusal(name: str, run: Explained) -> str | None:
+    """Tell why an explainer does not fit the model of a run; None if it does."""
+    return registry.optional(registry.load("explainer", name), "refusal", None, run.reader.model)
+
+
+def _explained(
+    run: Explained, example: Mapping[str, str], how: Section, label: str | None
+) -> dict[str, Any]:
+    text, truncated = run.read({**example, "label": None})
+    probability = run.probabilities(text.features)[0]
+    target = int(probability.argmax()) if label is None else run.task.labels.index(label)
+    scores = run.scores(how, text, target)
+    words = []
+    for word, score in zip(text.words, scores.words, strict=True):
+        second = {} if word.key == "text" else {"of": word.key}
+        place = {"text": word.text, "start": word.start, "end": word.end, **second}
+        words.append({**place, "score": round(float(score), DIGITS)})
+    return {
+        **{key: example[key] for key in _text.KEYS if key in example},
+        "label": run.task.labels[target],
+        "score": round(float(probability[target]), 4),
+        "method": how.name,
+        "words": words,
+        "rest": round(scores.rest, DIGITS),
+        "delta": round(scores.delta, DIGITS),
+        "truncated": truncated,
+    }

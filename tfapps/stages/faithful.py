@@ -1,0 +1,131 @@
+"""Whether explanations are true to the model: its answer while words go, and while they return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfapps import bundle as bundles
+from tfapps import registry
+from tfapps.bundle import Bundle, write_json
+from tfapps.config import RunConfig, Section
+from tfapps.errors import InputError
+from tfapps.explain import _text
+from tfapps.stages.explain import DIGITS, Explained, opened, refusal
+from tfapps.stages.prepare import prepare
+
+ROWS = 100
+SHARES = tuple(place / 10 for place in range(11))
+PICTURE = "faithfulness.png"
+KEY = "faithfulness"
+CONTROL = "random"
+KINDS = ("deletion", "insertion")
+
+
+def faithful(
+    bundle: Bundle, config: RunConfig, rows: int = ROWS, only: Section | None = None
+) -> dict[str, Any]:
+    """Judge every method that fits the model on rows of the dev set, and note it in the bundle.
+
+    Args:
+        rows: how many, at equal distances: the first ones may all be of one label.
+        only: Config of the one explainer to be judged; None is all, as they are by default.
+
+    Returns:
+        {"rows": n, "methods": {method or `random`: {"deletion", "insertion": area under the curve,
+        "deletion_curve", "insertion_curve": {share of words: mean probability}}}}
+
+    Raises:
+        InputError: the run has no label of a whole text, or the method does not fit its model.
+    """
+    run = opened(bundle, config)
+    hows = [only] if only else [registry.load("explainer", n).Config() for n in _fitting(run)]
+    refused = refusal(only.name, run) if only else None
+    if refused:
+        raise InputError(refused)
+    examples = prepare(config, bundle).rows["dev"]
+    rows = min(rows, len(examples))
+    texts = [run.read(examples[row * len(examples) // rows])[0] for row in range(rows)]
+    texts = [text for text in texts if text.words]
+    if not texts:
+        raise InputError("explain: no text of the dev set has a word")
+    targets = [int(run.probabilities(text.features)[0].argmax()) for text in texts]
+    figures = {}
+    for how in hows:
+        print(f"{how.name}: {len(texts)} texts", flush=True)
+        pairs = zip(texts, targets, strict=True)
+        scores = [run.scores(how, text, target).words for text, target in pairs]
+        figures[how.name] = judged(run, texts, targets, scores)
+    random = np.random.default_rng(config.seed)
+    scores = [random.random(len(text.words)) for text in texts]
+    figures[CONTROL] = judged(run, texts, targets, scores)
+    found = {"rows": len(texts), "methods": figures}
+    _note(bundle, found)
+    return found
+
+
+def _fitting(run: Explained) -> list[str]:
+    return [name for name in registry.names("explainer") if refusal(name, run) is None]
+
+
+def judged(
+    run: Explained,
+    texts: Sequence[_text.Text],
+    targets: Sequence[int],
+    scores: Sequence[np.ndarray],
+) -> dict[str, Any]:
+    """Areas and curves of one way to order the words.
+
+    Petsiuk et al. 2018, "RISE", with words left out; DeYoung et al. 2020, "ERASER", call the losses
+    on the two curves comprehensiveness and sufficiency.
+
+    Args:
+        targets: number of the predicted class of each text.
+        scores: of the words of each text, (words,).
+    """
+    found = np.zeros((len(KINDS), len(SHARES)))
+    for text, target, one in zip(texts, targets, scores, strict=True):
+        gone = removals(one)
+        probability = run.probabilities(_text.without(text, np.concatenate([gone, ~gone])))
+        found += probability[:, target].reshape(found.shape) / len(texts)
+    judgement: dict[str, Any] = {}
+    for kind, curve in zip(KINDS, found.round(DIGITS).tolist(), strict=True):
+        judgement[kind] = round(float(np.trapezoid(curve, SHARES)), DIGITS)
+        judgement[f"{kind}_curve"] = {f"{x:g}": y for x, y in zip(SHARES, curve, strict=True)}
+    return judgement
+
+
+def removals(scores: np.ndarray) -> np.ndarray:
+    """Which words are gone at each of SHARES, those of the highest scores first: (shares, w)."""
+    rank = np.empty(len(scores), int)
+    rank[np.argsort(-scores, kind="stable")] = np.arange(len(scores))
+    return rank < np.rint(np.array(SHARES) * len(scores))[:, None]
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """Return the areas as text, one line a method."""
+    lines = [f"{'':<22} deletion (low is good)  insertion (high is good)"]
+    for name, values in figures["methods"].items():
+        lines.append(f"{name:<22} {values['deletion']:<23.4f} {values['insertion']:.4f}")
+    return "\n".join(lines)
+
+
+def _note(bundle: Bundle, figures: Mapping[str, Any]) -> None:
+    from tfapps.metrics.pictures import panels_png
+    from tfapps.train.evaluation import Evaluation
+    from tfapps.train.tensorboard import Writer
+
+    methods = figures["methods"]
+    panels = {
+        f"share of words {how}": {name: values[f"{kind}_curve"] for name, values in methods.items()}
+        for kind, how in zip(KINDS, ("taken away", "put back"), strict=True)
+    }
+    picture = panels_png(panels, "probability of the answer")
+    flat = {f"{KEY}/{name}_{kind}": v[kind] for name, v in methods.items() for kind in KINDS}
+    with bundles.writing(bundle.path, base=bundle) as draft:
+        (draft.path / PICTURE).write_bytes(picture)
+        write_json(draft.path / "metrics.json", {**bundle.metrics, KEY: figures})
+        with Writer(draft.path / "logs" / "explain") as writer:
+            writer.evaluation(Evaluation(flat, {KEY: picture}), 0)
