@@ -139,11 +139,27 @@ def test_preset_refuses_what_does_not_fit():
         bert.build(bert.Config(preset=MINILM), vocabulary_size=8000)
 
 
-def test_without_preset_nothing_is_loaded(tiny):
-    before = tiny.get_weights()
+def test_without_preset_neighbouring_places_start_alike(tiny):
+    before = {weight.path: weight.numpy() for weight in tiny.weights}
     bert.load_pretrained(TINY, tiny)
-    for old, new in zip(before, tiny.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+    after = {weight.path: weight.numpy() for weight in tiny.weights}
+    assert {path for path in before if not np.array_equal(before[path], after[path])} == {
+        "embeddings/position"
+    }
+    table = after["embeddings/position"]
+    assert np.sqrt(np.mean(table**2)) == pytest.approx(bert.SPREAD, rel=0.05)
+    likeness = table @ table.T / np.sum(table**2, axis=1)
+    assert likeness[5, 6] > likeness[5, 9] > likeness[5, 0] - 0.2
+    assert likeness[5, 6] > 0.8
+
+
+@pytest.mark.parametrize(("size", "spread"), [("tiny", 128**-0.5), ("base", bert.SPREAD)])
+def test_kernels_of_shallow_models_start_larger(size, spread):
+    model = bert.build(bert.Config(size=size, max_length=8), vocabulary_size=20)
+    kernel = model.get_layer("block_1_attention").qkv.kernel.numpy()
+    # A normal distribution cut at two deviations has 0.88 of its own.
+    assert kernel.std() == pytest.approx(0.88 * spread, rel=0.03)
+    assert model.get_layer("embeddings").token.numpy().std() < 0.02
 
 
 def test_exports_to_builtins_without_shape_arithmetic(tmp_path):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PROVIDES = "encoder"
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
 
+SPREAD = 0.02  # of embeddings that start from chance, and of the kernels of deep models
+# Shallow ones learn several times as fast from kernels that keep the size of what they are given.
+SHALLOW = 4
 # Layers and width of the sizes Google published; heads are 64 wide, the inner layer is 4 times d.
 SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
 
@@ -167,24 +170,36 @@ def build(
 
 
 def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
-    """Copy the weights of the preset into `model`; without a preset do nothing.
+    """Copy the weights of the preset into `model`.
+
+    Without a preset positions start as sinusoids, and learn from there: neighbours are alike from
+    the first step on, where random vectors take thousands of steps to become so.
 
     Raises:
         InputError: the weights are missing, or have other shapes than the model.
     """
-    if config.preset is not None:
-        from tfapps.models import _bert_weights
+    from tfapps.models import _bert_weights
 
-        arrays = _bert_weights.read(config.preset)
-        if config.layers is not None:
-            arrays = _bert_weights.shortened(arrays, config.layers)
-        _bert_weights.assign(model, arrays, config.preset)
+    if config.preset is None:
+        from tfapps.layers.positions import sinusoids
+
+        table = model.get_layer("embeddings").position
+        table.assign(
+            sinusoids(*table.shape) * (SPREAD * 2**0.5)
+        )  # whose root mean square is SPREAD
+        return
+    arrays = _bert_weights.read(config.preset)
+    if config.layers is not None:
+        arrays = _bert_weights.shortened(arrays, config.layers)
+    _bert_weights.assign(model, arrays, config.preset)
 
 
-def _initializer() -> keras.initializers.Initializer:
+def _initializer(dims: BertShape | None = None) -> keras.initializers.Initializer:
+    """Of tables; of the kernels of a model of such dimensions."""
     import keras
 
-    return keras.initializers.TruncatedNormal(stddev=0.02)
+    shallow = dims is not None and dims.layers <= SHALLOW
+    return keras.initializers.TruncatedNormal(stddev=dims.hidden**-0.5 if shallow else SPREAD)
 
 
 def _embed(
@@ -231,16 +246,16 @@ def _block(
 
     rate = config.dropout if config.attention_dropout is None else config.attention_dropout
     attended = SelfAttention(
-        dims.heads, dropout=rate, kernel_initializer=_initializer(), name=name("attention")
+        dims.heads, dropout=rate, kernel_initializer=_initializer(dims), name=name("attention")
     )(x, attention_bias)
     attended = Dropout(config.dropout, name=name("attention_dropout"))(attended)
     x = LayerNorm(dims.epsilon, name=name("attention_norm"))(attended, x)
     inner = Linear(
         dims.intermediate,
         activation="gelu" if config.gelu == "exact" else "gelu_tanh",
-        kernel_initializer=_initializer(),
+        kernel_initializer=_initializer(dims),
         name=name("intermediate"),
     )(x)
-    outer = Linear(dims.hidden, kernel_initializer=_initializer(), name=name("output"))(inner)
+    outer = Linear(dims.hidden, kernel_initializer=_initializer(dims), name=name("output"))(inner)
     outer = Dropout(config.dropout, name=name("output_dropout"))(outer)
     return LayerNorm(dims.epsilon, name=name("output_norm"))(outer, x)
