@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ def process(*arguments, cwd, stdin=None):
         env=environment,
         check=False,
     )
+
+
+def copied(workplace, name):
+    """A copy of the workplace's run, for a test that changes it."""
+    shutil.copytree(workplace / "saved_models/tiny", workplace / "saved_models" / name)
 
 
 SPLIT = """

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import tfapps
+from running import copied, tfapps
 
 from tfapps.bundle import Bundle
 from tfapps.data import noise
@@ -32,7 +32,8 @@ def test_words_go_missing_as_often_as_asked():
 
 
 def test_the_report_is_told_and_kept(workplace):
-    done = tfapps("attack", "tiny", "--epsilon", "0.5", "2", "--json", cwd=workplace)
+    copied(workplace, "attacked")
+    done = tfapps("attack", "attacked", "--epsilon", "0.5", "2", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert set(figures) == {
@@ -43,7 +44,7 @@ def test_the_report_is_told_and_kept(workplace):
         "mistyped_letters",
         "missing_words",
     }
-    bundle = Bundle.open(workplace / "saved_models/tiny")
+    bundle = Bundle.open(workplace / "saved_models/attacked")
     assert bundle.metrics["robustness"] == figures
     assert (bundle.path / "robustness.png").read_bytes()[:4] == b"\x89PNG"
     for name, values in figures.items():

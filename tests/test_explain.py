@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import qat_models
 from keras import ops
-from running import tfapps
+from running import copied, tfapps
 
 from tfapps import config as configs
 from tfapps import registry
@@ -427,13 +427,14 @@ def test_nothing_is_explained_too(workplace):
 
 
 def test_faithfulness_is_told_and_kept(workplace):
-    done = tfapps("explain", "tiny", "--faithful", "--rows", "8", "--json", cwd=workplace)
+    copied(workplace, "explained")
+    done = tfapps("explain", "explained", "--faithful", "--rows", "8", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["rows"] == 8
     methods = figures["methods"]
     assert set(methods) == {*registry.names("explainer"), "random"}
-    bundle = Bundle.open(workplace / "saved_models/tiny")
+    bundle = Bundle.open(workplace / "saved_models/explained")
     assert bundle.metrics["faithfulness"] == figures
     assert (bundle.path / "faithfulness.png").read_bytes()[:4] == b"\x89PNG"
     for name in ("integrated_gradients", "occlusion"):

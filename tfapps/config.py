@@ -120,7 +120,7 @@ class _Checker:
         )
         built["draw"] = built["ensemble"] = None
         if raw.get("draw") is not None:
-            built["draw"] = self._section(DrawConfig, raw["draw"], "draw")
+            built["draw"] = self.section(DrawConfig, raw["draw"], "draw")
         if raw.get("ensemble") is not None:
             built["ensemble"] = self._plugin("ensemble", raw["ensemble"], "ensemble")[0]
         built["compress"] = self._compressors(raw)

@@ -121,7 +121,8 @@ def _shares(sizes: dict[str, int], fraction: float) -> dict[str, int]:
     """Whole numbers near fraction * size that sum up to fraction of all (largest remainders)."""
     exact = {name: size * fraction for name, size in sizes.items()}
     shares = {name: int(value) for name, value in exact.items()}
-    missing = max(1, round(sum(sizes.values()) * fraction)) - sum(shares.values())
+    rows = sum(sizes.values())
+    missing = min(max(1, round(rows * fraction)), max(1, rows - 1)) - sum(shares.values())
     # The sort is stable: equal remainders keep the order of `sizes`, which the seed decides.
     by_remainder = sorted(sizes, key=lambda name: shares[name] - exact[name])
     for name in by_remainder[:missing]:
