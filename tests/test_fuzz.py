@@ -1,0 +1,263 @@
+"""Broken input of every kind: one line that says what is wrong, never a traceback or half a result.
+
+More than a thousand cases a run; what hypothesis once found stays in its own tests elsewhere.
+"""
+
+import gzip
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from running import TINY, tfapps, write_rows
+
+from tfapps import config
+from tfapps.bundle import Bundle
+from tfapps.data import splits
+from tfapps.data.corpora import Corpus
+from tfapps.errors import InputError
+from tfapps.serve.predictor import Predictor
+from tfapps.text.tokenizer import Tokenizer
+
+QUICK = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": list(HealthCheck),
+    "database": None,
+}
+
+
+def told(error):
+    """An InputError says something, in lines of their own."""
+    text = str(error)
+    assert text.strip()
+    assert "Traceback" not in text
+    return text
+
+
+# Configs
+
+GOOD = {
+    **yaml.safe_load(TINY),
+    "tuning": {"name": "lora", "rank": 4},
+    "objective": {"name": "fgm", "epsilon": 0.1},
+    "compress": [{"name": "prune", "sparsity": 0.5}, {"name": "qat", "weight_bits": 8}],
+    "search": {"name": "random", "trials": 3, "space": {"train.l2": [0.0, 0.1]}},
+}
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(),
+    st.text(max_size=8),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
+    st.sampled_from(["bert", "classification", "saved_models/x", "../../etc", "1e400", "~", "{"]),
+)
+
+
+def places(raw, path=()):
+    """Every place in a config, as the keys that lead there."""
+    pairs = raw.items() if isinstance(raw, dict) else enumerate(raw)
+    for key, value in pairs:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+PLACES = list(places(GOOD))
+
+
+def changed(path, value, how):
+    raw = json.loads(json.dumps(GOOD))
+    place = raw
+    for key in path[:-1]:
+        place = place[key]
+    if how == "remove":
+        del place[path[-1]]
+    elif how == "add" and isinstance(place, dict):
+        place[str(value)] = value
+    else:
+        place[path[-1]] = value
+    return raw
+
+
+@settings(max_examples=350, **QUICK)
+@given(st.sampled_from(PLACES), JUNK, st.sampled_from(["put", "put", "add", "remove"]))
+def test_a_broken_config_is_told(path, value, how):
+    try:
+        run = config.from_dict(changed(path, value, how), "fuzz")
+    except InputError as error:
+        told(error)
+    else:
+        assert config.from_dict(yaml.safe_load(config.dump(run)), "fuzz") == run
+
+
+@settings(max_examples=150, **QUICK)
+@given(st.binary(max_size=6), st.integers(0, 10**6), st.booleans())
+def test_a_broken_config_file_is_told(tmp_path_factory, data, place, cut):
+    path = tmp_path_factory.mktemp("config") / "fuzz.yaml"
+    whole = yaml.safe_dump(GOOD).encode()
+    place %= len(whole)
+    path.write_bytes(whole[:place] + data + (b"" if cut else whole[place:]))
+    try:
+        config.load(path)
+    except InputError as error:
+        told(error)
+
+
+@settings(max_examples=80, **QUICK)
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=3))
+def test_a_broken_override_is_told(tmp_path_factory, overrides):
+    path = tmp_path_factory.mktemp("override") / "fuzz.yaml"
+    path.write_text(TINY)
+    try:
+        config.load(path, overrides)
+    except InputError as error:
+        told(error)
+
+
+# Data
+
+ROWS = [(f"some text number {i}, with ümläuts", "ab"[i % 2]) for i in range(12)]
+SOURCES = {
+    "tsv": ("text\tlabel\n" + "".join(f"{t}\t{y}\n" for t, y in ROWS), {}),
+    "csv": ("text,label\n" + "".join(f'"{t}",{y}\n' for t, y in ROWS), {}),
+    "jsonl": ("".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in ROWS), {}),
+    "conll": ("-DOCSTART- -X- O\n\n" + "Ann NNP B-PER\nruns VBZ O\n\n" * 6, {}),
+    "corpus": ("One sentence.\nAnother one.\n\nA new document.\n" * 6, {}),
+}
+COLUMNS = {"text": "text", "label": "label"}
+
+
+def read(folder, source, data, packed):
+    """All that a source reads of a training file."""
+    name = f"train.{source}" + (".gz" if packed else "")
+    (folder / name).write_bytes(data)
+    (folder / "dev.txt").write_text(SOURCES[source][0])
+    raw = {"source": source, "train": name, "dev": "dev.txt", "root": str(folder)}
+    raw |= COLUMNS if source in ("tsv", "csv", "jsonl") else {}
+    task = {"conll": "tagging", "corpus": "masked_lm"}.get(source, "classification")
+    run = config.from_dict(
+        {"task": {"name": task}, "data": raw, "model": {"name": "bert", "size": "tiny"}}, "fuzz"
+    )
+    found = splits.load(run.data, 1)["train"]
+    return [list(found)] if isinstance(found, Corpus) else found
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@settings(max_examples=70, **QUICK)
+@given(st.randoms(use_true_random=False), st.booleans(), st.integers(1, 4))
+def test_broken_data_is_told(tmp_path_factory, source, chance, packed, times):
+    data = SOURCES[source][0].encode()
+    data = gzip.compress(data, mtime=0) if packed else data
+    for _ in range(times):
+        data = damaged(data, chance)
+    try:
+        rows = read(tmp_path_factory.mktemp("data"), source, data, packed)
+    except InputError as error:
+        told(error)
+    else:
+        assert rows
+
+
+def damaged(data, chance):
+    """Bytes changed, put in, taken out or cut off somewhere."""
+    place = chance.randrange(len(data) + 1)
+    how = chance.randrange(4)
+    noise = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 5)))
+    if how == 0:
+        return data[:place] + noise + data[place:]
+    if how == 1:
+        return data[:place] + noise + data[place + len(noise) :]
+    if how == 2:
+        return data[:place] + data[place + chance.randrange(1, 20) :]
+    return data[:place]
+
+
+# Texts
+
+
+@pytest.fixture(scope="module", params=["wordpiece", "bpe", "words", "characters"])
+def tokenizer(request):
+    texts = [text for text, _ in ROWS]
+    return Tokenizer.train(texts, request.param, 60, None, 1)
+
+
+@settings(max_examples=60, **QUICK)
+@given(st.lists(st.text(alphabet=st.characters(codec="utf-8"), max_size=60), min_size=1))
+def test_every_text_can_be_read(tokenizer, texts):
+    found = tokenizer.encode(texts, max_length=16)
+    assert len(found.token_ids) == len(texts)
+    for ids in found.token_ids:
+        assert len(ids) <= 16
+        assert ids.min(initial=0) >= 0
+        assert ids.max(initial=0) < tokenizer.vocabulary_size
+
+
+# Runs
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A finished run without any file of TensorFlow's."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "tiny.yaml").write_text(TINY.split("export:")[0] + "export: [litert_float32]\n")
+    write_rows(folder / "train.tsv", 48)
+    write_rows(folder / "dev.tsv", 16, start=48)
+    done = tfapps("run", "tiny.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(folder / "saved_models/tiny", folder / "whole")
+    return folder
+
+
+@settings(max_examples=100, **QUICK)
+@given(st.randoms(use_true_random=False))
+def test_a_damaged_bundle_is_refused(place, chance):
+    bundle = place / "saved_models/tiny"
+    names = sorted(json.loads((place / "whole/manifest.json").read_text())["files"])
+    name = chance.choice([*names, "manifest.json"])
+    file, data = bundle / name, (place / "whole" / name).read_bytes()
+    broken = damaged(data, chance)
+    try:
+        if chance.random() < 0.15:
+            file.unlink()
+        else:
+            file.write_bytes(broken)
+        if file.exists() and file.read_bytes() == data:
+            return
+        with pytest.raises(InputError) as caught:
+            Predictor.open(bundle, "litert_float32")
+        assert Path(name).name in told(caught.value) or "manifest" in str(caught.value)
+    finally:
+        file.write_bytes(data)
+
+
+def test_the_bundle_is_whole_again(place):
+    assert Bundle.open(place / "saved_models/tiny").artifacts() == ["keras", "litert_float32"]
+
+
+WORDS = ["tiny", "nobody", "tiny.yaml", "--json", "--rows", "0", "-1", "--artifact", "x=y", "[", ""]
+VERBS = ["run", "train", "predict", "evaluate", "benchmark", "explain", "attack", "inspect", "tune"]
+
+
+def test_a_senseless_command_is_refused(place):
+    chance, refused = random.Random(3), 0
+    for _ in range(80):
+        verb = chance.choice(VERBS)
+        words = [chance.choice(WORDS) for _ in range(chance.randrange(4))]
+        if "tiny" in words or "tiny.yaml" in words:
+            words.append("--no-such-option")
+        try:
+            code, error = (lambda d: (d.returncode, d.stderr))(tfapps(verb, *words, cwd=place))
+        except SystemExit as stop:  # of argparse
+            code, error = stop.code, ""
+        assert code == 2, (verb, words, error)
+        assert "Traceback" not in error
+        refused += 1
+    assert refused == 80
+    assert sorted(path.name for path in (place / "saved_models").iterdir()) == ["tiny"]
