@@ -143,9 +143,11 @@ def test_without_preset_neighbouring_places_start_alike(tiny):
     before = {weight.path: weight.numpy() for weight in tiny.weights}
     bert.load_pretrained(TINY, tiny)
     after = {weight.path: weight.numpy() for weight in tiny.weights}
-    assert {path for path in before if not np.array_equal(before[path], after[path])} == {
-        "embeddings/position"
-    }
+    moved = {path for path in before if not np.array_equal(before[path], after[path])}
+    outputs = {path for path in before if path.endswith("_attention/output/kernel")}
+    assert moved == {"embeddings/position"} | outputs
+    for path in outputs:
+        assert after[path].std() == pytest.approx(bert.SPREAD, rel=1e-3)
     table = after["embeddings/position"]
     assert np.sqrt(np.mean(table**2)) == pytest.approx(bert.SPREAD, rel=0.05)
     likeness = table @ table.T / np.sum(table**2, axis=1)

@@ -24,7 +24,7 @@ PROVIDES = "encoder"
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
 
 SPREAD = 0.02  # of embeddings that start from chance, and of the kernels of deep models
-# Shallow ones learn several times as fast from kernels that keep the size of what they are given.
+# Shallow ones learn several times as fast from inner kernels that keep the size of their input.
 SHALLOW = 4
 # Layers and width of the sizes Google published; heads are 64 wide, the inner layer is 4 times d.
 SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
@@ -172,8 +172,9 @@ def build(
 def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
     """Copy the weights of the preset into `model`.
 
-    Without a preset positions start as sinusoids, and learn from there: neighbours are alike from
-    the first step on, where random vectors take thousands of steps to become so.
+    Without a preset two things start from better than chance: positions are sinusoids, so that
+    neighbours are alike from the first step on, and what attention adds to a state is small beside
+    it, as is what the dense layers add.
 
     Raises:
         InputError: the weights are missing, or have other shapes than the model.
@@ -181,17 +182,24 @@ def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -
     from tfapps.models import _bert_weights
 
     if config.preset is None:
-        from tfapps.layers.positions import sinusoids
-
-        table = model.get_layer("embeddings").position
-        table.assign(
-            sinusoids(*table.shape) * (SPREAD * 2**0.5)
-        )  # whose root mean square is SPREAD
+        _start(model)
         return
     arrays = _bert_weights.read(config.preset)
     if config.layers is not None:
         arrays = _bert_weights.shortened(arrays, config.layers)
     _bert_weights.assign(model, arrays, config.preset)
+
+
+def _start(model: keras.Model) -> None:
+    from tfapps.layers.attention import SelfAttention
+    from tfapps.layers.positions import sinusoids
+
+    table = model.get_layer("embeddings").position
+    table.assign(sinusoids(*table.shape) * (SPREAD * 2**0.5))  # SPREAD is their mean square's root
+    for layer in model.layers:
+        if isinstance(layer, SelfAttention):
+            kernel = layer.output_projection.kernel
+            kernel.assign(kernel * (SPREAD / kernel.numpy().std()))
 
 
 def _initializer(dims: BertShape | None = None) -> keras.initializers.Initializer:
@@ -256,6 +264,6 @@ def _block(
         kernel_initializer=_initializer(dims),
         name=name("intermediate"),
     )(x)
-    outer = Linear(dims.hidden, kernel_initializer=_initializer(dims), name=name("output"))(inner)
+    outer = Linear(dims.hidden, kernel_initializer=_initializer(), name=name("output"))(inner)
     outer = Dropout(config.dropout, name=name("output_dropout"))(outer)
     return LayerNorm(dims.epsilon, name=name("output_norm"))(outer, x)
