@@ -3,9 +3,9 @@
     python benchmarks/kills.py --kills 50
 
 A small run (BERT of 2 layers, pruned and quantized, two files exported) is done once in peace.
-Then it is started again in a new folder, killed by SIGKILL after a random time, be that in training,
+Then it is started again in a new folder, killed by SIGKILL after a random time, in training,
 compression, export or while the bundle is written, and started once more; as often as asked. Counts
-the finishes whose weights are the same bit for bit. Adds to `benchmarks/results/kills.json`.
+the finishes whose weights are the same bit for bit. Writes `benchmarks/results/kills.json`.
 """
 
 from __future__ import annotations
