@@ -69,23 +69,14 @@ def climbed(norm, steps=6, step=0.5, epsilon=0.2):
     model = classifier()
     features, targets = batch()
     embed, answer = _embedded.Cut()(model)
-    x, real = embed(features, False), _embedded.real_tokens(features)
-    radius = epsilon * _embedded.size(x, norm, real)
+    x = embed(features, False)
+    ball = _embedded.Ball(x, features, epsilon, norm)
 
     def loss_at(x):
         return Task.loss(targets, answer(x, features, False))
 
-    delta = _embedded.climb(
-        loss_at,
-        x,
-        tf.zeros_like(x),
-        steps=steps,
-        step=step * radius,
-        radius=radius,
-        norm=norm,
-        real=real,
-    )
-    return delta.numpy(), x, real.numpy(), lambda change: loss_at(x + change).numpy()
+    delta = ball.climb(loss_at, steps, step)
+    return delta.numpy(), x, ball.real.numpy(), lambda change: loss_at(x + change).numpy()
 
 
 @pytest.mark.parametrize("norm", ["l2", "max"])
@@ -126,8 +117,9 @@ def test_the_slope_is_that_of_the_loss():
 
 
 def test_a_text_without_a_slope_is_left_alone():
-    slope = tf.zeros((2, 3, 4))
-    assert np.all(_embedded.direction(slope, "l2", tf.ones((2, 3, 1))).numpy() == 0)
+    x, features = tf.ones((2, 3, 4)), {"padding_mask": np.ones((2, 3))}
+    ball = _embedded.Ball(x, features, 0.5, "l2")
+    assert np.all(ball.edge(tf.zeros((2, 3, 4))).numpy() == 0)
 
 
 def test_one_step_along_the_gradient_equals_numpy():

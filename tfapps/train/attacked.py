@@ -37,19 +37,9 @@ def attacked(
     step = 1.0 if steps == 1 else STEP
 
     def forward(features: dict[str, Any], targets: dict[str, Any]) -> Any:
-        x, real = embed(features, False), _embedded.real_tokens(features)
-        radius = epsilon * _embedded.size(x, norm, real)
-        delta = _embedded.climb(
-            lambda x: loss(targets, answer(x, features, False)),
-            x,
-            tf.zeros_like(x, tf.float32),
-            steps=steps,
-            step=step * radius,
-            radius=radius,
-            norm=norm,
-            real=real,
-        )
-        outputs = answer(x + tf.cast(delta, x.dtype), features, False)
+        ball = _embedded.Ball(embed(features, False), features, epsilon, norm)
+        delta = ball.climb(lambda x: loss(targets, answer(x, features, False)), steps, step)
+        outputs = answer(ball.moved(delta), features, False)
         return each(lambda tensor: tf.cast(tensor, tf.float32), outputs)
 
     dataset = batches.epoch(0)

@@ -83,19 +83,6 @@ def gradient(function: Callable[[Any], Any], x: Any) -> Any:
     return tf.stop_gradient(tf.cast(slope, tf.float32))
 
 
-def size(x: Any, norm: Norm, real: Any) -> Any:
-    """How large the embeddings of each text are, (b, 1, 1): what epsilon is a share of.
-
-    The Euclidean norm over all real tokens for `l2`, the root mean square for `max`.
-    """
-    x = tf.cast(tf.stop_gradient(x), tf.float32)
-    square = tf.reduce_sum(tf.square(x) * real, axis=(1, 2), keepdims=True)
-    if norm == "l2":
-        return tf.sqrt(square)
-    numbers = tf.reduce_sum(real, axis=(1, 2), keepdims=True) * tf.cast(tf.shape(x)[-1], tf.float32)
-    return tf.sqrt(square / tf.maximum(numbers, 1.0))
-
-
 def noise(x: Any, features: dict[str, Any], model: Any, seed: int) -> Any:
     """Normal numbers of the shape of x, drawn from the seed, the step and the batch alone.
 
@@ -106,49 +93,62 @@ def noise(x: Any, features: dict[str, Any], model: Any, seed: int) -> Any:
     return tf.random.stateless_normal(tf.shape(x), drawn)
 
 
-def real_tokens(features: dict[str, Any]) -> Any:
-    """1 for a token, 0 for padding, (b, t, 1)."""
-    return tf.cast(features["padding_mask"], tf.float32)[:, :, None]
-
-
-def direction(slope: Any, norm: Norm, real: Any) -> Any:
-    """The step of length 1 that goes up most, (b, t, d); none where there is no slope."""
-    slope = slope * real
-    if norm == "max":
-        return tf.sign(slope)
-    length = tf.norm(tf.reshape(slope, (tf.shape(slope)[0], -1)), axis=1)[:, None, None]
-    return slope / tf.maximum(length, TINY)
-
-
-def projected(delta: Any, radius: Any, norm: Norm) -> Any:
-    """The nearest change within `radius` (b, 1, 1)."""
-    if norm == "max":
-        return tf.clip_by_value(delta, -radius, radius)
-    length = tf.norm(tf.reshape(delta, (tf.shape(delta)[0], -1)), axis=1)[:, None, None]
-    return delta * tf.minimum(1.0, radius / tf.maximum(length, TINY))
-
-
-def climb(
-    loss_at: Callable[[Any], Any],
-    x: Any,
-    start: Any,
-    *,
-    steps: int,
-    step: Any,
-    radius: Any,
-    norm: Norm,
-    real: Any,
-) -> Any:
-    """The change (b, t, d) of x after some steps up the loss, each `step` (b, 1, 1) long.
-
-    Projected gradient descent of Madry et al. 2018, on embeddings; it stays within `radius`.
+class Ball:
+    """How far an adversary may move the embeddings of each text.
 
     Args:
-        loss_at: embeddings -> loss (b,).
-        start: the first change.
+        x: embeddings (b, t, d).
+        features: of the batch; padding stays where it is.
+        epsilon: the radius in shares of the size of a text's embeddings: their Euclidean norm for
+            `l2`, their root mean square for `max`.
+        norm: `l2` or `max`.
     """
-    delta = tf.stop_gradient(start)
-    for _ in range(steps):
-        slope = gradient(loss_at, x + tf.cast(delta, x.dtype))
-        delta = projected(delta + step * direction(slope, norm, real), radius, norm)
-    return tf.stop_gradient(delta)
+
+    def __init__(self, x: Any, features: dict[str, Any], epsilon: float, norm: Norm) -> None:
+        self.x, self.norm = x, norm
+        self.real = tf.cast(features["padding_mask"], tf.float32)[:, :, None]  # b t 1
+        still = tf.cast(tf.stop_gradient(x), tf.float32)
+        square = tf.reduce_sum(tf.square(still) * self.real, axis=(1, 2), keepdims=True)
+        if norm == "max":
+            width = tf.cast(tf.shape(x)[-1], tf.float32)
+            numbers = tf.reduce_sum(self.real, axis=(1, 2), keepdims=True) * width
+            square = square / tf.maximum(numbers, 1.0)
+        self.radius = epsilon * tf.sqrt(square)  # b 1 1
+
+    def moved(self, delta: Any) -> Any:
+        """The embeddings after a change (b, t, d)."""
+        return self.x + tf.cast(delta, self.x.dtype)
+
+    def edge(self, slope: Any) -> Any:
+        """The change to the edge that goes up most, (b, t, d); none where there is no slope."""
+        slope = slope * self.real
+        if self.norm == "max":
+            return self.radius * tf.sign(slope)
+        return self.radius * slope / tf.maximum(_length(slope), TINY)
+
+    def inside(self, delta: Any) -> Any:
+        """The nearest change that is allowed; no gradient goes through it."""
+        if self.norm == "max":
+            delta = tf.clip_by_value(delta, -self.radius, self.radius)
+        else:
+            delta = delta * tf.minimum(1.0, self.radius / tf.maximum(_length(delta), TINY))
+        return tf.stop_gradient(delta)
+
+    def climb(self, loss_at: Callable[[Any], Any], steps: int, step: float) -> Any:
+        """The change after some steps up a loss, each `step` of the radius long.
+
+        Projected gradient descent of Madry et al. 2018, on embeddings.
+
+        Args:
+            loss_at: embeddings -> loss (b,).
+        """
+        delta = tf.zeros_like(self.x, tf.float32)
+        for _ in range(steps):
+            slope = gradient(loss_at, self.moved(delta))
+            delta = self.inside(delta + step * self.edge(slope))
+        return delta
+
+
+def _length(delta: Any) -> Any:
+    """Euclidean norm of all of a text's numbers, (b, 1, 1)."""
+    return tf.norm(tf.reshape(delta, (tf.shape(delta)[0], -1)), axis=1)[:, None, None]

@@ -37,23 +37,17 @@ def build(
     Args:
         seed: of the random starts.
     """
-    import tensorflow as tf
+    from tfapps.train.objectives._embedded import Ball, Cut, gradient, noise
 
-    from tfapps.train.objectives import _embedded
-
-    cut = _embedded.Cut()
+    cut = Cut()
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
         embed, answer = cut(model)
         x = embed(features, training)
-        real, norm = _embedded.real_tokens(features), config.norm
-        radius = config.epsilon * _embedded.size(x, norm, real)
-        noise = _embedded.noise(x, features, model, seed) * real
-        delta = _embedded.projected(
-            config.start * radius * _embedded.direction(noise, norm, real), radius, norm
-        )
+        ball = Ball(x, features, config.epsilon, config.norm)
+        delta = ball.inside(config.start * ball.edge(noise(x, features, model, seed)))
         losses, answers = [], []
 
         def loss_at(x: Any) -> Any:
@@ -61,12 +55,10 @@ def build(
             return loss(targets, answers[-1])
 
         for step in range(config.steps):
-            here = x + tf.cast(delta, x.dtype)
-            losses.append(loss_at(here))
+            losses.append(loss_at(ball.moved(delta)))
             if step + 1 < config.steps:
-                slope = _embedded.gradient(loss_at, here)
-                up = config.step * radius * _embedded.direction(slope, norm, real)
-                delta = tf.stop_gradient(_embedded.projected(delta + up, radius, norm))
+                slope = gradient(loss_at, ball.moved(delta))
+                delta = ball.inside(delta + config.step * ball.edge(slope))
         return sum(losses) / len(losses), answers[0]
 
     return objective

@@ -31,11 +31,9 @@ class Config(Section):
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...))."""
-    import tensorflow as tf
+    from tfapps.train.objectives._embedded import Ball, Cut
 
-    from tfapps.train.objectives import _embedded
-
-    cut = _embedded.Cut()
+    cut = Cut()
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
@@ -46,20 +44,10 @@ def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., t
         def loss_at(x: Any) -> Any:
             return loss(targets, answer(x, features, training))
 
-        real = _embedded.real_tokens(features)
-        radius = config.epsilon * _embedded.size(x, config.norm, real)
-        delta = _embedded.climb(
-            loss_at,
-            x,
-            tf.zeros_like(x, tf.float32),
-            steps=config.steps,
-            step=config.step * radius,
-            radius=radius,
-            norm=config.norm,
-            real=real,
-        )
+        ball = Ball(x, features, config.epsilon, config.norm)
+        delta = ball.climb(loss_at, config.steps, config.step)
         logits = answer(x, features, training)
-        worst = loss_at(x + tf.cast(delta, x.dtype))
+        worst = loss_at(ball.moved(delta))
         mean = (loss(targets, logits) + config.weight * worst) / (1.0 + config.weight)
         return mean, logits
 

@@ -42,10 +42,10 @@ def build(
     import tensorflow as tf
 
     from tfapps.arrays import each
-    from tfapps.train.objectives import _embedded
     from tfapps.train.objectives._answers import apart
+    from tfapps.train.objectives._embedded import Ball, Cut, gradient, noise
 
-    cut = _embedded.Cut()
+    cut = Cut()
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
@@ -54,18 +54,15 @@ def build(
         x = embed(features, training)
         logits = answer(x, features, training)
         still = each(tf.stop_gradient, logits)
-        real = _embedded.real_tokens(features)
-        length = _embedded.size(x, "l2", real)
+        ball = Ball(x, features, 1.0, "l2")  # of the size of the text: both steps are shares of it
 
         def change_at(x: Any) -> Any:
             return apart(task, answer(x, features, training), still, features)
 
-        way = _embedded.direction(_embedded.noise(x, features, model, seed), "l2", real)
+        way = ball.edge(noise(x, features, model, seed))
         for _ in range(config.steps):
-            near = x + tf.cast(config.probe * length * way, x.dtype)
-            way = _embedded.direction(_embedded.gradient(change_at, near), "l2", real)
-        far = tf.stop_gradient(config.epsilon * length * way)
-        change = change_at(x + tf.cast(far, x.dtype))
+            way = ball.edge(gradient(change_at, ball.moved(config.probe * way)))
+        change = change_at(ball.moved(tf.stop_gradient(config.epsilon * way)))
         return loss(targets, logits) + config.weight * change, logits
 
     return objective
