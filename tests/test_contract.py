@@ -255,7 +255,7 @@ def test_every_tuner_fits_or_says_why_not(parts):
         expected = listed(learned(rows))
         merged = registry.optional(tuner, "merge", learned, settings, learned)
         for logits, same in zip(listed(merged(rows)), expected, strict=True):
-            np.testing.assert_allclose(logits, same, atol=1e-4, err_msg=name)
+            np.testing.assert_allclose(logits, same, rtol=1e-5, atol=1e-5, err_msg=name)
         fitting.append(name)
     assert all(name in text or "tuning" in text for name, text in refused.items())
     assert {"full", "layerwise", "gradual"} <= set(fitting)

@@ -149,7 +149,7 @@ def test_a_draw_that_makes_no_sense_is_refused(fields, text):
 
 @pytest.mark.parametrize(
     ("content", "text"),
-    [("[1, 99]", "rows beyond 0 to 59"), ('["a"]', "no list of whole"), ("[", "cannot read")],
+    [("[1, 99]", "rows beyond 0 to 59"), ('["a"]', "no list of whole"), ("[", "no valid JSON")],
 )
 def test_a_bad_file_of_rows_is_refused(tmp_path, content, text):
     (tmp_path / "rows.json").write_text(content)
@@ -248,6 +248,16 @@ def test_an_ensemble_can_teach(place):
     path = place / "pupil.yaml"
     path.write_text(text + "objective: {name: distill, teacher: saved_models/voting}\nexport: []\n")
     assert run(config.load(path)).metrics["dev"]["keras"]["accuracy"] > 0.3
+
+
+def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
+    from tfapps import presets
+
+    bundle = ensemble(made(place, "voting", export="[litert_float32]"))
+    digests = [
+        Bundle.open(path).manifest["files"]["weights.safetensors"] for path in bundle.members
+    ]
+    assert presets.identity(str(bundle.path)).split() == digests
 
 
 def test_members_may_differ(place):

@@ -106,3 +106,9 @@ def test_a_terminated_run_says_where_it_stopped(place, whole):
     assert finished.returncode == 0, finished.stderr
     assert "goes on at step 7 of 16" in finished.stderr
     same(place / "terminated/saved_models/tiny", whole)
+
+
+def test_a_key_that_interrupts_ends_with_its_own_code(place, whole):
+    stopped = started(place, "interrupted", 6, signal.SIGINT)
+    assert stopped.returncode == 130
+    assert "stopped at step 7 of 16, saved" in stopped.stderr

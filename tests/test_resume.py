@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 
 import keras
 import numpy as np
@@ -205,11 +206,11 @@ def test_a_state_holds_every_kind_of_array(tmp_path):
 
 
 def test_a_signal_saves_and_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(stopping, "_asked", True)
+    monkeypatch.setattr(stopping, "_asked", signal.SIGTERM)
     with pytest.raises(stopping.Stopped, match="stopped at step 1 of 15, saved; the same command"):
         fitted(tmp_path, seconds=1e9)
     assert reached(tmp_path) == 1
-    monkeypatch.setattr(stopping, "_asked", False)
+    monkeypatch.setattr(stopping, "_asked", 0)
     fitted(tmp_path)
 
 
@@ -218,7 +219,7 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole,
 
     def judged(self, evaluate, headline):
         if self.steps.done == 5 and not stopping.asked():
-            monkeypatch.setattr(stopping, "_asked", True)
+            monkeypatch.setattr(stopping, "_asked", signal.SIGTERM)
             raise stopping.Stopped
         return plain(self, evaluate, headline)
 

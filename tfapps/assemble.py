@@ -12,6 +12,7 @@ from tfapps.bundle import DELTA
 if TYPE_CHECKING:
     import keras
 
+    from tfapps.bundle import Bundle
     from tfapps.config import RunConfig
 
 
@@ -59,3 +60,28 @@ def assemble(
     if weights_file is not None:
         weights.load(model, weights_file)
     return model
+
+
+def of_bundle(
+    bundle: Bundle,
+    config: RunConfig,
+    task: Any,
+    tokenizer: Any,
+    *,
+    batch_size: int | None = None,
+    length: int | None = None,
+) -> keras.Model:
+    """Build the Keras model that a bundle holds, compressed as it is.
+
+    Args:
+        batch_size, length: as for `assemble`.
+    """
+    return assemble(
+        config,
+        task,
+        vocabulary_size=tokenizer.vocabulary_size,
+        batch_size=batch_size,
+        length=length,
+        compression=bundle.compression,
+        weights_file=bundle.weights,
+    )

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from tfapps import cluster, stopping
+from tfapps import cluster
 
 LOGS = Path("saved_models")
 BAD_INPUT = 2
@@ -100,8 +100,6 @@ def _first_lost(processes: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] |
                 return number, code
         if all(code == 0 for code in codes):
             return None
-        if stopping.asked():
-            raise stopping.Stopped(stopping.TEXT)
         time.sleep(WAIT)
 
 

@@ -123,7 +123,10 @@ def identity(name: str) -> str:
     manifest = Path(name).expanduser() / MANIFEST
     if not name or not manifest.is_file():
         return ""
-    return _read_json(manifest)["files"].get(WEIGHTS, "")
+    files = _read_json(manifest)["files"]
+    # An ensemble has those of its members.
+    weights = [n for n in sorted(files) if n.rpartition("/")[2] in (WEIGHTS, DELTA)]
+    return " ".join(files[name] for name in weights)
 
 
 @lru_cache(maxsize=8)

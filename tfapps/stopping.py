@@ -9,18 +9,23 @@ from typing import Any
 
 
 class Stopped(BaseException):
-    """Asked to end; the text says how the work goes on. The command line exits with 143."""
+    """Asked to end; the text says how the work goes on, where there is something to go on from."""
+
+    @property
+    def code(self) -> int:
+        """The exit code of a process that a signal ends: 143 for SIGTERM, 130 for SIGINT."""
+        return 128 + (_asked or signal.SIGTERM)
 
 
-TEXT = "stopped; the same command goes on from the last checkpoint"
+TEXT = "stopped"
 _held = 0
-_asked = False
+_asked = 0  # the signal that came last, if any
 
 
 def install() -> None:
     """Have SIGTERM and SIGINT raise `Stopped` in this process; only its main thread may ask."""
     global _asked
-    _asked = False
+    _asked = 0
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _on_signal)
 
@@ -51,12 +56,12 @@ def free() -> Iterator[None]:
 
 def asked() -> bool:
     """Whether a signal is waiting."""
-    return _asked
+    return bool(_asked)
 
 
 def _on_signal(number: int, frame: Any) -> None:
     global _asked
-    again, _asked = _asked, True
+    again, _asked = _asked, number
     # A second one is not put off: whoever sends it does not want to wait.
     if not _held or again:
         raise Stopped(TEXT)

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, stopping.Stopped) as stop:
         print(str(stop) or "stopped", file=sys.stderr)
-        return 143 if isinstance(stop, stopping.Stopped) else 130
+        return getattr(stop, "code", 130)
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfapps.bundle import read_json
 from tfapps.errors import InputError
 
 
@@ -57,10 +57,7 @@ def _bootstrap(rows: Sequence[dict[str, Any]], seed: int, number: int) -> np.nda
 
 
 def _of_file(path: Path, count: int) -> np.ndarray:
-    try:
-        numbers = np.array(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"draw.file: cannot read {path}: {error}") from None
+    numbers = np.array(read_json(path))
     if numbers.ndim != 1 or numbers.dtype.kind != "i":
         raise InputError(f"draw.file: {path} holds no list of whole numbers")
     if len(numbers) and not (numbers.min() >= 0 and numbers.max() < count):

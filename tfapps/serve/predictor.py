@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.arrays import each
+from tfapps.assemble import of_bundle
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,6 +161,12 @@ class Predictor:
         return padded
 
 
+def texts_of(rows: Sequence[Mapping[str, Any]]) -> list[str | tuple[str, str]]:
+    """What a predictor is asked for the rows of a source: texts, or pairs of texts."""
+    pair = "text_pair" in rows[0]
+    return [(row["text"], row["text_pair"]) if pair else row["text"] for row in rows]
+
+
 def preferred(artifacts: Sequence[str]) -> str:
     """The artefact that answers when nobody says which.
 
@@ -212,7 +219,7 @@ def open_runner(
         from tfapps.serve import greedy, translator
 
         if name == "keras":
-            model = _assembled(bundle, run, task, tokenizer)
+            model = of_bundle(bundle, run, task, tokenizer)
             found = translator.of_model(run, task, model, task.search())
         elif name in greedy.ARTIFACTS:
             found = greedy.of_file(name, file, task, threads)
@@ -231,7 +238,7 @@ def open_runner(
         saved = SavedModelRunner(file, outputs=wanted)
         return saved, saved.inputs
 
-    model = _assembled(bundle, run, task, tokenizer)
+    model = of_bundle(bundle, run, task, tokenizer)
 
     def keras_runner(features: dict[str, np.ndarray]) -> Any:
         parts = []
@@ -241,16 +248,3 @@ def open_runner(
         return each(lambda *arrays: np.concatenate(arrays), *parts)
 
     return keras_runner, tuple(tensor.name for tensor in model.inputs)
-
-
-def _assembled(bundle: Bundle, run: RunConfig, task: Any, tokenizer: Any) -> Any:
-    """The run's Keras model."""
-    from tfapps.assemble import assemble
-
-    return assemble(
-        run,
-        task,
-        vocabulary_size=tokenizer.vocabulary_size,
-        compression=bundle.compression,
-        weights_file=bundle.artifact("keras"),
-    )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import bundle as bundles
 from tfapps import registry
-from tfapps.bundle import Bundle, write_json
+from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.data import noise
 from tfapps.errors import InputError
+from tfapps.stages.notes import note
 from tfapps.stages.outputs import EVALUATION_BATCH, outputs_of
 from tfapps.stages.prepare import Prepared, prepare, retokenized
 from tfapps.stages.trained import rebuild
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 EPSILONS = (0.02, 0.05, 0.1, 0.2)
 RATES = (0.05, 0.1, 0.2)
-PICTURE = "robustness.png"
 KEY = "robustness"
+PICTURE = f"{KEY}.png"
 
 
 def attack(
@@ -133,13 +133,6 @@ def _changed(
 
 def _note(bundle: Bundle, headline: str, figures: dict[str, dict[str, float]]) -> None:
     from tfapps.metrics.pictures import curves_png
-    from tfapps.train.evaluation import Evaluation
-    from tfapps.train.tensorboard import Writer
 
-    picture = curves_png(figures, headline)
-    flat = {f"{KEY}/{name}_{s}": v for name, values in figures.items() for s, v in values.items()}
-    with bundles.writing(bundle.path, base=bundle) as draft:
-        (draft.path / PICTURE).write_bytes(picture)
-        write_json(draft.path / "metrics.json", {**bundle.metrics, KEY: figures})
-        with Writer(draft.path / "logs" / "attack") as writer:
-            writer.evaluation(Evaluation(flat, {KEY: picture}), 0)
+    flat = {f"{name}_{s}": value for name, values in figures.items() for s, value in values.items()}
+    note(bundle, KEY, figures, curves_png(figures, headline), flat)

@@ -39,7 +39,7 @@ def compress(config: RunConfig) -> Bundle:
     source = find_trained(prepared)
     if source is None:
         raise InputError(
-            f"{training.OUTPUT / config.name}: no model trained with this config and data that is "
+            f"{states.OUTPUT / config.name}: no model trained with this config and data that is "
             "still uncompressed; run `tfapps train` (or `tfapps run`) first"
         )
     return compress_prepared(prepared, source)[1]
@@ -57,8 +57,8 @@ def find_trained(prepared: Prepared) -> Bundle | None:
     Its own bundle, or that of a run which trains alike: a model is trained once, however many ways
     it is made small.
     """
-    own = training.OUTPUT / prepared.config.name
-    others = sorted(training.OUTPUT.glob("*")) if training.OUTPUT.is_dir() else []
+    own = states.OUTPUT / prepared.config.name
+    others = sorted(states.OUTPUT.glob("*")) if states.OUTPUT.is_dir() else []
     for path in [own, *(path for path in others if path != own)]:
         if path.name.startswith(".") or not (path / MANIFEST).is_file():
             continue
@@ -79,7 +79,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         print(f"{config.name}: trained alike as {source.path.name}, its weights are taken")
     keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
-    target = training.OUTPUT / config.name
+    target = states.OUTPUT / config.name
     with bundles.writing(target) as draft:
         with place.scope():
             model = assemble(

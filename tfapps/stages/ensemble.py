@@ -19,7 +19,7 @@ from tfapps.stages import soup
 from tfapps.stages.card import card
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.run import run
-from tfapps.stages.train import OUTPUT
+from tfapps.stages.states import OUTPUT
 
 DROP = 0.02  # of the headline metric, from the Keras members' to that of an artefact
 COPIED = ("config.yaml", "metrics.json", "weights.safetensors", "delta.safetensors", COMPRESSION)
@@ -117,14 +117,10 @@ class _Work:
         return path.absolute()
 
     def _said(self, bundle: Bundle, split: str, artifact: str = "keras") -> np.ndarray:
-        from tfapps.serve.predictor import Predictor
+        from tfapps.serve.predictor import Predictor, texts_of
 
-        return np.asarray(Predictor.open(bundle.path, artifact).logits(self._texts(split)))
-
-    def _texts(self, split: str) -> list[Any]:
-        rows = self.prepared.rows[split]
-        pair = "text_pair" in rows[0]
-        return [(row["text"], row["text_pair"]) if pair else row["text"] for row in rows]
+        texts = texts_of(self.prepared.rows[split])
+        return np.asarray(Predictor.open(bundle.path, artifact).logits(texts))
 
     def _learned(self) -> dict[str, Any]:
         if not hasattr(self.module, "learn"):

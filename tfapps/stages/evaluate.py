@@ -83,16 +83,14 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
 
 def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
     """The same for an ensemble, whose members each read texts in their own way."""
-    from tfapps.serve.predictor import Predictor
+    from tfapps.serve.predictor import Predictor, texts_of
 
     source = registry.load("source", config.data.source)
     rows = source.read_file(config.data, Path(data))
-    pairs = "text_pair" in rows[0]
-    texts = [(row["text"], row["text_pair"]) if pairs else row["text"] for row in rows]
     predictor = Predictor.open(bundle.path, artifact)
     task, _, examples, encoded = _read(Bundle.open(bundle.members[0], verify=False), config, data)
     targets = {name: encoded.columns[name] for name in task.targets}
-    return len(rows), task.predict_metrics(predictor.logits(texts), targets, examples)
+    return len(rows), task.predict_metrics(predictor.logits(texts_of(rows)), targets, examples)
 
 
 def _read(bundle: Bundle, config: RunConfig, data: str) -> tuple[Any, Any, Any, Any]:

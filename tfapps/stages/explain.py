@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfapps import registry
-from tfapps.assemble import assemble
+from tfapps.assemble import of_bundle
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, Section
 from tfapps.errors import InputError
@@ -64,13 +64,7 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
         )
     keras.config.set_dtype_policy("float32")
     tokenizer = Tokenizer.load(bundle.text)
-    model = assemble(
-        config,
-        task,
-        vocabulary_size=tokenizer.vocabulary_size,
-        compression=bundle.compression,
-        weights_file=bundle.artifact("keras"),
-    )
+    model = of_bundle(bundle, config, task, tokenizer)
     return Explained(Reader(model), task, tokenizer, config.model.max_length)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import bundle as bundles
 from tfapps import registry
-from tfapps.bundle import Bundle, write_json
+from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
 from tfapps.stages.explain import DIGITS, Explained, opened, refusal
+from tfapps.stages.notes import note
 from tfapps.stages.prepare import prepare
 
 ROWS = 100
@@ -114,8 +114,6 @@ def table(figures: Mapping[str, Any]) -> str:
 
 def _note(bundle: Bundle, figures: Mapping[str, Any]) -> None:
     from tfapps.metrics.pictures import panels_png
-    from tfapps.train.evaluation import Evaluation
-    from tfapps.train.tensorboard import Writer
 
     methods = figures["methods"]
     panels = {
@@ -123,9 +121,5 @@ def _note(bundle: Bundle, figures: Mapping[str, Any]) -> None:
         for kind, how in zip(KINDS, ("taken away", "put back"), strict=True)
     }
     picture = panels_png(panels, "probability of the answer")
-    flat = {f"{KEY}/{name}_{kind}": v[kind] for name, v in methods.items() for kind in KINDS}
-    with bundles.writing(bundle.path, base=bundle) as draft:
-        (draft.path / PICTURE).write_bytes(picture)
-        write_json(draft.path / "metrics.json", {**bundle.metrics, KEY: figures})
-        with Writer(draft.path / "logs" / "explain") as writer:
-            writer.evaluation(Evaluation(flat, {KEY: picture}), 0)
+    flat = {f"{name}_{kind}": v[kind] for name, v in methods.items() for kind in KINDS}
+    note(bundle, KEY, figures, picture, flat)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,9 @@ import numpy as np
 from tfapps import paths
 from tfapps.data import encoding
 from tfapps.data.encoding import Encoded, Ragged
+from tfapps.data.sources._files import read_lines
 from tfapps.errors import InputError
+from tfapps.serve.predictor import texts_of
 from tfapps.stages import teachers as ask
 from tfapps.stages.prepare import Prepared, cache_folder
 
@@ -59,7 +59,8 @@ def lessons(prepared: Prepared) -> Lessons:
         from tfapps.data.augment import masked_copies
 
         _only_texts(prepared, "objective.augment")
-        texts += masked_copies(_rows(prepared) + texts, objective.augment, prepared.config.seed)
+        rows = texts_of(prepared.examples["train"])
+        texts += masked_copies(rows + texts, objective.augment, prepared.config.seed)
     extra, labelled = {}, 1.0
     if texts:
         count = len(prepared.encoded["train"])
@@ -68,16 +69,10 @@ def lessons(prepared: Prepared) -> Lessons:
         extra[LABELLED] = np.repeat(np.array([1, 0], np.int32), [count, len(texts)])
     teachers = getattr(objective, "teacher", ())
     if teachers and prepared.config.task.name == TEXTS and not _blocks.asked(objective):
-        rows = _rows(origin)
-        pairs = [example.get("text_pair") for example in origin.examples["train"]]
-        whole = list(zip(rows, pairs, strict=True)) if pairs[0] is not None else rows + texts
+        whole = [*texts_of(origin.examples["train"]), *texts]
         extra[TOLD] = ask.answers(prepared, teachers, whole)
         teachers = ()
     return Lessons(origin, prepared, extra, labelled, tuple(teachers))
-
-
-def _rows(prepared: Prepared) -> list[str]:
-    return [example["text"] for example in prepared.examples["train"]]
 
 
 def _unlabelled(prepared: Prepared) -> list[str]:
@@ -87,11 +82,7 @@ def _unlabelled(prepared: Prepared) -> list[str]:
         return []
     _only_texts(prepared, "objective.unlabelled")
     path = paths.locate(name, getattr(config.data, "root", None))
-    texts = [line.strip() for line in _read(path).splitlines()]
-    texts = [text for text in texts if text]
-    if not texts:
-        raise InputError(f"objective.unlabelled: {path} has no text, expected one a line")
-    return texts
+    return [line.strip() for line in read_lines(path) if line.strip()]
 
 
 def _only_texts(prepared: Prepared, key: str) -> None:
@@ -125,11 +116,3 @@ def _joined(one: Any, other: Any) -> Any:
         return np.concatenate([one, other])
     offsets = np.concatenate([one.offsets, one.offsets[-1] + other.offsets[1:]])
     return Ragged(np.concatenate([one.values, other.values]), offsets)
-
-
-def _read(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"objective.unlabelled: cannot read {path}: {error}") from None

@@ -10,6 +10,7 @@ from tfapps.assemble import assemble
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
+from tfapps.stages import states
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
 from tfapps.stages.prepare import Prepared, prepare
@@ -63,7 +64,7 @@ def _cooked(prepared: Prepared, module: Any, runs: Sequence[Bundle]) -> Bundle:
     kept, chosen = module.cook(config.ensemble, found, figures, judge)
     fill(kept)
     print(f"mean of {len(chosen)} of {len(runs)} members, best member {max(figures):.4f}")
-    target = training.OUTPUT / config.name
+    target = states.OUTPUT / config.name
     with bundles.writing(target) as draft:
         notes = {"members": figures, "averaged": chosen, "training": []}
         training.write_model(draft, prepared, model, notes)

@@ -43,7 +43,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
 
     Raises: InputError for a teacher of another task, or one that reads other ids.
     """
-    from tfapps.assemble import assemble
+    from tfapps.assemble import of_bundle
     from tfapps.text.tokenizer import Tokenizer
 
     found = []
@@ -52,13 +52,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
         run = configs.load(bundle.config_path)
         tokenizer = Tokenizer.load(bundle.text)
         _check_same(prepared, run, tokenizer, task, path)
-        model = assemble(
-            run,
-            task,
-            vocabulary_size=tokenizer.vocabulary_size,
-            compression=bundle.compression,
-            weights_file=bundle.weights,
-        )
+        model = of_bundle(bundle, run, task, tokenizer)
         model.trainable = False
         found.append(model)
     return found

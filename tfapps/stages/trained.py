@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfapps.assemble import assemble
+from tfapps.assemble import of_bundle
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages.compress import compression_key
 from tfapps.stages.prepare import Prepared, prepare
-from tfapps.stages.train import OUTPUT
+from tfapps.stages.states import OUTPUT
 
 if TYPE_CHECKING:
     import keras
@@ -55,12 +55,5 @@ def rebuild(
     import keras
 
     keras.config.set_dtype_policy("float32")
-    return assemble(
-        prepared.config,
-        prepared.task,
-        vocabulary_size=prepared.tokenizer.vocabulary_size,
-        batch_size=batch_size,
-        length=length,
-        compression=bundle.compression,
-        weights_file=bundle.weights,
-    )
+    shape = {"batch_size": batch_size, "length": length}
+    return of_bundle(bundle, prepared.config, prepared.task, prepared.tokenizer, **shape)

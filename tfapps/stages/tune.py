@@ -24,7 +24,8 @@ from tfapps.search._drive import EPOCHS, common, drive
 from tfapps.search._trials import Trials
 from tfapps.stages.lessons import lessons
 from tfapps.stages.prepare import fingerprint, prepare, refuse_ensemble
-from tfapps.stages.train import OUTPUT, learn
+from tfapps.stages.states import OUTPUT
+from tfapps.stages.train import learn
 
 KEY = "search.json"
 BEST = "best.yaml"
