@@ -86,3 +86,12 @@ def write_rows(path, count, start=0):
         label = ("fruit", "tool")[i % 2]
         lines.append(f"I want the {words[label][i // 2 % 3]} number {i}\t{label}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def at(folder, rows):
+    """Inside, the toy data set, so many training rows, is here."""
+    write_rows(folder / "train.tsv", rows)
+    write_rows(folder / "dev.tsv", 24, start=rows)
+    with contextlib.chdir(folder), mock.patch.dict(os.environ, TFAPPS_DATA=str(folder)):
+        yield folder

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import TINY, write_rows
+from running import TINY, at
 
 from tfapps import config, weights
 from tfapps.bundle import Bundle, read_json
@@ -27,11 +27,7 @@ STRUCTURED = "{name: prune_structured, heads: 0.5, units: 0.5, epochs: 1}"
 def place(tmp_path_factory):
     """A folder with data and a trained model, `base`."""
     folder = tmp_path_factory.mktemp("compress")
-    for name, count, start in (("train", 96, 0), ("dev", 24, 96)):
-        write_rows(folder / f"{name}.tsv", count, start)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFAPPS_DATA", str(folder))
-        patch.chdir(folder)
+    with at(folder, 96):
         train(made(folder, "base"))
         yield folder
 

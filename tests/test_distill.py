@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import TINY, write_rows
+from running import TINY, at
 
 from tfapps import config
 from tfapps.data.augment import MASK, masked_copies
@@ -25,12 +25,8 @@ BILSTM = "name: bilstm, units: 8, embedding_size: 8"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distilled")
-    for name, count, start in (("train", 64, 0), ("dev", 24, 64)):
-        write_rows(folder / f"{name}.tsv", count, start)
     (folder / "more.txt").write_text("I want the apple\n\nI want the saw\nplum, please\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFAPPS_DATA", str(folder))
-        patch.chdir(folder)
+    with at(folder, 64):
         train(made(folder, "teacher"))
         train(made(folder, "other", rest="seed: 5\n"))
         yield folder

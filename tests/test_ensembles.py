@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import TINY, tfapps, write_rows
+from running import TINY, at, tfapps
 from sklearn.linear_model import LogisticRegression
 
 from tfapps import config
@@ -163,11 +163,7 @@ def test_a_bad_file_of_rows_is_refused(tmp_path, content, text):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ensembles")
-    for name, count, start in (("train", 64, 0), ("dev", 24, 64)):
-        write_rows(folder / f"{name}.tsv", count, start)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFAPPS_DATA", str(folder))
-        patch.chdir(folder)
+    with at(folder, 64):
         yield folder
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from running import TINY, write_rows
+from running import TINY, at
 
 from tfapps import config
 from tfapps.config import ConfigError
@@ -32,11 +32,7 @@ TEXT = [
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shots")
-    for name, count, start in (("train", 64, 0), ("dev", 24, 64)):
-        write_rows(folder / f"{name}.tsv", count, start)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFAPPS_DATA", str(folder))
-        patch.chdir(folder)
+    with at(folder, 64):
         yield folder
 
 
@@ -404,6 +400,24 @@ def test_a_prompt_learns_and_is_made_small(filler):
     assert losses[-1] < losses[0]
     proof = json.loads((bundle.path / "verify.json").read_text())
     assert proof["litert_int8"]["agreement"] > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"name": "prune", "sparsity": 0.5},
+        {"name": "prune_structured", "heads": 0.5},
+        {"name": "cluster"},
+    ],
+    ids=lambda how: how["name"],
+)
+def test_a_prompt_is_made_small_in_every_way(filler, how):
+    name, small = how["name"], [{**how, "epochs": 1}]
+    bundle = run(prompt(name, train={"epochs": 1}, compress=small, export=["litert_float32"]))
+    assert bundle.metrics["compression"][0]["name"] == name
+    proof = json.loads((bundle.path / "verify.json").read_text())
+    assert proof["litert_float32"]["agreement"] == 1.0
 
 
 @pytest.mark.parametrize(

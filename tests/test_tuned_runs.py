@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import TINY, tfapps, write_rows
+from running import TINY, at, tfapps
 
 from tfapps import config, presets, registry, weights
 from tfapps.bundle import DELTA, Bundle, read_json
@@ -26,11 +26,7 @@ STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
-    for name, count, start in (("train", 96, 0), ("dev", 24, 96)):
-        write_rows(folder / f"{name}.tsv", count, start)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFAPPS_DATA", str(folder))
-        patch.chdir(folder)
+    with at(folder, 96):
         train(made(folder, "base", "full"))
         yield folder
 
