@@ -151,7 +151,7 @@ def test_without_preset_neighbouring_places_start_alike(tiny):
     table = after["embeddings/position"]
     assert np.sqrt(np.mean(table**2)) == pytest.approx(bert.SPREAD, rel=0.05)
     likeness = table @ table.T / np.sum(table**2, axis=1)
-    assert likeness[5, 6] > likeness[5, 9] > likeness[5, 0] - 0.2
+    assert np.all(np.diff(likeness[0, :4]) < 0)
     assert likeness[5, 6] > 0.8
 
 

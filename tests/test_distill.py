@@ -98,7 +98,8 @@ def test_texts_without_labels_have_the_teachers(place):
     assert not labelled[64:].any()
     assert len(labelled) == len(lesson.extra[_answers.TOLD]) > 64 + 3 + 64
     assert lesson.labelled == 64 / len(labelled)
-    assert train(settings).metrics["dev"]["keras"]["accuracy"] > 0.4
+    losses = [record["loss"] for record in train(settings).metrics["training"]]
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("model", ["name: bert, size: tiny", "name: bert, size: mini"])
