@@ -13,7 +13,7 @@ from pydantic import Field
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
-from tfapps.tasks import _packing
+from tfapps.tasks import _counts, _packing
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +22,7 @@ NEEDS = "encoder"
 NOT_WITH = {"bilstm_cnn": "the letters of a hidden word would tell it"}
 NOT_COMPRESSED = "the runs that take it as their preset are made small"
 PLACES = "masked_places"
+HEAD = "head_vocabulary"  # where the table of the embeddings is no output matrix
 GAP = "[MASK]"  # how a hidden word is written in a text
 Documents = Sequence[Sequence[str]]
 Outputs = Mapping[str, np.ndarray]
@@ -186,7 +187,7 @@ class Task:
         if hasattr(table, "units"):
             x = Bias(name="head_bias")(table(x, project=True))
         else:
-            x = Linear(table.input_dim, name="head_vocabulary")(x)
+            x = Linear(table.input_dim, name=HEAD)(x)
         logits = keras.layers.Activation("linear", dtype="float32", name="logits")(x)
         inputs = {**encoder.input, PLACES: places}
         if self.config.pairs == "none":
@@ -194,6 +195,18 @@ class Task:
         pair = Linear(2, name="head_pair")(encoder.output["pooled"])
         pair = keras.layers.Activation("linear", dtype="float32", name="pair")(pair)
         return keras.Model(inputs, {"logits": logits, "pair": pair}, name="masked_lm")
+
+    def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
+        """Have a model without a preset start from counts of the corpus.
+
+        Its guesses are as frequent as the pieces are, and pieces with like neighbours have like
+        vectors: thousands of steps go by before it has found that by itself.
+        """
+        if getattr(run.model, "preset", None) is None:
+            table = model.get_layer("embeddings").weights[0]
+            counts = _counts.count(examples.sentences(), self.tokenizer.ids, table.shape[0])
+            last = "head_bias" if hasattr(model.get_layer("embeddings"), "units") else HEAD
+            _counts.start(counts, table, model.get_layer(last).bias, run.seed)
 
     def loss(
         self, targets: dict[str, Any], outputs: Any, *, label_smoothing: float = 0.0, **_: Any

@@ -1,0 +1,94 @@
+"""What a model of words can start from that counting tells: how often, and beside which others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+WINDOW = 4  # pieces on either side; the k-th counts for 1/k
+MOST = 10_000_000  # pieces of a corpus that are counted: more change little
+CHUNK = 10_000  # sentences that are counted at once
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each piece was met (v,), and pieces beside each other: sparse (v, v), symmetric."""
+
+    single: np.ndarray
+    beside: Any
+
+
+def count(
+    sentences: Iterable[str], ids: Callable[[list[str]], Sequence[np.ndarray]], size: int
+) -> Counts:
+    """Count the pieces of running text, of which `ids` gives those of sentences.
+
+    Args:
+        size: of the vocabulary.
+    """
+    from scipy import sparse
+
+    left = iter(sentences)
+    single, beside = np.zeros(size), sparse.csr_array((size, size))
+    while chunk := list(itertools.islice(left, CHUNK)):
+        run = np.concatenate(ids(chunk))
+        single += np.bincount(run, minlength=size)
+        for k in range(1, WINDOW + 1):
+            pairs = np.full(max(len(run) - k, 0), 1.0 / k)
+            beside += sparse.coo_array((pairs, (run[:-k], run[k:])), (size, size)).tocsr()
+        if single.sum() >= MOST:
+            break
+    return Counts(single, (beside + beside.T).tocsr())
+
+
+def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
+    """Set the vectors of pieces (v, d), of the mean square they had, and the bias of guesses (v,).
+
+    A piece that was never met keeps its vector.
+    """
+    before = table.numpy()
+    found = vectors(counts, before.shape[1], np.random.default_rng(seed))
+    sizes = np.sqrt(np.mean(found**2, axis=1, keepdims=True))
+    scaled = found / np.maximum(sizes, 1e-12) * np.sqrt(np.mean(before**2))
+    table.assign(np.where(sizes > 0, scaled, before))
+    bias.assign(log_shares(counts))
+
+
+def log_shares(counts: Counts) -> np.ndarray:
+    """Logarithm of how often each piece is met (v,), about zero; one that never is counts as once."""
+    logs = np.log(counts.single + 1.0)
+    return (logs - logs.mean()).astype(np.float32)
+
+
+def information(counts: Counts) -> Any:
+    """How much more often pieces stand together than by chance: its logarithm where above zero.
+
+    The second piece's share is taken to the power 3/4, else rare ones look too telling; both
+    directions' mean, so sparse (v, v), symmetric. Source: Levy, Goldberg and Dagan 2015,
+    "Improving Distributional Similarity with Lessons Learned from Word Embeddings".
+    """
+    pairs = counts.beside.tocoo()
+    alone = np.asarray(counts.beside.sum(axis=1)).ravel()
+    context = alone**0.75 / max((alone**0.75).sum(), 1.0)
+    row, column = pairs.coords
+    pairs.data = np.maximum(np.log(pairs.data / (alone[row] * context[column])), 0.0)
+    return ((pairs + pairs.T) / 2).tocsr()
+
+
+def vectors(counts: Counts, width: int, generator: np.random.Generator) -> np.ndarray:
+    """Vectors (v, width) whose products come as near as they can to `information`.
+
+    They are turned at random, so that no column holds more than another. What was never met has
+    zeros. Source: Levy and Goldberg 2014, "Neural Word Embedding as Implicit Matrix Factorization".
+    """
+    from scipy.sparse.linalg import eigsh
+
+    matrix = information(counts)
+    rank = min(width, matrix.shape[0] - 1)
+    values, found = eigsh(matrix, k=rank, which="LA", v0=np.ones(matrix.shape[0]))
+    turn, _ = np.linalg.qr(generator.standard_normal((width, width)))
+    return (found * np.sqrt(np.maximum(values, 0.0)) @ turn[:rank]).astype(np.float32)
