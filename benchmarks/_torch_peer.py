@@ -59,4 +59,5 @@ def main():
         print(json.dumps({**spent, "loss": loss}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """A translation by LiteRT against the same weights in PyTorch: one thread, one text, beam 1.
 
     python benchmarks/seq2seq_latency.py saved_models/translation_lstm_sample \\
-        saved_models/translation_lstm_sample_qat8 --torch-python /tmp/torchenv/bin/python
+        saved_models/translation_lstm_sample_qat8 --torch-python /tmp/peers/bin/python
 
 The text is the first of the dev set whose translation has so many tokens; all take that many steps
 but for `litert_greedy`, which stops by itself. Files and PyTorch take turns in one run.

@@ -35,6 +35,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="draw what the translation of the first text looked at",
     )
+    parser.add_argument(
+        "--runner",
+        choices=("here", "beam"),
+        default="here",
+        help="beam answers the lines of --input in --output, on machines Apache Beam is told of",
+    )
+    parser.add_argument("--input", metavar="PATTERN", help="files of --runner beam, a text a line")
+    parser.add_argument("--output", metavar="PREFIX", help="what the files of answers begin with")
+    parser.add_argument(
+        "--beam",
+        metavar="OPTION",
+        action="append",
+        default=[],
+        help="an option for Beam, such as --beam=--runner=FlinkRunner",
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -46,6 +61,9 @@ def main(arguments: argparse.Namespace) -> None:
 
     if arguments.artifact:
         import_backend(arguments.artifact)
+    if arguments.runner == "beam":
+        _over_beam(arguments)
+        return
     if arguments.also:
         _ask_all([arguments.run, *arguments.also], arguments.texts)
         return
@@ -61,6 +79,22 @@ def main(arguments: argparse.Namespace) -> None:
         _texts.write(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
+
+
+def _over_beam(arguments: argparse.Namespace) -> None:
+    """Answer files with Apache Beam."""
+    from tfapps.cli.main import bundle_path
+    from tfapps.errors import InputError
+    from tfapps.serve import beam
+
+    if arguments.texts or not (arguments.input and arguments.output):
+        raise InputError(
+            "--runner beam takes files and no texts: give --input PATTERN and --output PREFIX"
+        )
+    if arguments.also or arguments.attention:
+        raise InputError("--runner beam goes with neither --also nor --attention")
+    run = bundle_path(arguments.run)
+    beam.predict(run, arguments.artifact, arguments.input, arguments.output, arguments.beam)
 
 
 def _ask_all(runs: list[str], given: list[str]) -> None:

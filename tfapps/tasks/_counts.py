@@ -59,7 +59,7 @@ def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
 
 
 def log_shares(counts: Counts) -> np.ndarray:
-    """Logarithm of how often each piece is met (v,), about zero; one that never is counts as once."""
+    """Logarithm of how often each piece is met, plus one, (v,); their mean is zero."""
     logs = np.log(counts.single + 1.0)
     return (logs - logs.mean()).astype(np.float32)
 

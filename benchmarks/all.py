@@ -1,0 +1,191 @@
+"""All benchmarks against peers, one after the other, and RESULTS.md of what they measured.
+
+    python -m venv /tmp/peers
+    /tmp/peers/bin/pip install -r benchmarks/requirements.txt
+    python benchmarks/all.py --peers-python /tmp/peers/bin/python
+
+Runs that are measured are trained first, if they are not there; about 40 minutes on 2 CPU cores
+that have nothing else to do. `--write` makes RESULTS.md anew of the result files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import _versus
+
+HERE = Path(__file__).resolve().parent
+RUNS = ("intents_bert_sample", "translation_lstm_sample", "translation_lstm_sample_qat8")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers-python", help="of benchmarks/requirements.txt")
+    parser.add_argument("--write", action="store_true", help="only write RESULTS.md")
+    return parser.parse_args()
+
+
+def measure(python):
+    """Run every script, in turn: two at once would measure each other."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+
+    def run(*command):
+        print("$ python", *command, flush=True)
+        subprocess.run([sys.executable, *command], check=True, env=environment)
+
+    for name in RUNS:
+        if not Path("saved_models", name, "manifest.json").exists():
+            run("-m", "tfapps", "run", str(HERE.parent / f"configs/{name}.yaml"))
+    for script in ("train_step", "bilstm_step", "seq2seq_step"):
+        run(str(HERE / f"{script}.py"), "--torch-python", python)
+    translations = [f"saved_models/{name}" for name in RUNS[1:]]
+    run(str(HERE / "seq2seq_latency.py"), *translations, "--torch-python", python)
+    for script in ("inference", "pipeline", "startup"):
+        run(str(HERE / f"{script}.py"), "--peers-python", python)
+
+
+def read(name):
+    return json.loads((HERE / f"results/{name}.json").read_text(encoding="utf-8"))
+
+
+def cells(found):
+    """Ratio and quarters of CPU and of wall time, for two cells."""
+    return " | ".join(
+        f"**{found[key]['ratio']:.2f}** ({found[key]['from']:.2f} to {found[key]['to']:.2f})"
+        for key in ("cpu", "wall")
+    )
+
+
+def of_report(report):
+    return {"cpu": report["cpu_ratio"], "wall": report["wall_ratio"]}
+
+
+def training():
+    yield "## Training\n"
+    yield "One step, ours against PyTorch: the same weights, batches and optimizer, 2 threads.\n"
+    yield "| model | ours (tokens/s) | PyTorch (tokens/s) | CPU ratio | wall ratio |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    steps = {
+        "train_step": "BERT (MiniLM-L6)",
+        "bilstm_step": "BiLSTM classifier",
+        "seq2seq_step": "LSTM translator",
+    }
+    for name, title in steps.items():
+        report = read(name)
+        speeds = [report[side]["tokens_per_second"] for side in ("tfapps", "pytorch")]
+        told = " | ".join(f"{speed:,}" for speed in speeds)
+        yield f"| {title} | {told} | {cells(of_report(report))} |"
+    yield ""
+
+
+def pipeline():
+    report, step = read("pipeline"), read("train_step")
+    yield "## Input\n"
+    yield "Texts to padded batches, against Hugging Face datasets, tokenizers and a DataLoader.\n"
+    yield "| job | ours (texts/s) | datasets (texts/s) | CPU ratio | wall ratio |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for job in ("tokenize", "epoch"):
+        speeds = [report[job][side]["texts_per_second"] for side in ("tfapps", "datasets")]
+        told = " | ".join(f"{speed:,}" for speed in speeds)
+        yield f"| {job} | {told} | {cells(of_report(report[job]))} |"
+    batch = report["setting"]["batch"] / report["epoch"]["tfapps"]["texts_per_second"]
+    share = batch / step["tfapps"]["wall_seconds"]
+    yield f"\nA batch takes {1e3 * batch:.2f} ms, {share:.2%} of the BERT's step above.\n"
+
+
+def serving():
+    report = read("inference")
+    yield "## Inference\n"
+    yield (
+        "One text of a MiniLM-L6 classifier. Our files read their whole length of "
+        f"{report['setting']['length']} tokens, the peers what there is. The last column is the "
+        "largest difference of a logit from PyTorch's.\n"
+    )
+    for found in report["results"]:
+        yield f"{found['tokens']} tokens, {found['threads']} thread(s):\n"
+        yield "| side | CPU (ms) | wall (ms) | difference |"
+        yield "| --- | ---: | ---: | ---: |"
+        for name, side in found["sides"].items():
+            numbers = f"{side['cpu_ms']:.1f} | {side['wall_ms']:.1f}"
+            yield f"| {name} | {numbers} | {side['logits_from_pytorch']:.3g} |"
+        yield "\n| ratio | CPU | wall |"
+        yield "| --- | ---: | ---: |"
+        for name, pair in found["ratios"].items():
+            yield f"| {name} | {cells(pair)} |"
+        yield ""
+
+
+def translating():
+    report = read("seq2seq_latency")
+    yield "## Translation\n"
+    sides = {name: side for name, side in report.items() if isinstance(side, dict)}
+    theirs = sides["pytorch"]
+    yield (
+        f"A sentence of {report['source_tokens']} pieces to {report['setting']['tokens']}, by the "
+        f"sample's LSTM translator, one thread; PyTorch takes {theirs['cpu_ms']:.1f} CPU ms.\n"
+    )
+    yield "| side | CPU (ms) | CPU ratio to PyTorch | says the same | MB |"
+    yield "| --- | ---: | ---: | --- | ---: |"
+    for name, side in sides.items():
+        if "cpu_ratio" in side:
+            ratio = "**{ratio:.2f}** ({from:.2f} to {to:.2f})".format(**side["cpu_ratio"])
+            same = "yes" if side["says_what_pytorch_says"] else "no"
+            yield f"| {name} | {side['cpu_ms']:.1f} | {ratio} | {same} | {side['megabytes']} |"
+    yield ""
+
+
+def starting():
+    report = read("startup")
+    yield "## Start\n"
+    yield "A fresh process to its first answer: a BERT classifier of the same shape.\n"
+    yield "| side | CPU (s) | wall (s) | peak memory (MB) |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, side in report["sides"].items():
+        yield f"| {name} | {side['cpu']:.2f} | {side['wall']:.2f} | {side['megabytes']:.0f} |"
+    yield "\n| ratio | CPU | wall | memory |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, found in report["ratios"].items():
+        yield f"| {name} | {cells(found)} | **{found['megabytes']['ratio']:.2f}** |"
+    yield ""
+
+
+def document():
+    """The lines of RESULTS.md."""
+    yield "# Measured against peers\n"
+    yield f"`python benchmarks/all.py --peers-python PYTHON` on {_versus.processor()}, "
+    yield f"{os.cpu_count()} cores, {memory():.0f} GB, Python {platform.python_version()}.\n"
+    yield (
+        "Sides take turns in one run; a ratio is the median over neighbouring rounds, with the "
+        "quarters around it: below 1 we are quicker. Versions and settings stand in `results/`. "
+        "No GPU was at hand: nothing here says anything about one.\n"
+    )
+    for part in (training, pipeline, serving, translating, starting):
+        yield from part()
+    yield "## Versions\n"
+    names = ("train_step", "inference", "pipeline")
+    versions = {name: v for report in names for name, v in read(report)["versions"].items()}
+    yield ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+
+
+def memory():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def main():
+    options = arguments()
+    if not options.write:
+        if not options.peers_python:
+            raise SystemExit("error: --peers-python is missing: a Python of requirements.txt")
+        measure(options.peers_python)
+    (HERE / "RESULTS.md").write_text("\n".join(document()) + "\n", encoding="utf-8")
+    print(f"written: {HERE / 'RESULTS.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""From nothing to the first answer: time and memory of a process that answers one text.
+
+    python benchmarks/startup.py --peers-python /tmp/peers/bin/python
+
+Ours opens a finished run, its hashes checked; the peers load a model of the same shape: ONNX
+Runtime with tokenizers and transformers on PyTorch. Fresh processes, in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from _versus import HERE, Peer, header, middle, ratios, write
+
+TEXT = "My parcel has not arrived yet."
+TFAPPS = """
+from tfapps.serve.predictor import Predictor
+print(Predictor.open({run!r}, {artifact!r})([{text!r}]))
+"""
+ONNX = """
+import numpy as np, onnxruntime, tokenizers
+tokenizer = tokenizers.Tokenizer.from_file({folder!r} + "/tokenizer.json")
+session = onnxruntime.InferenceSession({work!r} + "/float32.onnx")
+ids = np.array([tokenizer.encode({text!r}).ids], np.int64)
+print(session.run(None, {{"ids": ids, "mask": np.ones_like(ids)}})[0].argmax())
+"""
+TORCH = """
+import transformers
+tokenizer = transformers.AutoTokenizer.from_pretrained({folder!r})
+model = transformers.AutoModelForSequenceClassification.from_pretrained({folder!r}, num_labels=77)
+print(model(**tokenizer({text!r}, return_tensors="pt")).logits.argmax())
+"""
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers-python", required=True, help="of benchmarks/requirements.txt")
+    parser.add_argument("--run", default="saved_models/intents_bert_sample", help="on minilm_l6")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--output", type=Path, default=HERE / "results/startup.json")
+    return parser.parse_args()
+
+
+class Fresh:
+    """A program in a process of its own, each time."""
+
+    def __init__(self, name, python, program):
+        self.name, self.command, self.versions = name, [python, "-c", program], {}
+
+    def __call__(self):
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        start = time.perf_counter()
+        with subprocess.Popen(
+            self.command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            errors = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"error: {self.name}: {errors.decode()[-500:]}")
+        cpu = usage.ru_utime + usage.ru_stime
+        return {"cpu": cpu, "wall": time.perf_counter() - start, "megabytes": usage.ru_maxrss / 1e3}
+
+
+def main():
+    options = arguments()
+    from tfapps.presets import locate
+
+    with tempfile.TemporaryDirectory() as work:
+        ids = np.ones((1, 8), "int32")
+        kernel = np.zeros((384, 77), "float32")
+        np.savez(f"{work}/data.npz", ids=ids, mask=ids, kernel=kernel)
+        told = {"folder": str(locate("minilm_l6")), "work": work, "text": TEXT, "run": options.run}
+        settings = {**told, "engine": "onnx", "precision": "float32", "threads": 1, "classes": 77}
+        maker = Peer(
+            options.peers_python, "_serving_peer.py", {**settings, "data": f"{work}/data.npz"}
+        )
+        maker.close()  # it has made the ONNX file
+        sides = [
+            *(
+                Fresh(artifact, sys.executable, TFAPPS.format(**told, artifact=artifact))
+                for artifact in ("litert_float32", "keras")
+            ),
+            Fresh("onnxruntime", options.peers_python, ONNX.format(**told)),
+            Fresh("transformers", options.peers_python, TORCH.format(**told)),
+        ]
+        rows = {side.name: [] for side in sides}
+        for number in range(options.rounds + 1):
+            for side in sides:
+                rows[side.name].append(side())
+            print(number, flush=True)
+    rows = {name: some[1:] for name, some in rows.items()}  # files were read for the first time
+    report = header(options, ("run", "rounds"), [maker])
+    report["sides"] = {
+        name: {key: middle(some, key, 2) for key in ("cpu", "wall", "megabytes")}
+        for name, some in rows.items()
+    }
+    report["ratios"] = {
+        f"{mine} / {theirs}": {key: ratios(rows[mine], rows[theirs], key) for key in some}
+        for mine, theirs in (("litert_float32", "onnxruntime"), ("keras", "transformers"))
+        for some in (("cpu", "wall", "megabytes"),)
+    }
+    print(report["sides"], report["ratios"])
+    write(options.output, report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Answers to more lines than one process should read, over Apache Beam: it brings the machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfapps.errors import Failure, InputError
+from tfapps.serve.predictor import BATCH, Predictor
+
+INSTALL = "pip install -r requirements-beam.txt"
+HERE = "--runner=FnApiRunner"  # inside this process
+
+
+def predict(
+    run: Path, artifact: str | None, lines: str, answers: str, options: Sequence[str] = ()
+) -> None:
+    """Write one JSON object for each line of some files, `{"text", ...}`, in no order.
+
+    Args:
+        run: folder of the run; every worker opens it by this path.
+        lines: pattern of the files, here or wherever Beam can read (`gs://bucket/part-*`).
+        answers: what the paths of the answers begin with; `-00000-of-00003.jsonl` follows.
+        options: of Beam, `--runner=FlinkRunner` for one; without any it all runs in this process.
+
+    Raises:
+        InputError: no run, no such artefact, no files, a line that is no text, or no Beam.
+        Failure: Beam could not do it.
+    """
+    beam, filesystems = _beam()
+    Predictor.open(run, artifact)  # what is wrong with it is told before anything starts
+    if not filesystems.FileSystems.match([lines])[0].metadata_list:
+        raise InputError(f"{lines}: no such files; --input takes a pattern, quoted for the shell")
+    given = beam.options.pipeline_options.PipelineOptions(list(options) or [HERE])
+    try:
+        with beam.Pipeline(options=given) as pipeline:
+            _ = (
+                pipeline
+                | beam.io.ReadFromTextWithFilename(lines, coder=beam.coders.BytesCoder())
+                | beam.Reshuffle()  # else whoever read a file would answer all of it
+                | beam.BatchElements(min_batch_size=BATCH, max_batch_size=16 * BATCH)
+                | beam.ParDo(_answer(beam, str(run.resolve()), artifact))
+                | beam.io.WriteToText(answers, file_name_suffix=".jsonl")
+            )
+    except (InputError, Failure):
+        raise
+    except Exception as error:
+        raise _told(error) from error
+
+
+def _beam() -> tuple[Any, Any]:
+    try:
+        import apache_beam as beam
+        from apache_beam.io import filesystems
+        from apache_beam.options import pipeline_options  # noqa: F401  an attribute from now on
+    except ImportError:
+        raise InputError(f"--runner beam needs Apache Beam, which is not here: {INSTALL}") from None
+    return beam, filesystems
+
+
+def _answer(beam: Any, run: str, artifact: str | None) -> Any:
+    """The step that answers a batch of (file, line); a worker opens the run once."""
+
+    class Answer(beam.DoFn):
+        def setup(self) -> None:
+            self.predictor = Predictor.open(Path(run), artifact)
+            self.cut = beam.metrics.Metrics.counter("tfapps", "texts_cut")
+
+        def process(self, batch: Sequence[tuple[str, bytes]]) -> Iterator[str]:
+            texts = [text_of(*line) for line in batch]
+            before = self.predictor.truncated
+            for text, answer in zip(texts, self.predictor(texts), strict=True):
+                yield json.dumps({"text": text, **answer}, ensure_ascii=False)
+            self.cut.inc(self.predictor.truncated - before)
+
+    return Answer()
+
+
+def text_of(file: str, line: bytes) -> str:
+    """Decode a line.
+
+    Raises:
+        InputError: it is no UTF-8.
+    """
+    try:
+        return line.decode("utf-8").rstrip("\r")
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: {line[:40]!r} is not valid UTF-8; convert it first") from None
+
+
+def _told(error: Exception) -> Exception:
+    """What went wrong in a worker, in one line: its traceback comes back as text."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for line in reversed(lines):
+        name, found, text = line.partition("InputError: ")
+        if found and name in ("", "tfapps.errors."):
+            return InputError(text.partition(" [while running")[0])
+    return Failure(f"Beam: {lines[-1] if lines else type(error).__name__}")
