@@ -4,8 +4,9 @@
     /tmp/peers/bin/pip install -r benchmarks/requirements.txt
     python benchmarks/inference.py --peers-python /tmp/peers/bin/python
 
-A classifier over 77 classes on the minilm_l6 weights. Our files have a static length and read all
-of it; the peers read what there is, so a text that fills the length and a short one are both timed.
+A classifier over 77 classes on the minilm_l6 weights. Our files have static lengths and read all of
+the least that holds the text; the peers read what there is, so a text that fills the longest and a
+short one are both timed.
 `dynamic` has 8-bit weights and float values between the layers on every side.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 from _versus import HERE, Peer, header, middle, ratios, take_turns, write
 
 VOCABULARY, CLASSES = 30522, 77
-SETTING = ("length", "tokens", "threads", "rounds")
+SETTING = ("length", "lengths", "tokens", "threads", "rounds")
 ENGINES = {
     "onnxruntime": {"engine": "onnx", "precision": "float32"},
     "onnxruntime_dynamic": {"engine": "onnx", "precision": "int8"},
@@ -40,6 +41,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers-python", required=True, help="of benchmarks/requirements.txt")
     parser.add_argument("--length", type=int, default=64, help="that our files are made for")
+    parser.add_argument("--lengths", type=int, nargs="*", default=[16, 32], help="shorter ones")
     parser.add_argument("--tokens", type=int, nargs="+", default=[64, 16], help="of the texts")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=60)
@@ -48,7 +50,7 @@ def arguments():
     return parser.parse_args()
 
 
-def files(folder, kernel, length):
+def files(folder, kernel, length, shorter):
     """Our artefacts of the model."""
     import keras
 
@@ -73,7 +75,8 @@ def files(folder, kernel, length):
     rows |= {"padding_mask": np.ones_like(rows["token_ids"])}
     rows |= {"segment_ids": np.zeros_like(rows["token_ids"])}
     names = [name for name, _ in PAIRS]
-    litert.export(names, rebuild=rebuild, max_length=length, calibration=[rows], folder=folder)
+    how = {"max_length": length, "lengths": shorter, "calibration": [rows]}
+    litert.export(names, rebuild=rebuild, folder=folder, **how)
     return {name: folder / "litert" / f"{name[7:]}.tflite" for name in dict.fromkeys(names)}
 
 
@@ -83,18 +86,18 @@ class Ours:
     def __init__(self, name, path, arrays, length, threads):
         import ai_edge_litert
 
-        from tfapps.runners.litert import interpreter
+        from tfapps.runners.litert import LiteRTRunner
 
         self.name = name
         self.versions = {"ai_edge_litert": ai_edge_litert.__version__}
-        self.run = interpreter(path, threads=threads).get_signature_runner()
+        self.run = LiteRTRunner(path, threads=threads)
         room = ((0, 0), (0, length - arrays["ids"].shape[1]))
         ids, mask = (np.pad(arrays[key], room) for key in ("ids", "mask"))
         self.inputs = {"token_ids": ids, "padding_mask": mask, "segment_ids": np.zeros_like(ids)}
 
     def __call__(self):
         cpu, wall = time.process_time(), time.perf_counter()
-        logits = self.run(**self.inputs)["logits"]
+        logits = self.run(self.inputs)
         spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
         return {**spent, "logits": logits[0].tolist()}
 
@@ -138,7 +141,7 @@ def main():
     kernel = np.random.default_rng(2).normal(0, 0.05, (384, CLASSES)).astype("float32")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ours = files(folder, kernel, options.length)
+        ours = files(folder, kernel, options.length, options.lengths)
         settings = [(tokens, n) for tokens in options.tokens for n in options.threads]
         results = [compared(options, folder, ours, kernel, *setting) for setting in settings]
     report = header(options, SETTING, results[0][1])

@@ -110,6 +110,6 @@ def test_an_op_that_refuses_a_row_is_a_failure(folder, monkeypatch):
     def refuse(**row):
         raise RuntimeError("div.cc:262 zero_point\nNode 33 failed")
 
-    monkeypatch.setattr(runner, "_run", refuse)
+    monkeypatch.setitem(runner._runs, LENGTH, refuse)
     with pytest.raises(Failure, match=r"stopped in the middle: div\.cc:262 zero_point Node 33"):
         runner._row({})

@@ -131,4 +131,5 @@ class RunConfig(Section):
     ensemble: SerializeAsAny[Section] | None = None
     compress: list[SerializeAsAny[Section]] = []
     export: list[str] = []
+    lengths: list[int] = []  # below model.max_length: LiteRT files answer short texts sooner
     search: SerializeAsAny[Section] | None = None  # read by `tfapps tune` alone

@@ -12,7 +12,7 @@ from tfapps import _problems, _yaml
 from tfapps._sections import Section
 
 PATH = "search.space"
-UNREAD = ("name", "compress", "export", "ensemble", "search")
+UNREAD = ("name", "compress", "export", "lengths", "ensemble", "search")
 _SLACK = 1e-9  # a step of 0.1 fits three times between 0 and 0.3, whatever binary floats say
 
 

@@ -116,6 +116,21 @@ def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
     return []
 
 
+def lengths(task: ModuleType, model: Any, given: Sequence[int | None]) -> list[str]:
+    """A file can be asked at several lengths if it answers in one go, a row at a time.
+
+    Args:
+        given: lengths, None for one that is a problem already.
+    """
+    if given and (task.NEEDS == "seq2seq" or hasattr(task.Task, "masking")):
+        return [f"lengths: {_name(task)} files have one length; leave it out"]
+    return [
+        f"lengths: got {length}, expected less than model.max_length, {model.max_length}"
+        for length in given
+        if length is not None and length >= model.max_length
+    ]
+
+
 def artifacts(
     task: ModuleType, exports: Sequence[str | None], compress: Sequence[Any]
 ) -> list[str]:

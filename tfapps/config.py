@@ -79,8 +79,9 @@ def options(section: type[Section], given: Sequence[str], path: str) -> Section:
 
 def dump(config: RunConfig) -> str:
     """YAML with every default spelt out; it loads back to an equal config."""
-    # Without a search no word of it: fingerprints from before there were searches still hold.
-    plain = config.model_dump(mode="json", exclude={"search"} if config.search is None else None)
+    # Of what is not there no word: fingerprints from before it could be still hold.
+    absent = {key for key in ("search", "lengths") if not getattr(config, key)}
+    plain = config.model_dump(mode="json", exclude=absent)
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 
@@ -125,6 +126,7 @@ class _Checker:
             built["ensemble"] = self._plugin("ensemble", raw["ensemble"], "ensemble")[0]
         built["compress"] = self._compressors(raw)
         built["export"] = self._each(raw, "export", self._artifact)
+        built["lengths"] = self._each(raw, "lengths", self._length)
         modules = {"task": task_module, "model": model_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
         self._together(built, modules)
@@ -149,6 +151,8 @@ class _Checker:
             self.problems += _together.vectors(modules["objective"], task_module, task)
         if task_module and model and train:
             self.problems += _together.short_first(task_module, model, train)
+        if task_module and model:
+            self.problems += _together.lengths(task_module, model, built["lengths"])
         if model and built["tuning"]:
             self.problems += _together.delta(model, built["tuning"])
         for section in ("objective", "tuning"):
@@ -246,10 +250,16 @@ class _Checker:
             self.problems.append(f"{key}: got {_yaml.show(items)}, expected a list")
             return []
         checked = [check(item, f"{key}[{index}]") for index, item in enumerate(items)]
-        if key == "export":
+        if key in ("export", "lengths"):
             twice = sorted({item for item in checked if item and checked.count(item) > 1})
-            self.problems += [f"export: {item!r} given twice; once is enough" for item in twice]
+            self.problems += [f"{key}: {item!r} given twice; once is enough" for item in twice]
         return checked
+
+    def _length(self, item: Any, path: str) -> int | None:
+        if isinstance(item, int) and not isinstance(item, bool) and item >= 2:
+            return item
+        self.problems.append(f"{path}: got {_yaml.show(item)}, expected an integer of at least 2")
+        return None
 
     def _compressors(self, raw: dict[Any, Any]) -> list[Any]:
         """The list, each item right by itself and in a place that makes sense."""

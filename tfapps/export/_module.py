@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tfapps.runners._features import SERVE, SHORT
+
+__all__ = ["SERVE", "SHORT", "Split", "save", "whole"]
 Split = Callable[[Any], Mapping[str, Any]]
-SERVE = "serving_default"
 
 
 def whole(model: Any) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from tfapps.export import _module
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_sparse", "litert_dynamic", "litert_int8")
 # What needs no look at the values that go through a decoder's step, unless training had one.
 OF_STEPS = ("litert_float32", "litert_float16", "litert_dynamic", "litert_int8")
+# What may have signatures of shorter lengths: no ranges are read off or written into it.
+OF_LENGTHS = ("litert_float32", "litert_float16", "litert_dynamic")
 ROWS = 200  # calibration rows: more moves the ranges no further and costs time
 
 
@@ -25,6 +27,7 @@ def export(
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
     split: _module.Split = _module.whole,
+    lengths: Sequence[int] = (),
     folder: Path,
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
@@ -42,6 +45,8 @@ def export(
         max_length: the static length.
         calibration: batches of features (b, t), for `litert_int8`.
         split: model -> {signature: model}, its parts that a file holds.
+        lengths: further ones, below `max_length`; files of `OF_LENGTHS` have a signature for each,
+            `short_<length>`, and all weights once.
         folder: the bundle being written.
 
     Raises:
@@ -57,11 +62,12 @@ def export(
         forms: dict[str, Form] = {}
         for name in wanted:
             kind = name.removeprefix("litert_")
-            key = "integer" if kind == "int8" else "float"
+            several = lengths if name in OF_LENGTHS else ()
+            key = f"{'integer' if kind == 'int8' else 'float'}_{len(several)}"
             if key not in forms:
-                model, saved = rebuild(1, max_length), Path(temporary) / key
-                ranges = rows if key == "integer" else None
-                forms[key] = _save(model, split, saved, ranges)
+                models = {length: rebuild(1, length) for length in (max_length, *several)}
+                ranges = rows if kind == "int8" else None
+                forms[key] = _save(models, split, Path(temporary) / key, ranges)
             target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
 
@@ -80,26 +86,35 @@ class Form(NamedTuple):
 
 
 def _save(
-    model: Any, split: _module.Split, saved: Path, rows: Mapping[str, np.ndarray] | None
+    models: Mapping[int, Any],
+    split: _module.Split,
+    saved: Path,
+    rows: Mapping[str, np.ndarray] | None,
 ) -> Form:
-    """Save `model` in the form for integers if there are `rows`, else in that for floats."""
+    """Save in the form for integers if there are `rows`, else in that for floats.
+
+    Args:
+        models: by length, the longest first.
+    """
     from tfapps.export import _attention, _greedy, _integers, _lstm, _tags
 
-    form = Form(saved)
+    form, (model, *shorter) = Form(saved), models.values()
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
     fused = any(not getattr(lstm, "quantize_products", False) for lstm in _lstm.layers(model))
     if rows and _integers.rounds_activations(model) and not fused:
         _integers.integers(model)
         form = form._replace(trained=True)
     else:
-        _integers.bake(model)
-        if rows:
-            form = form._replace(attention=_attention.soften_masks(model) > 0)
-        _lstm.fuse(model, rows)
+        for each in (model, *shorter):
+            _integers.bake(each)
+            if rows:
+                form = form._replace(attention=_attention.soften_masks(each) > 0)
+            _lstm.fuse(each, rows)
     graphs = dict(split(model))
     graphs.pop(_greedy.SIGNATURE, None)  # the search around a step does more, in a smaller file
     if rows:
         graphs.pop(_tags.SIGNATURE, None)  # one signature alone can be calibrated
+    graphs |= {f"{_module.SHORT}{length}": models[length] for length in list(models)[1:]}
     _module.save(graphs, saved)
     return form
 

@@ -13,6 +13,10 @@ from tfapps.errors import InputError
 LOGITS = "logits"
 OWN_LENGTH = ("masked_places",)  # inputs that are no longer where the text is
 OUTPUTS = (LOGITS,)  # of a model that has no others
+SERVE = "serving_default"
+# Signatures of lengths below that of SERVE. The converter puts graphs in the order of their names,
+# and what asks for none takes the first: it has to be SERVE.
+SHORT = "short_"
 
 
 def check(features: Mapping[str, np.ndarray], expected: Iterable[str]) -> int:
@@ -45,6 +49,13 @@ def fit(column: np.ndarray, length: int) -> np.ndarray:
     column = np.asarray(column, np.int32)[:, :length]
     rest = [(0, 0)] * (column.ndim - 2)
     return np.pad(column, [(0, 0), (0, length - column.shape[1]), *rest])
+
+
+def widen(output: np.ndarray, length: int, static: int) -> np.ndarray:
+    """(1, length, c) -> (1, static, c), zeros for the padding; any other shape as it is."""
+    if length == static or output.ndim < 3 or output.shape[1] != length:
+        return output
+    return np.pad(output, [(0, 0), (0, static - length), *[(0, 0)] * (output.ndim - 2)])
 
 
 def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> None:

@@ -12,6 +12,9 @@ import numpy as np
 
 from tfapps.errors import Failure, InputError
 from tfapps.runners import _features
+from tfapps.runners._features import SERVE, SHORT
+
+MASK = "padding_mask"
 
 
 @contextlib.contextmanager
@@ -77,7 +80,8 @@ def partitions(path: str | os.PathLike) -> int:
 class LiteRTRunner:
     """Batch of features (b, t) -> outputs (b, ...), row by row through a file of batch 1.
 
-    Shorter rows are padded to the static length, longer ones cut.
+    Shorter rows are padded to the static length, or to the least that holds them where the file
+    has several (`short_<length>`); longer ones are cut.
 
     Args:
         outputs: which of the file's outputs are wanted; a single one is an array, several are a
@@ -97,7 +101,7 @@ class LiteRTRunner:
         path: str | os.PathLike,
         threads: int = 1,
         outputs: Sequence[str] = _features.OUTPUTS,
-        signature: str = "serving_default",
+        signature: str = SERVE,
     ) -> None:
         self.path = Path(path)
         self._outputs = tuple(outputs)
@@ -110,9 +114,8 @@ class LiteRTRunner:
             )
         with _silent():
             runs = {name: self._interpreter.get_signature_runner(name) for name in signatures}
-        self._run = runs[signature]
-        self._inputs = self._run.get_input_details()
-        self._known = self._run.get_output_details()
+        self._inputs = runs[signature].get_input_details()
+        self._known = runs[signature].get_output_details()
         _features.check_outputs(self.path, self._known, self._outputs)
         self.shapes = {
             name: tuple(int(n) for n in detail["shape"]) for name, detail in self._inputs.items()
@@ -122,6 +125,11 @@ class LiteRTRunner:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
         self._of_text = next(name for name in self.shapes if name not in _features.OWN_LENGTH)
+        self._runs = {self.length: runs[signature]}
+        if signature == SERVE:
+            shorter = (name for name in runs if name.startswith(SHORT))
+            self._runs |= {int(name.removeprefix(SHORT)): runs[name] for name in shorter}
+        self.lengths = tuple(sorted(self._runs))
         # Tensors are allocated lazily; one run of each signature makes the state of LSTMs exist, so
         # that all of it can be reset. Ones, because an all-zero padding mask is a division by zero
         # in a mean over tokens.
@@ -134,11 +142,22 @@ class LiteRTRunner:
         return tuple(sorted(self._inputs))
 
     def _row(self, row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        length = self._least(row)
+        if length < self.length:
+            row = {name: column[:, :length] for name, column in row.items()}
         try:
-            return self._run(**row)
+            said = self._runs[length](**row)
+            return {name: _features.widen(out, length, self.length) for name, out in said.items()}
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error
+
+    def _least(self, row: Mapping[str, np.ndarray]) -> int:
+        """The least of the file's lengths that holds all tokens of a row."""
+        if len(self.lengths) == 1 or MASK not in row:
+            return self.length
+        used = int(np.flatnonzero(row[MASK][0]).max(initial=-1)) + 1
+        return next(length for length in self.lengths if length >= used)
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
         rows = _features.check(features, self._inputs)

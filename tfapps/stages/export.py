@@ -38,8 +38,11 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         draft.stages.pop("verify", None)
         for exporter, names in exporters.items():
             print(f"exporting {', '.join(names)}", flush=True)
-            registry.load("exporter", exporter).export(
+            module = registry.load("exporter", exporter)
+            shorter = {"lengths": config.lengths} if hasattr(module, "OF_LENGTHS") else {}
+            module.export(
                 names,
+                **shorter,
                 rebuild=functools.partial(rebuild, prepared, bundle),
                 max_length=config.model.max_length,
                 calibration=calibration,
@@ -91,7 +94,7 @@ def describe(prepared: Prepared, folder: Path) -> None:
 
 def artifacts_key(config: RunConfig) -> str:
     """Return what tells a finished export or verify from an outdated one."""
-    return ",".join(config.export)
+    return ",".join([*config.export, *map(str, config.lengths)])
 
 
 def _calibration(prepared: Prepared) -> list[dict[str, np.ndarray]]:

@@ -235,7 +235,7 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     Not the name, what is done afterwards, nor a search: runs that train alike share what they
     trained.
     """
-    unread = {"name": "", "compress": [], "export": [], "search": None}
+    unread = {"name": "", "compress": [], "export": [], "lengths": [], "search": None}
     settings = config.model_copy(update=unread)
     digest = hashlib.sha256(dump(settings).encode())
     digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())
