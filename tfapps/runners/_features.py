@@ -51,11 +51,10 @@ def fit(column: np.ndarray, length: int) -> np.ndarray:
     return np.pad(column, [(0, 0), (0, length - column.shape[1]), *rest])
 
 
-def widen(output: np.ndarray, length: int, static: int) -> np.ndarray:
-    """(1, length, c) -> (1, static, c), zeros for the padding; any other shape as it is."""
-    if length == static or output.ndim < 3 or output.shape[1] != length:
-        return output
-    return np.pad(output, [(0, 0), (0, static - length), *[(0, 0)] * (output.ndim - 2)])
+def widen(output: np.ndarray, width: Sequence[int]) -> np.ndarray:
+    """(1, t, ...) -> (1, *width, ...), zeros behind what there is."""
+    rest = [(0, 0)] * (output.ndim - 2)
+    return np.pad(output, [(0, 0), *((0, n - output.shape[1]) for n in width), *rest])
 
 
 def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> None:
