@@ -170,7 +170,7 @@ def test_every_section_reports_at_once():
     )
     assert problems(raw) == [
         "trian: unknown key; did you mean 'train'?; known: name, seed, task, data, model, text, "
-        "train, tuning, objective, draw, ensemble, compress, export, search",
+        "train, tuning, objective, draw, ensemble, compress, export, lengths, search",
         "task.name: unknown task 'clasification': expected one of classification, translation; "
         "did you mean 'classification'?",
         "model.max_length: got 1000 (int), expected int >= 2 and <= 512",
@@ -276,7 +276,7 @@ def test_a_name_that_is_no_string():
 def test_keys_that_are_no_strings():
     assert problems({**good(train={1: 2}), True: 1}) == [
         "True: unknown key; known: name, seed, task, data, model, text, train, tuning, "
-        "objective, draw, ensemble, compress, export, search",
+        "objective, draw, ensemble, compress, export, lengths, search",
         "train.1: unknown key; known: " + ", ".join(config.TrainConfig.model_fields),
     ]
 

@@ -95,7 +95,7 @@ export: []
 
 @pytest.mark.parametrize(
     ("name", "model", "most"),
-    [("bert", "name: bert, size: tiny, ", 15), ("bilstm", "name: bilstm, units: 8, ", 30)],
+    [("bert", "name: bert, size: tiny, ", 15), ("bilstm", "name: bilstm, units: 8, ", 45)],
 )
 def test_the_first_guesses_are_as_frequent_as_the_words(tmp_path, monkeypatch, name, model, most):
     monkeypatch.chdir(tmp_path)

@@ -147,7 +147,9 @@ class LiteRTRunner:
             row = {name: column[:, :length] for name, column in row.items()}
         try:
             said = self._runs[length](**row)
-            return {n: _features.widen(out, self._known[n]["shape"][1:2]) for n, out in said.items()}
+            return {
+                n: _features.widen(out, self._known[n]["shape"][1:2]) for n, out in said.items()
+            }
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error

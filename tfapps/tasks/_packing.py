@@ -5,8 +5,9 @@ A row never goes beyond its document, but for a second part that is meant to be 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,31 @@ def packed(document: Sentences, room: int) -> list[Ids]:
         made.append(np.concatenate(parts[:count]))
         parts = parts[count:]
     return made
+
+
+def joined(parts: Sequence[Ids], between: int) -> Ids:
+    """Parts end to end with an id between any two, int32."""
+    ids = [[*part, between] for part in parts[:-1]]
+    return np.concatenate([*ids, parts[-1]]).astype(np.int32)
+
+
+def rows(
+    documents: Sequence[Sequence[str]], tokenizer: Any, max_length: int, pairs: str
+) -> list[tuple[Ids, Ids, int]]:
+    """(ids, segments, label) of each row; 0 for a label where `pairs` is none."""
+    there = [tokenizer.ids(list(document)) for document in documents]
+    room = max_length - tokenizer.frame_size
+    if pairs == "none":
+        whole = (row for document in there for row in packed(document, room))
+        framed = [tokenizer.framed(row)[0].astype(np.int32) for row in whole]
+        return [(ids, np.zeros_like(ids), 0) for ids in framed]
+    # Drawn from the text: the same documents always give the same pairs.
+    generator = np.random.default_rng(zlib.crc32(documents[0][0].encode()))
+    if pairs == "next":
+        found = followed(there, room - 1, generator)
+    else:
+        found = [pair for document in there for pair in ordered(document, room - 1, generator)]
+    return [(*tokenizer.paired(*pair[:2], room - 1)[:2], pair.label) for pair in found]
 
 
 def followed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -124,7 +123,7 @@ class Task:
         """
         if isinstance(examples[0], Mapping):
             return self._with_gaps([example["text"] for example in examples], max_length)
-        rows = self._rows(examples, tokenizer, max_length)
+        rows = _packing.rows(examples, tokenizer, max_length, self.config.pairs)
         columns: dict[str, Any] = {
             name: [row[i] for row in rows] for i, name in enumerate(("token_ids", "segment_ids"))
         }
@@ -133,30 +132,12 @@ class Task:
             columns["label"] = np.array([label for _, _, label in rows], np.int32)
         return columns, 0
 
-    def _rows(self, documents: Documents, tokenizer: Any, max_length: int) -> list[Any]:
-        """(ids, segments, label) of each row."""
-        there = [tokenizer.ids(list(document)) for document in documents]
-        room = max_length - tokenizer.frame_size
-        if self.config.pairs == "none":
-            packed = (row for document in there for row in _packing.packed(document, room))
-            framed = [tokenizer.framed(row)[0].astype(np.int32) for row in packed]
-            return [(ids, np.zeros_like(ids), 0) for ids in framed]
-        # Drawn from the text: the same documents always give the same pairs.
-        generator = np.random.default_rng(zlib.crc32(documents[0][0].encode()))
-        if self.config.pairs == "next":
-            pairs = _packing.followed(there, room - 1, generator)
-        else:
-            pairs = [p for d in there for p in _packing.ordered(d, room - 1, generator)]
-        return [(*tokenizer.paired(*p[:2], room - 1)[:2], p.label) for p in pairs]
-
     def _with_gaps(self, texts: Sequence[str], max_length: int) -> tuple[dict[str, Any], int]:
         there, room = self.tokenizer, max_length - self.tokenizer.frame_size
         token_ids, places, cut = [], [], 0
         for text in texts:
             parts = [there.ids([part])[0] if part.strip() else [] for part in text.split(GAP)]
-            gaps = [[there.mask_id]] * (len(parts) - 1)
-            mixed = [ids for pair in zip(parts, [*gaps, []], strict=True) for ids in pair]
-            ids = np.concatenate(mixed).astype(np.int32)
+            ids = _packing.joined(parts, there.mask_id)
             cut += len(ids) > room
             framed, _ = there.framed(ids[:room])
             token_ids.append(framed)
@@ -197,11 +178,7 @@ class Task:
         return keras.Model(inputs, {"logits": logits, "pair": pair}, name="masked_lm")
 
     def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
-        """Have a model without a preset start from counts of the corpus.
-
-        Its guesses are as frequent as the pieces are, and pieces with like neighbours have like
-        vectors: thousands of steps go by before it has found that by itself.
-        """
+        """Have a model without a preset start from counts, thousands of steps ahead."""
         if getattr(run.model, "preset", None) is None:
             table = model.get_layer("embeddings").weights[0]
             counts = _counts.count(examples.sentences(), self.tokenizer.ids, table.shape[0])
@@ -214,8 +191,8 @@ class Task:
         """Return the loss a hidden token of each row, plus that of the pair, (b,)."""
         from tfapps.metrics.cross_entropy import sequence_cross_entropy, softmax_cross_entropy
 
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
-        loss = sequence_cross_entropy(logits, targets["masked_ids"], label_smoothing)
+        truth = targets["masked_ids"]
+        loss = sequence_cross_entropy(_logits(outputs), truth, label_smoothing)
         if self.targets:
             loss = loss + softmax_cross_entropy(outputs["pair"], targets["label"], 2, 0.0)
         return loss
@@ -228,7 +205,7 @@ class Task:
         """
         from keras import ops
 
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        logits = _logits(outputs)
         truth = ops.convert_to_tensor(targets["masked_ids"])
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         right = ops.take_along_axis(log_probs, ops.expand_dims(truth, -1), axis=-1)[..., 0]
@@ -252,8 +229,7 @@ class Task:
 
     def decisions(self, outputs: Any, examples: Any) -> np.ndarray:
         """Return the guesses of each row, (rows, m)."""
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
-        return logits.argmax(axis=-1)
+        return _logits(outputs).argmax(axis=-1)
 
     def report(
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
@@ -297,7 +273,7 @@ class Task:
             `{"filled", "gaps": [[[piece, probability], ...], ...]}` a text: the text with the best
             guesses in it, and the best of each gap.
         """
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        logits = _logits(outputs)
         pieces = self.tokenizer.pieces()
         answers = []
         for row, example in zip(logits, examples, strict=True):
@@ -310,3 +286,7 @@ class Task:
             filled = "".join(f"{part}{word}" for part, word in zip(parts, [*said, ""], strict=True))
             answers.append({"filled": filled, "gaps": gaps})
         return answers
+
+
+def _logits(outputs: Any) -> Any:
+    return outputs["logits"] if isinstance(outputs, Mapping) else outputs
