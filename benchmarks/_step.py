@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 from _versus import header, middle, ratios, take_turns, write
@@ -71,7 +72,7 @@ def common(parser, output):
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=type(output), default=output)
+    parser.add_argument("--output", type=Path, default=output)
 
 
 def compare(options, setting, sides):

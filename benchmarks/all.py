@@ -4,8 +4,8 @@
     /tmp/peers/bin/pip install -r benchmarks/requirements.txt
     python benchmarks/all.py --peers-python /tmp/peers/bin/python
 
-Runs that are measured are trained first, if they are not there; about 40 minutes on 2 CPU cores
-that have nothing else to do. `--write` makes RESULTS.md anew of the result files.
+Runs that are measured are trained first, if they are not there. `--write` makes RESULTS.md
+anew of the result files.
 """
 
 from __future__ import annotations
@@ -62,6 +62,20 @@ def cells(found):
     )
 
 
+def table(titles, rows):
+    """Lines of a markdown table: names in the first column, numbers in the others."""
+    yield f"| {' | '.join(titles)} |"
+    yield f"| --- |{' ---: |' * (len(titles) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def speeds(sides, key, names):
+    """Of two sides, for two cells."""
+    return " | ".join(f"{sides[name][key]:,}" for name in names)
+
+
 def of_report(report):
     return {"cpu": report["cpu_ratio"], "wall": report["wall_ratio"]}
 
@@ -69,92 +83,89 @@ def of_report(report):
 def training():
     yield "## Training\n"
     yield "One step, ours against PyTorch: the same weights, batches and optimizer, 2 threads.\n"
-    yield "| model | ours (tokens/s) | PyTorch (tokens/s) | CPU ratio | wall ratio |"
-    yield "| --- | ---: | ---: | ---: | ---: |"
     steps = {
         "train_step": "BERT (MiniLM-L6)",
         "bilstm_step": "BiLSTM classifier",
         "seq2seq_step": "LSTM translator",
     }
+    rows = []
     for name, title in steps.items():
         report = read(name)
-        speeds = [report[side]["tokens_per_second"] for side in ("tfapps", "pytorch")]
-        told = " | ".join(f"{speed:,}" for speed in speeds)
-        yield f"| {title} | {told} | {cells(of_report(report))} |"
-    yield ""
+        told = speeds(report, "tokens_per_second", ("tfapps", "pytorch"))
+        rows.append((title, told, cells(of_report(report))))
+    titles = ("model", "ours (tokens/s)", "PyTorch (tokens/s)", "CPU ratio", "wall ratio")
+    yield from table(titles, rows)
 
 
 def pipeline():
     report, step = read("pipeline"), read("train_step")
     yield "## Input\n"
     yield "Texts to padded batches, against Hugging Face datasets, tokenizers and a DataLoader.\n"
-    yield "| job | ours (texts/s) | datasets (texts/s) | CPU ratio | wall ratio |"
-    yield "| --- | ---: | ---: | ---: | ---: |"
+    rows = []
     for job in ("tokenize", "epoch"):
-        speeds = [report[job][side]["texts_per_second"] for side in ("tfapps", "datasets")]
-        told = " | ".join(f"{speed:,}" for speed in speeds)
-        yield f"| {job} | {told} | {cells(of_report(report[job]))} |"
+        told = speeds(report[job], "texts_per_second", ("tfapps", "datasets"))
+        rows.append((job, told, cells(of_report(report[job]))))
+    titles = ("job", "ours (texts/s)", "datasets (texts/s)", "CPU ratio", "wall ratio")
+    yield from table(titles, rows)
     batch = report["setting"]["batch"] / report["epoch"]["tfapps"]["texts_per_second"]
     share = batch / step["tfapps"]["wall_seconds"]
-    yield f"\nA batch takes {1e3 * batch:.2f} ms, {share:.2%} of the BERT's step above.\n"
+    yield f"A batch takes {1e3 * batch:.2f} ms, {share:.2%} of the BERT's step above.\n"
 
 
 def serving():
     report = read("inference")
+    lengths = [*report["setting"]["lengths"], report["setting"]["length"]]
     yield "## Inference\n"
     yield (
-        "One text of a MiniLM-L6 classifier. Our files have lengths of "
-        f"{', '.join(map(str, [*report['setting']['lengths'], report['setting']['length']]))} "
-        "tokens (`lengths:`; `litert_int8` the last alone) and read the least that holds the text, "
-        "the peers what there is. The last column is the largest difference of a logit from "
+        f"One text of a MiniLM-L6 classifier. Our files have lengths of {lengths} tokens "
+        "(`lengths:`; `litert_int8` the last alone) and read the least that holds the text, the "
+        "peers what there is. The last column is the largest difference of a logit from "
         "PyTorch's.\n"
     )
     for found in report["results"]:
         yield f"{found['tokens']} tokens, {found['threads']} thread(s):\n"
-        yield "| side | CPU (ms) | wall (ms) | difference |"
-        yield "| --- | ---: | ---: | ---: |"
-        for name, side in found["sides"].items():
-            numbers = f"{side['cpu_ms']:.1f} | {side['wall_ms']:.1f}"
-            yield f"| {name} | {numbers} | {side['logits_from_pytorch']:.3g} |"
-        yield "\n| ratio | CPU | wall |"
-        yield "| --- | ---: | ---: |"
-        for name, pair in found["ratios"].items():
-            yield f"| {name} | {cells(pair)} |"
-        yield ""
+        keys = {"cpu_ms": ".1f", "wall_ms": ".1f", "logits_from_pytorch": ".3g"}
+        sides = found["sides"].items()
+        rows = [(name, *(format(side[k], how) for k, how in keys.items())) for name, side in sides]
+        yield from table(("side", "CPU (ms)", "wall (ms)", "difference"), rows)
+        rows = [(name, cells(pair)) for name, pair in found["ratios"].items()]
+        yield from table(("ratio", "CPU", "wall"), rows)
 
 
 def translating():
     report = read("seq2seq_latency")
     yield "## Translation\n"
     sides = {name: side for name, side in report.items() if isinstance(side, dict)}
-    theirs = sides["pytorch"]
     yield (
         f"A sentence of {report['source_tokens']} pieces to {report['setting']['tokens']}, by the "
-        f"sample's LSTM translator, one thread; PyTorch takes {theirs['cpu_ms']:.1f} CPU ms.\n"
+        "sample's LSTM translator, one thread; PyTorch takes "
+        f"{sides['pytorch']['cpu_ms']:.1f} CPU ms.\n"
     )
-    yield "| side | CPU (ms) | CPU ratio to PyTorch | says the same | MB |"
-    yield "| --- | ---: | ---: | --- | ---: |"
-    for name, side in sides.items():
-        if "cpu_ratio" in side:
-            ratio = "**{ratio:.2f}** ({from:.2f} to {to:.2f})".format(**side["cpu_ratio"])
-            same = "yes" if side["says_what_pytorch_says"] else "no"
-            yield f"| {name} | {side['cpu_ms']:.1f} | {ratio} | {same} | {side['megabytes']} |"
-    yield ""
+    rows = [
+        (
+            name,
+            f"{side['cpu_ms']:.1f}",
+            "**{ratio:.2f}** ({from:.2f} to {to:.2f})".format(**side["cpu_ratio"]),
+            "yes" if side["says_what_pytorch_says"] else "no",
+            str(side["megabytes"]),
+        )
+        for name, side in sides.items()
+        if "cpu_ratio" in side
+    ]
+    yield from table(("side", "CPU (ms)", "CPU ratio", "says what PyTorch says", "MB"), rows)
 
 
 def starting():
     report = read("startup")
     yield "## Start\n"
     yield "A fresh process to its first answer: a BERT classifier of the same shape.\n"
-    yield "| side | CPU (s) | wall (s) | peak memory (MB) |"
-    yield "| --- | ---: | ---: | ---: |"
-    for name, side in report["sides"].items():
-        yield f"| {name} | {side['cpu']:.2f} | {side['wall']:.2f} | {side['megabytes']:.0f} |"
-    yield "\n| ratio | CPU | wall | memory |"
-    yield "| --- | ---: | ---: | ---: |"
-    for name, found in report["ratios"].items():
-        yield f"| {name} | {cells(found)} | **{found['megabytes']['ratio']:.2f}** |"
-    yield ""
+    keys = {"cpu": ".2f", "wall": ".2f", "megabytes": ".0f"}
+    sides = report["sides"].items()
+    rows = [(name, *(format(side[key], how) for key, how in keys.items())) for name, side in sides]
+    yield from table(("side", "CPU (s)", "wall (s)", "peak memory (MB)"), rows)
+    pairs = report["ratios"].items()
+    rows = [(n, cells(found), f"**{found['megabytes']['ratio']:.2f}**") for n, found in pairs]
+    yield from table(("ratio", "CPU", "wall", "memory"), rows)
 
 
 def document():

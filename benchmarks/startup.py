@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from _versus import HERE, Peer, header, middle, ratios, write
 
+KEYS = ("cpu", "wall", "megabytes")
 TEXT = "My parcel has not arrived yet."
 TFAPPS = """
 from tfapps.serve.predictor import Predictor
@@ -99,13 +100,11 @@ def main():
     rows = {name: some[1:] for name, some in rows.items()}  # files were read for the first time
     report = header(options, ("run", "rounds"), [maker])
     report["sides"] = {
-        name: {key: middle(some, key, 2) for key in ("cpu", "wall", "megabytes")}
-        for name, some in rows.items()
+        name: {key: middle(some, key, 2) for key in KEYS} for name, some in rows.items()
     }
     report["ratios"] = {
-        f"{mine} / {theirs}": {key: ratios(rows[mine], rows[theirs], key) for key in some}
+        f"{mine} / {theirs}": {key: ratios(rows[mine], rows[theirs], key) for key in KEYS}
         for mine, theirs in (("litert_float32", "onnxruntime"), ("keras", "transformers"))
-        for some in (("cpu", "wall", "megabytes"),)
     }
     print(report["sides"], report["ratios"])
     write(options.output, report)

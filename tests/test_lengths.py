@@ -101,8 +101,10 @@ def test_weights_are_there_once_and_the_first_graph_is_the_longest(tmp_path):
         assert (several / file).stat().st_size < 1.25 * (one / file).stat().st_size
         first = interpreter(several / file).get_input_details()
         assert {tuple(detail["shape"]) for detail in first} == {(1, LENGTH)}
-        agree = [LiteRTRunner(folder / file)(rows()).argmax(-1) for folder in (one, several)]
-        assert (agree[0] == agree[1]).mean() >= 0.9
+        said = [LiteRTRunner(folder / file)(rows()) for folder in (one, several)]
+        assert (said[0].argmax(-1) == said[1].argmax(-1)).mean() >= 0.9
+        if name != "litert_dynamic":  # which rounds what it computes by the largest of it
+            np.testing.assert_allclose(*said, atol=2e-5)
 
 
 def test_files_with_ranges_keep_one_length(tmp_path):

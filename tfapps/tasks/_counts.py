@@ -12,6 +12,7 @@ import numpy as np
 WINDOW = 4  # pieces on either side; the k-th counts for 1/k
 MOST = 10_000_000  # pieces of a corpus that are counted: more change little
 CHUNK = 10_000  # sentences that are counted at once
+NOISE = 1e-6  # of the largest: what is smaller is rounding
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ def count(
 def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
     """Set the vectors of pieces (v, d), of the mean square they had, and the bias of guesses (v,).
 
-    A piece that was never met keeps its vector.
+    A piece that nothing is known of keeps its vector.
     """
     before = table.numpy()
     found = vectors(counts, before.shape[1], np.random.default_rng(seed))
     sizes = np.sqrt(np.mean(found**2, axis=1, keepdims=True))
-    scaled = found / np.maximum(sizes, 1e-12) * np.sqrt(np.mean(before**2))
-    table.assign(np.where(sizes > 0, scaled, before))
+    known = sizes > NOISE * sizes.max()
+    scaled = found / np.where(known, sizes, 1.0) * np.sqrt(np.mean(before**2))
+    table.assign(np.where(known, scaled, before))
     bias.assign(log_shares(counts))
 
 
@@ -88,7 +90,13 @@ def vectors(counts: Counts, width: int, generator: np.random.Generator) -> np.nd
     from scipy.sparse.linalg import eigsh
 
     matrix = information(counts)
-    rank = min(width, matrix.shape[0] - 1)
-    values, found = eigsh(matrix, k=rank, which="LA", v0=np.ones(matrix.shape[0]))
+    size = matrix.shape[0]
+    rank = min(width, size - 1)
+    if not matrix.data.any():  # nothing stands beside another more often than by chance
+        return np.zeros((size, width), np.float32)
+    # Without a generator of ours the search draws from one that is new in every process.
+    how = {"which": "LA", "v0": np.ones(size), "rng": generator}
+    values, found = eigsh(matrix, k=rank, **how)
+    values[values < NOISE * values.max()] = 0.0
     turn, _ = np.linalg.qr(generator.standard_normal((width, width)))
-    return (found * np.sqrt(np.maximum(values, 0.0)) @ turn[:rank]).astype(np.float32)
+    return (found * np.sqrt(values) @ turn[:rank]).astype(np.float32)

@@ -178,7 +178,7 @@ class Task:
         return keras.Model(inputs, {"logits": logits, "pair": pair}, name="masked_lm")
 
     def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
-        """Have a model without a preset start from counts, thousands of steps ahead."""
+        """Have a model without a preset start from what counting the corpus tells."""
         if getattr(run.model, "preset", None) is None:
             table = model.get_layer("embeddings").weights[0]
             counts = _counts.count(examples.sentences(), self.tokenizer.ids, table.shape[0])
