@@ -189,7 +189,7 @@ def test_a_change_is_another_in_every_epoch_and_goes_on_after_a_break():
     )
     seeds = []
 
-    def change(features, targets, seed):
+    def change(features, targets, seed, part):
         return features, {"seed": seed}
 
     batches = Batches(

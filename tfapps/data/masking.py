@@ -56,35 +56,39 @@ class Masking:
         share = tf.round(self.rate * tf.cast(length, tf.float64))
         return tf.maximum(tf.cast(share, tf.int32), 1)
 
-    def __call__(self, features: Tensors, targets: Tensors, seed: Any) -> tuple[Tensors, Tensors]:
+    def __call__(
+        self, features: Tensors, targets: Tensors, seed: Any, part: tuple[int, int] = (0, 1)
+    ) -> tuple[Tensors, Tensors]:
         """Features with tokens hidden and `masked_places`, targets with `masked_ids`.
 
         Args:
             seed: (2,) integers.
+            part: (k, n), the rows are the k-th of n equal parts of a batch: hidden is what would be
+                hidden of them in the whole.
         """
         ids = features["token_ids"]
         seeds = tf.random.split(tf.cast(seed, tf.int32), 3)
         real = tf.logical_and(
             features["padding_mask"] > 0, tf.logical_not(tf.gather(self._never, ids))
         )
-        places, hidden = self._chosen(ids, real, seeds[0])
+        places, hidden = self._chosen(ids, real, seeds[0], part)
         was = tf.gather(ids, places, axis=1, batch_dims=1)
-        draw = tf.random.stateless_uniform(tf.shape(places), seeds[1])
-        other = tf.random.stateless_uniform(
-            tf.shape(places), seeds[2], maxval=len(self._others), dtype=tf.int32
-        )
+        draw = _uniform(places, seeds[1], part)
+        other = _uniform(places, seeds[2], part, maxval=len(self._others), dtype=tf.int32)
         now = tf.where(draw < self.masked + self.replaced, tf.gather(self._others, other), was)
         now = tf.where(draw < self.masked, self.mask_id, now)
         changed = _put(ids, places, tf.where(hidden, now, was))
         features = {**features, "token_ids": changed, PLACES: tf.where(hidden, places, 0)}
         return features, {**targets, IDS: tf.where(hidden, was, 0)}
 
-    def _chosen(self, ids: tf.Tensor, real: tf.Tensor, seed: tf.Tensor) -> tuple[Any, Any]:
+    def _chosen(
+        self, ids: tf.Tensor, real: tf.Tensor, seed: tf.Tensor, part: tuple[int, int]
+    ) -> tuple[Any, Any]:
         """Places (b, m) of tokens in the order in which they are hidden, and which of them are."""
         length = ids.shape[1] or tf.shape(ids)[1]
         most = self.places(length)
         word = self._words(ids, real)
-        luck = tf.random.stateless_uniform(tf.shape(ids), seed)
+        luck = _uniform(ids, seed, part)
         luck = tf.where(real, tf.gather(luck, word, axis=1, batch_dims=1), 2.0)  # one a word
         order = tf.argsort(luck, axis=1, stable=True)
         count = tf.reduce_sum(tf.cast(real, tf.int32), axis=1, keepdims=True)
@@ -104,6 +108,14 @@ class Masking:
         goes_on = tf.logical_and(real, tf.gather(self._continues, ids))
         begins = tf.cast(tf.logical_not(goes_on), tf.int32)
         return tf.maximum(tf.cumsum(begins, axis=1) - 1, 0)
+
+
+def _uniform(like: tf.Tensor, seed: tf.Tensor, part: tuple[int, int], **how: Any) -> tf.Tensor:
+    """The part of a batch's random numbers whose rows `like` (b, t) has, (b, t)."""
+    number, parts = part
+    rows, width = tf.shape(like)[0], tf.shape(like)[1]
+    drawn = tf.random.stateless_uniform([rows * parts, width], seed, **how)
+    return drawn[number * rows : (number + 1) * rows]
 
 
 def _runs(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -11,6 +11,8 @@ import tensorflow as tf
 from tfapps.data import plan as plans
 from tfapps.data.encoding import MASK, Encoded, Ragged, length_column
 
+Part = tuple[int, int]  # (k, n): the k-th of n
+WHOLE: Part = (0, 1)
 SPREAD = 1_000_003  # keeps the seeds of two epochs apart, whatever seeds two runs have
 
 
@@ -32,8 +34,8 @@ class Batches:
         buckets: ascending lengths to pad to; chosen from the data if None.
         balance: column of labels, (rows,) int, and how many rows of a label come together in a
             shuffled batch; needs `batch_size`.
-        change: (features, targets, seed (2,)) -> features, targets: what is done to a batch anew in
-            every epoch, and the same whenever that epoch is run.
+        change: (features, targets, seed (2,), part) -> features, targets: what is done to a batch
+            anew in every epoch, and the same whenever that epoch is run, and in whatever parts.
 
     Attributes:
         sizes: rows of a batch of each bucket.
@@ -106,13 +108,20 @@ class Batches:
         """Numbers of the rows of a batch, filler left out."""
         return [int(row) for row in self._plan(epoch).batches[batch] if row >= 0]
 
-    def epoch(self, epoch: int, start: int = 0) -> tf.data.Dataset:
+    def epoch(self, epoch: int, start: int = 0, part: Part = WHOLE) -> tf.data.Dataset:
         """(features, targets, weight (b,) float32) of an epoch, without its first `start` batches.
 
         A run that stopped after `start` batches goes on with exactly the batches it had not seen.
+
+        Args:
+            part: (k, n) reads only the rows of the k-th of n equal parts of every batch, k from 0:
+                what one of n machines learns. All parts in order are the whole.
         """
         if not 0 <= start <= self.steps_per_epoch:
             raise ValueError(f"start {start}: an epoch has {self.steps_per_epoch} batches")
+        number, parts = part
+        if not 0 <= number < parts or any(size % parts for size in self.sizes):
+            raise ValueError(f"part {part}: batches have {self.sizes} rows, expected equal parts")
         made = self._plan(epoch)
         if self._columns is None:
             self._columns = self._tensors()
@@ -130,11 +139,13 @@ class Batches:
         )
 
         def gather(begin: tf.Tensor, end: tf.Tensor, length: tf.Tensor) -> tuple[Any, ...]:
-            batch = self._gather(*(column[begin:end] for column in whole), length)
+            size = (end - begin) // parts
+            mine = begin + number * size
+            batch = self._gather(*(column[mine : mine + size] for column in whole), length, parts)
             if self._change is None:
                 return batch
             seed = tf.stack([self.seed + SPREAD * epoch, tf.cast(begin, tf.int64)])
-            return (*self._change(*batch[:2], seed), batch[2])
+            return (*self._change(*batch[:2], seed, part), batch[2])
 
         dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
         options = tf.data.Options()
@@ -188,13 +199,13 @@ class Batches:
         return out
 
     def _gather(
-        self, rows: tf.Tensor, weight: tf.Tensor, length: tf.Tensor
+        self, rows: tf.Tensor, weight: tf.Tensor, length: tf.Tensor, parts: int
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], tf.Tensor]:
         """One batch out of row numbers (b,): runs as a graph, no Python a batch."""
         if len(self.buckets) == 1:
             length = self.buckets[0]  # known beforehand: the shape is static then
         # Likewise the number of rows, where it is the same in all buckets.
-        size = self.batch_size if min(self.sizes) == self.batch_size else None
+        size = self.batch_size // parts if min(self.sizes) == self.batch_size else None
         rows = tf.ensure_shape(rows, (size,))
         features = {name: self._column(name, rows, length) for name in self.features}
         targets = {name: self._column(name, rows, length) for name in self.targets}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfapps.data.pipeline import Batches
+from tfapps.data.pipeline import WHOLE, Batches, Part
 
 
 class Stage(NamedTuple):
@@ -35,30 +35,30 @@ class Staged:
             raise ValueError(f"{epochs} epochs: more than there are batches")
         self.batch_size = max(stage.batches.batch_size for stage in self._stages)
 
-    def epoch(self, epoch: int, start: int = 0) -> tf.data.Dataset:
+    def epoch(self, epoch: int, start: int = 0, part: Part = WHOLE) -> tf.data.Dataset:
         """What `Batches.epoch` gives, of an epoch of the whole."""
         first = epoch * self.steps_per_epoch
-        dataset = self._between(first + start, first + self.steps_per_epoch)
+        dataset = self._between(first + start, first + self.steps_per_epoch, part)
         # Nothing of every stage, so that the shapes of all fit whatever the epoch holds.
         for stage in self._stages:
-            dataset = dataset.concatenate(stage.batches.epoch(0).take(0))
+            dataset = dataset.concatenate(stage.batches.epoch(0, 0, part).take(0))
         return dataset
 
-    def _between(self, first: int, last: int) -> tf.data.Dataset:
+    def _between(self, first: int, last: int, part: Part) -> tf.data.Dataset:
         """Batches number `first` to before `last`, counted over all stages."""
-        parts = []
+        found = []
         before = 0
         for batches, steps in self._stages:
             begin, end = max(first - before, 0), min(last - before, steps)
             while begin < end:
                 number, offset = divmod(begin, batches.steps_per_epoch)
                 count = min(end - begin, batches.steps_per_epoch - offset)
-                parts.append(batches.epoch(number, offset).take(count))
+                found.append(batches.epoch(number, offset, part).take(count))
                 begin += count
             before += steps
-        if not parts:
-            return self._stages[0].batches.epoch(0).take(0)
-        whole = parts[0]
-        for part in parts[1:]:
-            whole = whole.concatenate(part)
+        if not found:
+            return self._stages[0].batches.epoch(0, 0, part).take(0)
+        whole = found[0]
+        for some in found[1:]:
+            whole = whole.concatenate(some)
         return whole

@@ -129,7 +129,7 @@ class _Run:
             objective,
             optimizer,
             strategy,
-            spec=distribute(strategy, batches.epoch(0)).element_spec,
+            spec=distribute(strategy, batches, 0).element_spec,
             rows=batches.batch_size,
             clip_norm=config.clip_norm,
             l2=config.l2,

@@ -28,7 +28,7 @@ def predict(
         reduce: (targets, outputs) -> what is kept of them, of those that are too large to be kept.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    dataset = distribute(strategy, batches.epoch(0))
+    dataset = distribute(strategy, batches, 0)
 
     compiled = _compiled(model, strategy, dataset.element_spec, reduce)
     # A tuple of replicas for each output: they are joined like batches.

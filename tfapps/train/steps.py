@@ -135,7 +135,7 @@ class Steps:
     def _steps(self, epoch: int) -> Iterator[tf.Tensor]:
         """Run what is left of the epoch, one report (4,) per optimizer step."""
         whole, group = self.batches.steps_per_epoch, self.config.accumulate
-        dataset = distribute(self.step.strategy, self.batches.epoch(epoch - 1, self.batch))
+        dataset = distribute(self.step.strategy, self.batches, epoch - 1, self.batch)
         for index, batch in _numbered(dataset, whole, self.batch):
             if self.per_step and index % group == 0:
                 self.callbacks.on_train_batch_begin(index // group)

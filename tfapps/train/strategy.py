@@ -46,35 +46,46 @@ def _several_machines() -> tf.distribute.Strategy:
 
 
 def distribute(
-    strategy: tf.distribute.Strategy, dataset: tf.data.Dataset
+    strategy: tf.distribute.Strategy, batches: Any, epoch: int, start: int = 0
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Each replica's equal share of every batch; the dataset itself where there is one replica."""
+    """Each replica's equal share of every batch of an epoch, from its batch `start` on.
+
+    A machine reads only the rows of its own replicas. Where there is one replica it is the epoch
+    itself.
+
+    Args:
+        batches: `.epoch(epoch, start)` -> dataset of batches; over several machines also
+            `.epoch(epoch, start, part)`, see `data.pipeline.Batches`.
+    """
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
-        return dataset
+        return batches.epoch(epoch, start)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    dataset = dataset.with_options(options)
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        dataset = batches.epoch(epoch, start).with_options(options)
         return strategy.experimental_distribute_dataset(dataset)
 
-    def shares(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        """What the replicas of this machine read of each batch, one behind the other."""
-        mine = replicas // context.num_input_pipelines
-        first = context.input_pipeline_id * mine
+    def share(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        """What the replicas of this machine learn of each batch, one behind the other."""
+        machines = context.num_input_pipelines
+        mine = batches.epoch(epoch, start, (context.input_pipeline_id, machines))
+        return _cut(mine, replicas // machines).with_options(options)
 
-        def cut(*batch: Any) -> tf.data.Dataset:
-            def share(x: tf.Tensor) -> tf.Tensor:
-                inner = tf.shape(x)[1:]
-                parts = tf.reshape(x, tf.concat([[replicas, -1], inner], axis=0))
-                parts = tf.ensure_shape(parts, (replicas, None, *x.shape[1:]))
-                return parts[first : first + mine]
+    return strategy.distribute_datasets_from_function(share)
 
-            return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(share, batch))
 
-        return dataset.flat_map(cut).with_options(options)
+def _cut(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """`count` equal pieces of every batch, one behind the other."""
 
-    return strategy.distribute_datasets_from_function(shares)
+    def pieces(*batch: Any) -> tf.data.Dataset:
+        def cut(x: tf.Tensor) -> tf.Tensor:
+            rows = tf.reshape(x, tf.concat([[count, -1], tf.shape(x)[1:]], axis=0))
+            return tf.ensure_shape(rows, (count, None, *x.shape[1:]))
+
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
+
+    return dataset.flat_map(pieces)
 
 
 def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:
