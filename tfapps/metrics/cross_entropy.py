@@ -32,14 +32,15 @@ def sequence_cross_entropy(logits: Any, label: Any, label_smoothing: float, firs
     """
     from keras import ops
 
-    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    logits = ops.cast(logits, "float32")
     number = ops.maximum(label - first, 0)
-    right = ops.take_along_axis(log_probs, ops.expand_dims(number, -1), axis=-1)[..., 0]
-    each = (1.0 - label_smoothing) * right
+    # One kernel for the loss and its gradient: of a vocabulary every pass over the logits counts.
+    each = ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
     if label_smoothing:
-        each = each + label_smoothing * ops.mean(log_probs, axis=-1)
+        right = ops.take_along_axis(logits, ops.expand_dims(number, -1), axis=-1)[..., 0]
+        each = each + label_smoothing * (right - ops.mean(logits, axis=-1))
     there = ops.cast(ops.not_equal(label, 0), "float32")
-    return -ops.sum(each * there, axis=-1) / ops.maximum(ops.sum(there, axis=-1), 1.0)
+    return ops.sum(each * there, axis=-1) / ops.maximum(ops.sum(there, axis=-1), 1.0)
 
 
 def sigmoid_cross_entropy(
