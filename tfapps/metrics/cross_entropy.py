@@ -34,13 +34,39 @@ def sequence_cross_entropy(logits: Any, label: Any, label_smoothing: float, firs
 
     logits = ops.cast(logits, "float32")
     number = ops.maximum(label - first, 0)
-    # One kernel for the loss and its gradient: of a vocabulary every pass over the logits counts.
-    each = ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
-    if label_smoothing:
-        right = ops.take_along_axis(logits, ops.expand_dims(number, -1), axis=-1)[..., 0]
-        each = each + label_smoothing * (right - ops.mean(logits, axis=-1))
+    each = _of_tokens(logits, number, label_smoothing)
     there = ops.cast(ops.not_equal(label, 0), "float32")
     return ops.sum(each * there, axis=-1) / ops.maximum(ops.sum(there, axis=-1), 1.0)
+
+
+def _of_tokens(logits: Any, number: Any, label_smoothing: float) -> Any:
+    """Cross-entropy of every token, (b, t, v), (b, t) -> (b, t).
+
+    Of a vocabulary every pass over the logits counts: one kernel gives the loss and its gradient,
+    and what smoothing changes of it is added in place.
+    """
+    import tensorflow as tf
+
+    shape = tf.shape(logits)
+    width = shape[-1]
+    number = tf.reshape(number, [-1])
+
+    @tf.custom_gradient
+    def loss(logits: Any) -> tuple[Any, Any]:
+        each, slope = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=number)
+        if not label_smoothing:
+            return each, lambda up: up[:, None] * slope
+        right = tf.gather(logits, number, axis=1, batch_dims=1)
+        share = label_smoothing / tf.cast(width, logits.dtype)
+
+        def gradient(up: Any) -> Any:
+            places = tf.stack([tf.range(tf.size(number)), tf.cast(number, tf.int32)], axis=1)
+            even = up[:, None] * (slope - share)
+            return tf.tensor_scatter_nd_add(even, places, label_smoothing * up)
+
+        return each + label_smoothing * (right - tf.reduce_mean(logits, axis=1)), gradient
+
+    return tf.reshape(loss(tf.reshape(logits, [-1, width])), shape[:-1])
 
 
 def sigmoid_cross_entropy(
