@@ -134,50 +134,6 @@ def test_the_input_is_multiplied_outside_the_loop():
     assert inside.count("MatMul") == 1
 
 
-def test_the_kernel_of_the_state_gets_its_gradient_outside_the_loop():
-    import tensorflow as tf
-
-    def sums_of_kernels(layer):
-        filled(layer)
-
-        @tf.function(input_signature=[tf.TensorSpec((None, None, 5))])
-        def run(x):
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_sum(layer(x, training=True))
-            return tape.gradient(loss, layer.trainable_variables)
-
-        graph = run.get_concrete_function().graph.as_graph_def()
-        inside = [node for function in graph.library.function for node in function.node_def]
-        loops = [node for node in (*graph.node, *inside) if "While" in node.op]
-        assert len(loops) >= 2  # there and back
-        floats = tf.float32.as_datatype_enum
-        return [
-            loop.name
-            for loop in loops
-            if "grad" in loop.name
-            for shape, kind in zip(
-                loop.attr["output_shapes"].list.shape, loop.attr["T"].list.type, strict=True
-            )
-            if [size.size for size in shape.dim] == [4, 16] and kind == floats
-        ]
-
-    assert not sums_of_kernels(LSTM(4, return_sequences=True))
-    assert sums_of_kernels(keras.layers.LSTM(4, return_sequences=True))
-
-
-def test_gradients_without_a_graph_are_the_same():
-    import tensorflow as tf
-
-    x, gradients = tf.constant(draw(3, 6, 5)), []
-    for layer in pair(return_sequences=True):
-        with tf.GradientTape() as tape:
-            y, h, c = layer(x, training=True)
-            loss = tf.reduce_sum(y * y) + tf.reduce_sum(h * c)
-        gradients.append(tape.gradient(loss, layer.trainable_variables))
-    for mine, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(mine, other, atol=1e-5)
-
-
 @pytest.mark.parametrize("products", [False, True])
 def test_steps_of_an_integer_layer_equal_its_sequence(products):
     layer = filled(

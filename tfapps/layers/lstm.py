@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import KerasTensor, ops
 
-from tfapps.layers._recurrence import recur
 from tfapps.layers.fake_quant import FakeQuant, apart, build, quantized, value_quantizer
 
 GATES = 4
@@ -20,13 +18,11 @@ class _Cell(keras.layers.LSTMCell):
 
     Attributes:
         recurrent: kernel of the state, for the length of a call of the layer.
-        unpacked: gives that kernel where a step may not capture it as it is.
         state_range: puts the state on a grid.
         product_range: the same for the product of state and kernel.
     """
 
     recurrent: KerasTensor | None = None
-    unpacked: Callable[[], KerasTensor] | None = None
     state_range: FakeQuant | None = None
     product_range: FakeQuant | None = None
     island: float | None = None  # see `fake_quant.apart`
@@ -40,8 +36,7 @@ class _Cell(keras.layers.LSTMCell):
         if self.island is not None:
             # It is on its grid already, but the converter looks no further than the loop's body.
             h = quantized(self.state_range, h)
-        kernel = self.recurrent if self.unpacked is None else self.unpacked()
-        product = quantized(self.product_range, ops.matmul(h, kernel), training)
+        product = quantized(self.product_range, ops.matmul(h, self.recurrent), training)
         i, f, g, o = ops.split(ops.add(inputs, product), GATES, axis=-1)
         i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
         c = ops.add(ops.multiply(f, c), ops.multiply(i, self.activation(g)))
@@ -137,22 +132,9 @@ class LSTM(keras.layers.LSTM):
             if sequences.shape[1] == 1 and mask is None:
                 h, states = self.step(ops.squeeze(products, 1), states, training)
                 return h, ops.expand_dims(h, 1), states
-            if training and mask is None and self._plain:
-                outputs, states = recur(self._loop, self.cell.recurrent, products, states)
-                return states[0], outputs, states
             return keras.layers.RNN.inner_loop(self, products, states, mask, training)
         finally:
             self.end()
-
-    @property
-    def _plain(self) -> bool:
-        """Whether a step gives its state to the product as it is, and the product to the gates."""
-        return self.weight_bits is None and self.return_sequences and not self.go_backwards
-
-    def _loop(self, kernel: Any, products: Any, states: States) -> tuple[KerasTensor, States]:
-        self.cell.unpacked = kernel
-        _, outputs, states = keras.layers.RNN.inner_loop(self, products, states, None, True)
-        return outputs, states
 
     def _runs_fused(self, sequences: KerasTensor) -> bool:
         on_gpu = self.use_cudnn is not False and keras.distribution.list_devices("gpu")
@@ -183,7 +165,7 @@ class LSTM(keras.layers.LSTM):
 
     def end(self) -> None:
         """Let go of what `begin` took."""
-        self.cell.recurrent = self.cell.unpacked = None
+        self.cell.recurrent = None
 
     def bake(self) -> None:
         """Round both kernels for good; their quantizers have nothing to do any more."""

@@ -42,31 +42,32 @@ def sequence_cross_entropy(logits: Any, label: Any, label_smoothing: float, firs
 def _of_tokens(logits: Any, number: Any, label_smoothing: float) -> Any:
     """Cross-entropy of every token, (b, t, v), (b, t) -> (b, t).
 
-    Of a vocabulary every pass over the logits counts: one kernel gives the loss and its gradient,
-    and what smoothing changes of it is added in place.
+    Of a vocabulary every pass over the logits counts: one kernel gives the loss and its gradient.
+    With smoothing the gradient is written out, and set to rights in place where the labels are.
     """
-    import tensorflow as tf
+    from keras import ops
 
-    shape = tf.shape(logits)
-    width = shape[-1]
-    number = tf.reshape(number, [-1])
+    if not label_smoothing:
+        return ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
+    shape = ops.shape(logits)
+    width = logits.shape[-1]
+    number = ops.reshape(ops.cast(number, "int32"), (-1,))
+    share = label_smoothing / width
 
-    @tf.custom_gradient
+    @ops.custom_gradient
     def loss(logits: Any) -> tuple[Any, Any]:
-        each, slope = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=number)
-        if not label_smoothing:
-            return each, lambda up: up[:, None] * slope
-        right = tf.gather(logits, number, axis=1, batch_dims=1)
-        share = label_smoothing / tf.cast(width, logits.dtype)
+        each = ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
+        right = ops.take_along_axis(logits, number[:, None], axis=1)[:, 0]
 
-        def gradient(up: Any) -> Any:
-            places = tf.stack([tf.range(tf.size(number)), tf.cast(number, tf.int32)], axis=1)
-            even = up[:, None] * (slope - share)
-            return tf.tensor_scatter_nd_add(even, places, label_smoothing * up)
+        def gradient(upstream: Any) -> Any:
+            slope = ops.expand_dims(upstream, -1) * (ops.softmax(logits, axis=-1) - share)
+            places = ops.stack([ops.arange(ops.shape(number)[0], dtype="int32"), number], axis=1)
+            there = upstream * (ops.exp(-each) - share - (1 - label_smoothing))
+            return ops.scatter_update(slope, places, there)
 
-        return each + label_smoothing * (right - tf.reduce_mean(logits, axis=1)), gradient
+        return each + label_smoothing * (right - ops.mean(logits, axis=1)), gradient
 
-    return tf.reshape(loss(tf.reshape(logits, [-1, width])), shape[:-1])
+    return ops.reshape(loss(ops.reshape(logits, (-1, width))), shape[:-1])
 
 
 def sigmoid_cross_entropy(
