@@ -459,7 +459,8 @@ def test_predict_pads_logits_over_time():
     model = keras.Model({"token_ids": ids}, keras.layers.Dense(3, name="head")(x))
     batches = FakeBatches(rows=10, batch_size=5, lengths=(2, 4))
     whole = batches.epoch(0)
-    batches.epoch = lambda e: whole.map(lambda f, t, w: ({"token_ids": f["token_ids"]}, t, w))
+    mapped = whole.map(lambda f, t, w: ({"token_ids": f["token_ids"]}, t, w))
+    batches.epoch = lambda e, start=0: mapped
     logits = predict(model, batches)
     assert logits.shape == (10, 4, 3)
     short, long = batches.order(0)[:5], batches.order(0)[5:]
