@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfapps.data.plan import WHOLE, Part
+
 PLACES, IDS = "masked_places", "masked_ids"
 Tensors = dict[str, tf.Tensor]
 
@@ -57,7 +59,7 @@ class Masking:
         return tf.maximum(tf.cast(share, tf.int32), 1)
 
     def __call__(
-        self, features: Tensors, targets: Tensors, seed: Any, part: tuple[int, int] = (0, 1)
+        self, features: Tensors, targets: Tensors, seed: Any, part: Part = WHOLE
     ) -> tuple[Tensors, Tensors]:
         """Features with tokens hidden and `masked_places`, targets with `masked_ids`.
 
@@ -82,7 +84,7 @@ class Masking:
         return features, {**targets, IDS: tf.where(hidden, was, 0)}
 
     def _chosen(
-        self, ids: tf.Tensor, real: tf.Tensor, seed: tf.Tensor, part: tuple[int, int]
+        self, ids: tf.Tensor, real: tf.Tensor, seed: tf.Tensor, part: Part
     ) -> tuple[Any, Any]:
         """Places (b, m) of tokens in the order in which they are hidden, and which of them are."""
         length = ids.shape[1] or tf.shape(ids)[1]
@@ -110,7 +112,7 @@ class Masking:
         return tf.maximum(tf.cumsum(begins, axis=1) - 1, 0)
 
 
-def _uniform(like: tf.Tensor, seed: tf.Tensor, part: tuple[int, int], **how: Any) -> tf.Tensor:
+def _uniform(like: tf.Tensor, seed: tf.Tensor, part: Part, **how: Any) -> tf.Tensor:
     """The part of a batch's random numbers whose rows `like` (b, t) has, (b, t)."""
     number, parts = part
     rows, width = tf.shape(like)[0], tf.shape(like)[1]

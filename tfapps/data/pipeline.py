@@ -10,9 +10,8 @@ import tensorflow as tf
 
 from tfapps.data import plan as plans
 from tfapps.data.encoding import MASK, Encoded, Ragged, length_column
+from tfapps.data.plan import WHOLE, Part
 
-Part = tuple[int, int]  # (k, n): the k-th of n
-WHOLE: Part = (0, 1)
 SPREAD = 1_000_003  # keeps the seeds of two epochs apart, whatever seeds two runs have
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Part = tuple[int, int]  # (k, n): of every batch the k-th of n equal parts, k from 0
+WHOLE: Part = (0, 1)
 # What a bucket may be padded to; beyond, steps of 128.
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 MOST_BUCKETS = 6  # every length is another shape to trace and to keep memory for

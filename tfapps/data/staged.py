@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfapps.data.pipeline import WHOLE, Batches, Part
+from tfapps.data.pipeline import Batches
+from tfapps.data.plan import WHOLE, Part
 
 
 class Stage(NamedTuple):
