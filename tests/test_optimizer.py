@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfapps.train.lamb import Lamb
+from tfapps.train.muon import Muon, orthogonal
 from tfapps.train.optimizer import AdamW, decays, in_head, make, penalised
 
 PATHS = {
@@ -189,3 +190,44 @@ def test_lamb_moves_a_kernel_by_a_share_of_its_norm_and_a_bias_as_adamw_does():
             assert moved == pytest.approx(0.01 * np.linalg.norm(was), rel=1e-4)
         else:
             np.testing.assert_allclose(now, plain, atol=1e-7)
+
+
+def test_muon_equals_keras_for_a_kernel():
+    rng = np.random.default_rng(0)
+    start, steps = rng.normal(size=(6, 4)), rng.normal(size=(20, 6, 4))
+    results = []
+    theirs = keras.optimizers.Muon(1e-2, weight_decay=0.1)
+    for optimizer in (Muon(1e-2, weight_decay=0.1), theirs):
+        layer = keras.layers.Dense(4, name="block_0_dense", use_bias=False)
+        layer.build((None, 6))
+        kernel = layer.kernel
+        kernel.assign(start)
+        optimizer.build([kernel])
+        for gradient in steps:
+            optimizer.apply([tf.constant(gradient, tf.float32)], [kernel])
+        results.append(np.asarray(kernel))
+    np.testing.assert_allclose(*results, atol=1e-6, rtol=1e-5)
+
+
+def test_muon_moves_tables_norms_and_heads_as_adamw_does():
+    variables, others = weights(), weights()
+    for name, some in (("muon", variables), ("adamw", others)):
+        head = keras.layers.Dense(3, name="head_logits", kernel_initializer="ones")
+        head.build((None, 5))
+        some.extend(head.trainable_variables)
+        optimizer = make(0.01, name=name, weight_decay=0.1)
+        optimizer.build(some)
+        optimizer.apply(gradients(some, np.random.default_rng(1), sparse=False), some)
+    equal = {
+        one.path: np.allclose(one, other, atol=1e-7)
+        for one, other in zip(variables, others, strict=True)
+    }
+    assert {path for path, same in equal.items() if not same} == {"block_0_dense/kernel"}
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (16, 4), (4, 16)])
+def test_an_orthogonal_step_leaves_no_direction_behind(shape):
+    made = orthogonal(tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32))
+    found = np.linalg.svd(made.numpy(), compute_uv=False)
+    assert found.min() > 0.6
+    assert found.max() < 1.25

@@ -58,7 +58,7 @@ class TrainConfig(Section):
     batch_tokens: int | None = Field(None, ge=1, le=10**9)  # padding counted; replaces batch_size
     learning_rate: float = Field(5e-5, gt=0)
     head_learning_rate: float | None = Field(None, gt=0)
-    optimizer: Literal["adamw", "lamb"] = "adamw"
+    optimizer: Literal["adamw", "lamb", "muon"] = "adamw"
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(0.1, ge=0, le=1)  # fraction of all steps
     weight_decay: float = Field(0.01, ge=0)

@@ -141,13 +141,14 @@ def make(
     Args:
         factors: each path -> factor on the learning rate, a number or a scalar variable.
     """
-    from tfapps.train.lamb import Lamb  # which is made of the one here
+    from tfapps.train.lamb import Lamb  # which are made of the one here
+    from tfapps.train.muon import Muon
 
     def factor(path: str) -> Any:
         own = head_factor if in_head(path) else 1.0
         return functools.reduce(operator.mul, (each(path) for each in factors), own)
 
-    inner = {"adamw": AdamW, "lamb": Lamb}[name](
+    inner = {"adamw": AdamW, "lamb": Lamb, "muon": Muon}[name](
         learning_rate,
         weight_decay=weight_decay,
         factor=factor,
