@@ -97,6 +97,16 @@ def test_killed_runs_end_with_the_same_weights(place, whole, steps, request):
     assert not (place / name / "saved_models/.tiny.state").exists()
 
 
+def test_a_run_killed_before_compression_has_a_state_ends_with_the_same_weights(place, whole):
+    killed = started(place, "uncompressed", 16)  # all steps of the training
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "compressing: prune" in killed.stdout
+    finished = started(place, "uncompressed")
+    assert finished.returncode == 0, finished.stderr
+    assert "goes on at step" not in finished.stderr
+    same(place / "uncompressed/saved_models/tiny", whole)
+
+
 def test_a_terminated_run_says_where_it_stopped(place, whole):
     stopped = started(place, "terminated", 6, signal.SIGTERM)
     assert stopped.returncode == 143

@@ -80,6 +80,8 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
     keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
     target = states.OUTPUT / config.name
+    # The model's dropout draws on from here, whether this process has trained it or found it.
+    keras.utils.set_random_seed(config.seed)
     with bundles.writing(target) as draft:
         with place.scope():
             model = assemble(
