@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/tfapps benchmark $(RUN)
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -1,11 +1,12 @@
 """Kill a run at random moments; does the same command always end with the same weights?
 
-    python benchmarks/kills.py --kills 50
+    python benchmarks/kills.py --kills 50 --jobs 2
 
-A small run (BERT of 2 layers, pruned and quantized, two files exported) is done once in peace.
+A small run (BERT of 2 layers, pruned and quantized, two files exported) is done in peace.
 Then it is started again in a new folder, killed by SIGKILL after a random time, in training,
-compression, export or while the bundle is written, and started once more; as often as asked. Counts
-the finishes whose weights are the same bit for bit. Writes `benchmarks/results/kills.json`.
+compression, export or while the bundle is written, and started once more; as often as asked,
+several at once. A run that ended before its kill is not counted: it is tried again, killed earlier.
+Counts the finishes whose weights are the same bit for bit. Writes `benchmarks/results/kills.json`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from _versus import HERE, processor, write
@@ -69,34 +71,62 @@ def stage(folder: Path) -> str:
     return "start"
 
 
+def whole(folder: Path) -> tuple[float, str]:
+    """Seconds that the run takes in peace, and the digest of its weights."""
+    begun = time.monotonic()
+    if started(folder).wait():
+        raise SystemExit((folder / "log").read_text())
+    return time.monotonic() - begun, digest(folder)
+
+
+def kill(folder: Path, seconds: float) -> str:
+    """Start a run and kill it within `seconds`; what it was doing."""
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        process = started(folder)
+        time.sleep(seconds)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return stage(folder)
+        seconds *= 0.9
+
+
+def killed(folder: Path, seconds: float, expected: str) -> tuple[str, str]:
+    """What the run was doing when it was killed, and how the next one ended."""
+    where = kill(folder, seconds)
+    code = started(folder).wait()
+    if code:
+        last = (folder / "log").read_text(errors="replace").splitlines()[-1:]
+        return where, f"exit code {code}, {last}"
+    told = "same" if digest(folder) == expected else "DIFFERENT"
+    shutil.rmtree(folder)
+    return where, told
+
+
 def main() -> None:
     """Kill, finish, compare, count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=1, help="how many runs at once")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=HERE / "results/kills.json")
     options = parser.parse_args()
     draw = random.Random(options.seed)
     same, stages = 0, {}
-    with tempfile.TemporaryDirectory() as place:
-        whole = Path(place) / "whole"
-        begun = time.monotonic()
-        if started(whole).wait():
-            raise SystemExit((whole / "log").read_text())
-        seconds, expected = time.monotonic() - begun, digest(whole)
-        for number in range(1, options.kills + 1):
-            folder = Path(place) / "killed"
-            shutil.rmtree(folder, ignore_errors=True)
-            process = started(folder)
-            time.sleep(draw.uniform(0.2, 1.0) * seconds)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            where = stage(folder)
-            code = started(folder).wait()
-            equal = code == 0 and digest(folder) == expected
-            same += equal
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(options.jobs) as pool:
+        peace = list(pool.map(whole, [Path(place) / f"whole{i}" for i in range(options.jobs)]))
+        seconds, expected = peace[0]
+        if any(other != expected for _, other in peace):
+            raise SystemExit("runs that nobody kills end with different weights")
+        work = [
+            pool.submit(killed, Path(place) / f"{i}", draw.uniform(0.2, 1.0) * seconds, expected)
+            for i in range(options.kills)
+        ]
+        for number, done in enumerate(as_completed(work), 1):
+            where, told = done.result()
+            same += told == "same"
             stages[where] = stages.get(where, 0) + 1
-            told = "same" if equal else f"DIFFERENT (exit code {code})"
             print(f"kill {number} of {options.kills}, {where}: {told}; {same} the same", flush=True)
     command = " ".join(["python benchmarks/kills.py", *sys.argv[1:]])
     found = {"kills": options.kills, "same_weights": same, "killed_in": stages}

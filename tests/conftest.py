@@ -11,6 +11,15 @@ DATA = Path(os.environ.get("TFAPPS_DATA", ROOT.parent / "shared" / "data"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line does
 
+# Files of many minutes, begun first: else one core would wait for the other at the end.
+LONG = ("shipped_configs", "contract", "killed", "tagging_small", "tuned_runs", "resume")
+
+
+def pytest_collection_modifyitems(items):
+    """Long files to the front."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def real_data():

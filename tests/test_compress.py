@@ -77,6 +77,7 @@ def test_quantizing_keeps_the_clusters(place):
         assert len(np.unique(kernel)) <= 4, path
 
 
+@pytest.mark.slow
 def test_everything_that_goes_together_goes_together(place, capsys):
     settings = made(place, "all", TRIM, STRUCTURED, PRUNE, QAT, export="[litert_int8]")
     bundle = run(settings)

@@ -168,6 +168,7 @@ def test_attention_maps_are_those_that_were_used(place):
     np.testing.assert_allclose(layer(x, bias), layer.output_projection(mixed), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_student_is_exported_and_quantized(place):
     path = place / "small.yaml"
     text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)

@@ -442,6 +442,7 @@ def test_faithfulness_is_told_and_kept(workplace):
         assert methods[name]["insertion"] > methods["random"]["insertion"]
 
 
+@pytest.mark.slow
 def test_a_tuned_and_compressed_run_is_explained(workplace):
     changes = (
         "name=small",

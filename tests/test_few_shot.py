@@ -386,6 +386,7 @@ def test_the_gap_stays_where_a_text_is_cut(filler):
         task.encode([{"text": "a"}], there, 6)
 
 
+@pytest.mark.slow
 def test_a_prompt_learns_and_is_made_small(filler):
     small = [{"name": "trim_vocabulary"}, {"name": "qat", "epochs": 1}]
     settings = prompt(

@@ -286,6 +286,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_are_pruned_alike_and_building_needs_no_toolkit():
     assert on_two_devices(PROGRAM) == {
         "replicas": 2,

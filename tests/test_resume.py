@@ -104,7 +104,7 @@ CASES = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A fit that is never stopped, for each case once."""
     made = {}
@@ -120,7 +120,8 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "stops"),
     [
-        *[("plain", [stop]) for stop in (1, 4, 5, 6, 9, 14)],
+        *[("plain", [stop]) for stop in (1, 5)],
+        *[pytest.param("plain", [stop], marks=pytest.mark.slow) for stop in (4, 6, 9, 14)],
         ("plain", [2, 3, 7, 8, 13]),
         ("accumulated", [3]),
         ("evaluated often", [6, 7]),

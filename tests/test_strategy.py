@@ -96,9 +96,11 @@ HALF = {"clip_norm": 0.05, "precision": "mixed_float16"}
 @pytest.mark.parametrize(
     "case",
     [
-        {"train": {"clip_norm": 0.05, "l2": 0.01, "weight_decay": 0.1}},
+        pytest.param(
+            {"train": {"clip_norm": 0.05, "l2": 0.01, "weight_decay": 0.1}}, marks=pytest.mark.slow
+        ),
         {"train": {"clip_norm": 0.05, "accumulate": 3, "l2": 0.01}},
-        {"train": {"clip_norm": 0.05, "batch_tokens": 24}},
+        pytest.param({"train": {"clip_norm": 0.05, "batch_tokens": 24}}, marks=pytest.mark.slow),
         {"train": {"clip_norm": 0.05}, **FGM, **ADALORA},
         pytest.param({"train": {"clip_norm": 0.05}, **GRADUAL}, marks=pytest.mark.slow),
         pytest.param({"train": HALF}, marks=pytest.mark.slow),

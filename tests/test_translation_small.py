@@ -67,7 +67,13 @@ def stepped(steps, given, row):
     return np.stack(found)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name == "lstm-additive" else [])
+        for name in MODELS
+    ],
+)
 def integer_file(request, tmp_path_factory):
     """A quantized translator and its integer file."""
     given, tmp_path = features(), tmp_path_factory.mktemp(request.param)
@@ -165,6 +171,7 @@ def place(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_small_translator_keeps_its_job(place):
     bundle = place / "saved_models" / "few8"
     dev = json.loads((bundle / "metrics.json").read_text())["dev"]
@@ -175,6 +182,7 @@ def test_a_small_translator_keeps_its_job(place):
     assert proof["litert_int8"]["bytes"] < 0.5 * proof["litert_float32"]["bytes"]
 
 
+@pytest.mark.slow
 def test_zeros_and_clusters_stay_on_the_way_to_integers(place):
     from safetensors.numpy import load_file
 
@@ -187,6 +195,7 @@ def test_zeros_and_clusters_stay_on_the_way_to_integers(place):
         assert len(np.unique(value)) <= 16 * gates, path
 
 
+@pytest.mark.slow
 def test_integers_answer_from_the_command_line(place):
     told = tfapps("predict", "few8", "Das Kind ist alt.", "--artifact", "litert_int8", cwd=place)
     assert told.returncode == 0, told.stderr

@@ -18,8 +18,6 @@ from tfapps.stages.trained import rebuild
 
 SETTINGS = {"freeze": "train: head", "prefix": "length: 3", "adapter": "size: 8"}
 QAT = "compress:\n  - {name: qat, epochs: 1, learning_rate: 1.0e-3}\n"
-# The others leave the graph as it was.
-STRUCTURES = ("adapter", "lora", "prefix")
 STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
 
 
@@ -45,7 +43,7 @@ def made(folder, name, tuner, more="", rest="export: []\n"):
 @pytest.mark.parametrize(
     "tuner",
     [
-        pytest.param(name, marks=[] if name in STRUCTURES else [pytest.mark.slow])
+        pytest.param(name, marks=[] if name == "adapter" else [pytest.mark.slow])
         for name in registry.names("tuner")
     ],
 )
@@ -55,7 +53,13 @@ def test_tuned_then_made_of_integers(place, tuner):
     assert proof["litert_int8"]["agreement"] >= 0.9
 
 
-@pytest.mark.parametrize("tuner", STORED)
+@pytest.mark.parametrize(
+    "tuner",
+    [
+        pytest.param(name, marks=[] if name in ("lora", "prefix") else [pytest.mark.slow])
+        for name in STORED
+    ],
+)
 def test_a_delta_is_small_and_is_the_same_model(place, tuner):
     whole = train(made(place, f"{tuner}_whole", tuner))
     alone = train(made(place, f"{tuner}_alone", tuner, "store: delta"))
@@ -144,7 +148,7 @@ def pair(place, tuner):
 
 @pytest.mark.parametrize(
     "tuner",
-    ["lora", "prefix", *(pytest.param(n, marks=pytest.mark.slow) for n in ("adapter", "freeze"))],
+    ["lora", *(pytest.param(n, marks=pytest.mark.slow) for n in ("adapter", "freeze", "prefix"))],
 )
 def test_runs_that_share_a_base_answer_as_they_would_alone(place, tuner):
     names = pair(place, tuner)

@@ -83,9 +83,12 @@ def _metric(prepared: Prepared, outputs: Any) -> float:
 def _by_embeddings(
     prepared: Prepared, model: keras.Model, epsilons: Sequence[float]
 ) -> dict[str, dict[str, float]]:
-    from tfapps.train.attacked import STEPS, attacked
+    from tfapps.train.attacked import STEPS, Adversary
 
     batches = prepared.batches("dev", batch_size=EVALUATION_BATCH, shuffle=False)
+    adversaries = {
+        norm: Adversary(model, prepared.task.loss, batches, norm) for norm in ("l2", "max")
+    }
     found: dict[str, dict[str, float]] = {}
     for name, norm, steps in (
         ("fgm_l2", "l2", 1),
@@ -96,9 +99,7 @@ def _by_embeddings(
         found[name] = {}
         for epsilon in epsilons:
             print(f"{name} {epsilon:g}", flush=True)
-            outputs = attacked(
-                model, prepared.task.loss, batches, epsilon=epsilon, norm=norm, steps=steps
-            )
+            outputs = adversaries[norm].outputs(epsilon, steps)
             found[name][f"{epsilon:g}"] = _metric(prepared, outputs)
     return found
 

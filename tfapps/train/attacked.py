@@ -16,35 +16,61 @@ from tfapps.train.predict import in_order, joined
 STEPS, STEP = 10, 0.25
 
 
-def attacked(
-    model: Any,
-    loss: Callable[[dict[str, Any], Any], Any],
-    batches: Any,
-    *,
-    epsilon: float,
-    norm: _embedded.Norm,
-    steps: int,
-) -> Any:
-    """Outputs (rows, ...) in row order, each text at the worst neighbour that was found.
+class Adversary:
+    """Moves the embeddings of every text of a set to where the model's loss is high.
+
+    What is compiled is one step, so that any number of them, of any length, costs no more to set
+    up. The adversary's steps are those of the objectives `fgm` and `pgd`.
 
     Args:
         loss: what the adversary drives up: (targets, outputs) -> (b,).
-        epsilon: how far it may go, in shares of the size of a text's embeddings.
         norm: `l2` or `max`, of the ball it stays in.
-        steps: 1 goes to the edge at once (FGM, FGSM), more are projected (PGD).
     """
-    embed, answer = _embedded.Cut()(model)
-    step = 1.0 if steps == 1 else STEP
 
-    def forward(features: dict[str, Any], targets: dict[str, Any]) -> Any:
-        ball = _embedded.Ball(embed(features, False), features, epsilon, norm)
-        delta = ball.climb(lambda x: loss(targets, answer(x, features, False)), steps, step)
-        outputs = answer(ball.moved(delta), features, False)
-        return each(lambda tensor: tf.cast(tensor, tf.float32), outputs)
+    def __init__(
+        self,
+        model: Any,
+        loss: Callable[[dict[str, Any], Any], Any],
+        batches: Any,
+        norm: _embedded.Norm,
+    ) -> None:
+        embed, answer = _embedded.Cut()(model)
+        self._batches = batches
+        features, targets, *_ = batches.epoch(0).element_spec
+        number = tf.TensorSpec((), tf.float32)
+        delta = tf.TensorSpec((None, None, None), tf.float32)
 
-    dataset = batches.epoch(0)
-    spec = dataset.element_spec
-    compiled = tf.function(forward, input_signature=spec[:2])
-    parts = [each(lambda tensor: tensor.numpy(), compiled(*batch[:2])) for batch in dataset]
-    order = np.asarray(batches.order(0))
-    return each(lambda *arrays: in_order(joined(arrays), order), *parts)
+        def climbed(features: Any, targets: Any, delta: Any, epsilon: Any, step: Any) -> Any:
+            ball = _embedded.Ball(embed(features, False), features, epsilon, norm)
+            return ball.climbed(delta, lambda x: loss(targets, answer(x, features, False)), step)
+
+        def outputs(features: Any, delta: Any) -> Any:
+            x = embed(features, False)
+            found = answer(x + tf.cast(delta, x.dtype), features, False)
+            return each(lambda tensor: tf.cast(tensor, tf.float32), found)
+
+        def still(features: Any) -> Any:
+            return tf.zeros_like(embed(features, False), tf.float32)
+
+        self._still = tf.function(still, input_signature=[features])
+        self._climbed = tf.function(
+            climbed, input_signature=[features, targets, delta, number, number]
+        )
+        self._outputs = tf.function(outputs, input_signature=[features, delta])
+
+    def outputs(self, epsilon: float, steps: int) -> Any:
+        """Outputs (rows, ...) in row order, each text at the worst neighbour that was found.
+
+        Args:
+            epsilon: how far it may go, in shares of the size of a text's embeddings.
+            steps: 1 goes to the edge at once (FGM, FGSM), more are projected (PGD).
+        """
+        step = 1.0 if steps == 1 else STEP
+        parts = []
+        for features, targets, *_ in self._batches.epoch(0):
+            delta = self._still(features)
+            for _ in range(steps):
+                delta = self._climbed(features, targets, delta, epsilon, step)
+            parts.append(each(lambda tensor: tensor.numpy(), self._outputs(features, delta)))
+        order = np.asarray(self._batches.order(0))
+        return each(lambda *arrays: in_order(joined(arrays), order), *parts)

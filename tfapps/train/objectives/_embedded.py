@@ -104,7 +104,7 @@ class Ball:
         norm: `l2` or `max`.
     """
 
-    def __init__(self, x: Any, features: dict[str, Any], epsilon: float, norm: Norm) -> None:
+    def __init__(self, x: Any, features: dict[str, Any], epsilon: Any, norm: Norm) -> None:
         self.x, self.norm = x, norm
         self.real = tf.cast(features["padding_mask"], tf.float32)[:, :, None]  # b t 1
         still = tf.cast(tf.stop_gradient(x), tf.float32)
@@ -144,9 +144,13 @@ class Ball:
         """
         delta = tf.zeros_like(self.x, tf.float32)
         for _ in range(steps):
-            slope = gradient(loss_at, self.moved(delta))
-            delta = self.inside(delta + step * self.edge(slope))
+            delta = self.climbed(delta, loss_at, step)
         return delta
+
+    def climbed(self, delta: Any, loss_at: Callable[[Any], Any], step: float) -> Any:
+        """The change after one more step up a loss, `step` of the radius long."""
+        slope = gradient(loss_at, self.moved(delta))
+        return self.inside(delta + step * self.edge(slope))
 
 
 def _length(delta: Any) -> Any:
