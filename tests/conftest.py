@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line does
 
 # Files of many minutes, begun first: else one core would wait for the other at the end.
-LONG = ("shipped_configs", "contract", "killed", "tagging_small", "tuned_runs", "resume")
+LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
 
 
 def pytest_collection_modifyitems(items):

@@ -64,8 +64,19 @@ VARIANTS = {
     "tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}],
 }
 TUNED = {"adapter": {"size": 4}, "prefix": {"length": 2, "hidden": 4}}
+
+
+def pair(task, more, model):
+    """One case; options of a task with a second and third model are left to `make test-slow`."""
+    raw = {"name": task, **more}
+    name = "-".join([*map(str, raw.values()), model])
+    return pytest.param(
+        (raw, model), id=name, marks=[pytest.mark.slow] if more and model != "bert" else []
+    )
+
+
 PAIRS = [
-    ({"name": task, **more}, model)
+    pair(task, more, model)
     for task in registry.names("task")
     for more in VARIANTS.get(task, [{}])
     for model in registry.names("model")
@@ -80,7 +91,7 @@ def test_every_plugin_says_how_small_it_can_be():
     assert PAIRS
 
 
-@pytest.fixture(params=PAIRS, ids=lambda pair: "-".join([*map(str, pair[0].values()), pair[1]]))
+@pytest.fixture(params=PAIRS)
 def parts(request):
     """Config, task, tokenizer, examples, encoded examples of one pair."""
     raw_task, model_name = request.param

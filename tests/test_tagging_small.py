@@ -5,6 +5,8 @@ import json
 import pytest
 from running import tfapps
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = 40
 CONFIG = """
 task: {{name: tagging, crf: true, scheme: bioes, context: 4}}
@@ -48,10 +50,7 @@ def conll(count, start=0):
     return "\n".join(lines) + "\n"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param("bert", marks=pytest.mark.slow), "bilstm_cnn"],
-)
+@pytest.fixture(scope="module", params=MODELS)
 def made(request, tmp_path_factory):
     """A folder with a finished run `small` of one of the models."""
     folder = tmp_path_factory.mktemp(request.param)
