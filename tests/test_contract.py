@@ -66,23 +66,24 @@ VARIANTS = {
 TUNED = {"adapter": {"size": 4}, "prefix": {"length": 2, "hidden": 4}}
 
 
-def pair(task, more, model):
-    """One case; options of a task with a second and third model are left to `make test-slow`."""
-    raw = {"name": task, **more}
-    name = "-".join([*map(str, raw.values()), model])
-    return pytest.param(
-        (raw, model), id=name, marks=[pytest.mark.slow] if more and model != "bert" else []
-    )
+def pairs(task):
+    """Cases of a task; with its options, models after the first are left to `make test-slow`."""
+    module = registry.load("task", task)
+    models = [
+        model
+        for model in registry.names("model")
+        if module.NEEDS == registry.load("model", model).PROVIDES
+        and model not in getattr(module, "NOT_WITH", {})
+    ]
+    for more in VARIANTS.get(task, [{}]):
+        for model in models:
+            raw = {"name": task, **more}
+            name = "-".join([*map(str, raw.values()), model])
+            slow = [pytest.mark.slow] if more and model != models[0] else []
+            yield pytest.param((raw, model), id=name, marks=slow)
 
 
-PAIRS = [
-    pair(task, more, model)
-    for task in registry.names("task")
-    for more in VARIANTS.get(task, [{}])
-    for model in registry.names("model")
-    if registry.load("task", task).NEEDS == registry.load("model", model).PROVIDES
-    and model not in getattr(registry.load("task", task), "NOT_WITH", {})
-]
+PAIRS = [case for task in registry.names("task") for case in pairs(task)]
 
 
 def test_every_plugin_says_how_small_it_can_be():

@@ -209,9 +209,10 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     if path not in EXPORTING:
         assert list(proof) == ["keras"]
         return
-    # A rounded value between two steps falls either way, by the kernels of the processor: then some
-    # logits differ by a step; a translation goes on from there, one in twelve.
+    # A rounded value between two steps falls either way: of a tagger, which has logits for every
+    # word, some differ by a step; a translation goes on from there, one in twelve.
     rounded = "qat" in compressors
-    assert proof[artifact]["max_logit_difference"] <= (0.05 if rounded else 1e-4)
+    by_word = raw["task"]["name"] in ("tagging", "intent_slots")
+    assert proof[artifact]["max_logit_difference"] <= (0.05 if rounded and by_word else 1e-4)
     translated = rounded and raw["task"]["name"] == "translation"
     assert proof[artifact]["agreement"] >= (0.9 if translated else 1.0)

@@ -57,7 +57,7 @@ def made(request, tmp_path_factory):
     more, rate, compress = MODELS[request.param]
     (folder / "train.conll").write_text(conll(SENTENCES))
     (folder / "dev.conll").write_text(conll(12, start=SENTENCES))
-    export = ["litert_int8"]
+    export = ["saved_model", "litert_int8"]
     config = CONFIG.format(
         model=request.param,
         more=more,

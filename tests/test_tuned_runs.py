@@ -18,6 +18,8 @@ from tfapps.stages.trained import rebuild
 
 SETTINGS = {"freeze": "train: head", "prefix": "length: 3", "adapter": "size: 8"}
 QAT = "compress:\n  - {name: qat, epochs: 1, learning_rate: 1.0e-3}\n"
+# The others leave the graph as it was.
+STRUCTURES = ("adapter", "lora", "prefix")
 STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
 
 
@@ -43,7 +45,7 @@ def made(folder, name, tuner, more="", rest="export: []\n"):
 @pytest.mark.parametrize(
     "tuner",
     [
-        pytest.param(name, marks=[] if name == "adapter" else [pytest.mark.slow])
+        pytest.param(name, marks=[] if name in STRUCTURES else [pytest.mark.slow])
         for name in registry.names("tuner")
     ],
 )
