@@ -170,7 +170,15 @@ def test_nothing_of_it_equals_plain(name, settings):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["fgm", "pgd", "freelb", "vat"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("fgm", marks=pytest.mark.slow),  # draws nothing
+        pytest.param("pgd", marks=pytest.mark.slow),
+        "freelb",
+        "vat",
+    ],
+)
 def test_a_repeated_fit_is_the_same(name):
     one, other = trained(built(name, epsilon=0.3)), trained(built(name, epsilon=0.3))
     assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))

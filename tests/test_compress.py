@@ -69,6 +69,7 @@ def test_quantizing_keeps_the_zeros_of_pruning(place):
     assert notes[0]["report"]["sparsity"] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_quantizing_keeps_the_clusters(place):
     settings = made(place, "clustered", CLUSTER, QAT)
     model = model_of(settings, compress(settings))

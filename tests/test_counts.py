@@ -126,7 +126,10 @@ def test_a_corpus_that_tells_nothing_leaves_the_vectors(text):
 
 @pytest.mark.parametrize(
     ("name", "model", "most"),
-    [("bert", "name: bert, size: tiny, ", 15), ("bilstm", "name: bilstm, units: 8, ", 30)],
+    [
+        ("bert", "name: bert, size: tiny, ", 15),
+        pytest.param("bilstm", "name: bilstm, units: 8, ", 30, marks=pytest.mark.slow),
+    ],
 )
 def test_the_first_guesses_are_as_frequent_as_the_words(tmp_path, monkeypatch, name, model, most):
     monkeypatch.chdir(tmp_path)

@@ -102,7 +102,13 @@ def test_texts_without_labels_have_the_teachers(place):
     assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("model", ["name: bert, size: tiny", "name: bert, size: mini"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "name: bert, size: tiny",
+        pytest.param("name: bert, size: mini", marks=pytest.mark.slow),  # of another width
+    ],
+)
 def test_states_and_attention_come_closer(place, model, capsys):
     more = ("states: 1.0", "attention: 1.0")
     settings = made(place, "close", taught(*more), model)

@@ -79,7 +79,16 @@ class Made:
         return max(range(WORDS), key=lengths)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+# Others do with a layer more or less, or with what went before, what these do.
+QUICK = ("lstm-unfed-1", "lstm-fed-2", "transformer")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in MODELS
+    ],
+)
 def made(request, tmp_path_factory):
     return Made(request.param, tmp_path_factory.mktemp("greedy"))
 

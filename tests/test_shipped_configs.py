@@ -43,11 +43,12 @@ ELSEWHERE = ("translation", "tagging", "intent_slots")
 def at_leisure(path):
     """The config, left to `make test-slow` if one like it is run, or a test of its own is.
 
-    Several compressors are run together by test_compress.py, tuners by test_tuned_runs.py and
-    ensembles by test_ensembles.py.
+    Several compressors are run together by test_compress.py, tuners by test_tuned_runs.py,
+    ensembles by test_ensembles.py, and clusters and smaller matrices by the tests of each.
     """
     task, *_, compressors, more = kind(path)
     elsewhere = len(compressors) > 1 or any(more) or (compressors and task in ELSEWHERE)
+    elsewhere = elsewhere or not {"cluster", "prune_structured"}.isdisjoint(compressors)
     slow = elsewhere or path not in EXPORTING
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
 

@@ -70,7 +70,7 @@ def stepped(steps, given, row):
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=[pytest.mark.slow] if name == "lstm-additive" else [])
+        pytest.param(name, marks=[] if name in ("lstm-fed", "transformer") else [pytest.mark.slow])
         for name in MODELS
     ],
 )

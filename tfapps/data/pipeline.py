@@ -137,6 +137,7 @@ class Batches:
             (starts[start:-1], starts[start + 1 :], made.lengths[start:])
         )
 
+        @tf.autograph.experimental.do_not_convert  # there is nothing to convert
         def gather(begin: tf.Tensor, end: tf.Tensor, length: tf.Tensor) -> tuple[Any, ...]:
             size = (end - begin) // parts
             mine = begin + number * size

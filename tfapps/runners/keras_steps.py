@@ -47,5 +47,7 @@ def _traced(model: Any) -> Any:
     specs = {
         name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in model.input.items()
     }
-    run = tf.function(lambda inputs: model(inputs, training=False), input_signature=[specs])
+    run = tf.function(
+        lambda inputs: model(inputs, training=False), input_signature=[specs], autograph=False
+    )
     return lambda inputs: {name: value.numpy() for name, value in run(inputs).items()}

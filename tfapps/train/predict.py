@@ -64,7 +64,7 @@ def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, r
             outputs = strategy.run(forward, args=batch[:2])
             return each(strategy.experimental_local_results, outputs)
 
-        cache[key] = tf.function(run, input_signature=[spec])
+        cache[key] = tf.function(run, input_signature=[spec], autograph=False)
     return cache[key]
 
 

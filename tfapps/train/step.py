@@ -66,8 +66,9 @@ class Step:
                 optimizer.build(self.variables)
             self.sums = [_local_sum(v.shape) for v in self.variables] if accumulate > 1 else []
             self.totals = _local_sum((2,)) if accumulate > 1 else None
-        self._gather = tf.function(self._run_gather, input_signature=[spec])
-        self._update = tf.function(self._run_update, input_signature=[spec])
+        # Nothing here is Python to be made a graph of: it is traced sooner so.
+        self._gather = tf.function(self._run_gather, input_signature=[spec], autograph=False)
+        self._update = tf.function(self._run_update, input_signature=[spec], autograph=False)
 
     def __call__(self, batch: Any, update: bool = True) -> tf.Tensor | None:
         """Report (4,) of an update; None where the gradient was only added to the sum."""

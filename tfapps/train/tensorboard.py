@@ -64,7 +64,7 @@ class Writer:
         """The forward pass of `model`."""
         if self._writer is None:
             return
-        forward = tf.function(lambda features: model(features, training=False))
+        forward = tf.function(lambda features: model(features, training=False), autograph=False)
         spec = {
             tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name)
             for tensor in model.inputs
