@@ -47,9 +47,9 @@ def at_leisure(path):
     ensembles by test_ensembles.py, and clusters and smaller matrices by the tests of each.
     """
     task, *_, compressors, more = kind(path)
-    elsewhere = len(compressors) > 1 or any(more) or (compressors and task in ELSEWHERE)
-    elsewhere = elsewhere or not {"cluster", "prune_structured"}.isdisjoint(compressors)
-    slow = elsewhere or path not in EXPORTING
+    together = len(compressors) > 1 or any(more)
+    own = not {"cluster", "prune_structured"}.isdisjoint(compressors)
+    slow = together or own or (compressors and task in ELSEWHERE) or path not in EXPORTING
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
 
 

@@ -19,7 +19,7 @@ from tfapps.stages.trained import rebuild
 SETTINGS = {"freeze": "train: head", "prefix": "length: 3", "adapter": "size: 8"}
 QAT = "compress:\n  - {name: qat, epochs: 1, learning_rate: 1.0e-3}\n"
 # The others leave the graph as it was.
-STRUCTURES = ("adapter", "prefix")  # those that stay in the graph
+STRUCTURES = ("adapter", "prefix")
 STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
 
 
