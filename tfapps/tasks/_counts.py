@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,17 +33,31 @@ def count(
     """
     from scipy import sparse
 
-    left = iter(sentences)
     single, beside = np.zeros(size), sparse.csr_array((size, size))
-    while chunk := list(itertools.islice(left, CHUNK)):
-        run = np.concatenate(ids(chunk))
+    for run in _runs(sentences, ids):
         single += np.bincount(run, minlength=size)
         for k in range(1, WINDOW + 1):
             pairs = np.full(max(len(run) - k, 0), 1.0 / k)
             beside += sparse.coo_array((pairs, (run[:-k], run[k:])), (size, size)).tocsr()
-        if single.sum() >= MOST:
-            break
     return Counts(single, (beside + beside.T).tocsr())
+
+
+def count_single(
+    sentences: Iterable[str], ids: Callable[[list[str]], Sequence[np.ndarray]], size: int
+) -> np.ndarray:
+    """How often each piece was met, (v,), as `count` has it."""
+    return sum((np.bincount(run, minlength=size) for run in _runs(sentences, ids)), np.zeros(size))
+
+
+def _runs(
+    sentences: Iterable[str], ids: Callable[[list[str]], Sequence[np.ndarray]]
+) -> Iterator[np.ndarray]:
+    """The pieces of many sentences at a time, until `MOST` were told."""
+    left, told = iter(sentences), 0
+    while told < MOST and (chunk := list(itertools.islice(left, CHUNK))):
+        run = np.concatenate(ids(chunk))
+        told += len(run)
+        yield run
 
 
 def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
@@ -57,12 +71,12 @@ def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
     known = sizes > NOISE * sizes.max()
     scaled = found / np.where(known, sizes, 1.0) * np.sqrt(np.mean(before**2))
     table.assign(np.where(known, scaled, before))
-    bias.assign(log_shares(counts))
+    bias.assign(log_shares(counts.single))
 
 
-def log_shares(counts: Counts) -> np.ndarray:
+def log_shares(single: np.ndarray) -> np.ndarray:
     """Logarithm of how often each piece is met, plus one, (v,); their mean is zero."""
-    logs = np.log(counts.single + 1.0)
+    logs = np.log(single + 1.0)
     return (logs - logs.mean()).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
-from tfapps.tasks import _counts, _packing
+from tfapps.tasks import _guessing, _packing
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +21,6 @@ NEEDS = "encoder"
 NOT_WITH = {"bilstm_cnn": "the letters of a hidden word would tell it"}
 NOT_COMPRESSED = "the runs that take it as their preset are made small"
 PLACES = "masked_places"
-HEAD = "head_vocabulary"  # where the table of the embeddings is no output matrix
 GAP = "[MASK]"  # how a hidden word is written in a text
 Documents = Sequence[Sequence[str]]
 Outputs = Mapping[str, np.ndarray]
@@ -154,7 +153,6 @@ class Task:
 
         from tfapps.layers.at_places import AtPlaces
         from tfapps.layers.bias import Bias
-        from tfapps.layers.layer_norm import LayerNorm
         from tfapps.layers.linear import Linear
 
         batch, length = encoder.input["token_ids"].shape
@@ -163,12 +161,11 @@ class Task:
         table = encoder.get_layer("embeddings")
         x = AtPlaces(name="hidden_places")(encoder.output["sequence"], places)
         width = getattr(table, "units", None) or table.output_dim
-        x = Linear(width, activation="gelu", name="head_transform")(x)
-        x = LayerNorm(1e-12, name="head_norm")(x)
+        x = _guessing.transform(x, width)
         if hasattr(table, "units"):
-            x = Bias(name="head_bias")(table(x, project=True))
+            x = Bias(name=_guessing.BIAS)(table(x, project=True))
         else:
-            x = Linear(table.input_dim, name=HEAD)(x)
+            x = Linear(table.input_dim, name=_guessing.OF_ITS_OWN)(x)
         logits = keras.layers.Activation("linear", dtype="float32", name="logits")(x)
         inputs = {**encoder.input, PLACES: places}
         if self.config.pairs == "none":
@@ -178,12 +175,9 @@ class Task:
         return keras.Model(inputs, {"logits": logits, "pair": pair}, name="masked_lm")
 
     def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
-        """Have a model without a preset start from what counting the corpus tells."""
-        if getattr(run.model, "preset", None) is None:
-            table = model.get_layer("embeddings").weights[0]
-            counts = _counts.count(examples.sentences(), self.tokenizer.ids, table.shape[0])
-            last = "head_bias" if hasattr(model.get_layer("embeddings"), "units") else HEAD
-            _counts.start(counts, table, model.get_layer(last).bias, run.seed)
+        """Start from the head of the preset, else from what counting the corpus tells."""
+        preset = getattr(run.model, "preset", None)
+        _guessing.start(model, preset, examples.sentences(), self.tokenizer.ids, run.seed)
 
     def loss(
         self, targets: dict[str, Any], outputs: Any, *, label_smoothing: float = 0.0, **_: Any

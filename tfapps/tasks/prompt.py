@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import yaml
 from pydantic import Field, field_validator
 
 from tfapps import presets, registry
-from tfapps.bundle import WEIGHTS, read_json, write_json
+from tfapps.bundle import read_json, write_json
 from tfapps.config import Section
 from tfapps.errors import InputError
-from tfapps.tasks import classification
+from tfapps.tasks import _guessing, classification
 
 if TYPE_CHECKING:
     import keras
@@ -184,13 +183,11 @@ class Task(classification.Task):
         import keras
 
         from tfapps.layers.at_token import AtToken
-        from tfapps.layers.layer_norm import LayerNorm
         from tfapps.layers.linear import Linear
 
         states = encoder.output["sequence"]
         x = AtToken(self.mask_id, name="gap")(states, encoder.input["token_ids"])
-        x = Linear(states.shape[-1], activation="gelu", name="head_transform")(x)
-        x = LayerNorm(1e-12, name="head_norm")(x)
+        x = _guessing.transform(x, states.shape[-1])
         logits = Linear(len(self.labels), name="head")(x)
         logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
         return keras.Model(encoder.input, logits, name="prompt")
@@ -205,17 +202,9 @@ class Task(classification.Task):
             InputError: the preset is no masked_lm run.
         """
         there = masked_lm_head(run.model.preset)
-        for name, parts in (
-            ("head_transform", ("kernel", "bias")),
-            ("head_norm", ("gamma", "beta")),
-        ):
-            for part in parts:
-                getattr(model.get_layer(name), part).assign(there[f"{name}/{part}"])
-        head, table, bias = (
-            model.get_layer("head"),
-            there["embeddings/token"],
-            there["head_bias/bias"],
-        )
+        _guessing.carry(model, there)
+        head, table = model.get_layer("head"), there["embeddings/token"]
+        bias = there[f"{_guessing.BIAS}/bias"]
         head.kernel.assign(np.stack([table[ids].mean(axis=0) for ids in self.words], axis=1))
         head.bias.assign([bias[ids].mean() for ids in self.words])
 
@@ -226,20 +215,17 @@ def masked_lm_head(preset: str | None) -> dict[str, np.ndarray]:
     Raises:
         InputError: `preset` is nothing of the kind.
     """
-    from safetensors.numpy import load_file
-
     needs = (
         "prompt fills the gap with the head of a masked_lm run; train one, see docs/pretraining.md"
     )
     if preset is None:
         raise InputError(f"model.preset: missing, but task {needs}")
-    folder = presets.locate(preset)
-    if presets.folder_format(folder) != presets.RUN:
+    task = presets.trained_for(preset)
+    if task is None:
         raise InputError(f"model.preset: {preset} is no run of tfapps, and task {needs}")
-    task = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["task"]["name"]
-    if task != "masked_lm":
+    if task != _guessing.TASK:
         raise InputError(f"model.preset: {preset} was trained for {task}, but task {needs}")
-    return load_file(folder / WEIGHTS)
+    return presets.run_weights(preset)
 
 
 _MARKS = r"(\{text\}|\[MASK\])"
