@@ -25,7 +25,7 @@ def read(preset: str) -> Arrays:
     """
     folder = presets.locate(preset)
     if presets.folder_format(folder) == presets.RUN:
-        return from_run(folder)
+        return from_run(preset)
     if (
         presets.folder_format(folder) == presets.HUGGING_FACE
         and (folder / "model.safetensors").is_file()
@@ -59,12 +59,10 @@ def shortened(arrays: Arrays, count: int) -> Arrays:
     return kept
 
 
-def from_run(folder: Path) -> Arrays:
+def from_run(preset: str) -> Arrays:
     """The encoder's weights of a finished run, whatever it was trained for."""
-    from safetensors.numpy import load_file
-
     ours = ("embeddings/", "embeddings_norm/", "block_")
-    arrays = load_file(folder / presets.WEIGHTS)
+    arrays = presets.run_weights(preset)
     return {path: array for path, array in arrays.items() if path.startswith(ours)}
 
 
