@@ -10,10 +10,8 @@ from qat_models import classifier, given
 from tfapps import registry
 from tfapps.config import TrainConfig
 from tfapps.errors import InputError
-from tfapps.metrics.divergence import divergence
 from tfapps.train.loop import fit
 from tfapps.train.objectives import _embedded, fgm, freelb, pgd, plain, r_drop, vat
-from tfapps.train.objectives._answers import apart
 from tfapps.train.strategy import make
 
 LABELS = (np.arange(64) % 3).astype("int32")
@@ -139,6 +137,38 @@ def test_one_step_along_the_gradient_equals_numpy():
     np.testing.assert_allclose(losses, (clean + 0.5 * worst) / 1.5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("name", "steps", "passes"), [("fgm", 1, 2), ("pgd", 3, 4)])
+def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes):
+    """The way to the neighbour is found in the pass over the text, and teaches nothing itself."""
+    model, (features, targets), seen = classifier(), batch(), []
+    embed, answer = _embedded.Cut()(model)
+
+    def loss(targets, logits):
+        seen.append(logits)
+        return Task.loss(targets, logits)
+
+    module = registry.load("objective", name)
+    settings = {"steps": steps, "step": 1.0} if name == "pgd" else {}
+    config = module.Config(epsilon=0.3, **settings)
+    with tf.GradientTape() as tape:
+        losses, _ = module.build(config, loss)(model, features, targets, training=False)
+        total = tf.reduce_sum(losses)
+    found = tape.gradient(total, [v.value for v in model.trainable_variables])
+    assert len(seen) == passes
+
+    x = embed(features, False)
+    ball = _embedded.Ball(x, features, 0.3, "l2")
+    delta = ball.climb(lambda x: Task.loss(targets, answer(x, features, False)), steps, 1.0)
+    with tf.GradientTape() as tape:
+        x = embed(features, False)
+        both = (x, x + delta)
+        total = sum(tf.reduce_sum(Task.loss(targets, answer(x, features, False))) for x in both) / 2
+    expected = tape.gradient(total, [v.value for v in model.trainable_variables])
+    for one, other in zip(found, expected, strict=True):
+        one, other = (np.asarray(tf.convert_to_tensor(part)) for part in (one, other))
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
 def trained(objective):
     keras.utils.set_random_seed(2)
     model = tiny_model()
@@ -196,8 +226,8 @@ def test_freelb_is_the_mean_of_its_steps():
 
     config = freelb.Config(epsilon=0.4, steps=3, start=0.0)
     mean, _ = freelb.build(config, loss, seed=1)(model, features, targets, training=False)
-    asked = [part.numpy() for part in seen[::2]]  # those between look for the slope
-    assert len(asked) == 3
+    asked = [part.numpy() for part in seen]
+    assert len(asked) == 3  # a pass that teaches shows the way too
     np.testing.assert_allclose(asked[0], Task.loss(targets, model(features)), rtol=1e-5)
     assert asked[2].mean() > asked[1].mean() > asked[0].mean()
     np.testing.assert_allclose(mean, sum(asked) / 3, rtol=1e-5)
@@ -233,39 +263,6 @@ def test_r_drop_is_how_far_two_draws_are_apart():
     ]
     np.testing.assert_allclose(losses[1], losses[2], atol=1e-6)
     assert losses[0].mean() > losses[1].mean() + 0.01
-
-
-# Divergence
-
-
-def test_divergence_equals_numpy():
-    random = np.random.default_rng(0)
-    one, other = random.normal(size=(2, 5, 4)).astype("float32")
-    p, q = (np.exp(x) / np.exp(x).sum(-1, keepdims=True) for x in (other, one))
-    np.testing.assert_allclose(divergence(one, other), (p * np.log(p / q)).sum(-1), rtol=1e-4)
-    p, q = (1 / (1 + np.exp(-x)) for x in (other, one))
-    expected = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).mean(-1)
-    np.testing.assert_allclose(divergence(one, other, "sigmoid"), expected, rtol=1e-4)
-
-
-def test_divergence_of_places_leaves_padding_out():
-    random = np.random.default_rng(0)
-    one, other = random.normal(size=(2, 1, 3, 4)).astype("float32")
-    ids = np.array([[5, 6, 0]])
-    there = divergence(one, other, ids=ids)
-    np.testing.assert_allclose(
-        there, divergence(one[0, :2], other[0, :2]).numpy().mean(), rtol=1e-5
-    )
-    np.testing.assert_allclose(divergence(one, one, ids=ids), 0, atol=1e-6)
-
-
-def test_transitions_are_no_answer_of_a_text():
-    random = np.random.default_rng(0)
-    logits = random.normal(size=(2, 2, 3, 4)).astype("float32")
-    outputs = [{"logits": part, "transitions": random.normal(size=(1, 6, 4))} for part in logits]
-    features = {"padding_mask": np.ones((2, 3), "int32")}
-    expected = divergence(*logits, ids=features["padding_mask"])
-    np.testing.assert_allclose(apart(Task, *outputs, features), expected, rtol=1e-6)
 
 
 def test_fgm_is_pgd_with_one_step():

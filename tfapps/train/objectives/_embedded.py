@@ -75,12 +75,19 @@ def embedded(model: Any) -> Any:
 
 def gradient(function: Callable[[Any], Any], x: Any) -> Any:
     """Derivative of the sum of `function(x)` (b,) by x, float32; no gradient goes through it."""
-    x = tf.stop_gradient(x)
+    return with_slope(function, tf.stop_gradient(x))[1]
+
+
+def with_slope(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+    """`function(x)` (b,) and its `gradient`, from one pass through the model.
+
+    Weights can learn from the former, as if it had been called alone.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
-        value = tf.reduce_sum(function(x)) * RAISED
-    slope = tape.gradient(value, x)
-    return tf.stop_gradient(tf.cast(slope, tf.float32))
+        values = function(x)
+        total = tf.reduce_sum(values) * RAISED
+    return values, tf.stop_gradient(tf.cast(tape.gradient(total, x), tf.float32))
 
 
 def noise(x: Any, features: dict[str, Any], model: Any, seed: int) -> Any:
@@ -134,22 +141,28 @@ class Ball:
             delta = delta * tf.minimum(1.0, self.radius / tf.maximum(_length(delta), TINY))
         return tf.stop_gradient(delta)
 
-    def climb(self, loss_at: Callable[[Any], Any], steps: int, step: float) -> Any:
+    def climb(
+        self, loss_at: Callable[[Any], Any], steps: int, step: float, delta: Any = None
+    ) -> Any:
         """The change after some steps up a loss, each `step` of the radius long.
 
         Projected gradient descent of Madry et al. 2018, on embeddings.
 
         Args:
             loss_at: embeddings -> loss (b,).
+            delta: where it starts; at the text itself if left out.
         """
-        delta = tf.zeros_like(self.x, tf.float32)
+        delta = tf.zeros_like(self.x, tf.float32) if delta is None else delta
         for _ in range(steps):
             delta = self.climbed(delta, loss_at, step)
         return delta
 
     def climbed(self, delta: Any, loss_at: Callable[[Any], Any], step: float) -> Any:
         """The change after one more step up a loss, `step` of the radius long."""
-        slope = gradient(loss_at, self.moved(delta))
+        return self.along(delta, gradient(loss_at, self.moved(delta)), step)
+
+    def along(self, delta: Any, slope: Any, step: float) -> Any:
+        """The change after one more step along a slope that is known."""
         return self.inside(delta + step * self.edge(slope))
 
 

@@ -37,7 +37,7 @@ def build(
     Args:
         seed: of the random starts.
     """
-    from tfapps.train.objectives._embedded import Ball, Cut, gradient, noise
+    from tfapps.train.objectives._embedded import Ball, Cut, noise, with_slope
 
     cut = Cut()
 
@@ -54,11 +54,11 @@ def build(
             answers.append(answer(x, features, training))
             return loss(targets, answers[-1])
 
-        for step in range(config.steps):
-            losses.append(loss_at(ball.moved(delta)))
-            if step + 1 < config.steps:
-                slope = gradient(loss_at, ball.moved(delta))
-                delta = ball.inside(delta + config.step * ball.edge(slope))
+        for _ in range(config.steps - 1):
+            value, slope = with_slope(loss_at, ball.moved(delta))
+            losses.append(value)
+            delta = ball.along(delta, slope, config.step)
+        losses.append(loss_at(ball.moved(delta)))
         return sum(losses) / len(losses), answers[0]
 
     return objective

@@ -31,7 +31,9 @@ class Config(Section):
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...))."""
-    from tfapps.train.objectives._embedded import Ball, Cut
+    import tensorflow as tf
+
+    from tfapps.train.objectives._embedded import Ball, Cut, with_slope
 
     cut = Cut()
 
@@ -40,15 +42,17 @@ def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., t
     ) -> tuple[Any, Any]:
         embed, answer = cut(model)
         x = embed(features, training)
+        answers = []
 
         def loss_at(x: Any) -> Any:
-            return loss(targets, answer(x, features, training))
+            answers.append(answer(x, features, training))
+            return loss(targets, answers[-1])
 
         ball = Ball(x, features, config.epsilon, config.norm)
-        delta = ball.climb(loss_at, config.steps, config.step)
-        logits = answer(x, features, training)
+        own, slope = with_slope(loss_at, x)
+        delta = ball.along(tf.zeros_like(x, tf.float32), slope, config.step)
+        delta = ball.climb(loss_at, config.steps - 1, config.step, delta)
         worst = loss_at(ball.moved(delta))
-        mean = (loss(targets, logits) + config.weight * worst) / (1.0 + config.weight)
-        return mean, logits
+        return (own + config.weight * worst) / (1.0 + config.weight), answers[0]
 
     return objective
