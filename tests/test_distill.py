@@ -102,6 +102,15 @@ def test_texts_without_labels_have_the_teachers(place):
     assert losses[-1] < losses[0]
 
 
+def test_a_vocabulary_knows_texts_without_labels(place):
+    place.joinpath("strange.txt").write_text("a qwzx qwzx qwzx\n" * 20, encoding="utf-8")
+    known = [
+        "qwzx" in prepare(made(place, name, taught(*more), BILSTM)).tokenizer.pieces()
+        for name, more in (("alone", ()), ("beside", ("unlabelled: strange.txt",)))
+    ]
+    assert known == [False, True]
+
+
 @pytest.mark.parametrize(
     "model",
     [

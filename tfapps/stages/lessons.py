@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import paths
-from tfapps.data import encoding
+from tfapps.data import encoding, unlabelled
 from tfapps.data.encoding import Encoded, Ragged
-from tfapps.data.sources._files import read_lines
 from tfapps.errors import InputError
 from tfapps.serve.predictor import texts_of
 from tfapps.stages import teachers as ask
@@ -54,7 +52,9 @@ def lessons(prepared: Prepared) -> Lessons:
     from tfapps.train.objectives._unlabelled import LABELLED
 
     origin, objective = prepared, prepared.config.objective
-    texts = _unlabelled(prepared)
+    texts = unlabelled.texts(prepared.config)
+    if texts:
+        _only_texts(prepared, "objective.unlabelled")
     if getattr(objective, "augment", 0):
         from tfapps.data.augment import masked_copies
 
@@ -73,16 +73,6 @@ def lessons(prepared: Prepared) -> Lessons:
         extra[TOLD] = ask.answers(prepared, teachers, whole)
         teachers = ()
     return Lessons(origin, prepared, extra, labelled, tuple(teachers))
-
-
-def _unlabelled(prepared: Prepared) -> list[str]:
-    config = prepared.config
-    name = getattr(config.objective, "unlabelled", None)
-    if name is None:
-        return []
-    _only_texts(prepared, "objective.unlabelled")
-    path = paths.locate(name, getattr(config.data, "root", None))
-    return [line.strip() for line in read_lines(path) if line.strip()]
 
 
 def _only_texts(prepared: Prepared, key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ import numpy as np
 from tfapps import paths, presets, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
-from tfapps.data import draws, encoding, splits
+from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
 from tfapps.errors import InputError
@@ -166,7 +167,8 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
         task = task_module.Task.learn(config.task, rows["train"])
         model_module = registry.load("model", config.model.name)
         make = functools.partial(_tokenizer, config, model_module)
-        tokenizer = make(config.text.vocabulary_size, task.texts(rows["train"]))
+        texts = itertools.chain(task.texts(rows["train"]), unlabelled.texts(config))
+        tokenizer = make(config.text.vocabulary_size, texts)
         if hasattr(task, "learn_target"):
             task.learn_target(tokenizer, rows["train"], make)
     else:
@@ -251,11 +253,10 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
 def _named(config: RunConfig) -> list[bytes]:
     """What tells the runs and files that a config names from others of the same name."""
     told = [presets.identity(path).encode() for path in getattr(config.objective, "teacher", ())]
-    files = [getattr(config.objective, "unlabelled", None)]
-    files.append(getattr(config.task, "descriptions", None))
-    for name in [name for name in files if isinstance(name, str)]:
-        told.append(paths.locate(name, getattr(config.data, "root", None)).read_bytes())
-    return told
+    files, described = [unlabelled.find(config)], getattr(config.task, "descriptions", None)
+    if isinstance(described, str):
+        files.append(paths.locate(described, getattr(config.data, "root", None)))
+    return told + [file.read_bytes() for file in files if file is not None]
 
 
 def _tokenizer(config: RunConfig, model: Any, size: int, texts: Iterable[str]) -> Tokenizer:

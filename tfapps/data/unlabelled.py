@@ -1,0 +1,27 @@
+"""Texts without labels that a run learns from beside its rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfapps import paths
+from tfapps.config import RunConfig
+from tfapps.data.sources._files import read_lines
+
+
+def find(config: RunConfig) -> Path | None:
+    """The file that `objective.unlabelled` names, if it does.
+
+    Raises: InputError if it is missing.
+    """
+    name = getattr(config.objective, "unlabelled", None)
+    return None if name is None else paths.locate(name, getattr(config.data, "root", None))
+
+
+def texts(config: RunConfig) -> list[str]:
+    """Its texts, one a line; empty lines are none.
+
+    Raises: InputError if it cannot be read.
+    """
+    path = find(config)
+    return [] if path is None else [line.strip() for line in read_lines(path) if line.strip()]
