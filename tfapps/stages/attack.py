@@ -21,7 +21,7 @@ from tfapps.stages.trained import rebuild
 if TYPE_CHECKING:
     import keras
 
-EPSILONS = (0.02, 0.05, 0.1, 0.2)
+EPSILONS = (0.01, 0.03, 0.1)
 RATES = (0.05, 0.1, 0.2)
 KEY = "robustness"
 PICTURE = f"{KEY}.png"

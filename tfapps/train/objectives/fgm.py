@@ -22,7 +22,7 @@ class Config(Section):
     """
 
     name: str = "fgm"
-    epsilon: float = Field(0.1, ge=0)
+    epsilon: float = Field(0.01, ge=0)
     norm: Literal["l2", "max"] = "l2"
     weight: float = Field(1.0, ge=0)
 

@@ -22,7 +22,7 @@ class Config(Section):
     """
 
     name: str = "freelb"
-    epsilon: float = Field(0.1, ge=0)
+    epsilon: float = Field(0.01, ge=0)
     steps: int = Field(2, ge=1, le=100)
     step: float = Field(0.5, gt=0)
     start: float = Field(0.5, ge=0, le=1)

@@ -24,7 +24,7 @@ class Config(Unlabelled):
     """
 
     name: str = "vat"
-    epsilon: float = Field(0.1, ge=0)
+    epsilon: float = Field(0.01, ge=0)
     probe: float = Field(0.01, gt=0)
     steps: int = Field(1, ge=1, le=100)
     weight: float = Field(1.0, ge=0)
