@@ -46,13 +46,14 @@ class LowRank(keras.layers.Layer):
         self.dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy, name="dropout")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        normal = keras.initializers.RandomNormal(stddev=0.02)
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
         down = {"shape": (input_shape[-1], self.rank), "initializer": uniform}
         up = {"shape": (self.rank, self.units), "initializer": "zeros"}
         if self.singular:
-            down |= {"initializer": normal, "regularizer": lambda w: self._uneven(ops.transpose(w))}
-            up |= {"initializer": normal.clone(), "regularizer": self._uneven}
+            # Even from the start: a penalty far above the loss would fill the clipped gradient.
+            even = keras.initializers.Orthogonal()
+            down |= {"initializer": even, "regularizer": lambda w: self._uneven(ops.transpose(w))}
+            up |= {"initializer": even.clone(), "regularizer": self._uneven}
         self.down = self.add_weight(name="down", **down)
         self.up = self.add_weight(name="up", **up)
         if self.singular:
