@@ -31,8 +31,6 @@ class Config(Section):
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...))."""
-    import tensorflow as tf
-
     from tfapps.train.objectives._embedded import Ball, Cut, with_slope
 
     cut = Cut()
@@ -50,7 +48,7 @@ def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., t
 
         ball = Ball(x, features, config.epsilon, config.norm)
         own, slope = with_slope(loss_at, x)
-        delta = ball.along(tf.zeros_like(x, tf.float32), slope, config.step)
+        delta = ball.inside(config.step * ball.edge(slope))
         delta = ball.climb(loss_at, config.steps - 1, config.step, delta)
         worst = loss_at(ball.moved(delta))
         return (own + config.weight * worst) / (1.0 + config.weight), answers[0]
