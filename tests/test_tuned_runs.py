@@ -76,6 +76,19 @@ def test_a_delta_is_small_and_is_the_same_model(place, tuner):
     }
 
 
+def test_a_prefix_is_stored_without_what_it_was_computed_from(place):
+    bundle = train(made(place, "prefix_delta", "prefix", "store: delta"))
+    learned = {path: value for path, value in weights_of(bundle).items() if "prefix" in path}
+    assert len(learned) == 2  # of two blocks
+    for path, value in learned.items():
+        assert path.endswith("/prefix/pairs")
+        assert value.shape == (2, 3, 128)
+    model = rebuild(prepare_of(bundle), bundle, None, None)
+    there = weights.variables(model)
+    for path, value in learned.items():
+        np.testing.assert_array_equal(there[path].numpy(), value)
+
+
 def prepare_of(bundle):
     return prepare(config.load(bundle.config_path, [f"name={bundle.path.name}"]), bundle)
 

@@ -25,6 +25,13 @@ def pretrained(config: RunConfig, model: keras.Model, tokenizer: Any = None) -> 
     return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
 
 
+def stored(config: RunConfig) -> RunConfig:
+    """The config of the form that `save` writes, where the tuner needs more while it trains."""
+    tuner = registry.load("tuner", config.tuning.name)
+    tuning = registry.optional(tuner, "stored", config.tuning, config.tuning)
+    return config.model_copy(update={"tuning": tuning})
+
+
 def merged(config: RunConfig, model: keras.Model) -> keras.Model:
     """The model as it is assembled again: without what only its training needed."""
     tuner = registry.load("tuner", config.tuning.name)
@@ -34,6 +41,9 @@ def merged(config: RunConfig, model: keras.Model) -> keras.Model:
 def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) -> None:
     """Write what `tuned` learned, `model` being what it was merged to."""
     notes = {PRESET: presets.identity(config.model.preset)}
+    kept = stored(config).tuning
+    if kept != config.tuning:
+        tuned = registry.load("tuner", kept.name).apply(kept, clone(model))
     weights.save(tuned, path, _learned(model), notes)
 
 
@@ -43,6 +53,7 @@ def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
     Raises: InputError if the preset is a run that was trained anew since then.
     """
     check(config, path)
+    config = stored(config)
     tuned = pretrained(config, clone(model))
     weights.load(tuned, path, _learned(model))
     carry(merged(config, tuned), model)  # which nothing is frozen in

@@ -114,7 +114,9 @@ def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
     encoder = module.build(run.model, vocabulary_size=tokenizer.vocabulary_size)
     encoder = registry.optional(tuner, "build", encoder, run.tuning, encoder)
     module.load_pretrained(run.model, encoder, tokenizer)
-    return encoder if run.tuning.name == "freeze" else tuner.apply(run.tuning, encoder)
+    if run.tuning.name == "freeze":
+        return encoder
+    return tuner.apply(tuned.stored(run).tuning, encoder)
 
 
 def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:

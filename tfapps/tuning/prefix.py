@@ -51,6 +51,11 @@ def merge(config: Config, model: Any) -> Any:
     return made
 
 
+def stored(config: Config) -> Config:
+    """The form that a delta has: the prefixes alone, not what they were computed from."""
+    return config.model_copy(update={"hidden": None})
+
+
 def _attentions(model: Any) -> dict[str, Any]:
     from tfapps.clone import leaves
     from tfapps.layers.attention import SelfAttention
