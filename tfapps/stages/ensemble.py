@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,7 @@ class _Work:
         return path.absolute()
 
     def _said(self, bundle: Bundle, split: str, artifact: str = "keras") -> np.ndarray:
-        from tfapps.serve.predictor import Predictor, texts_of
-
-        texts = texts_of(self.prepared.rows[split])
-        return np.asarray(Predictor.open(bundle.path, artifact).logits(texts))
+        return _logits(bundle, self.prepared.rows[split], artifact)
 
     def _learned(self) -> dict[str, Any]:
         if not hasattr(self.module, "learn"):
@@ -132,15 +130,15 @@ class _Work:
         """Logits of every training row, by the member that never saw it."""
         from tfapps.data import draws
 
-        found = None
+        rows, found = self.prepared.rows["train"], None
         for number, bundle in enumerate(self.members):
             draw = configs.load(bundle.config_path).draw
-            rows = np.flatnonzero(
-                draws.folds(self.prepared.rows["train"], draw.of, draw.seed) == number
-            )
-            said = self._said(bundle, "train")
-            found = np.zeros_like(said) if found is None else found
-            found[rows] = said[rows]
+            unseen = np.flatnonzero(draws.folds(rows, draw.of, draw.seed) == number)
+            if not len(unseen):  # fewer rows than members
+                continue
+            said = _logits(bundle, [rows[row] for row in unseen])
+            found = np.zeros((len(rows), *said.shape[1:]), said.dtype) if found is None else found
+            found[unseen] = said
         return found
 
     def write(self) -> Bundle:
@@ -198,6 +196,12 @@ class _Work:
         write_json(folder / "verify.json", proof)
         text = card(self.config, metrics, proof)
         (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.ndarray:
+    from tfapps.serve.predictor import Predictor, texts_of
+
+    return np.asarray(Predictor.open(bundle.path, artifact).logits(texts_of(rows)))
 
 
 def _copy(bundle: Bundle, folder: Path, exports: list[str]) -> None:
