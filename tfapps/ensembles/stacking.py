@@ -17,14 +17,15 @@ class Config(Members):
     """Every member leaves another part of the rows out (Wolpert 1992, "Stacked generalization").
 
     What members say of the parts that they left out is what the learner, a logistic regression on
-    log-probabilities, is shown. Afterwards it is given the mean of all members.
+    log-probabilities, is shown. It learns what to add to them, so that its penalty draws it to the
+    members' own answer. Afterwards it is given the mean of all members.
 
     Attributes:
         strength: inverse of its L2 penalty; smaller keeps it closer to the members' mean.
     """
 
     name: str = "stacking"
-    strength: float = Field(0.1, gt=0)
+    strength: float = Field(0.01, gt=0)
 
 
 def member(config: Config, number: int, seed: int) -> dict[str, Any]:
@@ -39,19 +40,26 @@ def learn(config: Config, told: Sequence[np.ndarray], truth: np.ndarray) -> dict
         told: the only entry has, for every row, the logits of the member that left it out.
         truth: (rows,) class numbers.
     """
-    from sklearn.linear_model import LogisticRegression
-
     (logits,) = told
-    classes = logits.shape[1]
-    # It learns what to add to the members' own answer: at a strength near 0 that stays as it is.
     given = _entries(logits)
-    learner = LogisticRegression(C=config.strength, max_iter=1000).fit(given, truth)
-    kernel, bias = np.zeros((classes, classes)), np.full(classes, np.log(TINY))
-    found = learner.coef_, learner.intercept_
-    if classes == 2:  # scikit-learn keeps one row of the two
-        found = [np.stack([-part[0] / 2, part[0] / 2]) for part in found]
-    kernel[:, learner.classes_], bias[learner.classes_] = found[0].T, found[1]
-    return {"kernel": kernel.tolist(), "bias": bias.tolist()}
+    rows, classes = given.shape
+    right = np.zeros_like(given)
+    right[np.arange(rows), truth] = 1
+
+    def loss(both: np.ndarray) -> tuple[float, np.ndarray]:
+        kernel, bias = np.split(both.reshape(classes + 1, classes), [classes])
+        wrong = probabilities(given + given @ kernel + bias, "softmax")
+        value = -np.log(wrong[right == 1] + TINY).sum() + np.sum(both**2) / (2 * config.strength)
+        wrong = wrong - right
+        slope = np.concatenate([given.T @ wrong, wrong.sum(0, keepdims=True)]).ravel()
+        return value, slope + both / config.strength
+
+    from scipy.optimize import minimize
+
+    start = np.zeros((classes + 1) * classes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    kernel, bias = np.split(found.reshape(classes + 1, classes), [classes])
+    return {"kernel": (np.eye(classes) + kernel).tolist(), "bias": bias[0].tolist()}
 
 
 def combine(
