@@ -40,21 +40,22 @@ def learn(config: Config, told: Sequence[np.ndarray], truth: np.ndarray) -> dict
         told: the only entry has, for every row, the logits of the member that left it out.
         truth: (rows,) class numbers.
     """
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
     (logits,) = told
     given = _entries(logits)
-    rows, classes = given.shape
-    right = np.zeros_like(given)
-    right[np.arange(rows), truth] = 1
+    classes = given.shape[1]
+    right = np.eye(classes)[truth]
 
     def loss(both: np.ndarray) -> tuple[float, np.ndarray]:
         kernel, bias = np.split(both.reshape(classes + 1, classes), [classes])
-        wrong = probabilities(given + given @ kernel + bias, "softmax")
-        value = -np.log(wrong[right == 1] + TINY).sum() + np.sum(both**2) / (2 * config.strength)
-        wrong = wrong - right
+        answer = given + given @ kernel + bias
+        answer -= logsumexp(answer, axis=1, keepdims=True)
+        value = np.sum(both**2) / (2 * config.strength) - np.sum(answer[right == 1])
+        wrong = np.exp(answer) - right
         slope = np.concatenate([given.T @ wrong, wrong.sum(0, keepdims=True)]).ravel()
         return value, slope + both / config.strength
-
-    from scipy.optimize import minimize
 
     start = np.zeros((classes + 1) * classes)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
