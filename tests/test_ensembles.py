@@ -246,6 +246,16 @@ def test_boosting_and_stacking_learn_from_their_members(place):
         assert np.isfinite(Predictor.open(bundle.path, "keras").logits(TEXTS)).all()
 
 
+@pytest.mark.slow
+def test_a_stack_may_have_more_members_than_rows(place):
+    made(place, "stacking", "members: 5")
+    few = ["name=few", "data.limit=4", "train.batch_size=2"]
+    bundle = ensemble(config.load(place / "stacking.yaml", few))
+    learned = json.loads((bundle.path / "ensemble.json").read_text())["learned"]
+    assert np.shape(learned["kernel"]) == (2, 2)
+    assert np.isfinite(Predictor.open(bundle.path, "keras").logits(TEXTS)).all()
+
+
 def test_a_soup_is_one_run(place):
     bundle = ensemble(made(place, "soup", export="[litert_float32]"))
     assert not bundle.members
