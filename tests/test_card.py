@@ -99,3 +99,12 @@ def test_a_greedy_file_is_told_from_the_best_answers(exported):
     text = card(config.from_dict(raw, "run"), METRICS, {})
     there = "litert_greedy takes the likeliest token each time, and is compared with" in text
     assert there == ("litert_greedy" in exported)
+
+
+def test_data_marks_up_nothing_in_the_card():
+    evil = "t.tsv\x1b[2J\u202e [x](http://evil) <b>\n# heading"
+    data = {"source": "tsv", "train": evil, "dev": "d"}
+    raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}, "data": data}
+    text = card(config.from_dict(raw, "run"), METRICS, {})
+    assert r"train t.tsv\\x1b\[2J\\u202e \[x\](http://evil) &lt;b&gt; \# heading" in text
+    assert text.count("\n# ") == 0

@@ -9,6 +9,7 @@ from keras import ops
 from sklearn.metrics import f1_score, log_loss
 
 from tfapps.errors import InputError
+from tfapps.stages import unjudged
 from tfapps.tasks.classification import Config, Task
 
 
@@ -121,6 +122,12 @@ def test_balanced_weights_make_classes_count_alike(task):
     np.testing.assert_allclose(each, np.log(3) * weights[label], rtol=1e-5)
 
 
+def test_balanced_weights_of_rows_are_one_on_average_though_a_class_has_none(task):
+    label = np.array([0, 0, 0, 2], np.int32)
+    weights = task.class_weights({"label": label})
+    np.testing.assert_allclose(np.bincount(label, weights=weights[label]), [2.0, 0.0, 2.0])
+
+
 def test_balanced_weights_of_multi_label_are_negatives_over_positives(multi):
     label = np.array([[1, 0, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]], np.float32)
     # One positive in four, none (counted as one), two in four.
@@ -146,11 +153,73 @@ def test_multi_label_metrics_equal_scikit_learn(multi):
     assert figures["accuracy"] == pytest.approx(((logits >= 0) == truth).all(axis=1).mean())
 
 
-def test_report_counts_every_class(task):
+def test_a_class_without_a_row_counts_in_no_average(task):
+    """145 rows of `a`, one of `b`, all of them right: nothing is wrong with `c`."""
+    truth = np.array([0] * 145 + [1])
+    figures = task.predict_metrics(20.0 * np.eye(3)[truth], {"label": truth})
+    assert figures["macro_f1"] == f1_score(truth, truth, average="macro") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [
+        ([0, 0, 1], [0, 1, 1]),
+        ([0, 0, 0], [0, 1, 0]),
+        ([1, 1, 1], [1, 1, 1]),
+        ([0, 1, 2], [2, 1, 0]),
+    ],
+    ids=["absent", "predicted_only", "one_class", "all"],
+)
+def test_macro_f1_is_that_of_scikit_learn(task, truth, predicted):
+    truth = np.array(truth)
+    logits, expected = np.eye(3)[predicted], f1_score(truth, predicted, average="macro")
+    assert task.predict_metrics(logits, {"label": truth})["macro_f1"] == pytest.approx(expected)
+    report, _ = task.report(logits, {"label": truth})
+    assert report["averages"]["macro avg"]["f1-score"] == pytest.approx(expected)
+
+
+def test_multi_label_averages_leave_out_labels_that_do_not_occur(multi):
+    truth = np.array([[1, 0, 0], [1, 1, 0]], np.float32)
+    right = multi.predict_metrics(8 * truth - 4, {"label": truth})
+    assert (right["macro_f1"], right["micro_f1"], right["accuracy"]) == (1.0, 1.0, 1.0)
+    wrong = multi.predict_metrics(np.full((2, 3), 4.0), {"label": truth})  # `c` was predicted
+    assert wrong["macro_f1"] == pytest.approx((1.0 + 2 / 3 + 0.0) / 3)
+    nothing = np.zeros((2, 3), np.float32)
+    assert multi.predict_metrics(nothing - 4, {"label": nothing})["macro_f1"] == 0.0
+    report, text = multi.report(nothing - 4, {"label": nothing})
+    assert report == {"classes": {}, "averages": {}, "absent": multi.labels}
+    assert text.endswith(f"in no average): {', '.join(multi.labels)}\n")
+
+
+def test_report_counts_every_class_and_names_the_absent_ones(task):
     report, text = task.report(np.eye(3)[[0, 1, 1]], {"label": np.array([0, 1, 2])})
-    assert report["b"]["precision"] == 0.5
-    assert report["c"]["support"] == 1
+    assert report["classes"]["b"]["precision"] == 0.5
+    assert report["classes"]["c"]["support"] == 1
+    assert report["absent"] == []
     assert "macro avg" in text
+    assert "absent" not in text
+    report, text = task.report(np.eye(3)[[0, 1]], {"label": np.array([0, 1])})
+    assert report["absent"] == ["c"]
+    assert text.endswith("\nabsent (no row, no prediction; in no average): c\n")
+
+
+def test_classes_may_be_called_like_the_lines_of_a_report():
+    labels = ["accuracy", "macro avg"]
+    report, _ = Task(Config(), labels).report(np.eye(2), {"label": np.array([0, 1])})
+    assert {label: row["f1-score"] for label, row in report["classes"].items()} == dict.fromkeys(
+        labels, 1.0
+    )
+
+
+def test_labels_without_a_row_are_logged(task, multi, capsys):
+    unjudged.log(task, {"label": np.array([0, 2])}, (), "dev")
+    unjudged.log(multi, {"label": np.array([[0, 1, 0]])}, (), "small.tsv")
+    unjudged.log(task, {"label": np.array([0, 1, 2])}, (), "dev")
+    assert capsys.readouterr().out.splitlines() == [
+        "dev: no row of 1 label(s), which are not judged: b",
+        f"small.tsv: no row of 2 label(s), which are not judged: {multi.labels[0]}, "
+        f"{multi.labels[2]}",
+    ]
 
 
 def test_decode_tells_the_label_and_its_probability(task):

@@ -25,7 +25,22 @@ def test_label_and_score_stand_behind_each_entity():
 
 def test_a_text_cannot_command_the_terminal():
     shown = _coloured.entities("a\033[2Jb\nc", [])
-    assert shown == "a [2Jb c"
+    assert shown == r"a\x1b[2Jb c"
+
+
+def test_neither_can_a_label():
+    evil = {**FOUND[0], "label": "\033]0;owned\a\u202eREP"}
+    shown = _coloured.entities(TEXT, [evil]).replace(_coloured.END, "")
+    assert r"[\x1b]0;owned\x07\u202eREP 0.99]" in shown
+    assert shown.count("\033") == 1  # the colour of the entity
+    answer = {"text": TEXT, "words": [], "label": evil["label"], "score": 0.5, "delta": 0.0}
+    assert "\033" not in _coloured.explained(answer)
+
+
+def test_joined_letters_stay_whole():
+    """Emoji of several, and Persian, are written with joiners that print nothing themselves."""
+    text = "\U0001f469\u200d\U0001f680 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert _coloured.entities(text, []) == text
 
 
 @pytest.mark.parametrize(

@@ -55,3 +55,8 @@ def test_table_for_people():
     assert ["PER", "1.0000", "1.0000", "1.0000", "1"] in lines
     assert ["micro", "avg", "0.6000", "0.7500", "0.6667", "4"] in lines
     assert "entities, strict (IOB2)" in text
+
+
+def test_labels_of_no_entity_are_named_below_the_tables():
+    text = entities.report_text(entities.report(TRUTH, SAID), ["PER", "LOC", "MISC", "a\x1bb"])
+    assert text.splitlines()[-1] == r"absent (no entity, none predicted): MISC, a\x1bb"

@@ -1,6 +1,7 @@
 """Which words led to an answer: the methods against numbers known by other means, and the verb."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import keras
@@ -347,6 +348,9 @@ ANSWER = {
 
 def test_a_page_runs_nothing_of_what_it_shows():
     page = _page.page("<i>tiny</i>", [ANSWER])
+    policy = re.search('http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert policy.split("; ")[:2] == ["default-src 'none'", "style-src 'unsafe-inline'"]
+    assert page.index("Content-Security-Policy") < page.index("<style>")
     assert "<script" not in page
     assert "<i>" not in page
     assert "<b>fine" not in page
@@ -360,7 +364,7 @@ def test_a_terminal_gets_two_hues_by_strength():
     strong, weak = _coloured.SHADE.format(_coloured.FOR[-1]), _coloured.AGAINST[1]
     assert shown == (
         f"{_coloured.SHADE.format(weak)}<script>{_coloured.END}alert('1')</script> & "
-        f"{strong}good{_coloured.END} [2J\n[<b>fine</b> 0.90] delta 0.2500"
+        f"{strong}good{_coloured.END}\\x1b[2J\n[<b>fine</b> 0.90] delta 0.2500"
     )
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from tfapps.printable import plain
+
 COLOURS = (31, 32, 33, 34, 35, 36)  # of ANSI, those that can be read on black and on white
 # Black on five strengths each, of the 256 colours: blue for an answer, orange against it.
 FOR, AGAINST = (195, 153, 117, 75, 39), (230, 223, 222, 215, 208)
@@ -29,12 +31,12 @@ def entities(text: str, found: Sequence[dict[str, Any]]) -> str:
     parts, last = [], 0
     for entity in found:
         colour = COLOURS[sum(entity["label"].encode()) % len(COLOURS)]
-        told = f" [{entity['label']} {entity['score']:.2f}]"
-        parts.append(_plain(text[last : entity["start"]]))
-        name = _plain(text[entity["start"] : entity["end"]])
-        parts.append(f"{START.format(colour)}{name}{END}{told}")
+        parts.append(plain(text[last : entity["start"]]))
+        name = plain(text[entity["start"] : entity["end"]])
+        label = f" [{plain(entity['label'])} {entity['score']:.2f}]"
+        parts.append(f"{START.format(colour)}{name}{END}{label}")
         last = entity["end"]
-    return "".join([*parts, _plain(text[last:])])
+    return "".join([*parts, plain(text[last:])])
 
 
 def explained(answer: dict[str, Any]) -> str:
@@ -49,24 +51,19 @@ def explained(answer: dict[str, Any]) -> str:
         if key in answer:
             words = [word for word in answer["words"] if word.get("of", "text") == key]
             lines.append(_shaded(answer[key], words, largest))
-    told = f"[{answer['label']} {answer['score']:.2f}] delta {answer['delta']:.4f}"
+    told = f"[{plain(answer['label'])} {answer['score']:.2f}] delta {answer['delta']:.4f}"
     return "\n".join([*lines, told])
 
 
 def _shaded(text: str, words: Sequence[dict[str, Any]], largest: float) -> str:
     parts, last = [], 0
     for word in words:
-        parts.append(_plain(text[last : word["start"]]))
-        name, share = _plain(text[word["start"] : word["end"]]), abs(word["score"]) / (largest or 1)
+        parts.append(plain(text[last : word["start"]]))
+        name, share = plain(text[word["start"] : word["end"]]), abs(word["score"]) / (largest or 1)
         if share >= FAINT:
             shades = FOR if word["score"] > 0 else AGAINST
             shade = shades[min(int(share * len(shades)), len(shades) - 1)]
             name = f"{SHADE.format(shade)}{name}{END}"
         parts.append(name)
         last = word["end"]
-    return "".join([*parts, _plain(text[last:])])
-
-
-def _plain(text: str) -> str:
-    """Text that cannot command the terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join([*parts, plain(text[last:])])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
+from tfapps.printable import html as escape
+
 FOR, AGAINST = "33, 113, 181", "217, 95, 14"  # blue and orange: told apart by nearly everyone
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = (
     "body { font: 16px/1.8 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em; "
     "color: #111; background: #fff } p { white-space: pre-wrap; margin: 0.3em 0 } "
@@ -16,11 +18,16 @@ STYLE = (
 
 
 def page(title: str, answers: Sequence[dict[str, Any]]) -> str:
-    """The HTML of answers as `explain` gives them; what users wrote is escaped."""
+    """Return the HTML of answers as `explain` gives them.
+
+    What users wrote is escaped; should anything slip through, the page's policy forbids the
+    browser to run or load it.
+    """
     sections = "\n".join(_section(answer) for answer in answers)
     legend = f"{_span('for', '+', FOR, 1.0)} and {_span('against', '-', AGAINST, 1.0)}"
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n<p><small>words {legend} the label; the pointer shows "
         f"their scores</small></p>\n{sections}\n</body>\n</html>\n"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfapps.printable import json_line
+
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
     from tfapps.config import RunConfig, Section
@@ -112,7 +114,7 @@ def _explain(
         if in_colour:
             print(_coloured.explained(answer), flush=True)
         else:
-            print(json.dumps(answer, ensure_ascii=False), flush=True)
+            print(json_line(answer), flush=True)
         if arguments.html is not None:
             answers.append(answer)
     if arguments.html is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfapps import stopping
 from tfapps.errors import Failure, InputError
+from tfapps.printable import plain
 
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
@@ -53,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.main(arguments) or 0
     except InputError as error:
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            print(f"error: {plain(line)}", file=sys.stderr)
         return 2
     except Failure as error:
-        print(f"failed: {error}", file=sys.stderr)
+        print("failed:", "\n".join(map(plain, str(error).splitlines())), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, stopping.Stopped) as stop:
         print(str(stop) or "stopped", file=sys.stderr)

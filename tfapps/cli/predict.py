@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from tfapps.printable import json_line, plain
 
 HELP = "lines in, JSON lines out, from any artefact of a run"
 
@@ -74,7 +75,7 @@ def main(arguments: argparse.Namespace) -> None:
         if in_colour and "entities" in answer:
             print(_coloured.entities(text, answer["entities"]), *_rest(answer), flush=True)
         else:
-            print(json.dumps({"text": text, **answer}, ensure_ascii=False), flush=True)
+            print(json_line({"text": text, **answer}), flush=True)
     if arguments.attention is not None and texts:
         _texts.write(predictor.attention(texts[0]), arguments.attention)
     if predictor.truncated:
@@ -111,9 +112,9 @@ def _ask_all(runs: list[str], given: list[str]) -> None:
     answers = {name: run(texts) if texts else [] for name, run in shared.runs.items()}
     for number, text in enumerate(texts):
         told = {name: some[number] for name, some in answers.items()}
-        print(json.dumps({"text": text, **told}, ensure_ascii=False), flush=True)
+        print(json_line({"text": text, **told}), flush=True)
 
 
 def _rest(answer: dict[str, Any]) -> list[str]:
     """What is answered beside the entities, as one word each."""
-    return [f"{key}={value}" for key, value in answer.items() if key != "entities"]
+    return [plain(f"{key}={value}") for key, value in answer.items() if key != "entities"]

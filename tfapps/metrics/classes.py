@@ -7,64 +7,103 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.printable import plain
 
-def class_report(
-    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Return `classification_report` as a dictionary, one entry a label and the averages.
+
+def occurring(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Return the numbers of the classes that occur in truth or in prediction, (n,).
+
+    Scores and averages are of these: what was neither true nor predicted can be no mistake.
+
+    Args:
+        truth: (rows,) class numbers, or (rows, c) 0/1 for multi-label.
+        predicted: same shape as `truth`.
+        classes: c.
+    """
+    return np.flatnonzero(supports(truth, classes) + supports(predicted, classes))
+
+
+def supports(truth: np.ndarray, classes: int) -> np.ndarray:
+    """Return the number of rows of each class, (c,)."""
+    if truth.ndim > 1:
+        return (np.asarray(truth) > 0).sum(axis=0)
+    return np.bincount(truth, minlength=classes)
+
+
+def without_rows(truth: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """Return the labels that no row has."""
+    return [labels[number] for number in np.flatnonzero(supports(truth, len(labels)) == 0)]
+
+
+def class_report(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    """Return scikit-learn's `classification_report` of the classes that occur, as data.
 
     Args:
         truth: (rows,) class numbers, or (rows, classes) 0/1 for multi-label.
         predicted: same shape as `truth`.
         labels: name of each class, by number.
+
+    Returns:
+        `classes`: precision, recall, f1-score and support by label; `averages`: the same by kind
+        of average (apart, because a class may be called `macro avg` or `accuracy`); `absent`: the
+        labels that are neither in truth nor in prediction, which count in no average.
     """
     from sklearn.metrics import classification_report
 
-    report: dict[str, Any] = classification_report(
-        truth,
-        predicted,
-        labels=list(range(len(labels))),
-        target_names=list(labels),
-        output_dict=True,
-        zero_division=0,
+    present = occurring(truth, predicted, len(labels))
+    absent = [labels[number] for number in np.setdiff1d(np.arange(len(labels)), present)]
+    if not len(present):  # multi-label: no text has a label, and none was given one
+        return {"classes": {}, "averages": {}, "absent": absent}
+    names = [str(number) for number in present]
+    table: dict[str, Any] = classification_report(
+        truth, predicted, labels=present, target_names=names, output_dict=True, zero_division=0
     )
-    report.pop("accuracy", None)
-    return report
+    classes = {labels[number]: table.pop(str(number)) for number in present}
+    table.pop("accuracy", None)
+    return {"classes": classes, "averages": table, "absent": absent}
 
 
 def class_report_text(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> str:
-    """Return the same table as text, for people."""
+    """Return the same table as text, for people; absent classes are named below it."""
     from sklearn.metrics import classification_report
 
-    return classification_report(
-        truth,
-        predicted,
-        labels=list(range(len(labels))),
-        target_names=list(labels),
-        digits=4,
-        zero_division=0,
-    )
+    present = occurring(truth, predicted, len(labels))
+    absent = [plain(labels[number]) for number in np.setdiff1d(np.arange(len(labels)), present)]
+    text = ""
+    if len(present):
+        text = classification_report(
+            truth,
+            predicted,
+            labels=present,
+            target_names=[plain(labels[number]) for number in present],
+            digits=4,
+            zero_division=0,
+        )
+    if absent:
+        text += f"\nabsent (no row, no prediction; in no average): {', '.join(absent)}\n"
+    return text
 
 
 def f1_scores(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
-    """Return `macro_f1` and `micro_f1` over all classes.
+    """Return `macro_f1` and `micro_f1` over the classes that occur in truth or prediction.
 
-    A class that has neither rows nor predictions counts as 0 in the macro mean, so a small
-    evaluation file is compared with its own like only.
+    scikit-learn averages so too; 0 if there is none, in a multi-label file without a label.
     """
     from sklearn.metrics import f1_score
 
-    numbers = list(range(classes))
+    present = occurring(truth, predicted, classes)
+    if not len(present):
+        return {"macro_f1": 0.0, "micro_f1": 0.0}
     return {
         f"{average}_f1": float(
-            f1_score(truth, predicted, labels=numbers, average=average, zero_division=0)
+            f1_score(truth, predicted, labels=present, average=average, zero_division=0)
         )
         for average in ("macro", "micro")
     }
 
 
 def balanced_weights(truth: np.ndarray, classes: int) -> np.ndarray:
-    """Return (c,) weights that make every class count alike, 1 on average over the rows.
+    """Return (c,) weights that make every class with rows count alike, 1 on average over the rows.
 
     Args:
         truth: (rows,) class numbers, or (rows, c) 0/1: there the weight is that of a positive,
@@ -74,5 +113,5 @@ def balanced_weights(truth: np.ndarray, classes: int) -> np.ndarray:
     if truth.ndim > 1:
         positives = np.maximum(truth.sum(axis=0), 1.0)
         return np.clip((len(truth) - positives) / positives, 1.0, 20.0).astype(np.float32)
-    counts = np.maximum(np.bincount(truth, minlength=classes), 1)
-    return (len(truth) / (classes * counts)).astype(np.float32)
+    counts = supports(truth, classes)
+    return (len(truth) / ((counts > 0).sum() * np.maximum(counts, 1))).astype(np.float32)

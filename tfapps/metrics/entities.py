@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfapps.metrics import fonts
+from tfapps.printable import plain
+
 Tags = Sequence[Sequence[str]]
 
 
@@ -53,8 +56,12 @@ def report(truth: Tags, predicted: Tags) -> dict[str, dict[str, dict[str, float]
     return found
 
 
-def report_text(found: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Return `report` as tables, for people."""
+def report_text(found: dict[str, dict[str, dict[str, float]]], labels: Sequence[str] = ()) -> str:
+    """Return `report` as tables, for people.
+
+    Args:
+        labels: all there are; those of no entity, true or predicted, are named below the tables.
+    """
     titles = {
         "entities": "entities, as conlleval counts them",
         "strict": "entities, strict (IOB2)",
@@ -62,14 +69,17 @@ def report_text(found: dict[str, dict[str, dict[str, float]]]) -> str:
     }
     lines = []
     for name, title in titles.items():
-        width = max(len(label) for label in [*found[name], title])
+        width = max(len(plain(label)) for label in [*found[name], title])
         head = "".join(f"{column:>11}" for column in ("precision", "recall", "f1-score", "support"))
         lines += [f"{title:<{width}}{head}"]
         for label, row in found[name].items():
             numbers = "".join(f"{row[key]:>11.4f}" for key in ("precision", "recall", "f1-score"))
-            lines.append(f"{label:<{width}}{numbers}{row['support']:>11.0f}")
+            lines.append(f"{plain(label):<{width}}{numbers}{row['support']:>11.0f}")
         lines.append("")
-    return "\n".join(lines)
+    absent = [label for label in labels if label not in found["entities"]]
+    if absent:
+        lines.append(f"absent (no entity, none predicted): {', '.join(map(plain, absent))}\n")
+    return "\n".join(lines) + fonts.legend_text(labels)
 
 
 def _anything(truth: Tags, predicted: Tags) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.metrics import fonts
+
 NAMED_CELLS = 40
 """Class names are written on the axes up to this many classes; beyond it they would overlap."""
 
@@ -50,16 +52,24 @@ def attention_png(weights: np.ndarray, down: Sequence[str], across: Sequence[str
     figure = _figure(0.35 * len(across) + 2, 0.3 * len(down) + 1.5)
     axes = figure.add_subplot()
     axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(weights.shape[1]), across[: weights.shape[1]], rotation=90)
-    axes.set_yticks(range(len(down)), down)
+    _ticks(axes.xaxis, across[: weights.shape[1]], rotation=90)
+    _ticks(axes.yaxis, down)
     return _png(figure)
 
 
-def f1_bars_png(f1: Sequence[float], support: Sequence[float], labels: Sequence[str]) -> bytes:
-    """Draw F1 of the most frequent labels, for multi-label tasks, where no matrix exists."""
-    order = np.argsort(support)[::-1][:NAMED_CELLS][::-1]
-    figure, axes = _axes(len(order))
-    axes.barh([f"{labels[i]} ({int(support[i])})" for i in order], [f1[i] for i in order])
+def f1_bars_png(rows: Mapping[str, Mapping[str, float]], labels: Sequence[str]) -> bytes:
+    """Draw F1 of the most frequent labels, for multi-label tasks, where no matrix exists.
+
+    Args:
+        rows: f1-score and support by label.
+        labels: all of them, by number.
+    """
+    names = dict(zip(labels, fonts.drawable(labels), strict=True))
+    frequent = sorted(rows, key=lambda label: -rows[label]["support"])[:NAMED_CELLS][::-1]
+    figure, axes = _axes(len(frequent))
+    axes.barh(range(len(frequent)), [rows[label]["f1-score"] for label in frequent])
+    bars = [f"{names[label]} ({int(rows[label]['support'])})" for label in frequent]
+    _ticks(axes.yaxis, bars)
     axes.set_xlim(0, 1)
     axes.set_xlabel("F1 (label and rows)")
     return _png(figure)
@@ -185,7 +195,8 @@ def _legend(figure, colours: Mapping[str, Any], styles: Mapping[str, Any]) -> No
     heading = Line2D([], [], linestyle="none")
     hollow = {"linestyle": "none", "color": "0.3", "markerfacecolor": "none"}
     entries = [("run", heading)]
-    entries += [(run, Line2D([], [], color=c, linewidth=6)) for run, c in colours.items()]
+    lines = [Line2D([], [], color=colour, linewidth=6) for colour in colours.values()]
+    entries += zip(fonts.drawable(list(colours)), lines, strict=True)
     entries += [("", heading), ("artefact", heading)]
     entries += [(kind, Line2D([], [], **hollow, **style)) for kind, style in styles.items()]
     entries += [("Pareto front", Line2D([], [], color="0.75"))]
@@ -194,6 +205,7 @@ def _legend(figure, colours: Mapping[str, Any], styles: Mapping[str, Any]) -> No
     for text, (label, handle) in zip(legend.get_texts(), entries, strict=True):
         # Set afterwards and unparsed: a legend leaves out names that begin with "_", reads "$".
         text.set_text(label)
+        text.set_fontfamily(fonts.families([label]))
         text.set_parse_math(False)
         text.set_fontweight("bold" if handle is heading else "normal")
 
@@ -216,8 +228,15 @@ def _figure(width: float, height: float):  # noqa: ANN202
 def _name_axes(axes, labels: Sequence[str]) -> None:  # noqa: ANN001
     if len(labels) > NAMED_CELLS:
         return
-    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
-    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    _ticks(axes.xaxis, labels, rotation=90, fontsize=8)
+    _ticks(axes.yaxis, labels, fontsize=8)
+
+
+def _ticks(axis, names: Sequence[str], **look: Any) -> None:  # noqa: ANN001
+    """Write names on an axis, as they are (unparsed: `$` begins no formula)."""
+    names = fonts.drawable(names)
+    look |= {"fontfamily": fonts.families(names), "parse_math": False}
+    axis.set_ticks(range(len(names)), names, **look)
 
 
 def _png(figure) -> bytes:  # noqa: ANN001

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfapps.errors import Failure, InputError
+from tfapps.printable import json_line
 from tfapps.serve.predictor import BATCH, Predictor
 
 INSTALL = "pip install -r requirements-beam.txt"
@@ -72,7 +72,7 @@ def _answer(beam: Any, run: str, artifact: str | None) -> Any:
             texts = [text_of(*line) for line in batch]
             before = self.predictor.truncated
             for text, answer in zip(texts, self.predictor(texts), strict=True):
-                yield json.dumps({"text": text, **answer}, ensure_ascii=False)
+                yield json_line({"text": text, **answer})
             self.cut.inc(self.predictor.truncated - before)
 
     return Answer()

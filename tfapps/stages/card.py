@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfapps.config import RunConfig
+from tfapps.printable import markdown
 
 
 def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
@@ -23,7 +24,7 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
         f"{config.task.name} with a {config.model.name} model, trained by tfapps "
         f"(seed {config.seed}); every setting is in `config.yaml`.",
         "",
-        f"Data: {', '.join(f'{key} {value}' for key, value in data.items())}.",
+        f"Data: {', '.join(f'{key} {markdown(str(value))}' for key, value in data.items())}.",
         *(_note(config)),
         "",
         *artifact_table(headline, metrics, proof),

@@ -10,6 +10,7 @@ import yaml
 
 from tfapps.bundle import Bundle, read_json
 from tfapps.errors import InputError
+from tfapps.printable import plain
 from tfapps.stages.card import number
 
 LEGEND = (
@@ -68,14 +69,14 @@ def table(comparison: dict[str, Any]) -> str:
         ("p50 ms", "p50_ms", 1, 2),
     )
     rows = comparison["rows"]
-    run = max(len("run"), *(len(row["run"]) for row in rows))
+    run = max(len("run"), *(len(plain(row["run"])) for row in rows))
     artifact = max(len("artefact"), *(len(row["artifact"]) for row in rows))
     titles = "".join(f"{title:>11}" for title, *_ in columns)
     lines = [f"  {'run':<{run}}  {'artefact':<{artifact}}{titles}"]
     for row in rows:
         cells = "".join(f"{number(row[key], *unit):>11}" for _, key, *unit in columns)
         star = "*" if row["pareto"] else " "
-        lines.append(f"{star} {row['run']:<{run}}  {row['artifact']:<{artifact}}{cells}")
+        lines.append(f"{star} {plain(row['run']):<{run}}  {row['artifact']:<{artifact}}{cells}")
     return "\n".join([*lines, LEGEND, *([] if comparison["same_data"] else [OTHER_DATA])])
 
 

@@ -16,7 +16,7 @@ from tfapps import registry
 from tfapps.bundle import COMPRESSION, ENSEMBLE, MANIFEST, MEMBERS, Bundle, read_json, write_json
 from tfapps.config import RunConfig, dump
 from tfapps.errors import Failure, InputError
-from tfapps.stages import soup
+from tfapps.stages import soup, unjudged
 from tfapps.stages.card import card
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.run import run
@@ -150,6 +150,7 @@ class _Work:
         metrics["members"] = [b.metrics["dev"]["keras"][headline] for b in self.members]
         proof: dict[str, Any] = {}
         failures, reference = [], None
+        unjudged.log(task, self.prepared.targets("dev"), self.prepared.examples["dev"], "dev")
         for name in names:
             print(f"judging {name} of {len(self.members)} members", flush=True)
             told = [self._said(bundle, "dev", name) for bundle in self.members]

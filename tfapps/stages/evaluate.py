@@ -12,6 +12,7 @@ from tfapps import registry
 from tfapps.arrays import each
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
+from tfapps.stages import unjudged
 
 PART = 64  # rows at a time, where each has logits for a whole vocabulary at many places
 
@@ -56,6 +57,7 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     if hasattr(task, "reduced"):
         return _by_parts(bundle, config, data, artifact)
     there = opened(bundle, config, data, artifact)
+    unjudged.log(there.task, there.targets, there.examples, Path(data).name)
     outputs = there.runner(there.features)
     return there.rows, there.task.predict_metrics(outputs, there.targets, there.examples)
 
@@ -90,6 +92,7 @@ def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> 
     predictor = Predictor.open(bundle.path, artifact)
     task, _, examples, encoded = _read(Bundle.open(bundle.members[0], verify=False), config, data)
     targets = {name: encoded.columns[name] for name in task.targets}
+    unjudged.log(task, targets, examples, Path(data).name)
     return len(rows), task.predict_metrics(predictor.logits(texts_of(rows)), targets, examples)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tfapps.assemble import assemble
 from tfapps.config import RunConfig, dump
 from tfapps.data.corpora import Corpus
+from tfapps.printable import plain
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.text import tags
 
@@ -47,7 +48,8 @@ def _wanted(prepared: Prepared, row: int) -> str:
     if isinstance(prepared.rows["train"], Corpus):
         return ""
     example = prepared.examples["train"][row]
-    return f"{example.get('label') or example.get('target') or ' '.join(example['tags'])} <- "
+    wanted = example.get("label") or example.get("target") or " ".join(example["tags"])
+    return f"{plain(str(wanted))} <- "
 
 
 def _outputs(model: Any) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
     given = [example["label"] for example in examples if example.get("label") is not None]
     given += [[s.label for s in tags.spans(e["tags"])] for e in examples if e.get("tags")]
     labels = Counter(label for one in given for label in ([one] if isinstance(one, str) else one))
-    common = ", ".join(f"{label} {count}" for label, count in labels.most_common(5))
+    common = ", ".join(f"{plain(label)} {count}" for label, count in labels.most_common(5))
     told = f"; {len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
     return told if labels else ""
 
@@ -87,5 +89,5 @@ def _batch(prepared: Prepared) -> list[str]:
     for row in batches.order(0)[:3]:
         start, stop = prepared.encoded["train"].columns["token_ids"].offsets[row : row + 2]
         ids = prepared.encoded["train"].columns["token_ids"].values[start:stop]
-        lines.append(f"  {_wanted(prepared, row)}{prepared.tokenizer.decode(ids)[:200]}")
+        lines.append(f"  {_wanted(prepared, row)}{plain(prepared.tokenizer.decode(ids)[:200])}")
     return lines

@@ -14,7 +14,7 @@ from tfapps import cluster, registry, tuned, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
-from tfapps.stages import states, teachers
+from tfapps.stages import states, teachers, unjudged
 from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons
 from tfapps.stages.outputs import outputs_of
@@ -255,6 +255,7 @@ def write_model(
     metrics |= notes
     write_json(folder / "metrics.json", metrics)
     (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
+    unjudged.log(task, prepared.targets("dev"), prepared.examples["dev"], "dev")
     draft.stages["train"] = prepared.fingerprint
 
 

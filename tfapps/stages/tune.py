@@ -19,6 +19,7 @@ from tfapps.bundle import read_json, write_json
 from tfapps.config import RunConfig, dump
 from tfapps.data import splits
 from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.printable import plain
 from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
 from tfapps.search._trials import Trials
@@ -161,7 +162,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 def shown(value: Any) -> str:
     """A value of a config in one word or two, as YAML has it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return plain(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _is_whole(config: RunConfig, variant: Variant, path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.printable import markdown
 from tfapps.text import tags as schemes
 
 
@@ -29,12 +30,27 @@ def answers(
     return found
 
 
-def told(tokens: Sequence[str], tags: Sequence[str]) -> str:
-    """Return the entities of a sentence as a cell of a markdown table."""
+def mistakes(
+    sentences: Sequence[Sequence[str]],
+    truth: Sequence[Sequence[str]],
+    predicted: Sequence[Sequence[str]],
+    limit: int,
+) -> str:
+    """Return a markdown table of the first sentences with a wrong entity.
+
+    Args:
+        sentences: words of each; `truth` and `predicted` are their tags.
+        limit: most rows of the table.
+    """
+    lines = ["| text | truth | answer |", "| --- | --- | --- |"]
+    for words, expected, answer in zip(sentences, truth, predicted, strict=True):
+        if list(expected) != list(answer) and len(lines) < limit + 2:
+            cells = (" ".join(words)[:200], told(words, expected), told(words, answer))
+            lines.append(f"| {' | '.join(map(markdown, cells))} |")
+    return "\n".join(lines)
+
+
+def told(words: Sequence[str], tags: Sequence[str]) -> str:
+    """Return the entities of a sentence on one line."""
     spans = schemes.spans(tags)
-    return cell(", ".join(f"{' '.join(tokens[s.start : s.end])} ({s.label})" for s in spans))
-
-
-def cell(text: str) -> str:
-    """Return a text that ends no cell."""
-    return text.replace("|", r"\|")
+    return ", ".join(f"{' '.join(words[s.start : s.end])} ({s.label})" for s in spans)

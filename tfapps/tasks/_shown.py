@@ -7,6 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.printable import markdown
+
+
+def report(
+    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
+) -> tuple[dict[str, Any], str]:
+    """Precision, recall, F1 and support of every class, as data and as text."""
+    from tfapps.metrics.classes import class_report, class_report_text
+    from tfapps.metrics.fonts import legend_text
+
+    text = class_report_text(truth, predicted, labels) + legend_text(labels)
+    return class_report(truth, predicted, labels), text
+
 
 def pictures(
     truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str], multi_label: bool
@@ -18,20 +31,31 @@ def pictures(
     if not multi_label:
         return {"confusion": confusion_png(truth, predicted, labels)}
     report = class_report(truth, predicted, labels)
-    rows = [report[label] for label in labels]
-    f1, support = [row["f1-score"] for row in rows], [row["support"] for row in rows]
-    return {"f1_by_label": f1_bars_png(f1, support, labels)}
+    return {"f1_by_label": f1_bars_png(report["classes"], labels)}
 
 
 def mistakes(
-    answers: Sequence[dict[str, Any]], truth: Sequence[str], examples: Sequence[dict[str, Any]]
+    answers: Sequence[dict[str, Any]],
+    wrong: np.ndarray,
+    truth: Sequence[Sequence[str]],
+    examples: Sequence[dict[str, Any]],
+    limit: int,
 ) -> str:
-    """A markdown table of wrong answers."""
+    """A markdown table of the wrong answers given with most confidence.
+
+    Args:
+        wrong: (rows,) or, multi-label, (rows, c) bool.
+        truth: labels of each row.
+        limit: most rows of the table.
+    """
+    rows = np.flatnonzero(wrong.any(axis=-1) if wrong.ndim > 1 else wrong)
+    rows = sorted(rows, key=lambda row: -confidence(answers[row]))[:limit]
     lines = ["| text | truth | answer | score |", "| --- | --- | --- | --- |"]
-    for answer, right, example in zip(answers, truth, examples, strict=True):
-        text = " ".join(example["text"].split()).replace("|", "\\|")[:200]
-        told = answer.get("label") or ", ".join(answer["labels"])
-        lines.append(f"| {text} | {right} | {told} | {confidence(answer):.2f} |")
+    for row in rows:
+        answer, right, example = answers[row], ", ".join(truth[row]), examples[row]
+        label = answer.get("label") or ", ".join(answer["labels"])
+        cells = (markdown(cell) for cell in (example["text"][:200], right, label))
+        lines.append(f"| {' | '.join(cells)} | {confidence(answer):.2f} |")
     return "\n".join(lines)
 
 

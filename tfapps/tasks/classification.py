@@ -233,10 +233,13 @@ class Task:
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
     ) -> tuple[dict[str, Any], str]:
         """Return precision, recall, F1 and support of every class, as data and as text."""
-        from tfapps.metrics.classes import class_report, class_report_text
+        return _shown.report(targets["label"], self.decisions(logits), self.labels)
 
-        answers = targets["label"], self.decisions(logits), self.labels
-        return class_report(*answers), class_report_text(*answers)
+    def labels_without_rows(self, targets: dict[str, Any], examples: Examples = ()) -> list[str]:
+        """Return the labels that no row has: nothing is said of them by the figures."""
+        from tfapps.metrics.classes import without_rows
+
+        return without_rows(targets["label"], self.labels)
 
     def pictures(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
@@ -250,14 +253,8 @@ class Task:
     ) -> dict[str, str]:
         """Return a markdown table of the wrong answers given with most confidence."""
         answers, wrong = self.decode(logits), self.decisions(logits) != targets["label"]
-        rows = np.flatnonzero(wrong.any(axis=-1) if wrong.ndim > 1 else wrong)
-        sure = sorted(rows, key=lambda row: -_shown.confidence(answers[row]))[:limit]
-        truth = [", ".join(_labels(examples[row], self.config)) for row in sure]
-        return {
-            "mistakes": _shown.mistakes(
-                [answers[r] for r in sure], truth, [examples[r] for r in sure]
-            )
-        }
+        truth = [_labels(example, self.config) for example in examples]
+        return {"mistakes": _shown.mistakes(answers, wrong, truth, examples, limit)}
 
     def decode(self, logits: np.ndarray, examples: Examples = ()) -> list[dict[str, Any]]:
         """Turn logits (rows, c) into answers, without Keras or TensorFlow.

@@ -140,6 +140,12 @@ class Task(tagging.Task):
         figures = super().predict_metrics(outputs, targets, examples)
         return {"frame_accuracy": float(frame), "accuracy": float(intent), **figures}
 
+    def labels_without_rows(self, targets: dict[str, Any], examples: Examples) -> list[str]:
+        """Return the labels of no entity, and the intents of no sentence."""
+        intents = set(_intents(examples))
+        missing = [intent for intent in self.intents if intent not in intents]
+        return [*super().labels_without_rows(targets, examples), *missing]
+
     def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
         """Turn outputs into answers, without Keras or TensorFlow.
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
+from tfapps.printable import markdown, plain
 from tfapps.tasks import _guessing, _packing
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ class Task:
         lines = [f"{name} {value:.4f}" for name, value in figures.items()]
         lines += ["", "missed  of  piece"]
         worst = np.argsort(-counts, kind="stable")[:50]
-        lines += [f"{counts[i]:>6} {of[i]:>4}  {pieces[i]}" for i in worst]
+        lines += [f"{counts[i]:>6} {of[i]:>4}  {plain(pieces[i])}" for i in worst]
         return figures, "\n".join(lines) + "\n"
 
     def pictures(self, outputs: Outputs, targets: Any, examples: Any) -> dict[str, bytes]:
@@ -252,7 +253,7 @@ class Task:
         lines = ["| hidden | guess | probability of the hidden one |", "| --- | --- | --- |"]
         for place in map(tuple, np.argwhere(outputs["truth"] > 0)[:limit]):
             said = [pieces[int(outputs[name][place])] for name in ("truth", "best")]
-            cells = " | ".join(piece.replace("|", r"\|") for piece in said)
+            cells = " | ".join(map(markdown, said))
             lines.append(f"| {cells} | {np.exp(outputs['log_prob'][place]):.3f} |")
         return {"guesses": "\n".join(lines)}
 

@@ -210,7 +210,12 @@ class Task:
         from tfapps.metrics import entities
 
         found = entities.report(self._truth(examples), self._tags(outputs, examples))
-        return found, entities.report_text(found)
+        return found, entities.report_text(found, self.labels)
+
+    def labels_without_rows(self, targets: dict[str, Any], examples: Examples) -> list[str]:
+        """Return the labels of no entity: nothing is said of them by the figures."""
+        labels = {span.label for tags in self._truth(examples) for span in schemes.spans(tags)}
+        return [label for label in self.labels if label not in labels]
 
     def pictures(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
@@ -220,24 +225,17 @@ class Task:
         from tfapps.metrics.pictures import f1_bars_png
 
         found = entities.report(self._truth(examples), self._tags(outputs, examples))
-        rows = [found["entities"].get(label, {}) for label in self.labels]
-        f1, support = ([row.get(key, 0) for row in rows] for key in ("f1-score", "support"))
-        return {"f1_by_label": f1_bars_png(f1, support, self.labels)}
+        rows = {label: found["entities"].get(label) for label in self.labels}
+        rows = {label: row for label, row in rows.items() if row}
+        return {"f1_by_label": f1_bars_png(rows, self.labels)}
 
     def notes(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples, limit: int = 20
     ) -> dict[str, str]:
         """Return a markdown table of the first sentences with a wrong entity."""
-        lines = ["| text | truth | answer |", "| --- | --- | --- |"]
-        pairs = zip(self._truth(examples), self._tags(outputs, examples), strict=True)
-        words = _windows.sentences(examples)
-        for tokens, (truth, said) in zip(words, pairs, strict=True):
-            if truth != said and len(lines) < limit + 2:
-                entities = (_entities.told(tokens, tags) for tags in (truth, said))
-                lines.append(
-                    f"| {' | '.join([_entities.cell(' '.join(tokens)[:200]), *entities])} |"
-                )
-        return {"mistakes": "\n".join(lines)}
+        truth, predicted = self._truth(examples), self._tags(outputs, examples)
+        sentences = _windows.sentences(examples)
+        return {"mistakes": _entities.mistakes(sentences, truth, predicted, limit)}
 
     def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
         """Turn outputs into answers, without Keras or TensorFlow.

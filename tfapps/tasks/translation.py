@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from tfapps.config import Section
 from tfapps.decoding import Hypothesis, Search
 from tfapps.errors import InputError
+from tfapps.printable import markdown, plain
 
 if TYPE_CHECKING:
     import keras
@@ -20,7 +21,6 @@ NEEDS = "seq2seq"
 Examples = Sequence[dict[str, Any]]
 Outputs = Sequence[Sequence[Hypothesis]]  # the best answers of each row
 TARGET_FOLDER = "target"
-BAR = r"\|"  # inside a cell of a table
 UNKNOWN = 0.5  # share of unknown pieces beyond which a text is in another script
 
 
@@ -208,14 +208,16 @@ class Task:
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> tuple[dict[str, Any], str]:
         """Return scores with their signatures, and every sentence with its translation."""
-        from tfapps.metrics import translation
+        from tfapps.metrics import fonts, translation
 
         scores = self.predict_metrics(outputs, targets, examples)
         data = {"scores": scores, "signatures": translation.signatures()}
         lines = [f"{name} {scores[name]:.2f} {how}" for name, how in data["signatures"].items()]
         for example, best in zip(examples, self._best(outputs, examples), strict=True):
-            lines += ["", f"< {example['text']}", f"= {example['target']}", f"> {best}"]
-        return data, "\n".join(lines) + "\n"
+            texts = [("<", example["text"]), ("=", example["target"]), (">", best)]
+            lines += ["", *(f"{mark} {plain(text)}" for mark, text in texts)]
+        numbered = "".join(map(fonts.legend_text, self._pieces(outputs[0][0], examples[0])))
+        return data, "\n".join(lines) + "\n" + numbered
 
     def notes(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples, limit: int = 20
@@ -225,7 +227,7 @@ class Task:
         some = examples[:limit]
         for example, best in zip(some, self._best(outputs[:limit], some), strict=True):
             cells = (example["text"], example["target"], best)
-            lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
+            lines.append(f"| {' | '.join(map(markdown, cells))} |")
         return {"translations": "\n".join(lines)}
 
     def pictures(
@@ -241,11 +243,17 @@ class Task:
 
         if answer.attention is None or not len(answer.token_ids):
             return None
-        source = self.tokenizer.encode([example["text"]], max_length=answer.attention.shape[1])
-        pieces = self.tokenizer.pieces()
-        across = [pieces[i] for i in source.token_ids[0]] + [pieces[self.tokenizer.end_id]]
-        down = [self.target_tokenizer.pieces()[i] for i in answer.token_ids]
+        down, across = self._pieces(answer, example)
         return attention_png(answer.attention[:, : len(across)], down, across)
+
+    def _pieces(self, answer: Hypothesis, example: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """Pieces of a translation, and of its source; none without attention to draw."""
+        if answer.attention is None:
+            return [], []
+        source = self.tokenizer.encode([example["text"]], max_length=answer.attention.shape[1])
+        pieces, target_pieces = self.tokenizer.pieces(), self.target_tokenizer.pieces()
+        across = [pieces[i] for i in source.token_ids[0]] + [pieces[self.tokenizer.end_id]]
+        return [target_pieces[i] for i in answer.token_ids], across
 
     def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
         """Turn translations into answers, without Keras or TensorFlow.

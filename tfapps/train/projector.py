@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapps.printable import plain
+
 MOST = 10_000  # what a browser can turn around
 
 
@@ -15,7 +17,7 @@ def write(folder: Path, vectors: np.ndarray, names: Sequence[str]) -> None:
     count = min(len(vectors), MOST)
     rows = ("\t".join(f"{value:.4g}" for value in row) for row in vectors[:count])
     (folder / "vectors.tsv").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    lines = "".join(f"{name}\n" for name in names[:count])
+    lines = "".join(f"{plain(name)}\n" for name in names[:count])
     (folder / "names.tsv").write_text(lines, encoding="utf-8")
     told = f'tensor_name: "embeddings"\n  tensor_shape: {count}\n  tensor_shape: {vectors.shape[1]}'
     files = 'tensor_path: "vectors.tsv"\n  metadata_path: "names.tsv"'

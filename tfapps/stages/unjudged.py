@@ -1,0 +1,26 @@
+"""Which labels a file cannot judge, because none of its rows has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfapps import registry
+from tfapps.printable import plain
+
+SHOWN = 8
+
+
+def log(task: Any, targets: Mapping[str, Any], examples: Any, where: str) -> None:
+    """Print the labels without a row in one line; nothing if every label has one.
+
+    Args:
+        targets: what is true of the rows, as the task judges it.
+        where: what the rows are called, `dev` say.
+    """
+    missing = registry.optional(task, "labels_without_rows", [], targets, examples)
+    if not missing:
+        return
+    names = ", ".join(plain(label) for label in missing[:SHOWN])
+    more = ", ..." * (len(missing) > SHOWN)
+    print(f"{where}: no row of {len(missing)} label(s), which are not judged: {names}{more}")
