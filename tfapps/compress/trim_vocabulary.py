@@ -1,6 +1,8 @@
 """Leave out word pieces that the texts do not use: half of a small BERT is its embedding table.
 
-A text in pieces that stay gets the same answers as before; any other is spelt in smaller pieces.
+A text of known words whose pieces all stay gets the same answers as before. Any other word is spelt
+in smaller pieces, and is never unknown if each of its characters has a piece of its own. A word
+with a character that has none may become unknown, or be known where it was unknown before.
 """
 
 from __future__ import annotations

@@ -130,7 +130,8 @@ def spelling(pieces: Collection[str], specials: Collection[str]) -> list[str]:
 
     Specials, single characters and their `##` forms, and pieces with a character that has no piece
     of its own. With them, a word spelt in characters that all have one never becomes unknown,
-    whatever else is left out: there is always a match of at least one character.
+    whatever else is left out: there is always a match of at least one character. A word with
+    another character may change either way, as its longest matches change.
     """
     there = frozenset(pieces)
 
