@@ -6,6 +6,8 @@ STAMP  := $(VENV)/.installed
 RUN    := intents_bert_sample
 # Test files that run at once: a tiny model keeps no more than one core busy.
 JOBS   ?= 2
+# Of the examples that hypothesis draws in test-slow; `make test-slow SEED=...` repeats a run.
+SEED   ?= $(shell date +%s)
 
 .PHONY: setup demo test test-slow lint format clean
 
@@ -27,7 +29,7 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=random --hypothesis-seed=$(SEED)
 
 lint: setup
 	$(BIN)/ruff check .

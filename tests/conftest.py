@@ -4,12 +4,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from running import ROOT, TINY, process, write_rows
 
 DATA = Path(os.environ.get("TFAPPS_DATA", ROOT.parent / "shared" / "data"))
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line does
+
+# The same examples every time; `make test-slow` takes `random` and prints the seed it takes.
+settings.register_profile("quick", derandomize=True)
+settings.register_profile("random", database=None, print_blob=True)
+settings.load_profile("quick")
 
 # Files of many minutes, begun first: else one core would wait for the other at the end.
 LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
