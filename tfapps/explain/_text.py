@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import regex
 
 from tfapps.text import words as splitting
 
 KEYS = ("text", "text_pair")
 # Written without blanks, and one piece each to most tokenizers: a line of them is no single word.
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
-_PART = re.compile(f"[{_IDEOGRAPHS}]|[^{_IDEOGRAPHS}]+")
+_PART = regex.compile(f"[{_IDEOGRAPHS}]{splitting.ATTACHED}*+|[^{_IDEOGRAPHS}]+")
 # What a model reads that is no feature of a word by itself.
 _OF_PLACES = ("token_ids", "padding_mask", "segment_ids")
 
@@ -80,7 +79,7 @@ def split(
 ) -> tuple[list[tuple[int, int]], np.ndarray]:
     """Words of a text as [start, end), and the number of the word of each piece, -1 for none.
 
-    Words that share a piece are one, and an accent is no word of its own.
+    Words that share a piece are one.
 
     Args:
         spans: characters [start, end) that each piece stands for.
@@ -95,8 +94,6 @@ def split(
     for number, (start, end) in enumerate(parts):
         at[start:end] = number
     joined = np.zeros(len(parts), bool)  # to the one before
-    for number, (one, next_one) in enumerate(itertools.pairwise(parts), 1):
-        joined[number] = one[1] == next_one[0] and _is_one(text, next_one[0])
     first = np.full(len(spans), -1)
     for piece, (start, end) in enumerate(spans):
         there = at[start:end][at[start:end] >= 0]
@@ -109,11 +106,6 @@ def split(
         (parts[one][0], parts[next_one - 1][1]) for one, next_one in itertools.pairwise(borders)
     ]
     return words, np.array([-1 if part < 0 else group[part] for part in first], int)
-
-
-def _is_one(text: str, border: int) -> bool:
-    """Whether an accent or the sign of a vowel stands on either side of a border."""
-    return any(unicodedata.category(text[place])[0] == "M" for place in (border - 1, border))
 
 
 def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from tfapps.errors import InputError
 
 @functools.lru_cache(maxsize=1)  # asked for words first, for their vectors later
 def read(file: str, size: int) -> dict[str, np.ndarray]:
-    """Vectors (size,) of all words of a file, under $TFAPPS_DATA or here; a header is left out.
+    """Read the vectors (size,) of all words of a file, under $TFAPPS_DATA or here.
+
+    A header is left out. Words are composed (NFC), as a vocabulary has them.
 
     Raises:
         InputError: no such file, or a line of it has not one word and `size` numbers.
@@ -29,7 +32,7 @@ def read(file: str, size: int) -> dict[str, np.ndarray]:
             if number == 1 and len(numbers) == 1:  # how many words, how many numbers
                 continue
             try:
-                vectors[word] = np.array(numbers, np.float32)
+                vectors[unicodedata.normalize("NFC", word)] = np.array(numbers, np.float32)
             except ValueError:
                 numbers = []
             if len(numbers) != size:

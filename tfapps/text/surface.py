@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ _PLAIN = 95  # printable letters of ASCII have numbers of their own, all others 
 
 @functools.lru_cache(KEPT)
 def case_of(word: str) -> int:
-    """A number for the case and the digits of a word: `ann`, `Ann`, `ANN`, `McA`, `3.5`."""
+    """Number the case and the digits of a word: `ann`, `Ann`, `ANN`, `McA`, `3.5`."""
+    word = unicodedata.normalize("NFC", word)
     digits = sum(letter.isdigit() for letter in word)
     if not word:
         return 0
@@ -34,7 +36,8 @@ def case_of(word: str) -> int:
 
 @functools.lru_cache(KEPT)
 def letters_of(word: str) -> tuple[int, ...]:
-    """`LONGEST` numbers of letters, zeros behind those of a shorter word."""
+    """Number the first `LONGEST` letters of a word, zeros behind those of a shorter one."""
+    word = unicodedata.normalize("NFC", word)
     if len(word) > LONGEST:
         word = word[: LONGEST // 2] + word[-(LONGEST // 2) :]
     numbers = [_number(ord(letter)) for letter in word]
