@@ -14,6 +14,7 @@ import export_models as models
 import flatbuffers
 import numpy as np
 import pytest
+import tokenizers
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers.number_types import UOffsetTFlags
 from running import ROOT
@@ -234,13 +235,35 @@ LOOP = """
 import json, sys
 answers = []
 for text in json.load(sys.stdin):
-    heads = classifier.classify(plain(text)).classifications
+    heads = classifier.classify(plain(text, strip_accents=False)).classifications
     assert [head.head_name for head in heads] == ["scores", "logits"]
     best = heads[0].categories[0]
     answers.append([best.category_name, best.score])
 print(json.dumps(answers))
 """
 ODD = ["Où est ma pièce?", "ÄPFEL", "an\u00a0apple", "a pe\x07ar\u200b", "[SEP]", "梨 apple"]
+ODD += ["Ou\u0300", "นี่ ครับ", "İstanbul", "J\u030cx", "हिन्दी", "가 각"]
+
+
+def _shown():
+    """The Python program of the guide."""
+    guide = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0]
+
+
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_plain_text_of_the_guide_has_our_ids_without_a_normaliser(strip_accents):
+    """The client lowercases A to Z, then splits into pieces; the guide does the rest."""
+    ours = Tokenizer.train([*ODD, "an apple"], "wordpiece", 300, True, 1, strip_accents)
+    client = tokenizers.Tokenizer.from_str(ours.content().decode())
+    client.normalizer = tokenizers.normalizers.BertNormalizer(
+        clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=False
+    )
+    names = {}
+    exec(_shown().partition("classifier =")[0].replace("from mediapipe", "# "), names)
+    for text in ODD:
+        plain = names["plain"](text, strip_accents=strip_accents)
+        assert client.encode(plain).ids == ours.encode([text]).token_ids[0].tolist(), text
 
 
 @pytest.mark.skipif(CLIENT is None, reason="TFAPPS_MEDIAPIPE_PYTHON names no Python with mediapipe")
@@ -251,9 +274,7 @@ def test_mediapipe_answers_as_the_predictor_does(workplace, kind):
     rows = (workplace / "dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
     texts = [row.split("\t")[0] for row in rows]
     texts += [*questions.read_text(encoding="utf-8").splitlines(), "apple " * 40, *ODD]
-    guide = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
-    script = shown.replace("dynamic.tflite", f"{kind}.tflite") + LOOP
+    script = _shown().replace("dynamic.tflite", f"{kind}.tflite") + LOOP
     done = subprocess.run(
         [CLIENT, "-c", script],
         cwd=bundle / "litert",

@@ -34,8 +34,8 @@ HUGGING_FACE = {
 def test_minilm():
     folder = presets.locate("minilm_l6")
     assert presets.bert_shape(folder) == presets.BertShape(30522, 6, 384, 12, 1536, 512)
-    path, lowercase = presets.vocabulary("minilm_l6")
-    assert lowercase is True
+    path, lowercase, strip_accents = presets.vocabulary("minilm_l6")
+    assert (lowercase, strip_accents) == (True, None)
     assert path.read_text(encoding="utf-8").splitlines()[101] == "[CLS]"
 
 
@@ -82,7 +82,7 @@ def test_local_huggingface_folder(tmp_path):
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}', encoding="utf-8")
     assert presets.locate(str(folder)) == folder
     assert presets.bert_shape(folder) == presets.BertShape(50, 1, 8, 2, 16, 12)
-    assert presets.vocabulary(str(folder)) == (folder / "vocab.txt", False)
+    assert presets.vocabulary(str(folder)) == (folder / "vocab.txt", False, None)
 
 
 def test_local_kerashub_folder(tmp_path):
@@ -100,7 +100,7 @@ def test_local_kerashub_folder(tmp_path):
     vocabulary.write_text("[PAD]\n", encoding="utf-8")
     (folder / "tokenizer.json").write_text('{"config": {"lowercase": false}}', encoding="utf-8")
     assert presets.bert_shape(folder) == presets.BertShape(50, 1, 8, 2, 16, 12)
-    assert presets.vocabulary(str(folder)) == (vocabulary, False)
+    assert presets.vocabulary(str(folder)) == (vocabulary, False, None)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The tokenizer equals BERT's, learns the same twice, and can't be talked into specials."""
 
+import json
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -273,3 +275,79 @@ def test_bad_files(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0"')
     with pytest.raises(InputError, match="not a tokenizer"):
         Tokenizer.load(tmp_path)
+
+
+# Accents and vowel signs
+
+PAIRS = [
+    ("spanish", "ano", "año"),
+    ("vietnamese", "ma", "mạ"),
+    ("german", "schon", "schön"),
+    ("kana", "かき", "がぎ"),
+    ("thai", "มา", "ม้า"),
+    ("hindi", "कल", "कुल"),
+    ("hebrew", "שלם", "שָׁלֵם"),
+    ("arabic", "علم", "عُلِمَ"),
+]
+
+
+def _ids(tokenizer, text):
+    return tokenizer.encode([text], max_length=30).token_ids[0].tolist()
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "words", "characters"])
+@pytest.mark.parametrize(("language", "plain", "marked"), PAIRS)
+def test_words_that_differ_in_an_accent_alone_differ(kind, language, plain, marked):
+    texts = [plain, marked, marked.upper()] * 3
+    tokenizer = Tokenizer.train(texts, kind, 60, True, 1)
+    assert _ids(tokenizer, plain) != _ids(tokenizer, marked)
+    for form in ("NFC", "NFD"):
+        assert _ids(tokenizer, unicodedata.normalize(form, marked.upper())) == _ids(
+            tokenizer, marked
+        )
+    stripped = Tokenizer.train(texts, kind, 60, True, 1, strip_accents=True)
+    assert _ids(stripped, plain) == _ids(stripped, marked)
+
+
+def test_byte_pairs_without_accents():
+    kept, stripped = (Tokenizer.train(["ano año"], "bpe", 8, None, 1, strip) for strip in (0, 1))
+    assert _ids(kept, "ano") != _ids(kept, "año")
+    assert _ids(stripped, "ano") == _ids(stripped, "an\u0303o") == _ids(stripped, "año")
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "words"])
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_a_copy_of_an_unknown_word_has_all_its_marks(kind, strip_accents):
+    tokenizer = Tokenizer.train(["a b"], kind, 20, True, 1, strip_accents)
+    copies = tokenizer.words("a தமிழ் Cafe\u0301")
+    assert [copy for copy in copies if copy] == ["a", "தமிழ்", "Café"]
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_a_bundle_of_before_keeps_what_its_tokenizer_did(lowercase, tmp_path):
+    """Its file says nothing of accents, or null: BERT's normaliser then follows the case."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ano", "año", "Ano", "unused"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+    old = Tokenizer.from_wordpiece(tmp_path / "vocab.txt", lowercase)
+    old.save(tmp_path)
+    saved = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    assert saved["normalizer"] == {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+        "lowercase": lowercase,
+    }
+    opened = Tokenizer.load(tmp_path)
+    for tokenizer in (opened, opened.trimmed(range(8)), opened.looking_at("case_ids")):
+        assert tokenizer.lowercase is lowercase
+        expected = [5, 5] if lowercase else [6, 7]
+        assert _ids(tokenizer, "año Ano")[1:-1] == expected
+
+
+def test_a_trimmed_tokenizer_reads_accents_as_before():
+    for strip_accents in (True, False):
+        tokenizer = Tokenizer.train(["año ano ANO"] * 3, "wordpiece", 60, True, 1, strip_accents)
+        small = tokenizer.trimmed(range(tokenizer.vocabulary_size - 1))
+        assert small.lowercase
+        assert (_ids(small, "añ") == _ids(small, "an")) is strip_accents

@@ -46,6 +46,7 @@ class TextConfig(Section):
     tokenizer: Literal["auto", "preset", "wordpiece", "words", "characters", "bpe"] = "auto"
     vocabulary_size: int = Field(8000, ge=16, le=10_000_000)
     lowercase: bool | None = None  # null keeps the case for bpe, and for no other
+    strip_accents: bool = False  # and vowel signs; presets know it of themselves
     min_frequency: int = Field(2, ge=1)
 
 

@@ -79,8 +79,12 @@ def options(section: type[Section], given: Sequence[str], path: str) -> Section:
 
 def dump(config: RunConfig) -> str:
     """YAML with every default spelt out; it loads back to an equal config."""
-    # Of what is not there no word: fingerprints from before it could be still hold.
-    absent = {key for key in ("search", "lengths") if not getattr(config, key)}
+    # Empty settings are omitted so that fingerprints written by older versions stay valid.
+    absent: dict[str, Any] = {
+        key: True for key in ("search", "lengths") if not getattr(config, key)
+    }
+    if not config.text.strip_accents:
+        absent["text"] = {"strip_accents"}
     plain = config.model_dump(mode="json", exclude=absent)
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 

@@ -102,8 +102,12 @@ def bert_shape(folder: Path) -> BertShape:
         raise InputError(f"{folder / 'config.json'}: {error} is missing") from None
 
 
-def vocabulary(name: str) -> tuple[Path, bool]:
-    """The WordPiece vocabulary file of a preset, and whether its text is lowercased.
+def vocabulary(name: str) -> tuple[Path, bool, bool | None]:
+    """Find the WordPiece vocabulary file of a preset.
+
+    Returns:
+        The file, whether its text is lowercased, and whether accents are stripped: None where the
+        preset does as BERT did, which stripped them where it lowered the case.
 
     Raises:
         InputError: the folder holds no vocabulary.
@@ -118,7 +122,9 @@ def vocabulary(name: str) -> tuple[Path, bool]:
     if not path.is_file():
         raise InputError(f"preset {name!r}: no vocabulary at {path}")
     config = _read_json(settings) if settings.is_file() else {}
-    return path, bool(config.get("config", config).get(key, True))
+    # KerasHub's strip_accents is false for BERT's own uncased vocabularies too, which have none.
+    accents = config.get("strip_accents") if key == "do_lower_case" else None
+    return path, bool(config.get("config", config).get(key, True)), accents
 
 
 def trained_for(name: str) -> str | None:

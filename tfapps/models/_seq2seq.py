@@ -36,7 +36,14 @@ def tokenizer(name: str, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
             "words or characters"
         )
     kind = "bpe" if text.tokenizer == "auto" else text.tokenizer
-    return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    return Tokenizer.train(
+        texts,
+        kind,
+        text.vocabulary_size,
+        text.lowercase,
+        text.min_frequency,
+        text.strip_accents,
+    )
 
 
 def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasTensor]:

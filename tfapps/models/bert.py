@@ -80,12 +80,19 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
         folder = presets.locate(config.preset)
         if presets.folder_format(folder) == presets.RUN:
             return Tokenizer.load(folder / "text").looking_at(*_surface(config))
-        path, lowercase = presets.vocabulary(config.preset)
-        return Tokenizer.from_wordpiece(path, lowercase).looking_at(*_surface(config))
+        made = Tokenizer.from_wordpiece(*presets.vocabulary(config.preset))
+        return made.looking_at(*_surface(config))
     if text.tokenizer == "preset":
         raise InputError("text.tokenizer: got preset, but model.preset is not set")
     kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
-    made = Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    made = Tokenizer.train(
+        texts,
+        kind,
+        text.vocabulary_size,
+        text.lowercase,
+        text.min_frequency,
+        text.strip_accents,
+    )
     return made.looking_at(*_surface(config))
 
 

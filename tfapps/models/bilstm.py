@@ -47,7 +47,14 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
             "characters or bpe"
         )
     kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
-    return Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    return Tokenizer.train(
+        texts,
+        kind,
+        text.vocabulary_size,
+        text.lowercase,
+        text.min_frequency,
+        text.strip_accents,
+    )
 
 
 def build(

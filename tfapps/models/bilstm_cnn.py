@@ -71,7 +71,14 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[s
     if config.vectors is not None:
         known = list(_vectors.read(config.vectors, config.embedding_size))
         texts = [*texts, *[known] * text.min_frequency]
-    made = Tokenizer.train(texts, kind, text.vocabulary_size, text.lowercase, text.min_frequency)
+    made = Tokenizer.train(
+        texts,
+        kind,
+        text.vocabulary_size,
+        text.lowercase,
+        text.min_frequency,
+        text.strip_accents,
+    )
     return made.looking_at("case_ids", "char_ids")
 
 

@@ -30,30 +30,29 @@ def assemble(
     kind: str,
     vocabulary: dict[str, int],
     lowercase: bool,
+    strip_accents: bool | None = False,
     merges: Sequence[tuple[str, str]] = (),
 ) -> tokenizers.Tokenizer:
-    """The pipeline of a kind.
+    """Build the pipeline of a kind.
 
     Specials are not registered as added tokens: that is what would turn a typed "[SEP]" into the
     special id.
 
     Args:
+        strip_accents: remove accents and vowel signs; None does what BERT did, which removed them
+            where it lowered the case (`wordpiece` only).
         merges: which neighbours become one piece, first things first; `bpe` only.
     """
     if kind == "wordpiece":
-        return _wordpiece(vocabulary, lowercase)
+        return _wordpiece(vocabulary, lowercase, strip_accents)
     if kind == "bpe":
-        return _bpe(vocabulary, lowercase, merges)
+        return _bpe(vocabulary, lowercase, bool(strip_accents), merges)
     inner = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     words = kind == "words"
-    inner.normalizer = normalizers.Sequence(
-        [
-            normalizers.BertNormalizer(
-                handle_chinese_chars=words, strip_accents=False, lowercase=lowercase
-            ),
-            normalizers.Strip(),
-        ]
+    bert = normalizers.BertNormalizer(
+        handle_chinese_chars=words, strip_accents=bool(strip_accents), lowercase=lowercase
     )
+    inner.normalizer = normalizers.Sequence([bert, normalizers.NFC(), normalizers.Strip()])
     if words:
         inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     else:
@@ -90,10 +89,16 @@ def join(inner: tokenizers.Tokenizer, pieces: list[str]) -> str:
     return " ".join(pieces) if inner.decoder is None else inner.decoder.decode(pieces)
 
 
-def _wordpiece(vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokenizer:
+def _wordpiece(
+    vocabulary: dict[str, int], lowercase: bool, strip_accents: bool | None
+) -> tokenizers.Tokenizer:
     model = models.WordPiece(vocabulary, unk_token=UNK, max_input_chars_per_word=LONGEST_WORD)
     inner = tokenizers.Tokenizer(model)
-    inner.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    bert = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
+    # Without accents a text is the same composed and decomposed. NFC comes last: lower case can
+    # compose what upper case has no character for.
+    accents = strip_accents is False
+    inner.normalizer = normalizers.Sequence([bert, normalizers.NFC()]) if accents else bert
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     inner.decoder = decoders.WordPiece(prefix="##")
     inner.post_processor = processors.BertProcessing((SEP, vocabulary[SEP]), (CLS, vocabulary[CLS]))
@@ -101,13 +106,17 @@ def _wordpiece(vocabulary: dict[str, int], lowercase: bool) -> tokenizers.Tokeni
 
 
 def _bpe(
-    vocabulary: dict[str, int], lowercase: bool, merges: Sequence[tuple[str, str]]
+    vocabulary: dict[str, int],
+    lowercase: bool,
+    strip_accents: bool,
+    merges: Sequence[tuple[str, str]],
 ) -> tokenizers.Tokenizer:
     """Nothing is lost but white space: the blank before a word is part of its first piece."""
     # Fused, a word in a foreign script is one [UNK], which a copy of that word can replace.
     model = models.BPE(vocabulary, list(merges), unk_token=UNK, fuse_unk=True)
     inner = tokenizers.Tokenizer(model)
     steps = [
+        *([normalizers.NFD(), normalizers.StripAccents()] * strip_accents),
         normalizers.NFC(),
         normalizers.Replace(BLANK, _TYPED_BLANK),
         normalizers.Replace(tokenizers.Regex(r"\s+"), " "),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ import numpy as np
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import tokenizers
+from tokenizers import normalizers
 
 from tfapps.bundle import read_json, write_json
 from tfapps.errors import InputError
-from tfapps.text import _pairs, pipelines, training, vocabulary
+from tfapps.text import _copies, _pairs, pipelines, training, vocabulary
 from tfapps.text.pipelines import BOS, CLS, EOS, MASK, PAD, SEP, SPECIALS, UNK
 from tfapps.text.vocabulary import LONGEST_WORD
 
@@ -63,14 +63,20 @@ class Tokenizer:
         self.special_ids -= {self.unknown_id}
 
     @classmethod
-    def from_wordpiece(cls, vocab_file: str | Path, lowercase: bool) -> Tokenizer:
-        """BERT's tokenizer over a vocabulary file, one piece a line.
+    def from_wordpiece(
+        cls, vocab_file: str | Path, lowercase: bool, strip_accents: bool | None = None
+    ) -> Tokenizer:
+        """Build BERT's tokenizer over a vocabulary file, one piece a line.
+
+        Args:
+            strip_accents: whether the vocabulary was made of text without accents; None does as
+                BERT did, which stripped them where it lowered the case.
 
         Raises:
             InputError: the file is missing, is not text, or lacks a special token.
         """
         numbered = vocabulary.read(vocab_file, (PAD, UNK, CLS, SEP))
-        return cls(pipelines.assemble("wordpiece", numbered, lowercase))
+        return cls(pipelines.assemble("wordpiece", numbered, lowercase, strip_accents))
 
     @classmethod
     def train(
@@ -80,18 +86,22 @@ class Tokenizer:
         vocabulary_size: int,
         lowercase: bool | None = None,
         min_frequency: int = 2,
+        strip_accents: bool = False,
     ) -> Tokenizer:
         """Learn a vocabulary; the same texts always give the same one.
 
         Args:
             texts: each as it is, or as the list of its words, which `words` then takes whole.
             lowercase: None keeps the case for `bpe`, whose text comes back, and for no other kind.
+            strip_accents: take letters that differ in accents or vowel signs for the same.
 
         Raises:
             InputError: unknown kind, no text, or no room for a vocabulary; for `bpe` also more
                 room than the texts can fill.
         """
-        return cls(training.learn(texts, kind, vocabulary_size, lowercase, min_frequency))
+        return cls(
+            training.learn(texts, kind, vocabulary_size, lowercase, min_frequency, strip_accents)
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
@@ -124,7 +134,9 @@ class Tokenizer:
     @property
     def lowercase(self) -> bool:
         """Whether upper and lower case are the same to it; `wordpiece` only."""
-        return self._inner.normalizer.lowercase
+        normalizer = self._inner.normalizer
+        bert = normalizer[0] if isinstance(normalizer, normalizers.Sequence) else normalizer
+        return bert.lowercase
 
     def pieces(self) -> list[str]:
         """The vocabulary in the order of the ids, one line each.
@@ -214,33 +226,21 @@ class Tokenizer:
         return self._inner.encode(pipelines.clean(text), add_special_tokens=False).offsets
 
     def words(self, text: str) -> list[str]:
-        """What a copy of each position of the encoded text is: the word the position belongs to.
+        """Return the copy of each position of the encoded text: the word it belongs to.
 
         An [UNK] may stand for a part of a word only: its copy is that part, so that `decode` with
         the copies of a text's own [UNK]s gives the text again. A position that stands for no text
         has the copy "".
         """
-        # The library takes only the first letter of a composed character for its source.
-        text = unicodedata.normalize("NFC", pipelines.clean(text))
-        encoding = self._inner.encode(text, add_special_tokens=False)
-        whole: dict[int, tuple[int, int]] = {}
-        for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
-            first, last = whole.get(word, (start, end))
-            whole[word] = min(first, start), max(last, end)
-        spans = [
-            own if number == self.unknown_id else whole[word]
-            for number, word, own in zip(
-                encoding.ids, encoding.word_ids, encoding.offsets, strict=True
-            )
-        ]
-        copies = [text[start:end].strip() for start, end in spans] or [""]
+        copies = _copies.of_pieces(self._inner, text, self.unknown_id)
         return copies if self._cls is None else ["", *copies, ""]
 
     def trimmed(self, kept: Collection[int]) -> Tokenizer:
-        """A WordPiece tokenizer with only these ids of the vocabulary, numbered anew in order.
+        """Make a WordPiece tokenizer with only these ids of the vocabulary, renumbered in order.
 
-        A text whose ids were all kept has the same pieces as before: the longest match is still
-        there, and none longer can have appeared.
+        A word whose pieces were all kept has the same pieces as before: the longest match is still
+        there, and none longer can have appeared. A word that was [UNK] may have pieces afterwards:
+        one that led its longest match into a dead end may be gone.
 
         Raises:
             InputError: the tokenizer is of another kind.
@@ -249,7 +249,8 @@ class Tokenizer:
             raise InputError(f"cannot trim a tokenizer of {self.kind}; only wordpiece can")
         piece = {number: piece for piece, number in self.vocabulary.items()}
         there = {piece[old]: new for new, old in enumerate(sorted(kept))}
-        inner = pipelines.assemble("wordpiece", there, self._inner.normalizer.lowercase)
+        inner = pipelines.assemble("wordpiece", there, self.lowercase)
+        inner.normalizer = self._inner.normalizer
         return Tokenizer(inner, self.surface)
 
     def looking_at(self, *surface: str) -> Tokenizer:

@@ -18,6 +18,7 @@ def learn(
     vocabulary_size: int,
     lowercase: bool | None,
     min_frequency: int,
+    strip_accents: bool,
 ) -> tokenizers.Tokenizer:
     """The pipeline of a kind with a vocabulary out of `texts`, see `Tokenizer.train`.
 
@@ -35,7 +36,8 @@ def learn(
         )
     lowercase = kind != "bpe" if lowercase is None else lowercase
     merges: list[tuple[str, str]] = []
-    blank = pipelines.assemble(kind, {token: i for i, token in enumerate(specials)}, lowercase)
+    numbers = {token: i for i, token in enumerate(specials)}
+    blank = pipelines.assemble(kind, numbers, lowercase, strip_accents)
     counts: Counter[str] = Counter()
     split: Counter[str] = Counter()
     for text in texts:
@@ -53,4 +55,4 @@ def learn(
     else:
         ranked = vocabulary.ranked(counts, min_frequency)[: vocabulary_size - len(specials)]
         found = {token: i for i, token in enumerate([*specials, *ranked])}
-    return pipelines.assemble(kind, found, lowercase, merges)
+    return pipelines.assemble(kind, found, lowercase, strip_accents, merges)
