@@ -143,6 +143,15 @@ def test_dump_loads_back_equal(tmp_path, text):
     assert config.dump(again) == config.dump(run)
 
 
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_accents_are_dumped_only_where_they_are_stripped(strip_accents):
+    """So the fingerprints of runs from before there was the setting hold."""
+    raw = {**GOOD, "text": {"strip_accents": strip_accents}}
+    run = config.from_dict(raw, "x")
+    assert ("strip_accents" in config.dump(run)) is strip_accents
+    assert config.from_dict(yaml.safe_load(config.dump(run)), "x") == run
+
+
 def test_dump_spells_defaults_out():
     plain = yaml.safe_load(config.dump(config.from_dict(good(), "run")))
     assert plain["train"]["epochs"] == 3

@@ -13,6 +13,8 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfapps import registry
+from tfapps._sections import TextConfig
 from tfapps.errors import InputError
 from tfapps.text.tokenizer import Tokenizer
 
@@ -351,3 +353,14 @@ def test_a_trimmed_tokenizer_reads_accents_as_before():
         small = tokenizer.trimmed(range(tokenizer.vocabulary_size - 1))
         assert small.lowercase
         assert (_ids(small, "añ") == _ids(small, "an")) is strip_accents
+
+
+@pytest.mark.parametrize("name", ["bert", "bilstm", "bilstm_cnn", "seq2seq_lstm"])
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_every_model_trains_the_tokenizer_that_the_config_asks_for(name, strip_accents):
+    module = registry.load("model", name)
+    kind = "words" if name == "bilstm_cnn" else "wordpiece"
+    text = TextConfig(tokenizer=kind, min_frequency=1, strip_accents=strip_accents)
+    options = {"size": "tiny"} if name == "bert" else {}
+    made = module.tokenizer(module.Config(**options), text, ["ano año"] * 2)
+    assert (_ids(made, "ano") == _ids(made, "año")) is strip_accents
