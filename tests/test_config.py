@@ -178,8 +178,8 @@ def test_every_section_reports_at_once():
         export=["litert_in8", 3],
     )
     assert problems(raw) == [
-        "trian: unknown key; did you mean 'train'?; known: name, seed, task, data, model, text, "
-        "train, tuning, objective, draw, ensemble, compress, export, lengths, search",
+        "trian: unknown key; did you mean 'train'?; known: name, seed, split_seed, task, data, "
+        "model, text, train, tuning, objective, draw, ensemble, compress, export, lengths, search",
         "task.name: unknown task 'clasification': expected one of classification, translation; "
         "did you mean 'classification'?",
         "model.max_length: got 1000 (int), expected int >= 2 and <= 512",
@@ -284,7 +284,7 @@ def test_a_name_that_is_no_string():
 
 def test_keys_that_are_no_strings():
     assert problems({**good(train={1: 2}), True: 1}) == [
-        "True: unknown key; known: name, seed, task, data, model, text, train, tuning, "
+        "True: unknown key; known: name, seed, split_seed, task, data, model, text, train, tuning, "
         "objective, draw, ensemble, compress, export, lengths, search",
         "train.1: unknown key; known: " + ", ".join(config.TrainConfig.model_fields),
     ]

@@ -1,21 +1,24 @@
 """Several runs that answer as one."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from running import TINY, at, tfapps
 from sklearn.metrics import log_loss
 
-from tfapps import config
+from tfapps import config, registry
 from tfapps.bundle import Bundle
-from tfapps.data import draws
+from tfapps.data import draws, splits
 from tfapps.ensembles import bagging, boosting, soup, stacking, voting
 from tfapps.errors import ConfigError, InputError
 from tfapps.serve.predictor import Predictor
-from tfapps.stages.ensemble import ensemble
+from tfapps.stages import ensemble as stage
+from tfapps.stages.ensemble import ensemble, member
 from tfapps.stages.lessons import lessons
-from tfapps.stages.prepare import prepare
+from tfapps.stages.prepare import fingerprint, prepare
 from tfapps.stages.run import run
 from tfapps.train.objectives._answers import TOLD
 
@@ -152,11 +155,22 @@ def test_a_bootstrap_is_as_large_and_loses_no_label():
 def test_folds_leave_every_row_out_once():
     parts = [draws.numbers_of(config.DrawConfig(leave=i, of=4), ROWS) for i in range(4)]
     left = [set(range(60)) - set(part.tolist()) for part in parts]
-    assert sum(map(len, left)) == 60
-    assert set().union(*left) == set(range(60))
+    assert sum(map(len, left)) == 59
+    assert set().union(*left) == set(range(60)) - {7}  # the only row of its label
     for rows in left:
         labels = [ROWS[row]["label"] for row in rows]
         assert all(4 <= labels.count(label) <= 6 for label in "012")
+
+
+@pytest.mark.parametrize("labels", [list("aabbbc"), [["a"], ["a", "c"], ["a"], ["b"], ["b"]]])
+def test_no_draw_loses_a_label(labels):
+    rows = [{"text": f"{i}", "label": label} for i, label in enumerate(labels)]
+    every = {label for row in labels for label in row}
+    drawing = [config.DrawConfig(leave=i, of=3) for i in range(3)]
+    drawing += [config.DrawConfig(bootstrap=i) for i in range(6)]
+    for draw in drawing:
+        assert {label for row in draws.drawn(draw, rows) for label in row["label"]} == every
+    assert draws.with_every_label(np.array([0, 0]), rows)[:2].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +260,94 @@ def test_boosting_and_stacking_learn_from_their_members(place):
         assert np.isfinite(Predictor.open(bundle.path, "keras").logits(TEXTS)).all()
 
 
+@pytest.mark.parametrize("kind", ["boosting", "stacking", "bagging"])
+def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
+    text = (place / "train.tsv").read_text()
+    (place / "rare.tsv").write_text(text + "the moon\tother\n")
+    made(place, kind, "members: 4")
+    # A run that only reads its data; its answers are random.
+    learned = []
+
+    def read(settings):
+        prepared = prepare(settings)
+        learned.append(prepared.task.labels)
+        bundle = SimpleNamespace(config_path=place / f"{settings.name}.yaml")
+        bundle.config_path.write_text(config.dump(settings))
+        return bundle
+
+    monkeypatch.setattr(stage, "run", read)
+    monkeypatch.setattr(
+        stage, "_logits", lambda bundle, rows, name="keras": said(1, rows=len(rows))[0]
+    )
+    settings = config.load(place / f"{kind}.yaml", [f"name=rare_{kind}", "data.train=rare.tsv"])
+    alone = settings.model_copy(update={"ensemble": None})
+    work = stage._Work(settings, registry.load("ensemble", kind), prepare(alone))
+    for number in range(4):
+        work.train(number)
+    assert learned == [["fruit", "other", "tool"]] * 4
+    if kind == "stacking":
+        assert work._left_out()[0].tolist() == list(range(64))
+    for values in work._learned().values():
+        assert np.isfinite(values).all()
+
+
+def test_a_stack_of_single_rows_is_refused_before_training(place):
+    rows = [f"word{i}\tlabel{i}" for i in range(4)]
+    (place / "ones.tsv").write_text("\n".join(["text\tlabel", *rows]))
+    made(place, "stacking", "members: 2")
+    more = ["name=ones", "data.train=ones.tsv", "data.dev=ones.tsv"]
+    with pytest.raises(InputError, match="needs labels with more than one row, but each of the 4"):
+        ensemble(config.load(place / "stacking.yaml", more))
+    assert not (place / "saved_models/ones_0").exists()
+
+
+def split_of(settings):
+    loaded = splits.load(settings.data, settings.rows_seed)
+    return {name: [row["text"] for row in rows] for name, rows in loaded.items()}
+
+
+@pytest.mark.parametrize("kind", registry.names("ensemble"))
+@pytest.mark.parametrize("rows", ["dev: 0.25", "dev: 0.25, limit: 40", "dev: 0.25, shots: 5"])
+def test_members_have_the_rows_of_the_ensemble(place, kind, rows):
+    made(place, kind, "members: 3, variants: [{}, {seed: 99}]")
+    settings = config.load(
+        place / f"{kind}.yaml", [f"data={{source: tsv, train: train.tsv, {rows}}}"]
+    )
+    module = registry.load("ensemble", kind)
+    members = [member(settings, module, number) for number in range(3)]
+    assert members[1].seed == 99
+    for each in members:
+        assert split_of(each) == split_of(settings)
+        assert config.from_dict(yaml.safe_load(config.dump(each)), "x") == each
+    assert split_of(settings) != split_of(settings.model_copy(update={"split_seed": 5}))
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ("variants: [{data.limit: 9}]", "ensemble.variants: got data.limit, but all members share"),
+        ("variants: [{draw: {bootstrap: 1}}]", "ensemble.variants: got draw, but all members"),
+    ],
+)
+def test_variants_do_not_change_the_rows(place, more, text):
+    settings = made(place, "voting", f"members: 2, {more}")
+    with pytest.raises(ConfigError, match=text):
+        ensemble(settings)
+
+
+@pytest.mark.parametrize("kind", ["bagging", "boosting", "stacking"])
+def test_a_draw_beside_the_draws_of_the_ensemble_is_refused(place, kind):
+    settings = made(place, kind, "members: 2", rest="draw: {bootstrap: 1}\n")
+    with pytest.raises(ConfigError, match=f"draw: {kind} draws the rows itself; leave it out"):
+        ensemble(settings)
+
+
+def test_the_seed_of_the_splits_changes_no_fingerprint(place):
+    settings = made(place, "voting")
+    same = settings.model_copy(update={"split_seed": settings.seed + 1})
+    assert fingerprint(same, {}) == fingerprint(settings, {})
+
+
 @pytest.mark.slow
 def test_a_stack_may_have_more_members_than_rows(place):
     made(place, "stacking", "members: 5")
@@ -300,8 +402,6 @@ def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
 
 def test_members_may_differ(place):
     settings = made(place, "voting", "members: 2, variants: [{}, {model.units: 6, seed: 99}]")
-    from tfapps.stages.ensemble import member
-
     members = [member(settings, voting, number) for number in range(2)]
     assert [m.model.units for m in members] == [8, 6]
     assert [m.seed for m in members] == [13, 99]

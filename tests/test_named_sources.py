@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfapps.data import splits
 from tfapps.data.sources import _samples, sample, tfds
 from tfapps.errors import InputError
 
@@ -69,7 +70,7 @@ def test_tfds_by_folder_and_by_name(prepared):
         assert rows == tfds.read(config, "train")
         assert len(tfds.read(config, "dev")) == 2
     limited = tfds.Config(dataset=str(prepared), limit=3)
-    assert len(tfds.read(limited, "train")) == 3
+    assert len(splits.load(limited, 13)["train"]) == 3
 
 
 def test_tfds_split_strings_and_lists_of_labels(prepared):

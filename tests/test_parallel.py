@@ -134,8 +134,9 @@ def test_filters_leave_other_splits_and_good_pairs_alone(tmp_path, capsys):
 
 def test_the_limit_counts_what_the_filters_leave(tmp_path):
     write(tmp_path)
-    pairs = parallel.read(settings(tmp_path, min_words=2, limit=2), "train")
-    assert pairs == PAIRS[:2]
+    write(tmp_path, "val", DE[:1], EN[:1])
+    config = settings(tmp_path, dev="val", min_words=2, limit={"first": 2})
+    assert splits.load(config, 13)["train"] == PAIRS[:2]
 
 
 def test_filters_that_leave_nothing(tmp_path):

@@ -497,6 +497,22 @@ def test_values_that_are_wrong_together_are_refused_before_training(place, train
     assert trainings.seen == []
 
 
+def test_trials_of_other_seeds_are_judged_on_the_same_rows(place, trainings):
+    folder = tuned(place, "data.dev=0.25", space={"seed": [1, 2, 3]})
+    assert {run.seed for run in trainings.seen} == {1, 2, 3}
+    assert {run.rows_seed for run in trainings.seen} == {13}
+    assert config.load(folder / "best.yaml").rows_seed == 13
+
+
+@pytest.mark.parametrize(
+    ("path", "values"), [("data.dev", [0.25, 0.5]), ("data.limit", [8, 9]), ("split_seed", [1, 2])]
+)
+def test_a_space_of_dev_sets_is_refused(place, trainings, path, values):
+    with pytest.raises(InputError, match=f"search.space: {path} changes the dev set"):
+        tuned(place, "data.dev=0.25", space={path: values})
+    assert trainings.seen == []
+
+
 # One search for real
 
 

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tfapps import config
 from tfapps.data import splits
 from tfapps.data.sources import tsv
-from tfapps.errors import InputError
+from tfapps.errors import ConfigError, InputError
 
 
 def _rows(labels):
@@ -106,3 +107,64 @@ def test_load_reads_every_split(tmp_path):
     assert (len(carved["train"]), len(carved["dev"])) == (8, 2)
     limited = splits.load(tsv.Config(**files, dev="dev.tsv", limit=3), 13)
     assert (len(limited["train"]), len(limited["dev"])) == (3, 10)
+
+
+# A limit
+
+
+@settings(max_examples=150, deadline=None)
+@given(single | several, st.integers(1, 60), st.integers(0, 5))
+def test_a_limit_keeps_every_label_and_the_order(labels, limit, seed):
+    rows = _rows(labels)
+    if len({label for e in rows for label in e["label"]}) > limit:
+        limit = len(rows)  # too few may be refused
+    found = splits.limited(rows, limit, seed)
+    assert len(found) == min(limit, len(rows))
+    assert [e for e in rows if e in found] == found
+    assert {x for e in found for x in e["label"]} == {x for e in rows for x in e["label"]}
+    assert found == splits.limited(rows, limit, seed)
+
+
+def test_a_limit_draws_from_grouped_rows_in_their_shares():
+    rows = _rows("a" * 300 + "b" * 150 + "c" * 49 + "d")
+    found = splits.limited(rows, 100, 13)
+    counts = Counter(e["label"] for e in found)
+    assert counts["d"] == 1
+    assert all(abs(counts[label] - n) <= 1 for label, n in {"a": 60, "b": 30, "c": 10}.items())
+    assert found != splits.limited(rows, 100, 14)
+
+
+def test_a_rare_label_takes_rows_from_no_single_other():
+    rows = _rows([*"abcd" * 100, *(f"rare {n}" for n in range(20))])
+    counts = Counter(e["label"] for e in splits.limited(rows, 60, 13))
+    assert all(5 <= counts[label] <= 15 for label in "abcd")
+
+
+def test_a_limit_keeps_the_types_of_tags():
+    rows = [{"tokens": ["x"], "tags": ["O"]} for _ in range(50)]
+    rows[31] = {"tokens": ["x"], "tags": ["B-rare"]}
+    assert rows[31] in splits.limited(rows, 5, 1)
+    assert rows[31] in splits.carve(rows, 0.5, 1)[0]
+    assert rows[31] in splits.carve(rows, 0.5, 2)[0]
+
+
+def test_the_first_rows_can_be_asked_for():
+    rows = _rows("aaaabbbb")
+    assert (
+        splits.limited(rows, tsv.Config(train="t", dev="d", limit={"first": 3}).limit, 1)
+        == (rows[:3])
+    )
+    assert splits.limited(rows, 8, 1) == splits.limited(rows, None, 1) == rows
+
+
+def test_a_limit_below_the_labels_is_an_error():
+    with pytest.raises(InputError, match=r"data\.limit: got 2, but a row of each of the 3 labels"):
+        splits.limited(_rows("aabbcc"), 2, 1)
+
+
+@pytest.mark.parametrize("limit", [0, "all", {"first": 0}, {"last": 3}])
+def test_such_a_limit_is_refused(limit):
+    raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}}
+    raw["data"] = {"source": "tsv", "train": "t", "dev": "d", "limit": limit}
+    with pytest.raises(ConfigError, match=r"data\.limit"):
+        config.from_dict(raw, "x")

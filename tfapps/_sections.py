@@ -121,6 +121,7 @@ class RunConfig(Section):
 
     name: str
     seed: int = Field(13, ge=0, lt=2**32)
+    split_seed: int | None = Field(None, ge=0, lt=2**32)  # of draws of rows; null is the seed
     task: SerializeAsAny[Section]
     data: SerializeAsAny[Section]
     model: SerializeAsAny[Section]
@@ -134,3 +135,8 @@ class RunConfig(Section):
     export: list[str] = []
     lengths: list[int] = []  # below model.max_length: LiteRT files answer short texts sooner
     search: SerializeAsAny[Section] | None = None  # read by `tfapps tune` alone
+
+    @property
+    def rows_seed(self) -> int:
+        """The seed of `data.limit`, of a dev set carved out of train, and of `data.shots`."""
+        return self.seed if self.split_seed is None else self.split_seed

@@ -80,9 +80,8 @@ def options(section: type[Section], given: Sequence[str], path: str) -> Section:
 def dump(config: RunConfig) -> str:
     """YAML with every default spelt out; it loads back to an equal config."""
     # Empty settings are omitted so that fingerprints written by older versions stay valid.
-    absent: dict[str, Any] = {
-        key: True for key in ("search", "lengths") if not getattr(config, key)
-    }
+    optional = ("split_seed", "search", "lengths")
+    absent: dict[str, Any] = {key: True for key in optional if getattr(config, key) in (None, [])}
     if not config.text.strip_accents:
         absent["text"] = {"strip_accents"}
     plain = config.model_dump(mode="json", exclude=absent)
@@ -110,7 +109,8 @@ class _Checker:
         model, model_module = self._plugin("model", raw.get("model"), "model")
         built: dict[str, Any] = {
             "name": self._name(raw, default_name),
-            "seed": self._seed(raw),
+            "seed": self._seed(raw, "seed"),
+            "split_seed": self._seed(raw, "split_seed"),
             "task": task,
             "data": self._plugin("source", raw.get("data"), "data", key="source")[0],
             "model": model,
@@ -174,12 +174,14 @@ class _Checker:
             )
         return str(name)
 
-    def _seed(self, raw: dict[Any, Any]) -> int:
-        field = RunConfig.model_fields["seed"]
-        seed = field.default if raw.get("seed") is None else raw["seed"]
+    def _seed(self, raw: dict[Any, Any], key: str) -> int | None:
+        field = RunConfig.model_fields[key]
+        if raw.get(key) is None:
+            return field.default
+        seed = raw[key]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             expected = _problems.expected(field.annotation, field.metadata)
-            self.problems.append(f"seed: got {_yaml.show(seed)}, expected {expected}")
+            self.problems.append(f"{key}: got {_yaml.show(seed)}, expected {expected}")
         return seed
 
     def section(self, section: type[Section], raw: Any, path: str) -> Section | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.bundle import read_json
+from tfapps.data.splits import labels_of
 from tfapps.errors import InputError
 
 
@@ -37,23 +38,43 @@ def numbers_of(draw: Any, rows: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def folds(rows: Sequence[dict[str, Any]], count: int, seed: int) -> np.ndarray:
-    """(rows,) which of `count` parts each row is in; parts have every label in its share."""
+    """(rows,) which of `count` parts each row is in; parts have every label in its share.
+
+    A label that has all its rows in one part keeps the first of them out of every part, -1: who
+    leaves that part out has still seen the label.
+    """
     order = np.random.default_rng([seed, count]).permutation(len(rows))
     labels = np.array([str(row.get("label")) for row in rows])[order]
-    found = np.empty(len(rows), np.int64)
-    found[order[np.argsort(labels, kind="stable")]] = np.arange(len(rows)) % count
-    return found
+    parts = np.empty(len(rows), np.int64)
+    parts[order[np.argsort(labels, kind="stable")]] = np.arange(len(rows)) % count
+    holders: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        for label in labels_of(row):
+            holders.setdefault(label, []).append(number)
+    for numbers in holders.values():
+        if len(set(parts[numbers].tolist())) == 1:
+            parts[numbers[0]] = -1
+    return parts
+
+
+def with_every_label(numbers: np.ndarray, rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Return drawn row numbers, sorted, and one row more of each label that they would lose."""
+    labels = [labels_of(row) for row in rows]
+    missing = {label for row in labels for label in row}
+    missing.difference_update(label for number in numbers for label in labels[number])
+    added = []
+    for number in range(len(rows)):
+        if missing.intersection(labels[number]):
+            missing.difference_update(labels[number])
+            added.append(number)
+    return np.sort(np.concatenate([numbers, np.array(added, np.int64)]))
 
 
 def _bootstrap(rows: Sequence[dict[str, Any]], seed: int, number: int) -> np.ndarray:
     """As many rows, drawn with replacement; a label that would be lost keeps one row."""
     random = np.random.default_rng([seed, number])
     numbers = random.integers(len(rows), size=len(rows))
-    labels = [str(row.get("label")) for row in rows]
-    there = {labels[n] for n in numbers}
-    first = {label: n for n, label in reversed(list(enumerate(labels)))}
-    lost = [n for label, n in first.items() if label not in there]
-    return np.sort(np.concatenate([numbers, np.array(lost, np.int64)]))
+    return with_every_label(numbers, rows)
 
 
 def _of_file(path: Path, count: int) -> np.ndarray:

@@ -8,20 +8,27 @@ from typing import Any
 import numpy as np
 
 from tfapps import registry
+from tfapps.data.limits import First
 from tfapps.errors import InputError
+from tfapps.text import tags
 
 Example = dict[str, Any]
 SHOWN = 5
+PLACES = ("source", "root", "dataset", "data_dir", "sample", "dev")
 
 
 def load(config: Any, seed: int) -> dict[str, list[Example]]:
     """Examples by split: train, dev, and test if the config has one.
 
+    Args:
+        config: the `data` section.
+        seed: of every draw of rows: `limit`, the dev set carved out of train, and `shots`.
+
     Raises:
         InputError: something in the data is not as the config says.
     """
     source = registry.load("source", config.source)
-    splits = {"train": source.read(config, "train")}
+    splits = {"train": limited(source.read(config, "train"), getattr(config, "limit", None), seed)}
     if isinstance(config.dev, str):
         splits["dev"] = source.read(config, "dev")
     else:
@@ -34,6 +41,14 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
         if not examples:
             raise InputError(f"data.{name}: no examples")
     return splits
+
+
+def judged_on(data: Any, seed: int) -> dict[str, Any]:
+    """Return what decides which rows are in the dev set, for a `data` section and its seed."""
+    carved = not isinstance(data.dev, str | list)
+    keys = [*PLACES, *(("train", "limit") if carved else ())]
+    decides = {f"data.{key}": getattr(data, key) for key in keys if hasattr(data, key)}
+    return decides | ({"split_seed": seed} if carved else {})
 
 
 def carve(
@@ -51,14 +66,10 @@ def carve(
         raise InputError(
             f"data.dev: got {fraction}, expected a file, or a fraction between 0 and 1"
         )
-    labels = [_labels(example) for example in examples]
+    labels = [labels_of(example) for example in examples]
     left = Counter(label for row in labels for label in row)
-    # A row counts for its rarest label: it is the one that a careless split would lose.
     order = np.random.default_rng([seed, len(examples)]).permutation(len(examples)).tolist()
-    strata: dict[str, list[int]] = {}
-    for row in order:
-        rarest = min(labels[row], key=lambda label: (left[label], label), default="")
-        strata.setdefault(rarest, []).append(row)
+    strata = _strata(order, labels, left)
     quotas = _shares({name: len(rows) for name, rows in strata.items()}, fraction)
     taken: set[int] = set()
 
@@ -79,6 +90,65 @@ def carve(
         )
     train = [example for row, example in enumerate(examples) if row not in taken]
     return train, [examples[row] for row in sorted(taken)]
+
+
+def limited(examples: Any, limit: int | First | None, seed: int) -> Any:
+    """At most `limit` examples, every label in its share; a pure function of its arguments.
+
+    They keep their order. Running text is returned as it is: its source has cut it.
+
+    Raises:
+        InputError: the limit has no room for a row of each label.
+    """
+    if limit is None or not isinstance(examples, list):
+        return examples
+    if isinstance(limit, First):
+        return examples[: limit.first]
+    if limit >= len(examples):
+        return examples
+    labels = [labels_of(example) for example in examples]
+    order = np.random.default_rng([seed, len(examples), limit]).permutation(len(examples)).tolist()
+    counts = Counter(label for row in labels for label in row)
+    taken = _cover(order, labels, counts)
+    if len(taken) > limit:
+        raise InputError(
+            f"data.limit: got {limit}, but a row of each of the {len(counts)} labels takes "
+            f"{len(taken)}; raise it, or take the first rows with `limit: {{first: {limit}}}`"
+        )
+    strata = _strata(order, labels, counts)
+    quotas = _shares({name: len(rows) for name, rows in strata.items()}, limit / len(examples))
+    shares = {row for name, rows in strata.items() for row in rows[: quotas[name]]}
+    # All of `order` behind them, for rows of several labels, which the cover may have taken first.
+    for row in [*(row for row in order if row in shares), *order]:
+        if len(taken) == limit:
+            break
+        taken.add(row)
+    return [examples[row] for row in sorted(taken)]
+
+
+def _cover(order: list[int], labels: list[list[str]], counts: Counter[str]) -> set[int]:
+    """A row of every label, the first in `order`; rarest first, for it may bring others along."""
+    first: dict[str, int] = {}
+    for row in order:
+        for label in labels[row]:
+            first.setdefault(label, row)
+    rows, seen = set(), set()
+    for label in sorted(counts, key=lambda label: (counts[label], label)):
+        if label not in seen:
+            rows.add(first[label])
+            seen.update(labels[first[label]])
+    return rows
+
+
+def _strata(
+    order: list[int], labels: list[list[str]], counts: Counter[str]
+) -> dict[str, list[int]]:
+    """Rows by their rarest label: it is the one that a careless draw would lose."""
+    strata: dict[str, list[int]] = {}
+    for row in order:
+        rarest = min(labels[row], key=lambda label: (counts[label], label), default="")
+        strata.setdefault(rarest, []).append(row)
+    return strata
 
 
 def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
@@ -110,11 +180,12 @@ def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
     return [examples[row] for row in sorted(taken)]
 
 
-def _labels(example: Example) -> list[str]:
+def labels_of(example: Example) -> list[str]:
+    """All that a task may have to know from training: labels, and the types of its tags."""
     label = example.get("label")
-    if label is None:
-        return []
-    return label if isinstance(label, list) else [label]
+    labels = label if isinstance(label, list) else [] if label is None else [label]
+    types = {tags.split(tag)[1] for tag in example.get("tags") or ()} - {""}
+    return [*labels, *(f"tag {name}" for name in sorted(types))]
 
 
 def _shares(sizes: dict[str, int], fraction: float) -> dict[str, int]:

@@ -15,7 +15,8 @@ from tfapps import config as configs
 from tfapps import registry
 from tfapps.bundle import COMPRESSION, ENSEMBLE, MANIFEST, MEMBERS, Bundle, read_json, write_json
 from tfapps.config import RunConfig, dump
-from tfapps.errors import Failure, InputError
+from tfapps.data import draws
+from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.stages import soup, unjudged
 from tfapps.stages.card import card
 from tfapps.stages.prepare import Prepared, prepare
@@ -23,6 +24,7 @@ from tfapps.stages.run import run
 from tfapps.stages.states import OUTPUT
 
 DROP = 0.02  # of the headline metric, from the Keras members' to that of an artefact
+ROWS = ("data", "draw", "split_seed")  # sections that decide which rows a run learns from
 COPIED = ("config.yaml", "metrics.json", "weights.safetensors", "delta.safetensors", COMPRESSION)
 
 
@@ -39,8 +41,9 @@ def ensemble(config: RunConfig) -> Bundle:
             "or use `tfapps run`"
         )
     module = registry.load("ensemble", config.ensemble.name)
+    members = [member(config, module, i) for i in _numbers(config)]  # all are checked first
     if hasattr(module, "cook"):
-        return soup.soup(config, module, [member(config, module, i) for i in _numbers(config)])
+        return soup.soup(config, module, members)
     if config.task.name != "classification":
         raise InputError(
             f"ensemble: {config.ensemble.name} puts answers of classification together, not of "
@@ -55,15 +58,20 @@ def ensemble(config: RunConfig) -> Bundle:
 
 
 def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfig:
-    """The config of a member: the ensemble's own with what sets it apart.
+    """Return the config of a member: the ensemble's own with what sets it apart.
 
-    Raises: ConfigError for a variant that makes no sense.
+    Members split their rows as the ensemble does, whatever their own seed is: it judges them on
+    its dev set, and counts their rows by its own.
+
+    Raises: ConfigError for a variant that makes no sense, or with other rows.
     """
     raw = yaml.safe_load(dump(config))
     raw["ensemble"] = None
     raw["name"] = f"{config.name}_{number}"
+    raw["split_seed"] = config.rows_seed
     variants = config.ensemble.variants or [{}]
     changes = module.member(config.ensemble, number, config.seed) | more
+    _check_rows(config, module, changes, variants)
     for key, value in {**changes, **variants[number % len(variants)]}.items():
         *path, last = key.split(".")
         place = raw
@@ -73,6 +81,22 @@ def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfi
             place = place[part]
         place[last] = value
     return configs.from_dict(raw, raw["name"])
+
+
+def _check_rows(
+    config: RunConfig, module: Any, changes: dict[str, Any], variants: list[dict[str, Any]]
+) -> None:
+    """Only the ensemble itself decides which rows its members learn from."""
+    if config.draw is not None and (hasattr(module, "rows") or "draw" in changes):
+        raise ConfigError([f"draw: {config.ensemble.name} draws the rows itself; leave it out"])
+    keys = [key for one in variants for key in one if key.split(".")[0] in ROWS]
+    if keys:
+        raise ConfigError(
+            [
+                f"ensemble.variants: got {keys[0]}, but all members share the rows of the "
+                "ensemble, which judges them on its dev set; set it for all of them instead"
+            ]
+        )
 
 
 def _numbers(config: RunConfig) -> range:
@@ -88,6 +112,8 @@ class _Work:
         self.members: list[Bundle] = []
         self.told: list[np.ndarray] = []
         self.sequential = hasattr(module, "rows")
+        if hasattr(module, "learn") and not self.sequential:
+            self._check_rows()
         if (self.sequential or hasattr(module, "learn")) and self.activation != "softmax":
             raise InputError(
                 f"ensemble: {config.ensemble.name} needs one right class a text; use voting or "
@@ -101,7 +127,8 @@ class _Work:
         if self.sequential:
             drawn = self.module.rows(self.config.ensemble, self.told, self._truth, self.config.seed)
             if drawn is not None:
-                more["draw"] = {"file": str(self._noted(number, drawn))}
+                rows = draws.with_every_label(np.array(drawn), self.prepared.rows["train"])
+                more["draw"] = {"file": str(self._noted(number, rows.tolist()))}
         self.members.append(run(member(self.config, self.module, number, **more)))
         if self.sequential:
             self.told.append(self._said(self.members[-1], "train"))
@@ -123,23 +150,34 @@ class _Work:
     def _learned(self) -> dict[str, Any]:
         if not hasattr(self.module, "learn"):
             return {}
-        told = self.told if self.sequential else [self._left_out()]
-        return self.module.learn(self.config.ensemble, told, self._truth)
+        if self.sequential:
+            return self.module.learn(self.config.ensemble, self.told, self._truth)
+        numbers, logits = self._left_out()
+        return self.module.learn(self.config.ensemble, [logits], self._truth[numbers])
 
-    def _left_out(self) -> np.ndarray:
-        """Logits of every training row, by the member that never saw it."""
-        from tfapps.data import draws
-
-        rows, found = self.prepared.rows["train"], None
+    def _left_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that some member never saw, and its logits; all members see a label's only row."""
+        rows, numbers, logits = self.prepared.rows["train"], [], []
         for number, bundle in enumerate(self.members):
             draw = configs.load(bundle.config_path).draw
             unseen = np.flatnonzero(draws.folds(rows, draw.of, draw.seed) == number)
-            if not len(unseen):  # fewer rows than members
-                continue
-            said = _logits(bundle, [rows[row] for row in unseen])
-            found = np.zeros((len(rows), *said.shape[1:]), said.dtype) if found is None else found
-            found[unseen] = said
-        return found
+            if len(unseen):  # there may be fewer rows than members
+                numbers.append(unseen)
+                logits.append(_logits(bundle, [rows[row] for row in unseen]))
+        order = np.argsort(np.concatenate(numbers))
+        return np.concatenate(numbers)[order], np.concatenate(logits)[order]
+
+    def _check_rows(self) -> None:
+        """A stack learns from rows that members leave out, and none leaves out a label's only row.
+
+        Raises: InputError if there are no other rows.
+        """
+        rows = self.prepared.rows["train"]
+        if (draws.folds(rows, self.config.ensemble.members, self.config.seed) < 0).all():
+            raise InputError(
+                f"ensemble: {self.config.ensemble.name} needs labels with more than one row, but "
+                f"each of the {len(rows)} training rows has a label of its own; use voting"
+            )
 
     def write(self) -> Bundle:
         """Judge on the dev set, and write the bundle."""

@@ -12,6 +12,7 @@ from tfapps.data import encoding, unlabelled
 from tfapps.data.encoding import Encoded, Ragged
 from tfapps.errors import InputError
 from tfapps.serve.predictor import texts_of
+from tfapps.stages import leaks
 from tfapps.stages import teachers as ask
 from tfapps.stages.prepare import Prepared, cache_folder
 
@@ -51,6 +52,7 @@ def lessons(prepared: Prepared) -> Lessons:
     from tfapps.train.objectives._answers import TOLD
     from tfapps.train.objectives._unlabelled import LABELLED
 
+    leaks.refuse(prepared)
     origin, objective = prepared, prepared.config.objective
     texts = unlabelled.texts(prepared.config)
     if texts:

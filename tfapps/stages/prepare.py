@@ -160,7 +160,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     """Load and encode the data; task and tokenizer are learned, or taken from a bundle."""
     config = config.model_copy(update={"search": None})  # no bundle is the search of another
     task_module = registry.load("task", config.task.name)
-    rows = splits.load(config.data, config.seed)
+    rows = splits.load(config.data, config.rows_seed)
     _check_kind(config, task_module, rows["train"])
     rows["train"] = draws.drawn(config.draw, rows["train"])
     if bundle is None:
@@ -235,9 +235,10 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     """Return a hash of what decides the trained weights: settings of the training, and data.
 
     Not the name, what is done afterwards, nor a search: runs that train alike share what they
-    trained.
+    trained. Nor the seed that the rows were drawn by: the rows themselves are hashed.
     """
     unread = {"name": "", "compress": [], "export": [], "lengths": [], "search": None}
+    unread |= {"split_seed": None}
     settings = config.model_copy(update=unread)
     digest = hashlib.sha256(dump(settings).encode())
     digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())

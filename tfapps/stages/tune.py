@@ -49,6 +49,7 @@ def tune(config: RunConfig, variant: Variant) -> Path:
     """
     refuse_ensemble(config)
     folder = OUTPUT / f"{config.name}_search"
+    variant = _on_one_dev_set(config, variant)
     variant({"name": f"{config.name}_best"})  # which may be too long a name
     dimensions = Dimensions(config.search.space, lambda path: _is_whole(config, variant, path))
     _check_together(dimensions, variant)
@@ -165,6 +166,29 @@ def shown(value: Any) -> str:
     return plain(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _on_one_dev_set(config: RunConfig, variant: Variant) -> Variant:
+    """Return `variant` with all trials judged on the same rows, whatever their own seed is.
+
+    Raises: InputError for a key of the space that decides which rows those are.
+    """
+    judged = splits.judged_on(config.data, config.rows_seed)
+    changing = [
+        path
+        for path, dimension in config.search.space.items()
+        if path.split(".")[0] in ("data", "split_seed")
+        for value in _space.ends(_space.dimension(dimension))
+        if splits.judged_on((v := variant({path: value})).data, v.rows_seed) != judged
+    ]
+    if changing:
+        raise InputError(
+            f"search.space: {changing[0]} changes the dev set, and trials that are judged on "
+            "different rows cannot be compared; leave it out"
+        )
+    if not any(path == "seed" for path in config.search.space):
+        return variant
+    return lambda values: variant({"split_seed": config.rows_seed, **values})
+
+
 def _is_whole(config: RunConfig, variant: Variant, path: str) -> bool:
     """Whether a key refuses floats: then all numbers of its range are whole."""
     try:
@@ -191,7 +215,7 @@ def _check_together(dimensions: Dimensions, variant: Variant) -> None:
 def _digest(config: RunConfig) -> str:
     """What trials can be told to be of one search by; more of them may be asked for later."""
     told = config.search.model_dump_json(exclude={"trials"})
-    rows = splits.load(config.data, config.seed)
+    rows = splits.load(config.data, config.rows_seed)
     return hashlib.sha256(f"{fingerprint(config, rows)} {told}".encode()).hexdigest()
 
 

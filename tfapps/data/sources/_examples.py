@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tfapps import paths, registry
 from tfapps.config import Section
+from tfapps.data.limits import Limit
 from tfapps.data.sources import _files
 from tfapps.errors import InputError
 
@@ -23,7 +24,7 @@ class Columns(Section):
     text: str | list[str] = "text"
     text_pair: str | None = None
     label: str = "label"
-    limit: int | None = Field(default=None, ge=1)  # first rows of train only, for quick trials
+    limit: Limit = None
     shots: int | None = Field(default=None, ge=1)  # rows of each label in train, drawn by the seed
 
 
@@ -49,7 +50,7 @@ def read(config: Files, split: str, form: str) -> list[Example]:
         InputError: the config names no file for the split, or the file is not as described.
     """
     path = paths.locate(named(config, split, "a file"), config.root)
-    return limited(config.limit, split, from_file(config, path, form, labelled=True))
+    return from_file(config, path, form, labelled=True)
 
 
 def read_file(config: Columns, path: str | Path, form: str, labelled: bool) -> list[Example]:
@@ -68,11 +69,6 @@ def named(config: Section, split: str, expected: str) -> str:
     if not isinstance(name, str):
         raise InputError(f"data.{split}: got {name}, expected {expected} to read")
     return name
-
-
-def limited(limit: int | None, split: str, examples: list[Example]) -> list[Example]:
-    """The first `limit` examples, if this is train."""
-    return examples[:limit] if split == "train" else examples
 
 
 def from_file(config: Columns, path: Path, form: str, labelled: bool) -> list[Example]:

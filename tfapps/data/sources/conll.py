@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from tfapps import paths
+from tfapps.data.limits import Limit
 from tfapps.data.sources import _examples, _files, _samples, _tagged
 from tfapps.errors import InputError
 
@@ -31,7 +32,7 @@ class Config(_tagged.Tagged):
     test: str | None = None
     token: int = 0
     tag: int = -1
-    limit: int | None = Field(None, ge=1)  # first sentences of train only, for quick trials
+    limit: Limit = None
 
     @model_validator(mode="after")
     def _two_columns(self) -> Config:
@@ -48,11 +49,9 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     """
     name = _examples.named(config, split, "a file")
     if config.sample is None:
-        examples = _from_file(config, paths.locate(name, config.root))
-    else:
-        with _samples.file(config.sample, name, ".conll") as path:
-            examples = _from_file(config, path)
-    return _examples.limited(config.limit, split, examples)
+        return _from_file(config, paths.locate(name, config.root))
+    with _samples.file(config.sample, name, ".conll") as path:
+        return _from_file(config, path)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from tfapps import paths
 from tfapps.config import Section
 from tfapps.data.corpora import Corpus, Document
+from tfapps.data.limits import First, Limit
 from tfapps.data.sources import _examples, _samples, _tfds
 from tfapps.errors import InputError
 
@@ -35,7 +36,7 @@ class Config(Section):
     dev: Names = "dev"
     test: Names | None = None
     text: str = "text"
-    limit: int | None = Field(None, ge=1)  # first documents of train only, for quick trials
+    limit: Limit = None  # the first documents either way: a draw would read all of them
 
     @field_validator("train", "dev", "test")
     @classmethod
@@ -54,6 +55,7 @@ def read(config: Config, split: str) -> Corpus:
     names = getattr(config, split)
     names = [names] if isinstance(names, str) else list(names)
     limit = config.limit if split == "train" else None
+    limit = limit.first if isinstance(limit, First) else limit
     if config.dataset is not None:
         return _stored(config, names, limit)
     if config.sample is not None:

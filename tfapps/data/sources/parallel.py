@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tfapps import paths
 from tfapps.config import Section
+from tfapps.data.limits import Limit
 from tfapps.data.sources import _examples, _files, _samples, _tfds
 from tfapps.errors import InputError
 
@@ -31,7 +32,7 @@ class Config(Section):
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
     test: str | None = None
-    limit: int | None = Field(None, ge=1)  # first pairs of train only, for quick trials
+    limit: Limit = None
     # Of train only. Words are what blanks separate, a ratio is that of the longer side's words.
     min_words: int = Field(1, ge=1)
     max_words: int | None = Field(None, ge=1)
@@ -76,7 +77,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
                 f"data.{split}: {name}.{first} has no {name}.{second} beside it, expected both "
                 f"(.gz may follow)"
             )
-    return _examples.limited(config.limit, split, _filtered(config, split, pairs))
+    return _filtered(config, split, pairs)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:

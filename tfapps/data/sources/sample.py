@@ -26,8 +26,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     """
     name = _examples.named(config, split, "the name of a split")
     with _samples.file(config.sample, name) as path:
-        examples = _examples.from_file(config, path, "tsv", labelled=True)
-    return _examples.limited(config.limit, split, examples)
+        return _examples.from_file(config, path, "tsv", labelled=True)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:

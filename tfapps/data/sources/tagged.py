@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from tfapps import paths
+from tfapps.data.limits import Limit
 from tfapps.data.sources import _examples, _files, _tagged, _tfds
 from tfapps.errors import InputError
 
@@ -35,7 +34,7 @@ class Config(_tagged.Tagged):
     tokens: str = "tokens"
     tags: str = "tags"
     label: str | None = None
-    limit: int | None = Field(None, ge=1)  # first sentences of train only, for quick trials
+    limit: Limit = None
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
@@ -49,7 +48,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
         sentences = _stored(config, name)
     else:
         sentences = _from_path(config, name, here_first=False)
-    return _examples.limited(config.limit, split, _tagged.build(config, sentences, name))
+    return _tagged.build(config, sentences, name)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:

@@ -30,8 +30,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     _examples.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
     records = _tfds.rows(builder, config.dataset, name, wanted)
     names = _tfds.class_names(builder.info.features[config.label])
-    examples = _examples.build(config, records, True, name_of=lambda v: _tfds.class_name(v, names))
-    return _examples.limited(config.limit, split, examples)
+    return _examples.build(config, records, True, name_of=lambda v: _tfds.class_name(v, names))
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
