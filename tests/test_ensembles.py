@@ -391,13 +391,13 @@ def test_an_ensemble_can_teach(place):
 
 
 def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
-    from tfapps import presets
+    from tfapps import identity
 
     bundle = ensemble(made(place, "voting", export="[litert_float32]"))
     digests = [
         Bundle.open(path).manifest["files"]["weights.safetensors"] for path in bundle.members
     ]
-    assert presets.identity(str(bundle.path)).split() == digests
+    assert identity.of_weights(str(bundle.path)).split() == digests
 
 
 def test_members_may_differ(place):

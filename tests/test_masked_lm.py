@@ -324,7 +324,7 @@ def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monke
 
 def test_another_pretraining_is_another_run(place, monkeypatch):
     """The preset's name says nothing about its weights."""
-    from tfapps import presets
+    from tfapps import identity
     from tfapps.stages.prepare import fingerprint
 
     run = config.load(place / "after.yaml")
@@ -332,13 +332,13 @@ def test_another_pretraining_is_another_run(place, monkeypatch):
     rows = {"train": [{"text": "a", "label": "b"}]}
     first = fingerprint(run, rows)
     assert fingerprint(run, rows) == first
-    monkeypatch.setattr(presets, "identity", lambda name: f"another {name}")
+    monkeypatch.setattr(identity, "of_weights", lambda name: f"another {name}")
     assert fingerprint(run, rows) != first
     monkeypatch.undo()
     there = place / "saved_models" / "before"
     digest = hashlib.sha256((there / "weights.safetensors").read_bytes()).hexdigest()
-    assert presets.identity(str(there)) == digest
-    assert presets.identity("minilm_l6") == ""
+    assert identity.of_weights(str(there)) == digest
+    assert identity.of_weights("minilm_l6") == ""
 
 
 def test_a_corpus_is_streamed_into_a_vocabulary():

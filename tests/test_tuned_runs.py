@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from running import TINY, at, tfapps
 
-from tfapps import config, presets, registry, weights
+from tfapps import config, identity, registry, weights
 from tfapps.bundle import DELTA, Bundle, read_json
 from tfapps.errors import InputError
 from tfapps.serve.deltas import Shared
@@ -65,7 +65,7 @@ def test_a_delta_is_small_and_is_the_same_model(place, tuner):
     assert alone.weights.name == DELTA
     assert alone.weights.stat().st_size < whole.weights.stat().st_size / 2
     assert alone.metrics["dev"] == whole.metrics["dev"]
-    assert presets.identity(str(alone.path)) == alone.manifest["files"][DELTA]
+    assert identity.of_weights(str(alone.path)) == alone.manifest["files"][DELTA]
     models = [rebuild(prepare_of(bundle), bundle, None, None) for bundle in (whole, alone)]
     one, other = (weights.variables(model) for model in models)
     assert list(one) == list(other)

@@ -142,17 +142,6 @@ def run_weights(name: str) -> dict[str, np.ndarray]:
     return load_file(locate(name) / WEIGHTS)
 
 
-def identity(name: str) -> str:
-    """What tells the weights of a finished run from those of another one of the same name."""
-    manifest = Path(name).expanduser() / MANIFEST
-    if not name or not manifest.is_file():
-        return ""
-    files = _read_json(manifest)["files"]
-    # An ensemble has those of its members.
-    weights = [n for n in sorted(files) if n.rpartition("/")[2] in (WEIGHTS, DELTA)]
-    return " ".join(files[name] for name in weights)
-
-
 @lru_cache(maxsize=8)
 def _check_run(folder: Path, modified: int) -> None:
     """A run can be a preset if its model is a BERT that nothing was taken from.

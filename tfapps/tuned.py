@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import presets, registry, weights
+from tfapps import identity, registry, weights
 from tfapps.clone import carry, clone
 from tfapps.errors import InputError
 
@@ -40,7 +40,7 @@ def merged(config: RunConfig, model: keras.Model) -> keras.Model:
 
 def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) -> None:
     """Write what `tuned` learned, `model` being what it was merged to."""
-    notes = {PRESET: presets.identity(config.model.preset)}
+    notes = {PRESET: identity.of_weights(config.model.preset)}
     kept = stored(config).tuning
     if kept != config.tuning:
         tuned = registry.load("tuner", kept.name).apply(kept, clone(model))
@@ -65,7 +65,8 @@ def check(config: RunConfig, path: Path) -> None:
 
     Raises: InputError if it was not.
     """
-    if weights.notes(path).get(PRESET) != presets.identity(config.model.preset):
+    noted = weights.notes(path).get(PRESET)  # empty where an older version did not look inside
+    if noted != "" and noted != identity.of_weights(config.model.preset):
         raise InputError(
             f"{path}: what it holds was learned beside other weights than {config.model.preset} "
             "has now; train it again"

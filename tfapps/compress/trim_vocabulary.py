@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tfapps.compress._fine_tune import FineTune
+from tfapps.reads import DataFile
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +43,7 @@ class Config(FineTune):
     name: str = "trim_vocabulary"
     epochs: int = Field(0, ge=0, le=1_000_000)
     min_count: int = Field(1, ge=1)
-    words: str | None = None
+    words: DataFile | None = None
     size: int | None = Field(None, ge=1)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib.metadata
 import inspect
 import io
 import json
 import logging
 import os
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from tfapps.data.corpora import Corpus
 from tfapps.text.tokenizer import Tokenizer
 
 MASK = "padding_mask"
+LIBRARIES = ("tokenizers", "regex", "numpy")
 FORMAT = 1  # part of every cache key: raise it when encoded columns change their meaning
 _log = logging.getLogger(__name__)
 
@@ -139,10 +143,12 @@ def _encode(
 
 
 def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, length: int) -> str:
-    """SHA-256 of everything that decides the encoding, the task's own code included."""
+    """SHA-256 of everything that decides the encoding, all of its code included."""
     kind = type(task)
-    parts = [json.dumps([FORMAT, length, kind.__module__, kind.__qualname__]).encode()]
-    parts.append(Path(inspect.getfile(kind)).read_bytes())
+    parts = [
+        json.dumps([FORMAT, length, kind.__module__, kind.__qualname__, *_versions()]).encode()
+    ]
+    parts += _code(Path(inspect.getfile(kind)).parent)
     parts += [tokenizer.content(), json.dumps(tokenizer.surface).encode()]
     with tempfile.TemporaryDirectory() as folder:
         task.save(Path(folder))
@@ -154,6 +160,20 @@ def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, le
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
+
+
+@functools.cache
+def _code(tasks: Path) -> tuple[bytes, ...]:
+    """The source of a task and of the helpers beside it, and of all that makes ids of text."""
+    package = Path(__file__).parent.parent
+    folders = (tasks, package / "text", package / "data")
+    return tuple(file.read_bytes() for folder in folders for file in sorted(folder.glob("*.py")))
+
+
+@functools.cache
+def _versions() -> tuple[str, ...]:
+    """Of the libraries that cut text, and of the Unicode tables."""
+    return (*map(importlib.metadata.version, LIBRARIES), unicodedata.unidata_version)
 
 
 def content(rows: Any) -> bytes:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from tfapps import presets
 from tfapps.config import Section
 from tfapps.errors import InputError
+from tfapps.reads import Weights
 from tfapps.text.surface import CASES
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Config(Section):
     """
 
     name: str = "bert"
-    preset: str | None = None
+    preset: Weights | None = None
     size: Literal["tiny", "mini", "small", "base"] | None = None
     layers: int | None = Field(None, ge=1)
     max_length: int = Field(128, ge=2)

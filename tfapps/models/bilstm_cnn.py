@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.models import _vectors
+from tfapps.reads import SharedFile
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Config(Section):
     name: str = "bilstm_cnn"
     max_length: int = Field(128, ge=2)
     embedding_size: int = Field(100, ge=1)
-    vectors: str | None = None
+    vectors: SharedFile | None = None
     letter_size: int = Field(30, ge=1)
     filters: int = Field(50, ge=1)
     filter_width: int = Field(3, ge=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import config as configs
-from tfapps import presets, registry, tuned, weights
+from tfapps import identity, registry, tuned, weights
 from tfapps.arrays import each
 from tfapps.bundle import DELTA, Bundle
 from tfapps.errors import InputError
@@ -122,7 +122,7 @@ def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
 def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:
     for section in ("model", "tuning"):
         here, there = getattr(run, section), getattr(first, section)
-        if here != there or presets.identity(run.model.preset) != presets.identity(
+        if here != there or identity.of_weights(run.model.preset) != identity.of_weights(
             first.model.preset
         ):
             raise InputError(

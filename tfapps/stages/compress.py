@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -17,8 +16,9 @@ from tfapps.bundle import COMPRESSION, MANIFEST, Bundle, write_json
 from tfapps.clone import clone
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
-from tfapps.stages import states
+from tfapps.stages import contents, states
 from tfapps.stages import train as training
+from tfapps.stages.contents import compression_key
 from tfapps.stages.lessons import lessons
 from tfapps.stages.outputs import EVALUATION_BATCH, logits_of, outputs_of
 from tfapps.stages.prepare import Prepared, prepare, retokenized
@@ -43,12 +43,6 @@ def compress(config: RunConfig) -> Bundle:
             "still uncompressed; run `tfapps train` (or `tfapps run`) first"
         )
     return compress_prepared(prepared, source)[1]
-
-
-def compression_key(config: RunConfig) -> str:
-    """Return what tells a finished compression from an outdated one; empty for none."""
-    items = [item.model_dump(mode="json") for item in config.compress]
-    return hashlib.sha256(json.dumps(items).encode()).hexdigest() if items else ""
 
 
 def find_trained(prepared: Prepared) -> Bundle | None:
@@ -203,9 +197,10 @@ class _Work:
 
     def _keeper(self, index: int, what: str) -> Checkpoint:
         """Where an item's state is kept, be it its fit's or the finished item."""
-        items = [item.model_dump(mode="json") for item in self.origin.config.compress[: index + 1]]
-        told = json.dumps([items, self.source.manifest["files"][self.source.weights.name]])
-        return states.checkpoint(self.origin, f"{index}_{items[-1]['name']}_{what}", told)
+        config = self.origin.config
+        weights_hash = self.source.manifest["files"][self.source.weights.name]
+        key = json.dumps([contents.of_items(config, index + 1), weights_hash])
+        return states.checkpoint(self.origin, f"{index}_{config.compress[index].name}_{what}", key)
 
     def _logs(self, index: int) -> Path:
         return self.folder / "logs" / f"{index}_{self.origin.config.compress[index].name}"

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import paths, presets, registry
+from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
 from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
 from tfapps.errors import InputError
+from tfapps.stages import contents
 
 if TYPE_CHECKING:
     from tfapps.data.pipeline import Batches
@@ -241,23 +242,13 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     unread |= {"split_seed": None}
     settings = config.model_copy(update=unread)
     digest = hashlib.sha256(dump(settings).encode())
-    digest.update(presets.identity(getattr(config.model, "preset", None) or "").encode())
-    for told in _named(config):
-        digest.update(told)
+    sections = (config.model, config.objective, config.task, config.tuning)
+    contents.feed(digest, sections, getattr(config.data, "root", None))
     for name in SPLITS:
         part = rows.get(name)
         told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)
         digest.update(told.encode())
     return digest.hexdigest()
-
-
-def _named(config: RunConfig) -> list[bytes]:
-    """What tells the runs and files that a config names from others of the same name."""
-    told = [presets.identity(path).encode() for path in getattr(config.objective, "teacher", ())]
-    files, described = [unlabelled.find(config)], getattr(config.task, "descriptions", None)
-    if isinstance(described, str):
-        files.append(paths.locate(described, getattr(config.data, "root", None)))
-    return told + [file.read_bytes() for file in files if file is not None]
 
 
 def _tokenizer(config: RunConfig, model: Any, size: int, texts: Iterable[str]) -> Tokenizer:

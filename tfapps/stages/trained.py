@@ -8,7 +8,7 @@ from tfapps.assemble import of_bundle
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
-from tfapps.stages.compress import compression_key
+from tfapps.stages.contents import compression_key
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.states import OUTPUT
 

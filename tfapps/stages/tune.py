@@ -23,6 +23,7 @@ from tfapps.printable import plain
 from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
 from tfapps.search._trials import Trials
+from tfapps.stages import contents
 from tfapps.stages.lessons import lessons
 from tfapps.stages.prepare import fingerprint, prepare, refuse_ensemble
 from tfapps.stages.states import OUTPUT
@@ -59,7 +60,7 @@ def tune(config: RunConfig, variant: Variant) -> Path:
         how = common(dimensions.hyperparameters(), config.seed)
         return module.oracle(config.search, config.train.epochs, **how)
 
-    with _opened(folder, _digest(config)):
+    with _opened(folder, _digest(config, variant)):
         search = _Search(config, variant, dimensions, folder, module.total(config.search, make()))
         drive(make, folder, search.judge, getattr(module, "FAILED", math.nan))
         return search.end()
@@ -212,11 +213,17 @@ def _check_together(dimensions: Dimensions, variant: Variant) -> None:
             ) from error
 
 
-def _digest(config: RunConfig) -> str:
-    """What trials can be told to be of one search by; more of them may be asked for later."""
-    told = config.search.model_dump_json(exclude={"trials"})
+def _digest(config: RunConfig, variant: Variant) -> str:
+    """What identifies the trials of one search; more of them may be asked for later."""
+    space = config.search.model_dump_json(exclude={"trials"})
     rows = splits.load(config.data, config.rows_seed)
-    return hashlib.sha256(f"{fingerprint(config, rows)} {told}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{fingerprint(config, rows)} {space}".encode())
+    for path, raw in config.search.space.items():
+        for value in raw if isinstance(raw, list) else []:
+            run = variant({path: value})
+            sections = (run.model, run.objective, run.task, run.tuning)
+            contents.feed(digest, sections, getattr(run.data, "root", None))
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from tfapps import paths, registry
 from tfapps.config import Section
 from tfapps.errors import InputError
+from tfapps.reads import DataFile
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +39,7 @@ class Head(Section):
     head: Literal["linear", "prototype"] = "linear"
     scale: float = Field(default=20.0, gt=0.0)
     head_start: Start | None = None
-    descriptions: dict[str, str] | str | None = None
+    descriptions: dict[str, str] | DataFile | None = None
     multi_label: bool = False
 
     @property

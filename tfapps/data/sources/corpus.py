@@ -134,7 +134,7 @@ def _stored(config: Config, splits: Sequence[str], limit: int | None) -> Corpus:
                 if sentences:
                     yield sentences
 
-    content = [f"{builder.info.full_name} {config.text} {' '.join(splits)}"]
+    content = [f"{builder.info.full_name} {config.text} {' '.join(splits)} {_tfds.sizes(builder)}"]
     return Corpus(documents, content, limit)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfapps.config import Section
+from tfapps.reads import DataFile
 
 LABELLED = "labelled"  # a target column beside the task's own: 1 for rows with a label, else 0
 
@@ -17,7 +18,7 @@ class Unlabelled(Section):
         unlabelled: a text file, a text a line.
     """
 
-    unlabelled: str | None = None
+    unlabelled: DataFile | None = None
 
 
 def of_labelled(loss: Callable[..., Any], share: float) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from tfapps.reads import Weights
 from tfapps.train.objectives._unlabelled import Unlabelled
 
 
@@ -26,7 +27,7 @@ class Config(Unlabelled):
     """
 
     name: str = "distill"
-    teacher: tuple[str, ...] = Field(min_length=1)
+    teacher: tuple[Weights, ...] = Field(min_length=1)
     weight: float = Field(0.7, ge=0, le=1)
     temperature: float = Field(2.0, gt=0)
     states: float = Field(0.0, ge=0)

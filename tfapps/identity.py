@@ -1,0 +1,37 @@
+"""What tells weights from others under the same name."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, read_json
+
+MODEL_FILES = (".json", ".txt", ".safetensors", ".bin", ".h5")  # of KerasHub and Hugging Face
+
+
+def of_weights(name: str | None) -> str:
+    """Return the hashes of the weights in a local folder, a finished run or a model folder.
+
+    Empty for a name that is no folder: what is published under a name does not change.
+    """
+    folder = Path(name or "").expanduser()
+    if not name or not folder.is_dir():
+        return ""
+    if (folder / MANIFEST).is_file():
+        files = read_json(folder / MANIFEST)["files"]
+        # An ensemble has those of its members.
+        weights = [n for n in sorted(files) if n.rpartition("/")[2] in (WEIGHTS, DELTA)]
+        return " ".join(files[name] for name in weights)
+    inside = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    read = sorted(path for path in inside if path.suffix in MODEL_FILES and path.name[0] != ".")
+    stats = [(folder / path, (folder / path).stat()) for path in read]
+    return " ".join(_sha256(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """Hash a file; size and time of change only key the cache."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
