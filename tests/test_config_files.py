@@ -79,6 +79,25 @@ def test_a_yaml_bomb_is_one_short_line(tmp_path):
     assert max(map(len, load_problems(path))) < 400
 
 
+@pytest.mark.parametrize("level", ["[{}]", "{{<<: [{}]}}"])
+def test_aliases_that_stand_for_too_much(tmp_path, level):
+    """Merged mappings are copied key by key: without a bound the second one takes hours."""
+    levels = [
+        f"b{i}: &b{i} " + level.format(", ".join([f"*b{i - 1}"] * 9)) + "\n" for i in range(1, 12)
+    ]
+    path = written(tmp_path, "b0: &b0 {x: 1}\n" + "".join(levels))
+    assert load_problems(path) == [
+        f"{path}: its aliases (*name) stand for more than 100,000 values; write out what they "
+        "repeat, or repeat less"
+    ]
+
+
+def test_aliases_that_people_write(tmp_path):
+    shared = "shared: &s {a: 1}\n" + "".join(f"k{i}: {{<<: *s, b: [*s, *s]}}\n" for i in range(500))
+    parsed = config._yaml.parse(shared, "x")
+    assert parsed["k499"] == {"a": 1, "b": [{"a": 1}, {"a": 1}]}
+
+
 def test_an_anchor_that_holds_itself(tmp_path):
     (line,) = load_problems(written(tmp_path, yaml.safe_dump(GOOD) + "train: &a {l2: *a}\n"))
     assert line.startswith("train.l2: got {'l2': {'l2': {...}}} (dict), expected float >= 0")

@@ -15,6 +15,7 @@ from tfapps.errors import ConfigError
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 _SHORT.maxlevel = 2
+MOST_REPEATED = 100_000  # values that aliases may stand for, beside those that are written
 
 
 def show(value: Any) -> str:
@@ -51,7 +52,8 @@ def read(path: Path) -> dict[Any, Any]:
 def parse(text: str, where: str) -> Any:
     """YAML text -> plain Python values.
 
-    Raises: ConfigError with the line at fault, or with every key given twice.
+    Raises: ConfigError with the line at fault, with every key given twice, or for aliases that
+        stand for more than `MOST_REPEATED` values.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -59,6 +61,14 @@ def parse(text: str, where: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
+            sizes: dict[int, int] = {}
+            if _size(node, sizes) - len(sizes) > MOST_REPEATED:
+                raise ConfigError(
+                    [
+                        f"{where}: its aliases (*name) stand for more than {MOST_REPEATED:,} "
+                        f"values; write out what they repeat, or repeat less"
+                    ]
+                )
             problems: list[str] = []
             _twice(node, "", set(), problems)
             if problems:
@@ -121,6 +131,17 @@ def put(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
         raise ConfigError([f"{here} is {show(inside)}, not a mapping; give {here}= as a whole"])
     key = keys[depth]
     return {**inside, key: put(inside.get(key), keys, value, depth + 1)}
+
+
+def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """How many values a node stands for; an alias counts as what it repeats."""
+    if id(node) not in sizes:
+        sizes[id(node)] = 1  # what an alias inside itself counts as
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in parts for part in pair]
+        sizes[id(node)] += sum(_size(part, sizes) for part in parts)
+    return sizes[id(node)]
 
 
 def _twice(node: yaml.Node, path: str, seen: set[int], problems: list[str]) -> None:

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from tfapps import _yaml
 from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
 from tfapps.errors import InputError
 
@@ -149,7 +148,7 @@ def _check_run(folder: Path, modified: int) -> None:
     Its files are hashed, once as long as its manifest stays.
     """
     bundle = Bundle.open(folder)
-    model = yaml.safe_load(bundle.config_path.read_text(encoding="utf-8"))["model"]["name"]
+    model = _yaml.read(bundle.config_path)["model"]["name"]
     if model != "bert":
         raise InputError(f"preset {str(folder)!r}: that run has a {model} model, expected bert")
     if bundle.compression:
@@ -165,7 +164,7 @@ def _check_run(folder: Path, modified: int) -> None:
 
 
 def _section(folder: Path, name: str) -> dict[str, Any]:
-    return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))[name]
+    return _yaml.read(folder / "config.yaml")[name]
 
 
 def _run_shape(folder: Path) -> BertShape:

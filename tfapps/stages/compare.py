@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tfapps import _yaml
 from tfapps.bundle import Bundle, read_json
 from tfapps.errors import InputError
 from tfapps.printable import plain
@@ -53,7 +52,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     for row in rows:
         row["pareto"] = not any(_beats(other, row) for other in rows)
     rows.sort(key=lambda row: (-row["metric"], row["bytes"], row["run"], row["artifact"]))
-    data = [yaml.safe_load(bundle.config_path.read_text(encoding="utf-8")) for bundle in bundles]
+    data = [_yaml.read(bundle.config_path) for bundle in bundles]
     same_data = all(config["data"] == data[0]["data"] for config in data)
     return {"headline": next(iter(judged)), "same_data": same_data, "rows": rows}
 
