@@ -37,11 +37,10 @@ REFUSED = [
     ("csv", 'label,text\n1,"a\nb"\nshort\n', r":4: 1 field, expected 2"),
     ("csv", 'label,text\n1,x\n1,"open\n2,y\n', r":3: unexpected end of data; a quoted field must"),
     ("csv", 'label,text\n1,"a" b\n', r":2: ',' expected after '\"'; a quoted field must"),
-    ("tsv", "text\ttext\n1\tx\n", r":1: column 'text' is there 2 times"),
-    ("tsv", "text\t\n1\tx\n", r":1: a column without a name"),
+    ("tsv", "text\ttext\n1\tx\n", r"column 'text' appears 2 times, expected once"),
+    ("tsv", "text\t\n1\tx\n", r"no column 'label'; there are text, 1 without a name"),
     ("tsv", b"label\ttext\n1\tx\n1\t\xff\n", r"data.tsv:3: byte 0xff is not UTF-8; save"),
     ("csv", "\ufefflabel,text\n1,".encode() + b"\xe4\n", r"data.csv:2: byte 0xe4 is not UTF-8"),
-    ("tsv", "label\ttext\n1\tx".encode("utf-16"), r"data.tsv:1: byte 0xff is not UTF-8"),
     ("csv", "label,text\n1,x\n1,a\0b\n", r"data.csv:3: NUL byte, expected text"),
     ("tsv", "label\ttext\n\tx\n", r":2: label: empty label"),
     ("tsv", "label\ttext\n1\t \n", r":2: empty text \(text\); fill it or drop the row"),
@@ -86,7 +85,7 @@ def test_empty_label_in_a_list(tmp_path):
         _read(tmp_path, "tsv", "text\tlabel\na\tx;;y\n", label_separator=";")
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"no gzip", lambda b: b[:12]])
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:12]])
 def test_damaged_gzip(tmp_path, damage):
     path = tmp_path / "data.tsv.gz"
     path.write_bytes(damage(gzip.compress(b"label\ttext\n" + b"1\tx\n" * 100)))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapps.data.sources import _files, csv, jsonl, tsv
+from tfapps.data.sources import _records, _tables, csv, jsonl, tsv
 from tfapps.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -135,7 +135,7 @@ FIELD = st.text(st.sampled_from("ab \"'é,"), min_size=1, max_size=8)
 @given(st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=1, max_size=8))
 def test_tsv_rows_are_lines_whatever_the_quotes(rows):
     text = "x\ty\tz\n" + "".join("\t".join(row) + "\n" for row in rows)
-    records = list(_files._tsv_records(text))[1:]
+    records = list(_tables._tab_records(text))[1:]
     assert [line for line, _ in records] == list(range(2, len(rows) + 2))
     for (_, fields), row in zip(records, rows, strict=True):
         for field, written in zip(fields, row, strict=True):
@@ -161,7 +161,9 @@ def test_what_python_writes_quoted_comes_back(cut, rows):
     )
     writer.writerows([("x", "y"), *rows])
     text = out.getvalue()
-    read = _files._tsv_records(text) if cut == "\t" else _files._csv_records(Path("f"), text)
+    read = (
+        _tables._tab_records(text) if cut == "\t" else _tables._quoted_records(Path("f"), text, ",")
+    )
     assert [tuple(fields) for _, fields in read][1:] == rows
 
 
@@ -236,7 +238,7 @@ def test_split_that_is_no_file():
 def test_row_counts_of_real_files(file, rows, columns, labels):
     if not (DATA / file).is_file():
         pytest.skip(f"needs {DATA / file}: set TFAPPS_DATA to the data folder")
-    module = SOURCES[_files.form_of(file)]
+    module = SOURCES[_records.form_of(file).name]
     examples = module.read(module.Config(train=file, dev="d", root=str(DATA), **columns), "train")
     assert len(examples) == rows
     if labels is not None:

@@ -67,7 +67,7 @@ REFUSED = [
     ("a O\nb x y O\n", {}, r"data.conll:2: 4 columns, expected 2"),
     ("word\n", {}, r"data.conll:1: 1 column\(s\), so data.token and data.tag are the same one"),
     ("a b O\n", {"tag": 3}, r"data.conll:1: 3 columns, but data.tag is 3; expected -3 to 2"),
-    ("a O\nb PER\n", {}, r"data.conll:2: tag 'PER', expected O, or B-"),
+    ("a O\nb PER\nc B-PER\n", {}, r"data.conll:2: tag 'PER', expected O, or B-"),
     ("a S-X\nb B-X\nc O\n", {}, r"data.conll:3: tag 'O' behind a X that has no end \(E-X\)"),
     ("-DOCSTART- O\n\n", {}, "data.conll: no sentences, expected a word and its tag a line"),
     ("", {}, "data.conll: the file is empty"),
@@ -116,7 +116,7 @@ JSON_REFUSED = [
     ({"tokens": ["a", "b"], "tags": ["O"]}, "data.jsonl:1: 2 tokens and 1 tags; expected one tag"),
     ({"tokens": ["a", " "], "tags": ["O", "O"]}, "data.jsonl:1: word 1 is empty"),
     ({"tokens": [], "tags": []}, "data.jsonl:1: no words"),
-    ({"tokens": ["a"], "tags": ["X"]}, "data.jsonl:1: tag 'X', expected O"),
+    ({"tokens": ["a", "b"], "tags": ["X", "B-X"]}, "data.jsonl:1: tag 'X', expected O"),
 ]
 
 

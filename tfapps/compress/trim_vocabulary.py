@@ -153,18 +153,18 @@ def _words(path: str, root: str | None) -> list[str]:
         InputError: no such file, or a line that is neither a word nor a word with a count.
     """
     from tfapps import paths
-    from tfapps.data.sources import _files
+    from tfapps.data.sources import _opening, _records
     from tfapps.errors import InputError
 
     file = paths.locate(path, root)
     found = []
-    for number, line in enumerate(_files.read_text(file).split("\n"), 1):
-        word, *count = line.removesuffix("\r").split("\t")
+    for number, line in enumerate(_opening.read_lines(file), 1):
+        word, *count = line.split("\t")
         if not line.strip():
             continue
         if word.split() != [word] or len(count) > 1 or (count and not count[0].isdecimal()):
             raise InputError(
-                f"{file}:{number}: {_files.short(line)}, expected a word, or a word, a tab and "
+                f"{file}:{number}: {_records.short(line)}, expected a word, or a word, a tab and "
                 "how often it was seen"
             )
         found.append(word)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfapps import paths
 from tfapps.config import RunConfig
-from tfapps.data.sources._files import read_lines
+from tfapps.data.sources._opening import read_lines
 
 
 def find(config: RunConfig) -> Path | None:

@@ -14,6 +14,7 @@ from tfapps.config import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
 from tfapps.metrics.probability import sigmoid, softmax
+from tfapps.text.labels import normal
 
 if TYPE_CHECKING:
     from tfapps.explain._reader import Reader
@@ -87,8 +88,10 @@ def explain(
         InputError: the run has no such label, or the method cannot explain its model.
     """
     labels = run.task.labels
-    if label is not None and label not in labels:
-        raise InputError(registry.unknown("label", label, labels))
+    if label is not None:
+        label = {normal(name): name for name in labels}.get(normal(label), label)
+        if label not in labels:
+            raise InputError(registry.unknown("label", label, labels))
     refused = refusal(how.name, run)
     if refused:
         raise InputError(refused)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import Field, model_validator
 
-from tfapps import paths, registry
+from tfapps import _yaml, paths, registry
 from tfapps.config import Section
-from tfapps.errors import InputError
+from tfapps.errors import ConfigError, InputError
 from tfapps.reads import DataFile
+from tfapps.text import lines
+from tfapps.text.labels import normal
 
 if TYPE_CHECKING:
     import keras
@@ -126,26 +127,29 @@ def described(
     """
     if given is None:
         return [label.replace("_", " ") for label in labels]
-    there = _read(paths.locate(given, root)) if isinstance(given, str) else given
-    unknown = sorted(there.keys() - set(labels))
+    texts = _read(paths.locate(given, root)) if isinstance(given, str) else given
+    texts = {normal(label): text for label, text in texts.items()}
+    unknown = sorted(texts.keys() - set(labels))
     if unknown:
         raise InputError(f"task.descriptions: {registry.unknown('label', unknown[0], labels)}")
-    missing = [label for label in labels if not there.get(label, "").strip()]
+    missing = [label for label in labels if not texts.get(label, "").strip()]
     if missing:
         raise InputError(f"task.descriptions: none for {', '.join(missing[:5])}; describe each")
-    return [there[label] for label in labels]
+    return [texts[label] for label in labels]
 
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".yaml", ".yml"):
-            found = yaml.safe_load(content)
+            texts = _yaml.parse(content, str(path))
         else:
-            found = dict(line.split("\t") for line in content.splitlines() if line.strip())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+            texts = dict(line.split("\t") for line in lines.split(content) if line.strip())
+    except ConfigError as error:
+        raise InputError(f"task.descriptions: {error}") from None
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"task.descriptions: cannot read {path}: {reason}") from None
-    if not isinstance(found, dict) or not all(isinstance(x, str) for x in found.values()):
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise InputError(f"task.descriptions: {path}: expected a text for each label")
-    return {str(label): text for label, text in found.items()}
+    return {str(label): text for label, text in texts.items()}

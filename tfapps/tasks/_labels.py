@@ -1,11 +1,14 @@
-"""The one wording for a label that training never saw."""
+"""Labels of rows against those of training: the wording where they do not fit."""
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tfapps.errors import InputError
 from tfapps.registry import nearest
+from tfapps.text.labels import normal
 
 SHOWN = 8
 
@@ -16,16 +19,52 @@ def check_seen(labels: Iterable[str], known: Sequence[str], what: str = "label")
     Raises:
         InputError: naming the first, how many there are, and the nearest that is known.
     """
-    unseen = sorted(set(labels) - set(known))
+    unseen = sorted(set(labels) - numbered(known).keys())
     if not unseen:
         return
     near = nearest(unseen[0], known)
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = f"; did you mean {near!r}{_difference(unseen[0], near)}?" if near else ""
     raise InputError(
         f"{what} {unseen[0]!r} was never seen in training ({len(unseen)} such {what}(s)); expected "
         f"one of {', '.join(known[:SHOWN])}{', ...' * (len(known) > SHOWN)}{hint} Correct the "
         "file, or add such rows to the training data"
     )
+
+
+def numbered(names: Sequence[str]) -> dict[str, int]:
+    """Return the number of each label under its normal spelling, in which labels are read.
+
+    Runs of earlier versions may have others.
+    """
+    return {normal(name): number for number, name in enumerate(names)}
+
+
+def check_separated(labels: Iterable[str]) -> None:
+    """Refuse labels of a multi-label task that are several in one text.
+
+    Raises:
+        InputError: parts of such labels occur again; naming the separator.
+    """
+    every = set(labels)
+    for separator in ";|,":
+        joined = sorted(label for label in every if separator in label)
+        parts = Counter(part for label in joined for part in {*map(normal, label.split(separator))})
+        if any(part in every or count > 1 for part, count in parts.items()):
+            raise InputError(
+                f"label {joined[0]!r} looks like several labels; set data.label_separator: "
+                f"{separator!r}, or to what no label holds if it is one"
+            )
+
+
+def _difference(label: str, near: str) -> str:
+    """What tells two labels apart whose letters look alike in two scripts; else nothing."""
+    pairs = [pair for pair in zip(label, near, strict=False) if pair[0] != pair[1]]
+    if len(label) != len(near) or len(pairs) == 0:
+        return ""
+    mine, other = (unicodedata.name(letter, "") for letter in pairs[0])
+    if not (mine and other) or mine.split()[0] == other.split()[0]:
+        return ""
+    return f" (with {other} where this has {mine})"
 
 
 def natural(label: str) -> tuple[int, float, str]:

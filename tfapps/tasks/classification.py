@@ -14,7 +14,7 @@ from tfapps.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _shown
-from tfapps.tasks._labels import check_seen, natural
+from tfapps.tasks._labels import check_seen, check_separated, natural, numbered
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Task:
         self.headline = "micro_f1" if config.multi_label else "accuracy"
         self.labels_of_outputs = None if config.multi_label else self.labels
         self.activation = "sigmoid" if config.multi_label else "softmax"
-        self._number = {label: number for number, label in enumerate(self.labels)}
+        self._number = numbered(self.labels)
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -83,6 +83,8 @@ class Task:
         """
         if not {"text", "label"} <= examples[0].keys():
             raise InputError("classification needs texts with labels; use another data.source")
+        if config.multi_label and all(isinstance(row["label"], str) for row in examples):
+            check_separated(row["label"] for row in examples)
         counts = Counter(label for example in examples for label in _labels(example, config))
         kept = [label for label, count in counts.items() if count >= config.min_label_count]
         if len(kept) < 2:

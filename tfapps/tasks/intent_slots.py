@@ -13,7 +13,7 @@ from tfapps.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import tagging
-from tfapps.tasks._labels import check_seen
+from tfapps.tasks._labels import check_seen, numbered
 
 if TYPE_CHECKING:
     import keras
@@ -95,7 +95,7 @@ class Task(tagging.Task):
             intents = [window.get("label", "") for window in examples]
             if self.config.unseen_intent == "refuse":
                 check_seen(intents, self.intents, "intent")
-            numbers = {name: number for number, name in enumerate(self.intents)}
+            numbers = numbered(self.intents)
             columns["label"] = np.array([numbers.get(name, -1) for name in intents], np.int32)
         return columns, lost
 

@@ -15,6 +15,7 @@ from tfapps.bundle import read_json, write_json
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.tasks import _guessing, classification
+from tfapps.text.labels import normal
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +54,11 @@ class Config(Section):
         if value.count(TEXT) != 1 or value.count(GAP) != 1:
             raise ValueError(f"got {value!r}, expected {TEXT} and {GAP} in it, once each")
         return value
+
+    @field_validator("verbalizer")
+    @classmethod
+    def _as_labels_are_read(cls, words: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        return {normal(label): word for label, word in words.items()}
 
 
 def ready(config: Config) -> bool:

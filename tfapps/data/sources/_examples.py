@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from tfapps import paths, registry
 from tfapps.config import Section
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _files
+from tfapps.data.sources import _options, _records
+from tfapps.data.sources._options import Column, Fraction
 from tfapps.errors import InputError
+from tfapps.text import lines
+from tfapps.text.labels import Spellings
 
 Example = dict[str, Any]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Columns(Section):
-    """Which columns (or keys) hold what; several text columns are joined by a space."""
+    """Which columns (or keys) hold what; several text columns are joined by a space.
 
-    text: str | list[str] = "text"
-    text_pair: str | None = None
-    label: str = "label"
+    Attributes:
+        label_separator: splits a label that is text into several, for multi-label tasks.
+    """
+
+    text: Column | list[Column] = "text"
+    text_pair: Column | None = None
+    label: Column = "label"
+    label_separator: str | None = Field(default=None, min_length=1)
     limit: Limit = None
     shots: int | None = Field(default=None, ge=1)  # rows of each label in train, drawn by the seed
 
@@ -37,13 +45,21 @@ class Files(Columns):
     test: str | None = None
 
 
-class Tables(Files):
-    """Files whose fields are text: several labels need a separator."""
-
-    label_separator: str | None = Field(default=None, min_length=1)
+class TextFiles(Files, _options.Encoded):
+    """Files of text."""
 
 
-def read(config: Files, split: str, form: str) -> list[Example]:
+class Tables(TextFiles):
+    """Files with a header that names their columns.
+
+    Attributes:
+        delimiter: between columns; None looks for it in the header.
+    """
+
+    delimiter: _options.Delimiter | None = None
+
+
+def read(config: Files, split: str, form: _records.Form) -> list[Example]:
     """Examples of train, dev or test out of the file that the config names.
 
     Raises:
@@ -53,10 +69,12 @@ def read(config: Files, split: str, form: str) -> list[Example]:
     return from_file(config, path, form, labelled=True)
 
 
-def read_file(config: Columns, path: str | Path, form: str, labelled: bool) -> list[Example]:
+def read_file(
+    config: Columns, path: str | Path, form: _records.Form, labelled: bool, root: str | None = None
+) -> list[Example]:
     """Examples of a file that the user names, in the format of the config."""
-    found = paths.locate(str(path), getattr(config, "root", None), here_first=True)
-    return from_file(config, found, form, labelled)
+    located = paths.locate(str(path), root, here_first=True)
+    return from_file(config, located, form, labelled)
 
 
 def named(config: Section, split: str, expected: str) -> str:
@@ -71,42 +89,33 @@ def named(config: Section, split: str, expected: str) -> str:
     return name
 
 
-def from_file(config: Columns, path: Path, form: str, labelled: bool) -> list[Example]:
+def from_file(config: Columns, path: Path, form: _records.Form, labelled: bool) -> list[Example]:
     """Examples of a file."""
-    rows = _files.read_rows(path, form)
-    separator = getattr(config, "label_separator", None) if form != "jsonl" else None
-    if form != "jsonl":
-        check_columns(wanted(config, labelled), list(rows[0].fields), str(path))
-    records = ((f"{path}:{row.line}", row.fields) for row in rows)
-    return build(config, records, labelled, separator)
-
-
-def check_columns(names: list[str], there: list[str], where: str) -> None:
-    """Refuse a config whose columns are not all there.
-
-    Raises:
-        InputError: naming the missing column, the nearest one, and those there.
-    """
-    for name in names:
-        if name not in there:
-            near = registry.nearest(name, there)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise InputError(f"{where}: no column {name!r}; there are {', '.join(there)}{hint}")
+    records = _records.read(path, form, wanted(config, labelled))
+    return build(config, records, labelled, str(path))
 
 
 def build(
     config: Columns,
     records: Iterable[tuple[str, dict[str, Any]]],
     labelled: bool,
-    separator: str | None = None,
+    where: str,
     name_of: Callable[[Any], Any] = lambda label: label,
 ) -> list[Example]:
-    """Examples of (place, record); `name_of` turns a stored label into its name.
+    """Examples of (place, record).
+
+    Args:
+        config: names of the columns.
+        records: with a place of each for messages.
+        labelled: whether to read labels.
+        where: the file or data set, for messages.
+        name_of: turns a stored label into its name.
 
     Raises:
         InputError: at that place a text or label is missing, empty or of a wrong type.
     """
     examples = []
+    spellings = Spellings()
     columns = [config.text] if isinstance(config.text, str) else config.text
     for place, record in records:
         parts = [text(place, record, column) for column in columns]
@@ -120,11 +129,13 @@ def build(
                 raise InputError(f"{place}: empty {config.text_pair}; fill it or drop the row")
         example["label"] = None
         if labelled:
-            label = name_of(field(place, record, config.label))
-            example["label"] = _label(f"{place}: {config.label}", label, separator)
+            value = name_of(field(place, record, config.label))
+            here = f"{place}: {config.label}"
+            example["label"] = _label(here, value, config.label_separator, spellings)
         examples.append(example)
     if labelled:
         _check_one_kind(examples)
+        spellings.report(where)
     return examples
 
 
@@ -156,30 +167,36 @@ def text(place: str, record: dict[str, Any], name: str) -> str:
     """
     value = field(place, record, name)
     if not isinstance(value, str):
-        raise InputError(f"{place}: {name} is {_files.short(value)}, expected text")
-    return value
+        raise InputError(f"{place}: {name} is {_records.short(value)}, expected text")
+    return lines.check_whole(value, f"{place}: {name}")
 
 
-def _label(place: str, value: Any, separator: str | None) -> str | list[str]:
-    """A label's name, or a list of names without repeats; the list may be empty."""
-    if isinstance(value, str) and separator is not None:
-        value = [part.strip() for part in value.split(separator)] if value.strip() else []
-    if isinstance(value, list):
-        return list(dict.fromkeys(_label_name(place, part) for part in value))
-    return _label_name(place, value)
+def label_name(place: str, value: Any, spellings: Spellings) -> str:
+    """The name of a label that is text, a number, or true or false.
 
-
-def _label_name(place: str, value: Any) -> str:
+    Raises:
+        InputError: it is none of these, or empty.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
         raise InputError(
-            f"{place} is {_files.short(value)}, expected a text, a number or a list of them"
+            f"{place} is {_records.short(value)}, expected a text, a number or a list of them"
         )
-    name = str(value).strip()
+    missing = isinstance(value, float) and not math.isfinite(value)
+    name = "" if missing else spellings(lines.check_whole(str(value), place))
     if not name:
         raise InputError(f"{place}: empty label; fill it or drop the row")
     return name
+
+
+def _label(place: str, value: Any, separator: str | None, spellings: Spellings) -> str | list[str]:
+    """A label's name, or a list of names without repeats; the list may be empty."""
+    if isinstance(value, str) and separator is not None:
+        value = value.split(separator) if value.strip() else []
+    if isinstance(value, list):
+        return list(dict.fromkeys(label_name(place, part, spellings) for part in value))
+    return label_name(place, value, spellings)
 
 
 def _check_one_kind(examples: list[Example]) -> None:

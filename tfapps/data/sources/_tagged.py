@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from tfapps.config import Section
+from tfapps.data.sources import _options
 from tfapps.data.sources._examples import Example
 from tfapps.errors import InputError
+from tfapps.text import lines, tag_forms
 from tfapps.text import tags as tagging
+from tfapps.text.labels import Spellings
 
-Scheme = Literal["auto", "iob1", "iob2", "bioes"]
+Scheme = Literal["auto", "iob1", "iob2", "bioes", "bare"]
 
 
-class Tagged(Section):
-    """How tags are written; they are IOB2 in all examples."""
+class Tagged(_options.Lines):
+    """How tags are written; they are IOB2 in all examples.
+
+    Attributes:
+        scheme: `bioes` is BILOU, BMEWO and BMES as well; `bare` tags are labels alone.
+    """
 
     scheme: Scheme = "auto"
 
@@ -37,20 +42,39 @@ def build(config: Tagged, sentences: Sequence[Sentence], where: str) -> list[Exa
     """Examples with tags in IOB2.
 
     Raises:
-        InputError: a tag that cannot stand where it does.
+        InputError: half a character in a word or a tag, or a tag that cannot stand where it does.
     """
-    scheme = "iob2" if config.scheme == "auto" else config.scheme
-    if config.scheme == "auto":
-        with contextlib.suppress(tagging.TagError):  # said with its place by what converts it
-            scheme = tagging.scheme_of(sentence.tags for sentence in sentences)
-    examples, mended = [], 0
     for sentence in sentences:
-        try:
-            tags = tagging.to_iob2(sentence.tags, scheme)
-        except tagging.TagError as error:
-            raise InputError(f"{sentence.places[error.place]}: {error}") from None
-        mended += scheme == "iob2" and tags != sentence.tags
+        for place, token, tag in zip(sentence.places, sentence.tokens, sentence.tags, strict=True):
+            lines.check_whole(token, f"{place}: word")
+            lines.check_whole(tag, f"{place}: tag")
+    form = tag_forms.detect((sentence.tags for sentence in sentences), config.scheme)
+    if form.kind == "bare" and form.types > tag_forms.MOST_TYPES:
+        raise InputError(
+            f"{where}: {form.types} different tags without B- or I-; expected at most "
+            f"{tag_forms.MOST_TYPES}; is this the column of the tags?"
+        )
+    if form.kind != "prefix":
+        print(f"{where}: tags are {tag_forms.DESCRIPTIONS[form.kind]}")
+    spellings = Spellings()
+    rewritten = [
+        _placed(sentence, form.rewrite, sentence.tags, spellings) for sentence in sentences
+    ]
+    scheme = tagging.scheme_of(rewritten) if config.scheme == "auto" else config.scheme
+    examples, mended = [], 0
+    for sentence, written in zip(sentences, rewritten, strict=True):
+        tags = _placed(sentence, tag_forms.to_iob2, written, form, scheme)
+        mended += scheme == "iob2" and tags != written
         examples.append({"tokens": sentence.tokens, "tags": tags, **sentence.more})
     if mended:
         print(f"{where}: {mended} sentences with an I- that continues nothing, read as B-")
+    spellings.report(where)
     return examples
+
+
+def _placed(sentence: Sentence, convert: Any, *arguments: Any) -> list[str]:
+    """What `convert` makes of the arguments; the place of a wrong tag joins its message."""
+    try:
+        return convert(*arguments)
+    except tagging.TagError as error:
+        raise InputError(f"{sentence.places[error.place]}: {error}") from None

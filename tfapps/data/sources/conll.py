@@ -9,23 +9,25 @@ from pydantic import model_validator
 
 from tfapps import paths
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _examples, _files, _samples, _tagged
+from tfapps.data.sources import _conllu, _examples, _opening, _samples, _tagged
 from tfapps.errors import InputError
 
 DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")
+# What writers of comments begin them with; a word `#` among the columns is none of these.
+_COMMENT = re.compile(r"#[ \t]+(\S+ ?=|newdoc\b|newpar\b|(sent_)?id\b)")
 
 
 class Config(_tagged.Tagged):
     """The splits as files, or those of a sample that comes with tfapps.
 
     Attributes:
-        token: number of the column of the words; columns count from 0, or back from -1.
-        tag: number of the column of the tags.
+        token: number of the column of the words; columns count from 0, or back from -1. In
+            CoNLL-U the column of the numbers is never meant, so that 0 is the next one, FORM.
+        tag: number of the column of the tags. In CoNLL-U the last one, MISC, has them as NER=.
     """
 
     source: str = "conll"
-    root: str | None = None
     sample: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
@@ -61,34 +63,79 @@ def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_
 
 def _from_file(config: Config, path: Path) -> list[_examples.Example]:
     sentences: list[_tagged.Sentence] = []
-    document, width, first = 0, 0, 0
-    rows: list[tuple[str, str, str]] = []
+    document = 0
+    words: list[tuple[str, str, str]] = []
 
     def close() -> None:
-        if rows:
-            tokens, tags, places = (list(column) for column in zip(*rows, strict=True))
+        if words:
+            tokens, tags, places = (list(column) for column in zip(*words, strict=True))
             sentences.append(_tagged.Sentence(tokens, tags, places, {"document": document}))
-            rows.clear()
+            words.clear()
 
-    for number, line in enumerate(_files.read_lines(path), 1):
-        fields = _BLANKS.split(line.strip(" \t"))
-        if fields == [""] or fields[0] == DOCUMENT:
+    lines = _opening.read_lines(path, config.encoding)
+    first, width, universal = _shape(lines)
+    if width:
+        _check_columns(config, path, first, width)
+    for number, line in enumerate(lines, 1):
+        starts_document = _starts_document(line)
+        if starts_document or not line.strip(" \t"):
             close()
-            document += fields[0] == DOCUMENT
+            document += starts_document
             continue
-        if not width:
-            width, first = len(fields), number
-            _check_columns(config, path, number, width)
+        fields = _conllu.split(line) if universal else _split(line)
+        if not words and _is_comment(line, fields, width):
+            continue
         if len(fields) != width:
             raise InputError(
                 f"{path}:{number}: {len(fields)} columns, expected {width} as in line {first} "
                 "(a word and its tags, with blanks or a tab between)"
             )
-        rows.append((fields[config.token], fields[config.tag], f"{path}:{number}"))
+        if not universal:
+            words.append((fields[config.token], fields[config.tag], f"{path}:{number}"))
+        elif _conllu.is_word(fields):
+            word, tag = _conllu.word_and_tag(fields, config.token, config.tag)
+            if not word:
+                raise InputError(f"{path}:{number}: empty word, expected text or _")
+            words.append((word, tag, f"{path}:{number}"))
     close()
     if not sentences:
         raise InputError(f"{path}: no sentences, expected a word and its tag a line")
+    if universal and config.tag in (-1, _conllu.MISC):
+        _conllu.check_tagged(sentences, path)
     return _tagged.build(config, sentences, str(path))
+
+
+def _shape(lines: list[str]) -> tuple[int, int, bool]:
+    """Number and width of the first line with columns, and whether the file is CoNLL-U.
+
+    A line that may be a comment, or a word `#`, counts only if there is no other.
+    """
+    candidates = [
+        (number, line)
+        for number, line in enumerate(lines, 1)
+        if line.strip(" \t") and not _starts_document(line) and not _COMMENT.match(line)
+    ]
+    plain = ((number, line) for number, line in candidates if not line.startswith("#"))
+    number, line = next(plain, candidates[0] if candidates else (0, ""))
+    universal = _conllu.is_universal(line)
+    width = len(_conllu.split(line) if universal else _split(line)) if line else 0
+    return number, width, universal
+
+
+def _split(line: str) -> list[str]:
+    return _BLANKS.split(line.strip(" \t"))
+
+
+def _starts_document(line: str) -> bool:
+    """Whether a line is `-DOCSTART-`, alone, with a number to it, or behind an index."""
+    if line.startswith("# newdoc"):
+        return True
+    return DOCUMENT in line and any(part.startswith(DOCUMENT) for part in _split(line)[:2])
+
+
+def _is_comment(line: str, fields: list[str], width: int) -> bool:
+    """Whether the first line of a sentence is a comment: `# id 5` is, `# O` is a word."""
+    return line.startswith("#") and (len(fields) != width or bool(_COMMENT.match(line)))
 
 
 def _check_columns(config: Config, path: Path, number: int, width: int) -> None:

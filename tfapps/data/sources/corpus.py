@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,24 +9,23 @@ from typing import Any
 from pydantic import field_validator
 
 from tfapps import paths
-from tfapps.config import Section
 from tfapps.data.corpora import Corpus, Document
 from tfapps.data.limits import First, Limit
-from tfapps.data.sources import _examples, _samples, _tfds
+from tfapps.data.sources import _examples, _opening, _options, _samples, _tables, _tfds
 from tfapps.errors import InputError
+from tfapps.text import lines
 
 Names = str | list[str]
 
 
-class Config(Section):
-    """The splits as files, `.gz` or not, each one or several; or a data set's, or a sample's.
+class Config(_options.Lines):
+    """The splits as files, packed or not, each one or several; or a data set's, or a sample's.
 
     Attributes:
         text: of a data set, the feature that holds a document; its lines are the sentences.
     """
 
     source: str = "corpus"
-    root: str | None = None
     dataset: str | None = None  # of TensorFlow Datasets
     data_dir: str | None = None
     sample: str | None = None
@@ -63,29 +60,32 @@ def read(config: Config, split: str) -> Corpus:
         for name in names:
             with _samples.file(config.sample, name, ".txt") as path:
                 files.append(path)
-        return _of_files(files, limit)
-    return _of_files([paths.locate(name, config.root) for name in names], limit)
+        return _of_files(files, None, limit)
+    files = [paths.locate(name, config.root) for name in names]
+    return _of_files(files, config.encoding, limit)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> Corpus:
     """Documents of a file that the user names."""
-    return _of_files([paths.locate(str(path), config.root, here_first=True)], None)
+    files = [paths.locate(str(path), config.root, here_first=True)]
+    return _of_files(files, config.encoding, None)
 
 
-def _of_files(files: Sequence[Path], limit: int | None) -> Corpus:
+def _of_files(files: Sequence[Path], encoding: str | None, limit: int | None) -> Corpus:
     def documents() -> Iterator[Document]:
         for path in files:
-            yield from _documents(path)
+            yield from _documents(path, encoding)
 
-    made = Corpus(documents, files, limit)
+    # The same bytes are another text in another encoding.
+    made = Corpus(documents, [*files, *([encoding] if encoding else [])], limit)
     if not made:
         raise InputError(f"{files[0]}: no text, expected a sentence a line")
     return made
 
 
-def _documents(path: Path) -> Iterator[Document]:
+def _documents(path: Path, encoding: str | None) -> Iterator[Document]:
     document: Document = []
-    for line in _lines(path):
+    for line in map(str.strip, _opening.stream_lines(path, encoding)):
         if line:
             document.append(line)
         elif document:
@@ -95,37 +95,11 @@ def _documents(path: Path) -> Iterator[Document]:
         yield document
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Lines without what is blank around them, one at a time however large the file is.
-
-    Raises:
-        InputError: unreadable, damaged, or not UTF-8 text (naming the line).
-    """
-    opened = gzip.open if path.suffix == ".gz" else open
-    number = 0
-    try:
-        with opened(path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-                if "\0" in text:
-                    raise InputError(f"{path}:{number}: NUL byte, expected text in UTF-8")
-                yield text
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise InputError(
-            f"{path}:{number}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8 text"
-        ) from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged gzip file ({error}); copy it anew") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-
-
 def _stored(config: Config, splits: Sequence[str], limit: int | None) -> Corpus:
     """Documents of a TensorFlow data set, a row each."""
     dataset = str(config.dataset)
     builder = _tfds.prepared(dataset, config.data_dir)
-    _examples.check_columns([config.text], _tfds.columns(builder), f"data set {dataset}")
+    _tables.check_columns([config.text], _tfds.columns(builder), f"data set {dataset}")
 
     def documents() -> Iterator[Document]:
         for split in splits:
@@ -139,5 +113,5 @@ def _stored(config: Config, splits: Sequence[str], limit: int | None) -> Corpus:
 
 
 def _sentences(place: str, row: dict[str, Any], text: str) -> Document:
-    lines = (line.strip() for line in _examples.text(place, row, text).splitlines())
-    return [line for line in lines if line]
+    sentences = map(str.strip, lines.split(_examples.text(place, row, text)))
+    return [sentence for sentence in sentences if sentence]

@@ -1,10 +1,10 @@
-"""Comma-separated files with a header line, quoted as Python's csv has it."""
+"""Comma-separated files with a header line; other delimiters are found out."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples
+from tfapps.data.sources import _examples, _records
 
 
 class Config(_examples.Tables):
@@ -15,9 +15,13 @@ class Config(_examples.Tables):
 
 def read(config: Config, split: str) -> list[_examples.Example]:
     """Examples of train, dev or test."""
-    return _examples.read(config, split, "csv")
+    return _examples.read(config, split, _form(config))
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Examples of any file with the columns of the config."""
-    return _examples.read_file(config, path, "csv", labelled)
+    return _examples.read_file(config, path, _form(config), labelled, config.root)
+
+
+def _form(config: Config) -> _records.Form:
+    return _records.Form("csv", config.encoding, config.delimiter)

@@ -1,13 +1,13 @@
-"""Files of one JSON object a line; a label may be a list of labels."""
+"""Files of one JSON object a line, or of one list of objects; a label may be a list of labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples
+from tfapps.data.sources import _examples, _records
 
 
-class Config(_examples.Files):
+class Config(_examples.TextFiles):
     """Files, columns and labels of a jsonl data set."""
 
     source: str = "jsonl"
@@ -15,9 +15,10 @@ class Config(_examples.Files):
 
 def read(config: Config, split: str) -> list[_examples.Example]:
     """Examples of train, dev or test."""
-    return _examples.read(config, split, "jsonl")
+    return _examples.read(config, split, _records.Form("jsonl", config.encoding))
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Examples of any file with the columns of the config."""
-    return _examples.read_file(config, path, "jsonl", labelled)
+    form = _records.Form("jsonl", config.encoding)
+    return _examples.read_file(config, path, form, labelled, config.root)

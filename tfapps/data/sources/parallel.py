@@ -8,24 +8,20 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from tfapps import paths
-from tfapps.config import Section
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _examples, _files, _samples, _tfds
+from tfapps.data.sources import _examples, _opening, _options, _records, _samples, _tables, _tfds
 from tfapps.errors import InputError
 
-_PLAIN_OR_GZIP = ("", ".gz")
 
-
-class Config(Section):
+class Config(_options.Lines):
     """The two languages, from and to, and where their sentences are.
 
-    A split is the prefix of two files (`x/train` means `x/train.de` and `x/train.en`), a .tsv
-    with a column for each language, or the name of a split of `dataset` or of `sample`.
+    A split is the prefix of two files (`x/train` means `x/train.de` and `x/train.en`), a file of
+    records with a column for each language, or the name of a split of `dataset` or of `sample`.
     """
 
     source: str = "parallel"
     languages: list[str]
-    root: str | None = None
     dataset: str | None = None  # of TensorFlow Datasets
     data_dir: str | None = None
     sample: str | None = None
@@ -69,41 +65,41 @@ def read(config: Config, split: str) -> list[_examples.Example]:
         with _samples.file(config.sample, name) as path:
             pairs = _table(config, path, labelled=True)
     else:
-        name = _examples.named(config, split, "a file prefix or a .tsv")
+        name = _examples.named(config, split, "a file prefix, or a file of records")
         pairs = _from_files(config, name, here_first=False, labelled=True)
         if pairs[0]["target"] is None:
             first, second = config.languages
             raise InputError(
                 f"data.{split}: {name}.{first} has no {name}.{second} beside it, expected both "
-                f"(.gz may follow)"
+                f"(.gz or .zst may follow)"
             )
     return _filtered(config, split, pairs)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Pairs of a file prefix or a .tsv; the target is None if not asked for, or not there."""
+    """Pairs of a prefix or of a file of records; the target is None if not asked for or absent."""
     return _from_files(config, str(path), here_first=True, labelled=labelled)
 
 
 def _from_files(
     config: Config, name: str, here_first: bool, labelled: bool
 ) -> list[_examples.Example]:
-    plain = name.removesuffix(".gz")
-    if plain.endswith(".tsv"):
+    plain = _opening.plain_name(name)
+    if Path(plain).suffix.removeprefix(".") in _records.ENDINGS:
         return _table(config, paths.locate(name, config.root, here_first), labelled)
     first, second = (f".{language}" for language in config.languages)
     if plain.endswith((first, second)):
         both = plain.rpartition(".")[0]
         raise InputError(f"{name}: one side of the pairs, expected {both} for both sides")
-    path = paths.locate(name + first, config.root, here_first, _PLAIN_OR_GZIP)
-    prefix = str(path).removesuffix(".gz").removesuffix(first)
-    beside = [Path(f"{prefix}{second}{ending}") for ending in _PLAIN_OR_GZIP]
+    path = paths.locate(name + first, config.root, here_first, _opening.ENDINGS)
+    prefix = _opening.plain_name(str(path)).removesuffix(first)
+    beside = [Path(f"{prefix}{second}{ending}") for ending in _opening.ENDINGS]
     other = next((place for place in beside if labelled and place.is_file()), None)
-    sources = _files.read_lines(path)
+    sources = _opening.read_lines(path, config.encoding)
     _check_filled(path, sources)
     if other is None:
         return [{"text": line, "target": None} for line in sources]
-    targets = _files.read_lines(other)
+    targets = _opening.read_lines(other, config.encoding)
     if len(sources) != len(targets):
         raise InputError(
             f"{path} has {len(sources)} lines, {other} {len(targets)}; expected as many, "
@@ -120,19 +116,17 @@ def _check_filled(path: Path, lines: list[str]) -> None:
 
 
 def _table(config: Config, path: Path, labelled: bool) -> list[_examples.Example]:
-    """Pairs of a tsv file with a column for each language."""
-    rows = _files.read_rows(path, "tsv")
+    """Pairs of a file of records with a column for each language."""
     wanted = config.languages if labelled else config.languages[:1]
-    _examples.check_columns(wanted, list(rows[0].fields), str(path))
-    for row in rows:
-        for column in wanted:
-            if not row.fields[column].strip():
-                raise InputError(f"{path}:{row.line}: empty {column}; fill it or drop the row")
-    first, second = config.languages
-    return [
-        {"text": row.fields[first], "target": row.fields[second] if labelled else None}
-        for row in rows
-    ]
+    form = _records.form_of(str(path))._replace(encoding=config.encoding)
+    pairs: list[_examples.Example] = []
+    for place, fields in _records.read(path, form, wanted):
+        texts = [_examples.text(place, fields, column) for column in wanted]
+        for column, text in zip(wanted, texts, strict=True):
+            if not text.strip():
+                raise InputError(f"{place}: empty {column}; fill it or drop the row")
+        pairs.append({"text": texts[0], "target": texts[1] if labelled else None})
+    return pairs
 
 
 def _stored(config: Config, split: str) -> list[_examples.Example]:
@@ -140,7 +134,7 @@ def _stored(config: Config, split: str) -> list[_examples.Example]:
     dataset = str(config.dataset)
     first, second = config.languages
     builder = _tfds.prepared(dataset, config.data_dir)
-    _examples.check_columns(config.languages, _tfds.columns(builder), f"data set {dataset}")
+    _tables.check_columns(config.languages, _tfds.columns(builder), f"data set {dataset}")
     return [
         {"text": _examples.text(place, row, first), "target": _examples.text(place, row, second)}
         for place, row in _tfds.rows(builder, dataset, split, config.languages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples, _files, _samples
+from tfapps.data.sources import _examples, _records, _samples
 
 
 class Config(_examples.Columns):
@@ -15,7 +15,6 @@ class Config(_examples.Columns):
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
     test: str | None = "test"
-    label_separator: str | None = None
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
@@ -26,9 +25,9 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     """
     name = _examples.named(config, split, "the name of a split")
     with _samples.file(config.sample, name) as path:
-        return _examples.from_file(config, path, "tsv", labelled=True)
+        return _examples.from_file(config, path, _records.Form("tsv"), labelled=True)
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Examples of any tsv, csv or jsonl file with the columns of the config."""
-    return _examples.read_file(config, path, _files.form_of(str(path)), labelled)
+    """Examples of any csv, tsv, jsonl or Parquet file with the columns of the config."""
+    return _examples.read_file(config, path, _records.form_of(str(path)), labelled)

@@ -1,4 +1,4 @@
-"""Lists of words and tags: JSON lines, TensorFlow Datasets, or folders of parallel lines."""
+"""Lists of words and tags: JSON, Parquet, TensorFlow Datasets, or folders of parallel lines."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Any
 
 from tfapps import paths
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _examples, _files, _tagged, _tfds
+from tfapps.data.sources import _examples, _opening, _options, _records, _tables, _tagged, _tfds
 from tfapps.errors import InputError
+from tfapps.text.labels import Spellings
 
 WORDS, TAGS, LABELS = "seq.in", "seq.out", "label"
-_PLAIN_OR_GZIP = ("", ".gz")
+_FILES = ("jsonl", "json", "parquet")
 
 
 class Config(_tagged.Tagged):
     """What the splits are called, and which key holds what.
 
-    A split is a .jsonl file, the name of a split of `dataset`, or a folder with the files seq.in
-    (words), seq.out (tags) and label (of the whole sentence, if `label` is set).
+    A split is a .jsonl, .json or .parquet file, the name of a split of `dataset`, or a folder with
+    the files seq.in (words), seq.out (tags) and label (of the whole sentence, if `label` is set).
 
     Attributes:
         label: key of a label of the sentence beside its tags; None if there is none.
     """
 
     source: str = "tagged"
-    root: str | None = None
     dataset: str | None = None  # of TensorFlow Datasets
     data_dir: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
     test: str | None = None
-    tokens: str = "tokens"
-    tags: str = "tags"
-    label: str | None = None
+    tokens: _options.Column = "tokens"
+    tags: _options.Column = "tags"
+    label: _options.Column | None = None
     limit: Limit = None
 
 
@@ -43,7 +43,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     Raises:
         InputError: the data is not there, or words and tags do not fit each other.
     """
-    name = _examples.named(config, split, "a .jsonl file, a folder, or the name of a split")
+    name = _examples.named(config, split, "a file, a folder, or the name of a split")
     if config.dataset is not None:
         sentences = _stored(config, name)
     else:
@@ -52,36 +52,46 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Sentences of a .jsonl file or a folder that the user names."""
+    """Sentences of a file or a folder that the user names."""
     return _tagged.build(config, _from_path(config, str(path), here_first=True), str(path))
 
 
 def _from_path(config: Config, name: str, here_first: bool) -> list[_tagged.Sentence]:
-    if name.removesuffix(".gz").endswith(".jsonl"):
+    spellings = Spellings()
+    if Path(_opening.plain_name(name)).suffix.removeprefix(".") in _FILES:
         path = paths.locate(name, config.root, here_first)
-        rows = _files.read_rows(path, "jsonl")
-        return [_sentence(config, f"{path}:{row.line}", row.fields) for row in rows]
-    words = paths.locate(f"{name}/{WORDS}", config.root, here_first, _PLAIN_OR_GZIP)
+        form = _records.form_of(name)._replace(encoding=config.encoding)
+        rows = _records.read(path, form, _wanted(config))
+        sentences = [_sentence(config, place, fields, spellings) for place, fields in rows]
+    else:
+        sentences = _from_folder(config, name, here_first, spellings)
+    spellings.report(name)
+    return sentences
+
+
+def _from_folder(
+    config: Config, name: str, here_first: bool, spellings: Spellings
+) -> list[_tagged.Sentence]:
+    words = paths.locate(f"{name}/{WORDS}", config.root, here_first, _opening.ENDINGS)
     wanted = [WORDS, TAGS, *([LABELS] if config.label else [])]
     files = [_beside(words, other) for other in wanted]
-    columns = [_files.read_lines(file) for file in files]
+    columns = [_opening.read_lines(file, config.encoding) for file in files]
     for file, lines in zip(files[1:], columns[1:], strict=True):
         if len(lines) != len(columns[0]):
             raise InputError(
                 f"{words} has {len(columns[0])} lines, {file} {len(lines)}; expected as many, "
                 "line by line the same sentence"
             )
-    keys = [config.tokens, config.tags, *([config.label] if config.label else [])]
+    keys = _wanted(config)
     sentences = []
     for number, line in enumerate(zip(*columns, strict=True), 1):
         fields = dict(zip(keys, [line[0].split(), line[1].split(), *line[2:]], strict=True))
-        sentences.append(_sentence(config, f"{words}:{number}", fields))
+        sentences.append(_sentence(config, f"{words}:{number}", fields, spellings))
     return sentences
 
 
 def _beside(path: Path, name: str) -> Path:
-    there = [path.parent / f"{name}{ending}" for ending in _PLAIN_OR_GZIP]
-    for file in there:
+    for file in (path.parent / f"{name}{ending}" for ending in _opening.ENDINGS):
         if file.is_file():
             return file
     raise InputError(f"{path} has no {name} beside it, expected it in the same folder")
@@ -89,22 +99,30 @@ def _beside(path: Path, name: str) -> Path:
 
 def _stored(config: Config, split: str) -> list[_tagged.Sentence]:
     builder = _tfds.prepared(str(config.dataset), config.data_dir)
-    wanted = [config.tokens, config.tags, *([config.label] if config.label else [])]
-    _examples.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
+    wanted, spellings = _wanted(config), Spellings()
+    _tables.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
     names = {key: _tfds.class_names(builder.info.features[key]) for key in wanted}
-    return [
-        _sentence(config, place, {k: _tfds.class_name(v, names[k]) for k, v in row.items()})
-        for place, row in _tfds.rows(builder, str(config.dataset), split, wanted)
-    ]
+    sentences = []
+    for place, row in _tfds.rows(builder, str(config.dataset), split, wanted):
+        fields = {key: _tfds.class_name(value, names[key]) for key, value in row.items()}
+        sentences.append(_sentence(config, place, fields, spellings))
+    spellings.report(f"{config.dataset} {split}")
+    return sentences
 
 
-def _sentence(config: Config, place: str, fields: dict[str, Any]) -> _tagged.Sentence:
+def _wanted(config: Config) -> list[str]:
+    return [config.tokens, config.tags, *([config.label] if config.label else [])]
+
+
+def _sentence(
+    config: Config, place: str, fields: dict[str, Any], spellings: Spellings
+) -> _tagged.Sentence:
     lists = []
     for key in (config.tokens, config.tags):
-        found = _examples.field(place, fields, key)
-        if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
-            raise InputError(f"{place}: {key} is {_files.short(found)}, expected a list of texts")
-        lists.append(found)
+        value = _examples.field(place, fields, key)
+        if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+            raise InputError(f"{place}: {key} is {_records.short(value)}, expected a list of texts")
+        lists.append(value)
     tokens, tags = lists
     if len(tokens) != len(tags):
         raise InputError(
@@ -118,7 +136,6 @@ def _sentence(config: Config, place: str, fields: dict[str, Any]) -> _tagged.Sen
         raise InputError(f"{place}: no words; drop the row, or fill it")
     more = {}
     if config.label is not None:
-        more["label"] = _examples.text(place, fields, config.label).strip()
-        if not more["label"]:
-            raise InputError(f"{place}: empty {config.label}; fill it or drop the row")
+        value = _examples.field(place, fields, config.label)
+        more["label"] = _examples.label_name(f"{place}: {config.label}", value, spellings)
     return _tagged.Sentence(tokens, tags, [place] * len(tokens), more)

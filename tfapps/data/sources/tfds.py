@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples, _files, _tfds
+from tfapps.data.sources import _examples, _records, _tables, _tfds
 
 
 class Config(_examples.Columns):
@@ -27,12 +27,15 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     name = _examples.named(config, split, "the name of a split")
     builder = _tfds.prepared(config.dataset, config.data_dir)
     wanted = _examples.wanted(config, labelled=True)
-    _examples.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
+    _tables.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
     records = _tfds.rows(builder, config.dataset, name, wanted)
     names = _tfds.class_names(builder.info.features[config.label])
-    return _examples.build(config, records, True, name_of=lambda v: _tfds.class_name(v, names))
+    return _examples.build(
+        *(config, records, True, f"{config.dataset} {name}"),
+        name_of=lambda value: _tfds.class_name(value, names),
+    )
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Examples of any tsv, csv or jsonl file with the features of the config as columns."""
-    return _examples.read_file(config, path, _files.form_of(str(path)), labelled)
+    """Examples of any csv, tsv, jsonl or Parquet file with the features as columns."""
+    return _examples.read_file(config, path, _records.form_of(str(path)), labelled)

@@ -1,0 +1,188 @@
+"""Opening a data file: its bytes are unpacked, bounded and decoded, whatever its name is."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import itertools
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tfapps.data.sources import _kinds
+from tfapps.errors import InputError
+from tfapps.text import lines
+
+ENDINGS = ("", ".gz", ".zst")
+_PIECE = 1 << 16
+# Real text shrinks to a fifth or a tenth. What unpacks to more than this is made to fill memory.
+MOST_TIMES = 100
+ALWAYS_ALLOWED = 64 << 20  # bytes, for small files of much repetition
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name without the ending of its packer."""
+    for ending in ENDINGS[1:]:
+        name = name.removesuffix(ending)
+    return name
+
+
+def read_text(path: Path, encoding: str | None = None) -> str:
+    """Return the whole file as text; a byte order mark is dropped, and decides the encoding.
+
+    Args:
+        path: of a text file, plain or packed with gzip or zstd.
+        encoding: of a file without a byte order mark; None is UTF-8.
+
+    Raises:
+        InputError: unreadable, damaged, empty, no text, or not in the encoding (naming the line).
+    """
+    text = "".join(_decoded(path, encoding))
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty")
+    return text
+
+
+def read_lines(path: Path, encoding: str | None = None) -> list[str]:
+    """Return the lines of a file; LF or CRLF ends one, CR alone in a file that has no other.
+
+    Raises:
+        InputError: what `read_text` refuses.
+    """
+    return lines.split(plain_ends(read_text(path, encoding)))
+
+
+def stream_lines(path: Path, encoding: str | None = None) -> Iterator[str]:
+    """Yield the lines of a file one at a time, however large the file is.
+
+    Raises:
+        InputError: what `read_text` refuses, but for an empty file.
+    """
+    rest = ""
+    for piece in _decoded(path, encoding):
+        whole = (rest + piece).split("\n")
+        rest = whole.pop()
+        for line in whole:
+            yield line.removesuffix("\r")
+    if rest:
+        yield rest.removesuffix("\r")
+
+
+def plain_ends(text: str) -> str:
+    """Return a text whose lines end at LF or CRLF, as old programs wrote CR alone."""
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def most_bytes(path: Path) -> int:
+    """Return how many bytes a packed file may unpack to."""
+    return max(ALWAYS_ALLOWED, MOST_TIMES * path.stat().st_size)
+
+
+def refuse_bomb(path: Path, limit: int) -> None:
+    """Refuse a file that unpacks to more than `most_bytes` said.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(
+        f"{path}: unpacks to more than {limit >> 20} MB, expected at most {MOST_TIMES} times its "
+        f"packed size; unpack it yourself if it is really so large"
+    )
+
+
+def _decoded(path: Path, encoding: str | None) -> Iterator[str]:
+    pieces = _unpacked(path)
+    head = next(pieces, b"")
+    _kinds.refuse_binary(path, head)
+    codec, mark = _kinds.marked(head) or (encoding or "utf-8", 0)
+    decoder = codecs.getincrementaldecoder(codec)()
+    line = 1
+    for piece in itertools.chain([head[mark:]], pieces, [None]):
+        try:
+            text = decoder.decode(piece or b"", final=piece is None)
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode(codec, "replace")
+            place = f"{path}:{line + before.count(chr(10))}"
+            raise InputError(_undecodable(place, error, codec, encoding)) from error
+        except UnicodeError as error:
+            raise InputError(f"{path}:{line}: not {codec} ({error}); see data.encoding") from error
+        zero = text.find("\0")
+        if zero >= 0:
+            guess = _kinds.guess_unmarked(piece or b"")
+            hint = f"set data.encoding: {guess}" if guess else "is it a text file in UTF-8?"
+            place = f"{path}:{line + text.count(chr(10), 0, zero)}"
+            raise InputError(f"{place}: NUL byte, expected text; {hint}")
+        line += text.count("\n")
+        yield text
+
+
+def _undecodable(place: str, error: UnicodeDecodeError, codec: str, encoding: str | None) -> str:
+    byte = error.object[error.start]
+    if codec != "utf-8" or encoding is not None:
+        return f"{place}: byte 0x{byte:02x} is not {codec}; correct data.encoding, or the file"
+    fix = "save the file as UTF-8 text"
+    start = error.object.rfind(b"\n", 0, error.start) + 1
+    guess = _kinds.guess_encoding(error.object[start:].partition(b"\n")[0])
+    if guess is not None:
+        likely, reading = guess
+        reading = " ".join(reading.split())
+        shown = reading if len(reading) <= 60 else reading[:57] + "..."
+        fix += f", or set data.encoding: {likely} if this line should read {shown!r}"
+    return f"{place}: byte 0x{byte:02x} is not UTF-8; {fix}"
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_kinds.ZSTANDARD))
+            file.seek(0)
+            if head.startswith(_kinds.GZIP):
+                with gzip.open(file) as plain:
+                    yield from _bounded(path, _pieces(plain))
+            elif head == _kinds.ZSTANDARD:
+                yield from _bounded(path, _zstandard(path, file))
+            else:
+                yield from _pieces(file)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged gzip file ({error}); copy it anew") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _zstandard(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    import zstandard
+
+    unpacker = zstandard.ZstdDecompressor()
+    frame = unpacker.decompressobj()
+    content = bytearray()
+    try:
+        # A block of 4 bytes may stand for 128 KB: small bites keep what comes out small.
+        while bite := file.read(1024):
+            while bite:
+                if frame.eof:
+                    frame = unpacker.decompressobj()
+                content += frame.decompress(bite)
+                bite = frame.unused_data
+            if len(content) >= _PIECE:
+                yield bytes(content)
+                content.clear()
+    except zstandard.ZstdError as error:
+        raise InputError(f"{path}: damaged zstd file ({error}); copy it anew") from error
+    if not frame.eof:
+        raise InputError(f"{path}: damaged zstd file (it ends too early); copy it anew")
+    yield bytes(content)
+
+
+def _bounded(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    limit, size = most_bytes(path), 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            refuse_bomb(path, limit)
+        yield piece

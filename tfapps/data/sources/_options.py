@@ -1,0 +1,53 @@
+"""Options that sources share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tfapps.config import Section
+from tfapps.text import labels
+
+
+def _codec(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, UnicodeError, ValueError):
+        raise ValueError(
+            f"got {name!r}, expected the name of a text encoding, such as utf-16-le, cp1252 or "
+            f"gb18030"
+        ) from None
+    return name
+
+
+def _one_character(delimiter: str) -> str:
+    delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
+    if len(delimiter) != 1 or delimiter in '"\r\n ' or "\ud800" <= delimiter <= "\udfff":
+        raise ValueError(
+            f'got {delimiter!r}, expected one character, such as ";", "|" or tab, and no quote '
+            f"or blank"
+        )
+    return delimiter
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Encoding = Annotated[str, AfterValidator(_codec)]
+Delimiter = Annotated[str, AfterValidator(_one_character)]
+Column = Annotated[str, AfterValidator(labels.clean)]  # as the names in a header are
+
+
+class Encoded(Section):
+    """How bytes become text.
+
+    Attributes:
+        encoding: of files without a byte order mark; None is UTF-8.
+    """
+
+    encoding: Encoding | None = None
+
+
+class Lines(Encoded):
+    """Files of plain text, looked up under `root`."""
+
+    root: str | None = None

@@ -1,0 +1,73 @@
+"""Records of a Parquet file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfapps.data.sources import _kinds, _opening
+from tfapps.data.sources._tables import Row, check_columns
+from tfapps.data.sources._tfds import class_name
+from tfapps.errors import InputError
+
+_ROWS = 4096  # read at a time, so that a file that unpacks to too much is noticed early
+
+
+def read(path: Path, wanted: Sequence[str]) -> list[Row]:
+    """Return the wanted columns of all records; class numbers become names if the file has them.
+
+    Raises:
+        InputError: no Parquet file, a damaged or an empty one, or a column is missing.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    rows: list[Row] = []
+    limit, size = _opening.most_bytes(path), 0
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_kinds.PARQUET))
+        if head != _kinds.PARQUET:
+            raise InputError(f"{path}: not a Parquet file; set data.source to csv, tsv or jsonl")
+        with pyarrow.parquet.ParquetFile(path) as stored:
+            schema = stored.schema_arrow
+            check_columns(wanted, schema.names, str(path))
+            names = _class_names(schema.metadata or {})
+            for batch in stored.iter_batches(_ROWS, columns=list(wanted)):
+                size += batch.nbytes
+                if size > limit:
+                    _opening.refuse_bomb(path, limit)
+                for record in batch.to_pylist():
+                    fields = {
+                        key: class_name(value, names.get(key)) for key, value in record.items()
+                    }
+                    rows.append(Row(f"{path} row {len(rows) + 1}", fields))
+    except (pyarrow.ArrowException, OSError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as Parquet ({problem}); copy it anew") from error
+    if not rows:
+        raise InputError(f"{path}: no rows")
+    return rows
+
+
+def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
+    """Names of classes by column, as the `datasets` library of Hugging Face writes them."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        each = {name: _innermost(feature) for name, feature in features.items()}
+        return {
+            name: [str(label) for label in feature["names"]]
+            for name, feature in each.items()
+            if feature.get("_type") == "ClassLabel"
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):  # there are none, or not as expected
+        return {}
+
+
+def _innermost(feature: Any) -> dict[str, Any]:
+    """The description of what a list holds, for lists."""
+    while isinstance(feature, list) or "feature" in feature:
+        feature = feature[0] if isinstance(feature, list) else feature["feature"]
+    return feature

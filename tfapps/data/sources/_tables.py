@@ -1,0 +1,214 @@
+"""Tables of text: which character separates their columns, and their records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tfapps import registry
+from tfapps.data.sources import _opening
+from tfapps.errors import InputError
+from tfapps.text import labels
+
+TAB = "\t"
+_DELIMITERS = {",": "commas", TAB: "tabs", ";": "semicolons", "|": "bars (|)"}
+_HEAD = 1 << 16  # characters in which a header ends
+
+
+class Row(NamedTuple):
+    """A record of a file and its place there, for messages."""
+
+    place: str
+    fields: dict[str, Any]
+
+
+def read(
+    path: Path, text: str, usual: str, delimiter: str | None, wanted: Sequence[str]
+) -> list[Row]:
+    """Return the records of a table by the names in its header, the wanted columns alone.
+
+    Args:
+        path: of the file, for messages.
+        text: its content.
+        usual: the delimiter of such files; another one is looked for if this one does not fit.
+        delimiter: the one that the user names, if any.
+        wanted: names of columns.
+
+    Raises:
+        InputError: a column is missing, there are no rows, or one is malformed (naming the line).
+    """
+    cut = delimiter or _sniffed(path, text, usual, wanted)
+    records = _records(path, text, cut)
+    _, header = next(records)
+    header = [labels.clean(name) for name in header]
+    check_columns(wanted, header, str(path), cut)
+    numbers = {name: header.index(name) for name in wanted}
+    rows = []
+    for line, fields in records:
+        if len(fields) != len(header):
+            raise InputError(_misfit(f"{path}:{line}", len(fields), header, cut))
+        values = {name: fields[number] for name, number in numbers.items()}
+        rows.append(Row(f"{path}:{line}", values))
+    if not rows:
+        raise InputError(f"{path}: only a header ({_shown(header)}), no rows")
+    return rows
+
+
+def check_columns(
+    names: Sequence[str], available: Sequence[str], where: str, delimiter: str | None = None
+) -> None:
+    """Refuse a config whose columns are not all available, or more than once.
+
+    Args:
+        names: columns that are wanted.
+        available: columns that the data has.
+        where: place of the header, or of the data.
+        delimiter: what separates the columns of a table with a header.
+
+    Raises:
+        InputError: naming the missing column, the nearest one, and those available.
+    """
+    for name in names:
+        if available.count(name) > 1:
+            raise InputError(
+                f"{where}: column {name!r} appears {available.count(name)} times, expected once; "
+                f"rename or remove the others"
+            )
+        if name in available:
+            continue
+        near = registry.nearest(name, [column for column in available if column])
+        hint = f"; did you mean {near!r}?" if near else ""
+        if delimiter is not None and not set(names) & set(available):
+            hint += (
+                f"; the first line must name the columns, separated by "
+                f"{_DELIMITERS.get(delimiter, repr(delimiter))} (data.delimiter)"
+            )
+        raise InputError(f"{where}: no column {name!r}; there are {_shown(available)}{hint}")
+
+
+def _shown(header: Sequence[str]) -> str:
+    unnamed = sum(not name for name in header)
+    more = [f"{unnamed} without a name"] if unnamed else []
+    return ", ".join([*(name for name in header if name), *more])
+
+
+def _misfit(place: str, fields: int, header: Sequence[str], cut: str) -> str:
+    noun = "field" if fields == 1 else "fields"
+    hint = f"; a field that holds {cut!r} must be in double quotes" if fields > len(header) else ""
+    return f"{place}: {fields} {noun}, expected {len(header)} ({_shown(header)}){hint}"
+
+
+def _sniffed(path: Path, text: str, usual: str, wanted: Sequence[str]) -> str:
+    """The delimiter whose header has the wanted columns; else the one with the most columns."""
+    headers: dict[str, list[str]] = {}
+    head = text.lstrip("\r\n")[:_HEAD]
+    for cut in dict.fromkeys([usual, *_DELIMITERS]):
+        try:
+            _, header = next(_records(path, head, cut))
+        except InputError:  # quotes that do not fit this delimiter
+            continue
+        headers[cut] = [labels.clean(name) for name in header]
+        if set(wanted) <= set(headers[cut]):
+            if cut != usual:
+                print(f"{path}: columns are separated by {_DELIMITERS[cut]}")
+            return cut
+    if len(headers.get(usual, "")) > 1:
+        return usual
+    return max(headers, key=lambda cut: len(headers[cut]), default=usual)
+
+
+def _records(path: Path, text: str, cut: str) -> Iterator[tuple[int, list[str]]]:
+    """Records and the lines they start on; with tabs a stray quote is just a character."""
+    return _tab_records(text) if cut == TAB else _quoted_records(path, text, cut)
+
+
+def _quoted_records(path: Path, text: str, cut: str) -> Iterator[tuple[int, list[str]]]:
+    """Records by Python's csv; strict, so that an open quote can't swallow the rest unseen."""
+    limit = csv.field_size_limit(sys.maxsize)
+    line = 1
+    try:
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=cut,
+            strict=True,
+            skipinitialspace=_blanks_before_quotes(text, cut),
+        )
+        for fields in reader:
+            if fields:
+                yield line, fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{path}:{line}: {error}; a quoted field must close its quote right before the next "
+            f'{cut!r}, and a quote inside it is written ""'
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _blanks_before_quotes(text: str, cut: str) -> bool:
+    """Whether fields are written `, "so"`; elsewhere a blank at the start of a field is kept."""
+    quoted = rf'{re.escape(cut)} ++"[^"\n]*+(?:""[^"\n]*+)*+"(?={re.escape(cut)}|\r?\n|\r?\Z)'
+    return re.search(quoted, text) is not None
+
+
+_QUOTED = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"(?=\t|\r?\n|\r?\Z)')
+_QUOTED_LINES = re.compile(r'"([^"\t]*+(?:""[^"\t]*+)*+)"(?=\t|\r?\n|\r?\Z)')
+_PLAIN = re.compile(r"[^\t\n]*")
+
+
+def _tab_records(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Records of a tab-separated file, in which a quote is mostly just a character.
+
+    A field is quoted if it starts with a quote that closes right before a tab or the line's end.
+    It may span lines only if it holds no tab and the record then has as many fields as the
+    header: a line that is a record by itself can never be swallowed by a stray quote.
+    """
+    text = _opening.plain_ends(text)
+    at, line, width = 0, 1, 0
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        plain = text[at:end].removesuffix("\r")
+        if plain:
+            fields, stop = plain.split(TAB), end
+            if '"' in plain:
+                fields, stop = _quoted_record(text, at, end, width or len(fields))
+            width = width or len(fields)
+            yield line, fields
+            line += text.count("\n", end, stop)
+            end = stop
+        at, line = end + 1, line + 1
+
+
+def _quoted_record(text: str, at: int, end: int, width: int) -> tuple[list[str], int]:
+    """Fields of the record at `at` and where it stops: the first reading that fits the width."""
+    several = _read_fields(text, at, _QUOTED_LINES) if width > 1 else None
+    if several is not None and len(several[0]) == width:
+        return several
+    one = _read_fields(text[at:end], 0, _QUOTED)
+    plain = text[at:end].removesuffix("\r").split(TAB)
+    return (one[0] if len(one[0]) == width else plain), end
+
+
+def _read_fields(text: str, at: int, quoted: re.Pattern[str]) -> tuple[list[str], int]:
+    fields = []
+    while True:
+        match = quoted.match(text, at)
+        if match:
+            fields.append(match[1].replace('""', '"'))
+        else:
+            match = _PLAIN.match(text, at)
+            fields.append(match[0])
+        at = match.end()
+        if text[at : at + 1] != TAB:
+            break
+        at += 1
+    if match.re is _PLAIN:
+        fields[-1] = fields[-1].removesuffix("\r")
+    return fields, at + (text[at : at + 1] == "\r")

@@ -1,0 +1,23 @@
+"""Parquet files; a label may be a list of labels, and class numbers become class names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfapps.data.sources import _examples, _records
+
+
+class Config(_examples.Files):
+    """Files, columns and labels of a Parquet data set."""
+
+    source: str = "parquet"
+
+
+def read(config: Config, split: str) -> list[_examples.Example]:
+    """Examples of train, dev or test."""
+    return _examples.read(config, split, _records.Form("parquet"))
+
+
+def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
+    """Examples of any file with the columns of the config."""
+    return _examples.read_file(config, path, _records.Form("parquet"), labelled, config.root)

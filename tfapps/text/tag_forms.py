@@ -1,0 +1,113 @@
+"""Tags in the forms that files have them in, read as IOB2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tfapps.text import tags as schemes
+from tfapps.text.tags import OUTSIDE, TagError
+
+UNNAMED = "entity"  # label of entities whose tags are no more than a letter
+MOST_TYPES = 200  # more bare types than this are the words of another column
+# BIOES and its sisters: BILOU, BMEWO and BMES use other letters for the same four places.
+_LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
+_PREFIXED = re.compile(rf"([{''.join(_LETTERS)}])-(.+)", re.DOTALL)
+_SUFFIXED = re.compile(rf"(.+)-([{''.join(_LETTERS)}])", re.DOTALL)
+DESCRIPTIONS = {
+    "prefix": "a letter and a label (B-PER)",
+    "suffix": "a label and a letter (PER-B)",
+    "letter": f"letters alone (B, I, O), of entities with the label {UNNAMED!r}",
+    "bare": "labels alone (PER), a run of equal ones being one entity",
+}
+
+
+@dataclass(frozen=True)
+class TagForm:
+    """How the tags of a file are written.
+
+    Attributes:
+        kind: key of `DESCRIPTIONS`.
+        types: how many different tags the file has.
+    """
+
+    kind: str
+    types: int
+
+    def rewrite(self, tags: Sequence[str], name: Callable[[str], str]) -> list[str]:
+        """Return tags as `tags.split` reads them: O, or B-, I-, E- or S- before a label.
+
+        Args:
+            tags: of a sentence.
+            name: gives a label its normal spelling.
+
+        Raises:
+            TagError: a tag that does not have this form.
+        """
+        return [self._rewrite_one(place, tag, name) for place, tag in enumerate(tags)]
+
+    def _rewrite_one(self, place: int, tag: str, name: Callable[[str], str]) -> str:
+        if tag == OUTSIDE:
+            return tag
+        letter, label = "", ""
+        if self.kind == "bare":
+            letter, label = "I", tag
+        elif self.kind == "letter" and tag in _LETTERS:
+            letter, label = tag, UNNAMED
+        elif self.kind == "suffix" and (match := _SUFFIXED.fullmatch(tag)):
+            label, letter = match.groups()
+        elif self.kind == "prefix" and (match := _PREFIXED.fullmatch(tag)):
+            letter, label = match.groups()
+        label = name(label) if label else ""
+        if label:
+            return f"{_LETTERS[letter]}-{label}"
+        if self.kind != "prefix":
+            raise TagError(place, f"tag {tag!r}, expected O, or {DESCRIPTIONS[self.kind]}")
+        raise TagError(
+            place,
+            f"tag {tag!r}, expected O, or B-, I-, E- or S- with a label (B-PER); if labels stand "
+            f"alone, set data.scheme: bare",
+        )
+
+
+def detect(sentences: Iterable[Sequence[str]], scheme: str) -> TagForm:
+    """Return the form of the tags of a file.
+
+    Args:
+        sentences: their tags.
+        scheme: `bare`, another scheme, or `auto`; under `auto` alone tags may turn out bare.
+    """
+    types = {tag for tags in sentences for tag in tags} - {OUTSIDE}
+    if scheme == "bare":
+        kind = "bare"
+    elif types and types <= _LETTERS.keys() and types & {"B", "I"}:
+        kind = "letter"
+    elif any(_PREFIXED.fullmatch(tag) for tag in types):
+        kind = "prefix"
+    elif any(tag.endswith(("-B", "-I")) for tag in types):
+        kind = "suffix"
+    elif types and all(types) and scheme == "auto":
+        kind = "bare"
+    else:
+        kind = "prefix"
+    return TagForm(kind, len(types))
+
+
+def to_iob2(tags: Sequence[str], form: TagForm, scheme: str) -> list[str]:
+    """Return rewritten tags in IOB2.
+
+    Args:
+        tags: of a sentence, as `TagForm.rewrite` gives them.
+        form: of the file.
+        scheme: iob1, iob2, bioes or bare.
+
+    Raises:
+        TagError: a tag that cannot stand where it does.
+    """
+    try:
+        return schemes.to_iob2(tags, "iob1" if form.kind == "bare" else scheme)
+    except TagError as error:
+        raise TagError(
+            error.place, f"{error} (letters as in BIOES: L means E, U and W mean S, M means I)"
+        ) from None
