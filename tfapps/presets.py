@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import _yaml
+from tfapps import _hub, _yaml
 from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
 from tfapps.errors import InputError
 
@@ -224,6 +224,9 @@ def _download(name: str) -> Path:
         )
     if name.startswith((".", "/", "~")):
         raise InputError(f"preset {name!r}: no such folder")
+    folder = _hub.cached(name)
+    if folder is not None:
+        return folder
     from keras_hub.src.utils import preset_utils  # the public API gives no path to the vocabulary
 
     try:
@@ -234,6 +237,8 @@ def _download(name: str) -> Path:
             preset_utils.get_file(name, "assets/tokenizer/vocabulary.txt")
         return Path(preset_utils.get_file(name, "config.json")).parent
     except Exception as error:  # KerasHub and its downloaders raise whatever they like
+        if _hub.is_network(error):
+            raise _hub.unreachable(name, "api.kaggle.com") from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"preset {name!r}: cannot be fetched: {reason}; give a local folder or "

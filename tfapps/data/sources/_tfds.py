@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfapps import registry
+from tfapps import network, registry
 from tfapps.errors import InputError
 
 
@@ -38,6 +38,7 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
         raise
     except Exception as error:  # whatever a third party's builder raises ends in one line
         raise InputError(f"cannot open data set {dataset!r}: {_line(error)}") from error
+    _check_reachable(builder, dataset)
     try:
         builder.download_and_prepare()
     except Exception as error:
@@ -46,6 +47,25 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
             f"or data_dir with the prepared files"
         ) from error
     return builder
+
+
+def _check_reachable(builder: Any, dataset: str) -> None:
+    """Refuse a download that cannot begin.
+
+    Raises:
+        InputError: none of the data set's hosts answers.
+    """
+    above = builder.data_path.parents[builder.info.full_name.count("/")]
+    downloads = above / "downloads"
+    if builder.data_path.exists() or (downloads.exists() and any(downloads.iterdir())):
+        return
+    host = network.unreachable(builder.url_infos)
+    if host is not None:
+        raise InputError(
+            f"data set {dataset!r}: not in {builder.data_path}, and {host} cannot be reached to "
+            "download it; prepare it on a machine with a network, copy its folder here and set "
+            "data.data_dir to the folder above it"
+        )
 
 
 def sizes(builder: Any) -> str:
