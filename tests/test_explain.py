@@ -20,10 +20,11 @@ from tfapps.errors import ConfigError, InputError
 from tfapps.explain import _text, integrated_gradients, occlusion, rollout
 from tfapps.explain._reader import Reader, attentions
 from tfapps.explain._text import Text, Word
+from tfapps.layers.at_token import AtToken
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.linear import Linear
 from tfapps.stages import explain, faithful
-from tfapps.tasks import classification
+from tfapps.tasks import classification, prompt
 from tfapps.text.tokenizer import Tokenizer
 
 BLANK, WIDTH = 1, 5
@@ -138,6 +139,37 @@ def test_the_words_of_a_pair_are_those_of_both_texts():
     segments = text.features["segment_ids"][0]
     for number, word in enumerate(text.words):
         assert set(segments[text.word_of == number]) == {int(word.key == "text_pair")}
+
+
+@pytest.mark.parametrize("pattern", ["{text} It was [MASK].", "[MASK] was: {text} It was"])
+def test_the_pattern_of_a_prompt_is_no_word_and_its_gap_stays_alone(pattern):
+    tokenizer = Tokenizer.train(["one two three It was: good bad."], "wordpiece", 60, None, 1)
+    words = {"yes": "good", "no": "bad"}
+    task = prompt.Task(prompt.Config(pattern=pattern, verbalizer=words), ["no", "yes"])
+    task.mask_id = tokenizer.mask_id
+    inputs = ("token_ids", "padding_mask", "segment_ids")
+    example = {"text": "one two was three", "label": None}
+    whole = len(task.encode([example], tokenizer, 64)[0]["token_ids"][0])
+    shorter = whole - len(tokenizer.ids(["three"])[0])
+    for length, expected in ((whole, example["text"].split()), (shorter, ["one", "two", "was"])):
+        text, cut = _text.read(example, task, tokenizer, inputs, length)
+        assert cut == (length == shorter)
+        pieces = np.array(tokenizer.pieces())[text.features["token_ids"][0]]
+        assert [word.text for word in text.words] == expected
+        for number, word in enumerate(expected):
+            assert "".join(pieces[text.word_of == number]).replace("##", "") == word
+        hidden = np.ones((1, len(text.words)), bool)
+        for features in (_text.blanked(text, hidden), _text.without(text, hidden)):
+            assert (features["token_ids"] == task.mask_id).sum() == 1
+
+
+def test_rollout_of_a_prompt_goes_to_its_gap():
+    gap = 3
+    inputs = {"token_ids": keras.Input((None,), dtype="int32", name="token_ids")}
+    x = Embedding(qat_models.WORDS, WIDTH, name="embeddings")(inputs["token_ids"])
+    model = keras.Model(inputs, AtToken(gap, name="gap")(x, inputs["token_ids"]))
+    found = Reader(model).pooled({"token_ids": np.array([[2, 5, gap, 6]])})
+    assert found.tolist() == [0, 0, 1, 0]
 
 
 def test_what_is_cut_off_is_no_word():
@@ -259,7 +291,7 @@ def test_rollout_is_the_product_of_attention_and_identity():
     np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-6)
     assert len(layers) == 2
     scores = rollout.explain(rollout.Config(), reader, text, 0)
-    assert reader.pooling == "mean"
+    np.testing.assert_allclose(reader.pooled(text.features), np.full(length, 1 / length))
     np.testing.assert_allclose(scores.words, summed(text, flow.mean(axis=0)), atol=1e-5)
     assert scores.rest == pytest.approx(flow.mean(axis=0)[[0, -1]].sum(), abs=1e-5)
     assert scores.delta < 1e-6
@@ -267,7 +299,8 @@ def test_rollout_is_the_product_of_attention_and_identity():
 
 def test_rollout_to_the_first_state_where_that_is_pooled():
     weights = [np.array([[[0.2, 0.8], [0.6, 0.4]]])]
-    reader = SimpleNamespace(attention=lambda features: weights, pooling="cls")
+    first = np.array([1.0, 0.0])
+    reader = SimpleNamespace(attention=lambda features: weights, pooled=lambda features: first)
     text = Text({}, [Word("a", 0, 1, "text")], np.array([-1, 0]), BLANK)
     scores = rollout.explain(rollout.Config(residual=0.0), reader, text, 0)
     assert (scores.words.tolist(), scores.rest) == ([0.8], 0.2)

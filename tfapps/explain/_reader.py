@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfapps.layers.at_token import AtToken
 from tfapps.layers.attention import SelfAttention
 from tfapps.layers.pooling import Pooling
 from tfapps.train.objectives._embedded import Cut, Parts
@@ -108,11 +109,19 @@ class Reader:
 
         return tf.function(weights, input_signature=[self._spec])
 
-    @property
-    def pooling(self) -> str:
-        """How states become one: the kind of the pooling layer, `mean` without any."""
-        kinds = [layer.kind for layer in self.model.layers if isinstance(layer, Pooling)]
-        return kinds[0] if kinds else "mean"
+    def pooled(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Share of each last state of one text in the one that is judged, (t,); all sum up to 1.
+
+        The largest of each number (`max`) may come from any place: all count alike, as for `mean`.
+        """
+        ids = features["token_ids"][0]
+        chosen = np.ones(len(ids))
+        for layer in self.model.layers:
+            if isinstance(layer, AtToken):
+                chosen = ids == layer.token_id
+            elif isinstance(layer, Pooling) and layer.kind == "cls":
+                chosen = np.arange(len(ids)) == 0
+        return chosen / chosen.sum()
 
 
 def attentions(model: Any) -> list[Any]:

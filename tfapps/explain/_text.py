@@ -35,7 +35,8 @@ class Text(NamedTuple):
         features: what the model reads of it, {name: (1, t, ...)}.
         words: those that have pieces; what was cut off has none.
         word_of: number of the word that each piece belongs to, -1 for special ones, (t,).
-        blank: id of the piece that says nothing: [MASK] where the vocabulary has it, else [UNK].
+        blank: id of the piece that says nothing: [MASK] where the task and its vocabulary have a
+            use for it, else [UNK].
     """
 
     features: dict[str, np.ndarray]
@@ -54,24 +55,24 @@ def read(
         names: of the inputs of the model.
     """
     columns, truncated = task.encode([example], tokenizer, max_length)
-    ids, segments = columns["token_ids"][0], columns["segment_ids"][0]
+    ids = columns["token_ids"][0]
     features = {name: columns[name][0][None] for name in names if name != "padding_mask"}
     features["padding_mask"] = np.ones((1, len(ids)), np.int32)
     how = "characters" if tokenizer.kind == "characters" else "words"
     words: list[Word] = []
     word_of = np.full(len(ids), -1)
-    special = np.isin(ids, list(tokenizer.special_ids))
-    for segment, key in enumerate(key for key in KEYS if key in example):
+    keys = [key for key in KEYS if key in example]
+    for key, pieces in zip(keys, task.places(columns, tokenizer), strict=False):
         text = example[key]
         found, numbers = split(text, tokenizer.spans(text), how)
-        places = np.flatnonzero(~special & (segments == segment))[: len(numbers)]
+        places = pieces[: len(numbers)]
         kept = numbers[: len(places)]
         word_of[places] = np.where(kept < 0, -1, kept + len(words))
         words += [Word(text[start:end], start, end, key) for start, end in found]
     seen = np.unique(word_of[word_of >= 0])
     word_of = np.where(word_of < 0, -1, np.searchsorted(seen, word_of))
-    blank = tokenizer.unknown_id if tokenizer.mask_id is None else tokenizer.mask_id
-    return Text(features, [words[number] for number in seen], word_of, blank), bool(truncated)
+    told = [words[number] for number in seen]
+    return Text(features, told, word_of, task.blank(tokenizer)), bool(truncated)
 
 
 def split(

@@ -46,9 +46,7 @@ def refusal(model: Any) -> str | None:
 def explain(config: Config, reader: Reader, text: Text, target: int) -> Scores:
     """Give each word its share in the pooled state; all sum up to 1."""
     flow = rolled(reader.attention(text.features), config.residual)
-    # The largest of each number (`max`) may come from any place: it is taken as from all alike.
-    pooled = flow[0] if reader.pooling == "cls" else flow.mean(axis=0)
-    return Scores(*by_word(text, pooled), total=1.0)
+    return Scores(*by_word(text, reader.pooled(text.features) @ flow), total=1.0)
 
 
 def rolled(weights: Sequence[np.ndarray], residual: float) -> np.ndarray:

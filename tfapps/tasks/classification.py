@@ -128,6 +128,20 @@ class Task:
             columns["label"] = self._encode_labels(examples)
         return columns, tokens.truncated
 
+    def places(self, columns: dict[str, Any], tokenizer: Any) -> list[np.ndarray]:
+        """Return where the pieces of each text (of a pair, both) stand in the one encoded row.
+
+        Args:
+            columns: `encode` of one example.
+        """
+        ids, segments = columns["token_ids"][0], columns["segment_ids"][0]
+        special = np.isin(ids, list(tokenizer.special_ids))
+        return [np.flatnonzero(~special & (segments == segment)) for segment in (0, 1)]
+
+    def blank(self, tokenizer: Any) -> int:
+        """Return the piece that says nothing: [MASK] where the vocabulary has it, else [UNK]."""
+        return tokenizer.unknown_id if tokenizer.mask_id is None else tokenizer.mask_id
+
     def _encode_labels(self, examples: Examples) -> np.ndarray:
         rows = [_labels(example, self.config) for example in examples]
         if self.config.min_label_count:

@@ -77,6 +77,7 @@ class Task(classification.Task):
 
     def __init__(self, config: Config, labels: Sequence[str], mask_id: int | None = None) -> None:
         super().__init__(config, labels)
+        self.labels_of_outputs = None  # a plain client would not put the text into the pattern
         self.mask_id = mask_id
         self.words: list[np.ndarray] = []
 
@@ -183,6 +184,20 @@ class Task(classification.Task):
         if all(example.get("label") is not None for example in examples):
             columns["label"] = self._encode_labels(examples)
         return columns, cut
+
+    def places(self, columns: dict[str, Any], tokenizer: Any) -> list[np.ndarray]:
+        """Return where the pieces of the text stand in the one encoded row, without the pattern."""
+        before, after = (
+            sum(1 if part == GAP else len(_ids(tokenizer, part)) for part in re.split(_MARKS, side))
+            for side in self.config.pattern.split(TEXT)
+        )
+        opening = tokenizer.framed(np.zeros(0, np.int32))[1]
+        closing = tokenizer.frame_size - opening
+        return [np.arange(opening + before, len(columns["token_ids"][0]) - closing - after)]
+
+    def blank(self, tokenizer: Any) -> int:
+        """Return the piece that says nothing: another [MASK] would be a second gap."""
+        return tokenizer.unknown_id
 
     def attach(self, encoder: keras.Model) -> keras.Model:
         """Put the masked-LM head on the state at the gap: (b, t, d) -> `logits` (b, c)."""

@@ -48,12 +48,12 @@ def _parts(model: Any) -> Parts:
         )
     x = embedded(model)
     front = keras.Model(model.input, x)
-    others = {name: tensor for name, tensor in model.input.items() if name != "token_ids"}
-    rest = keras.Model([x, *others.values()], model.output)
+    # The ids stay an input: a head may look up a place by its id, as that of `prompt` does.
+    names = tuple(model.input)
+    rest = keras.Model([x, *model.input.values()], model.output)
 
     def answer(x: Any, features: dict[str, Any], training: bool) -> Any:
-        given = [tf.convert_to_tensor(features[name]) for name in others]
-        return rest([x, *given], training=training)
+        return rest([x, *(tf.convert_to_tensor(features[name]) for name in names)], training=training)
 
     return Parts(lambda features, training: front(features, training=training), answer)
 
