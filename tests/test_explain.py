@@ -15,7 +15,6 @@ from tfapps import config as configs
 from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.cli import _coloured, _page
-from tfapps.cli.explain import _examples
 from tfapps.errors import ConfigError, InputError
 from tfapps.explain import _text, integrated_gradients, occlusion, rollout
 from tfapps.explain._reader import Reader, attentions
@@ -541,10 +540,3 @@ def test_settings_of_a_method_are_told_all_at_once():
     with pytest.raises(ConfigError) as caught:
         configs.options(section, ["steps=x", "baseline=pad"], "m")
     assert [line.split(":")[0] for line in caught.value.problems] == ["m.steps", "m.baseline"]
-
-
-def test_pairs_are_parted_at_their_tab():
-    assert _examples(["a\tb"], True) == [{"text": "a", "text_pair": "b"}]
-    assert _examples(["a\tb"], False) == [{"text": "a\tb"}]
-    with pytest.raises(InputError, match="'a': this run reads pairs; part the two texts by a tab"):
-        _examples(["a"], True)

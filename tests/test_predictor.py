@@ -35,7 +35,7 @@ class Words:
         return [{"label": int(row.argmax())} for row in logits]
 
 
-def _predictor(runner, inputs=("token_ids", "padding_mask"), max_length=6):
+def _predictor(runner, inputs=("token_ids", "padding_mask"), max_length=6, paired=False):
     words = Words()
     return Predictor(
         artifact="litert_float32",
@@ -44,6 +44,7 @@ def _predictor(runner, inputs=("token_ids", "padding_mask"), max_length=6):
         tokenizer=words,
         task=words,
         max_length=max_length,
+        paired=paired,
     )
 
 
@@ -85,7 +86,22 @@ def test_only_the_inputs_of_the_artefact_are_given():
 
 
 def test_pairs_reach_the_task():
-    assert _predictor(_sums)([("a b", "c")]) == [{"label": 3}]
+    assert _predictor(_sums, paired=True)([("a b", "c")]) == [{"label": 3}]
+
+
+def test_a_run_is_asked_for_what_it_was_trained_on():
+    with pytest.raises(InputError, match=r"trained on pairs of texts, got single texts; expected"):
+        _predictor(_sums, paired=True)(["a b"])
+    with pytest.raises(InputError, match="trained on single texts, got pairs of texts; expected"):
+        _predictor(_sums).logits([("a b", "c")])
+
+
+@pytest.mark.parametrize(
+    ("paired", "texts"), [(False, ["a", "b\ud83d"]), (True, [("a", "\udc00")])]
+)
+def test_half_a_surrogate_pair_is_refused(paired, texts):
+    with pytest.raises(InputError, match=r"text \d: character \d is half of a surrogate pair"):
+        _predictor(_sums, paired=paired)(texts)
 
 
 def test_no_texts_give_no_answers():

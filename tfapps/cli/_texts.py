@@ -5,25 +5,50 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfapps.serve.lines import Question
 
 
-def given(texts: Sequence[str]) -> list[str]:
-    """The texts themselves; the lines of standard input for none, or for `-`.
+def questions(texts: Sequence[str], paired: bool) -> list[Question]:
+    """Return what a run is asked: the texts, or the lines of standard input for none or for `-`.
+
+    Args:
+        paired: whether the run reads pairs of texts; see `tfapps.serve.lines.question`.
 
     Raises:
-        InputError: what comes in is no UTF-8.
+        InputError: standard input is not UTF-8, or a line is not what the run reads.
     """
-    from tfapps.errors import InputError
+    from tfapps.serve.lines import question
 
-    if texts and list(texts) != ["-"]:
-        return list(texts)
+    typed = bool(texts) and list(texts) != ["-"]
+    lines = list(texts) if typed else _standard_input()
+    place = "text {}" if typed else "standard input:{}"
+    asked = [question(line, paired, place.format(n)) for n, line in enumerate(lines, 1)]
+    tabs = 0 if paired else sum("\t" in line for line in lines)
+    if tabs:
+        print(
+            f"{tabs} text(s) hold a tab; this run reads single texts, so the columns of a line "
+            "are one text",
+            file=sys.stderr,
+        )
+    return asked
+
+
+def _standard_input() -> list[str]:
+    from tfapps.errors import InputError
+    from tfapps.text import lines
+
+    content = sys.stdin.buffer.read()
     try:
-        lines = sys.stdin.buffer.read().decode("utf-8").splitlines()
+        return lines.split(content.decode("utf-8"))
     except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"standard input: byte {error.start} is not valid UTF-8; convert the text first"
+            f"standard input:{line}: byte 0x{content[error.start]:02x} is not valid UTF-8; convert "
+            "the text first"
         ) from None
-    return [line.rstrip("\r\n") for line in lines]
 
 
 def write(content: bytes, file: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfapps.printable import json_line
 
@@ -26,7 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "texts",
         metavar="TEXT",
         nargs="*",
-        help="texts; `-` or none reads lines from stdin; a tab parts the two texts of a pair",
+        help="texts; `-` or none reads lines from stdin; the two texts of a pair are parted by a "
+        "tab, or are `text` and `text_pair` of a JSON object",
     )
     parser.add_argument("--method", metavar="NAME", help=f"default {METHOD}; see tfapps list")
     parser.add_argument(
@@ -102,11 +102,12 @@ def _explain(
     arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, how: Section
 ) -> None:
     from tfapps.cli import _coloured, _page, _texts
+    from tfapps.serve import lines
     from tfapps.stages import explain
 
     run = explain.opened(bundle, settings)
-    paired = getattr(settings.data, "text_pair", None) is not None
-    examples = _examples(_texts.given(arguments.texts), paired)
+    questions = _texts.questions(arguments.texts, lines.reads_pairs(settings))
+    examples = [lines.asked(question) for question in questions]
     in_colour = _coloured.wanted() and not arguments.json
     answers, truncated = [], 0
     for answer in explain.explain(run, examples, how, arguments.label):
@@ -122,18 +123,3 @@ def _explain(
         _texts.write(content.encode("utf-8", "replace"), arguments.html)
     if truncated:
         print(f"{truncated} text(s) cut to the model's length", file=sys.stderr)
-
-
-def _examples(texts: Sequence[str], paired: bool) -> list[dict[str, Any]]:
-    """Texts as examples; those of a run on pairs are parted at their tab."""
-    from tfapps.errors import InputError
-
-    if not paired:
-        return [{"text": text} for text in texts]
-    examples = []
-    for text in texts:
-        first, tab, second = text.partition("\t")
-        if not tab:
-            raise InputError(f"{text[:40]!r}: this run reads pairs; part the two texts by a tab")
-        examples.append({"text": first, "text_pair": second})
-    return examples

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfapps import stopping
+from tfapps.cli import _output
 from tfapps.errors import Failure, InputError
 from tfapps.printable import plain
 
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Off by default on processors without AVX512, where its products are quicker all the same.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    _output.escape()
     arguments = _parsed(argv)
     try:
         if argv is None:  # a program of one's own has signals of its own

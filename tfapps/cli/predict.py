@@ -18,7 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
     run_arguments(parser)
     parser.add_argument(
-        "texts", metavar="TEXT", nargs="*", help="texts; `-` or none reads lines from stdin"
+        "texts",
+        metavar="TEXT",
+        nargs="*",
+        help="texts; `-` or none reads lines from stdin; the two texts of a pair are parted by a "
+        "tab, or are `text` and `text_pair` of a JSON object",
     )
     parser.add_argument(
         "--also",
@@ -58,6 +62,7 @@ def main(arguments: argparse.Namespace) -> None:
     from tfapps.cli import _coloured, _texts
     from tfapps.cli._quiet import import_backend
     from tfapps.cli.main import bundle_path
+    from tfapps.serve.lines import asked
     from tfapps.serve.predictor import Predictor
 
     if arguments.artifact:
@@ -69,15 +74,16 @@ def main(arguments: argparse.Namespace) -> None:
         _ask_all([arguments.run, *arguments.also], arguments.texts)
         return
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
-    texts = _texts.given(arguments.texts)
+    questions = _texts.questions(arguments.texts, predictor.paired)
     in_colour = _coloured.wanted() and not arguments.json
-    for text, answer in zip(texts, predictor(texts) if texts else [], strict=True):
+    answers = predictor(questions) if questions else []
+    for question, answer in zip(questions, answers, strict=True):
         if in_colour and "entities" in answer:
-            print(_coloured.entities(text, answer["entities"]), *_rest(answer), flush=True)
+            print(_coloured.entities(question, answer["entities"]), *_rest(answer), flush=True)
         else:
-            print(json_line({"text": text, **answer}), flush=True)
-    if arguments.attention is not None and texts:
-        _texts.write(predictor.attention(texts[0]), arguments.attention)
+            print(json_line({**asked(question), **answer}), flush=True)
+    if arguments.attention is not None and questions:
+        _texts.write(predictor.attention(questions[0]), arguments.attention)
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
 
@@ -98,7 +104,7 @@ def _over_beam(arguments: argparse.Namespace) -> None:
     beam.predict(run, arguments.artifact, arguments.input, arguments.output, arguments.beam)
 
 
-def _ask_all(runs: list[str], given: list[str]) -> None:
+def _ask_all(runs: list[str], texts: list[str]) -> None:
     """Print one JSON object a text, with the answer of every run under its name."""
     from tfapps.cli import _texts
     from tfapps.cli._quiet import import_keras
@@ -106,13 +112,14 @@ def _ask_all(runs: list[str], given: list[str]) -> None:
 
     import_keras()
     from tfapps.serve.deltas import Shared
+    from tfapps.serve.lines import asked
 
     shared = Shared.open([bundle_path(run) for run in runs])
-    texts = _texts.given(given)
-    answers = {name: run(texts) if texts else [] for name, run in shared.runs.items()}
-    for number, text in enumerate(texts):
-        told = {name: some[number] for name, some in answers.items()}
-        print(json_line({"text": text, **told}), flush=True)
+    questions = _texts.questions(texts, shared.paired)
+    answers = {name: run(questions) if questions else [] for name, run in shared.runs.items()}
+    for number, question in enumerate(questions):
+        by_run = {name: of_run[number] for name, of_run in answers.items()}
+        print(json_line({**asked(question), **by_run}), flush=True)
 
 
 def _rest(answer: dict[str, Any]) -> list[str]:

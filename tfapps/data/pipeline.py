@@ -99,6 +99,11 @@ class Batches:
         self.steps_per_epoch = self._steps(batch_tokens)
         self._columns: dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor] | None = None
 
+    @property
+    def encoded(self) -> Encoded:
+        """The rows that the batches are made of."""
+        return self._encoded
+
     def order(self, epoch: int) -> np.ndarray:
         """Row numbers, batch behind batch, in the order they come in; -1 for filler."""
         return np.concatenate(self._plan(epoch).batches)

@@ -23,6 +23,9 @@ class Staged:
 
     Has what a fit asks of `Batches`.
 
+    Attributes:
+        stages: those that have a batch, in order.
+
     Args:
         epochs: how many epochs all of it is; what does not divide is left out at the end.
 
@@ -30,18 +33,18 @@ class Staged:
     """
 
     def __init__(self, stages: Sequence[Stage], epochs: int) -> None:
-        self._stages = tuple(stage for stage in stages if stage.steps)
-        self.steps_per_epoch = sum(stage.steps for stage in self._stages) // epochs
+        self.stages = tuple(stage for stage in stages if stage.steps)
+        self.steps_per_epoch = sum(stage.steps for stage in self.stages) // epochs
         if self.steps_per_epoch < 1:
             raise ValueError(f"{epochs} epochs: more than there are batches")
-        self.batch_size = max(stage.batches.batch_size for stage in self._stages)
+        self.batch_size = max(stage.batches.batch_size for stage in self.stages)
 
     def epoch(self, epoch: int, start: int = 0, part: Part = WHOLE) -> tf.data.Dataset:
         """What `Batches.epoch` gives, of an epoch of the whole."""
         first = epoch * self.steps_per_epoch
         dataset = self._between(first + start, first + self.steps_per_epoch, part)
         # Nothing of every stage, so that the shapes of all fit whatever the epoch holds.
-        for stage in self._stages:
+        for stage in self.stages:
             dataset = dataset.concatenate(stage.batches.epoch(0, 0, part).take(0))
         return dataset
 
@@ -49,7 +52,7 @@ class Staged:
         """Batches number `first` to before `last`, counted over all stages."""
         found = []
         before = 0
-        for batches, steps in self._stages:
+        for batches, steps in self.stages:
             begin, end = max(first - before, 0), min(last - before, steps)
             while begin < end:
                 number, offset = divmod(begin, batches.steps_per_epoch)
@@ -58,7 +61,7 @@ class Staged:
                 begin += count
             before += steps
         if not found:
-            return self._stages[0].batches.epoch(0, 0, part).take(0)
+            return self.stages[0].batches.epoch(0, 0, part).take(0)
         whole = found[0]
         for some in found[1:]:
             whole = whole.concatenate(some)

@@ -159,5 +159,5 @@ def read_slots(path: Path) -> dict[str, str]:
 
 def lines(path: Path) -> list[str]:
     """The lines of a file that are neither empty nor a comment."""
-    stripped = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    stripped = (line.strip() for line in path.read_text(encoding="utf-8").split("\n"))
     return [line for line in stripped if line and not line.startswith("#")]

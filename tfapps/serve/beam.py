@@ -8,6 +8,7 @@ from typing import Any
 
 from tfapps.errors import Failure, InputError
 from tfapps.printable import json_line
+from tfapps.serve.lines import Question, asked, question
 from tfapps.serve.predictor import BATCH, Predictor
 
 INSTALL = "pip install -r requirements-beam.txt"
@@ -69,25 +70,27 @@ def _answer(beam: Any, run: str, artifact: str | None) -> Any:
             self.cut = beam.metrics.Metrics.counter("tfapps", "texts_cut")
 
         def process(self, batch: Sequence[tuple[str, bytes]]) -> Iterator[str]:
-            texts = [text_of(*line) for line in batch]
+            questions = [question_of(*line, self.predictor.paired) for line in batch]
             before = self.predictor.truncated
-            for text, answer in zip(texts, self.predictor(texts), strict=True):
-                yield json_line({"text": text, **answer})
+            for one, answer in zip(questions, self.predictor(questions), strict=True):
+                yield json_line({**asked(one), **answer})
             self.cut.inc(self.predictor.truncated - before)
 
     return Answer()
 
 
-def text_of(file: str, line: bytes) -> str:
-    """Decode a line.
+def question_of(file: str, line: bytes, paired: bool) -> Question:
+    """Return what a line asks, see `tfapps.serve.lines`.
 
     Raises:
-        InputError: it is no UTF-8.
+        InputError: it is not UTF-8, or not what the run reads.
     """
     try:
-        return line.decode("utf-8").rstrip("\r")
+        # Which line is the first of a file is unknown here, so each may have a byte order mark.
+        text = line.decode("utf-8-sig").removesuffix("\r")
     except UnicodeDecodeError:
         raise InputError(f"{file}: {line[:40]!r} is not valid UTF-8; convert it first") from None
+    return question(text, paired, file)
 
 
 def _told(error: Exception) -> Exception:

@@ -13,6 +13,7 @@ from tfapps import identity, registry, tuned, weights
 from tfapps.arrays import each
 from tfapps.bundle import DELTA, Bundle
 from tfapps.errors import InputError
+from tfapps.serve.lines import KEYS, reads_pairs
 from tfapps.serve.predictor import BATCH, Predictor
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Shared:
     """The base in memory once; what a run learned is put in before it answers.
 
     Attributes:
-        runs: a `Predictor` each, by the run's name.
+        runs: a `Predictor` each, by the run's name; runs of one name by their folders.
+        paired: whether all of them read pairs of texts.
 
     Example:
         >>> shared = Shared.open(["saved_models/intents", "saved_models/sentiment"])
@@ -34,6 +36,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.runs: dict[str, Predictor] = {}
+        self.paired = False
         self._encoder: Any = None
         self._learned: dict[str, dict[str, np.ndarray]] = {}
         self._there: str | None = None
@@ -43,12 +46,14 @@ class Shared:
         """Open runs that keep their delta alone and were tuned alike.
 
         Raises:
-            InputError: a run keeps all of its weights, or has another model, preset or tuner.
+            InputError: a run keeps all of its weights, or has another model, preset or tuner, or
+                only some of them read pairs of texts; or one run is named twice.
         """
         made, first = cls(), None
-        for path in paths:
-            bundle = Bundle.open(path)
-            run = configs.load(bundle.config_path)
+        bundles = [Bundle.open(path) for path in paths]
+        runs = [configs.load(bundle.config_path) for bundle in bundles]
+        names = _names(bundles, runs)
+        for path, bundle, run, name in zip(paths, bundles, runs, names, strict=True):
             if bundle.weights.name != DELTA:
                 raise InputError(
                     f"{path}: keeps all of its weights, so it has no base to share; train it with "
@@ -56,10 +61,11 @@ class Shared:
                 )
             first = first or run
             _check_alike(first, run, path)
-            made._add(bundle, run)
+            made._add(name, bundle, run)
+        made.paired = reads_pairs(first)
         return made
 
-    def _add(self, bundle: Bundle, run: RunConfig) -> None:
+    def _add(self, name: str, bundle: Bundle, run: RunConfig) -> None:
         from safetensors.numpy import load_file
 
         from tfapps.text.tokenizer import Tokenizer
@@ -76,14 +82,15 @@ class Shared:
             if weight_path not in inside:
                 weight.assign(learned[weight_path])
         # A weight that this run left alone may be another's to learn.
-        self._learned[run.name] = {path: a for path, a in learned.items() if path in inside}
-        self.runs[run.name] = Predictor(
+        self._learned[name] = {path: a for path, a in learned.items() if path in inside}
+        self.runs[name] = Predictor(
             artifact="keras",
-            runner=self._runner(run.name, model),
+            runner=self._runner(name, model),
             inputs=registry.inputs(run.model),
             tokenizer=tokenizer,
             task=task,
             max_length=run.model.max_length,
+            paired=reads_pairs(run),
         )
 
     def _runner(self, name: str, model: keras.Model) -> Any:
@@ -119,6 +126,24 @@ def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
     return tuner.apply(tuned.stored(run).tuning, encoder)
 
 
+def _names(bundles: Sequence[Bundle], runs: Sequence[RunConfig]) -> list[str]:
+    """Name each run as its config does, or by its folder where that would not tell it apart.
+
+    Raises:
+        InputError: one folder is named twice.
+    """
+    folders = [bundle.path.resolve() for bundle in bundles]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise InputError(f"{folder}: named {folders.count(folder)} times; name each run once")
+    names = [run.name for run in runs]
+    taken = (*names, *KEYS)  # an answer has its text under such a key
+    return [
+        str(folder) if taken.count(name) > 1 else name
+        for name, folder in zip(names, folders, strict=True)
+    ]
+
+
 def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:
     for section in ("model", "tuning"):
         here, there = getattr(run, section), getattr(first, section)
@@ -129,3 +154,8 @@ def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:
                 f"{path}: its {section} is not that of {first.name}, so they cannot share a base; "
                 "runs that share one have the same model and tuning sections"
             )
+    if reads_pairs(run) != reads_pairs(first):
+        raise InputError(
+            f"{path}: of it and {first.name} one reads pairs and the other single texts, so they "
+            "cannot be asked together"
+        )

@@ -54,6 +54,11 @@ class Ensemble:
         """How many texts were longer than a member reads, since it was opened."""
         return max(member.truncated for member in self.members)
 
+    @property
+    def paired(self) -> bool:
+        """Whether it reads pairs of texts."""
+        return self.members[0].paired
+
     def __call__(self, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
         """Answers in the order of the texts, as those of a `Predictor`."""
         return self._task.decode(self.logits(texts), [{"label": None}] * len(texts))

@@ -13,6 +13,8 @@ from tfapps import registry
 from tfapps.arrays import each
 from tfapps.assemble import of_bundle
 from tfapps.errors import InputError
+from tfapps.serve.lines import asked, reads_pairs
+from tfapps.text.lines import check_whole
 
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
@@ -34,6 +36,7 @@ class Predictor:
     Attributes:
         artifact: name of the artefact that answers.
         truncated: how many texts were longer than the model reads, since it was opened.
+        paired: whether the run was trained on pairs of texts, and is asked for such.
 
     Example:
         >>> predictor = Predictor.open("saved_models/support_intents")
@@ -50,9 +53,11 @@ class Predictor:
         tokenizer: Any,
         task: Any,
         max_length: int,
+        paired: bool = False,
     ) -> None:
         self.artifact = artifact
         self.truncated = 0
+        self.paired = paired
         self._runner = runner
         self._inputs = tuple(inputs)
         self._tokenizer = tokenizer
@@ -95,6 +100,7 @@ class Predictor:
             tokenizer=tokenizer,
             task=task,
             max_length=getattr(runner, "length", None) or run.model.max_length,
+            paired=reads_pairs(run),
         )
 
     def __call__(self, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
@@ -103,7 +109,8 @@ class Predictor:
         Empty texts are answered too, and texts that are too long are cut and counted.
 
         Raises:
-            InputError: not a list of texts.
+            InputError: not a list of texts, single texts for a run on pairs or the other way round,
+                or a text with half of a surrogate pair.
         """
         answers: list[dict[str, Any]] = []
         for outputs, examples in self._outputs(texts):
@@ -135,7 +142,7 @@ class Predictor:
         return picture
 
     def _outputs(self, texts: Sequence[str | tuple[str, str]]) -> Any:
-        examples = _examples(texts)
+        examples = _examples(texts, self.paired)
         for start in range(0, len(examples), BATCH):
             some = examples[start : start + BATCH]
             if hasattr(self._task, "cut"):
@@ -190,7 +197,7 @@ def pad(rows: Sequence[np.ndarray], length: int, empty: int = 0) -> np.ndarray:
     return out
 
 
-def _examples(texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
+def _examples(texts: Sequence[str | tuple[str, str]], paired: bool) -> list[dict[str, Any]]:
     if isinstance(texts, str):
         raise InputError("expected a list of texts, got one string; put it in a list")
     examples = []
@@ -200,9 +207,13 @@ def _examples(texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
             raise InputError(
                 f"text {i}: expected a string or a pair of strings, got {type(text).__name__}"
             )
-        examples.append(dict(zip(("text", "text_pair"), pair, strict=False)))
+        examples.append(asked(tuple(check_whole(part, f"text {i}") for part in pair)))
     if len({len(example) for example in examples}) > 1:
         raise InputError("texts and pairs of texts are mixed; give one kind at a time")
+    if examples and ("text_pair" in examples[0]) != paired:
+        wanted, got = ("pairs of texts", "single texts")[:: 1 if paired else -1]
+        hint = '("...", "...") each' if paired else '"..." each'
+        raise InputError(f"this run was trained on {wanted}, got {got}; expected {hint}")
     return [{**example, "label": None} for example in examples]
 
 

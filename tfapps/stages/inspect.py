@@ -11,6 +11,7 @@ import numpy as np
 from tfapps.assemble import assemble
 from tfapps.config import RunConfig, dump
 from tfapps.data.corpora import Corpus
+from tfapps.data.staged import Stage, Staged
 from tfapps.printable import plain
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.text import tags
@@ -48,8 +49,15 @@ def _wanted(prepared: Prepared, row: int) -> str:
     if isinstance(prepared.rows["train"], Corpus):
         return ""
     example = prepared.examples["train"][row]
-    wanted = example.get("label") or example.get("target") or " ".join(example["tags"])
-    return f"{plain(str(wanted))} <- "
+    if "tags" in example:
+        wanted = " ".join(filter(None, [example.get("label"), *example["tags"]]))
+    elif "target" in example:
+        wanted = example["target"]
+    elif isinstance(example["label"], str):
+        wanted = example["label"]
+    else:
+        wanted = ", ".join(example["label"]) or "no label"
+    return f"{plain(wanted)} <- "
 
 
 def _outputs(model: Any) -> dict[str, Any]:
@@ -77,17 +85,20 @@ def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _batch(prepared: Prepared) -> list[str]:
-    batches = prepared.training_batches()
-    features, targets, weight = next(iter(batches.epoch(0)))
-    lines = [f"steps an epoch: {batches.steps_per_epoch}"]
-    shapes = zip(batches.sizes, batches.buckets, strict=True)
-    lines.append("rows x length: " + ", ".join(f"{rows} x {length}" for rows, length in shapes))
+    whole = prepared.training_batches()
+    lines = [f"steps an epoch: {whole.steps_per_epoch}"]
+    stages = whole.stages if isinstance(whole, Staged) else [Stage(whole, 0)]
+    for batches, steps in stages:
+        sizes = zip(batches.sizes, batches.buckets, strict=True)
+        shapes = ", ".join(f"{rows} x {length}" for rows, length in sizes)
+        lines.append(f"rows x length: {shapes}{f' for {steps} steps' if len(stages) > 1 else ''}")
+    first = stages[0].batches
+    features, targets, weight = next(iter(first.epoch(0)))
     named = {**features, **targets, "weight": weight}
     lines += [
         f"{name:<14} {tuple(value.shape)} {value.dtype.name}" for name, value in named.items()
     ]
-    for row in batches.order(0)[:3]:
-        start, stop = prepared.encoded["train"].columns["token_ids"].offsets[row : row + 2]
-        ids = prepared.encoded["train"].columns["token_ids"].values[start:stop]
+    for row in first.rows_of(0, 0)[:3]:
+        ids = first.encoded.columns["token_ids"][row]
         lines.append(f"  {_wanted(prepared, row)}{plain(prepared.tokenizer.decode(ids)[:200])}")
     return lines

@@ -1,10 +1,11 @@
-"""Labels of rows against those of training: the wording where they do not fit."""
+"""Labels of rows: those of an example, their order, and the wording where they do not fit."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tfapps.errors import InputError
 from tfapps.registry import nearest
@@ -65,6 +66,23 @@ def _difference(label: str, near: str) -> str:
     if not (mine and other) or mine.split()[0] == other.split()[0]:
         return ""
     return f" (with {other} where this has {mine})"
+
+
+def of_example(example: Mapping[str, Any], multi_label: bool) -> list[str]:
+    """Return the labels of an example.
+
+    Raises:
+        InputError: a list where the task takes one label a text.
+    """
+    label = example["label"]
+    if isinstance(label, str):
+        return [label]
+    if multi_label:
+        return list(label)
+    raise InputError(
+        f"label is a list ({label}) and the task takes one label a text; "
+        "set task.multi_label: true, or give a column with one label"
+    )
 
 
 def natural(label: str) -> tuple[int, float, str]:

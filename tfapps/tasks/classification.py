@@ -14,7 +14,7 @@ from tfapps.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _shown
-from tfapps.tasks._labels import check_seen, check_separated, natural, numbered
+from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class Task:
             raise InputError("classification needs texts with labels; use another data.source")
         if config.multi_label and all(isinstance(row["label"], str) for row in examples):
             check_separated(row["label"] for row in examples)
-        counts = Counter(label for example in examples for label in _labels(example, config))
+        many = config.multi_label
+        counts = Counter(label for row in examples for label in of_example(row, many))
         kept = [label for label, count in counts.items() if count >= config.min_label_count]
         if len(kept) < 2:
             raise InputError(
@@ -143,7 +144,7 @@ class Task:
         return tokenizer.unknown_id if tokenizer.mask_id is None else tokenizer.mask_id
 
     def _encode_labels(self, examples: Examples) -> np.ndarray:
-        rows = [_labels(example, self.config) for example in examples]
+        rows = [of_example(example, self.config.multi_label) for example in examples]
         if self.config.min_label_count:
             rows = [[label for label in row if label in self._number] for row in rows]
         check_seen((label for row in rows for label in row), self.labels)
@@ -269,7 +270,7 @@ class Task:
     ) -> dict[str, str]:
         """Return a markdown table of the wrong answers given with most confidence."""
         answers, wrong = self.decode(logits), self.decisions(logits) != targets["label"]
-        truth = [_labels(example, self.config) for example in examples]
+        truth = [of_example(example, self.config.multi_label) for example in examples]
         return {"mistakes": _shown.mistakes(answers, wrong, truth, examples, limit)}
 
     def decode(self, logits: np.ndarray, examples: Examples = ()) -> list[dict[str, Any]]:
@@ -294,15 +295,3 @@ class Task:
             "labels": [self.labels[i] for i in chosen],
             "scores": [round(float(probability[i]), 4) for i in chosen],
         }
-
-
-def _labels(example: dict[str, Any], config: Config) -> list[str]:
-    label = example["label"]
-    if isinstance(label, str):
-        return [label]
-    if config.multi_label:
-        return list(label)
-    raise InputError(
-        f"label is a list ({label}) and the task takes one label a text; "
-        "set task.multi_label: true, or give a column with one label"
-    )

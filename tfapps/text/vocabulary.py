@@ -11,6 +11,7 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from tfapps.errors import InputError
+from tfapps.text import lines
 
 BLANK = "▁"  # the mark of a blank in pieces that bring their own blanks
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
@@ -158,14 +159,12 @@ def read(path: str | Path, required: Sequence[str]) -> dict[str, int]:
         InputError: the file is missing, is not text, or lacks a required piece.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        pieces = lines.split(Path(path).read_bytes().decode("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read vocabulary {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text, expected one piece a line") from error
-    if lines[-1] == "":
-        lines.pop()
-    vocabulary = {line.rstrip("\r"): number for number, line in enumerate(lines)}
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
     missing = [token for token in required if token not in vocabulary]
     if missing:
         raise InputError(f"{path}: no line {', '.join(missing)}; not BERT's vocabulary?")

@@ -53,7 +53,8 @@ def _parts(model: Any) -> Parts:
     rest = keras.Model([x, *model.input.values()], model.output)
 
     def answer(x: Any, features: dict[str, Any], training: bool) -> Any:
-        return rest([x, *(tf.convert_to_tensor(features[name]) for name in names)], training=training)
+        given = [tf.convert_to_tensor(features[name]) for name in names]
+        return rest([x, *given], training=training)
 
     return Parts(lambda features, training: front(features, training=training), answer)
 
