@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import tiny_runs as tiny
 from hypothesis import settings
 from running import ROOT, TINY, process, write_rows
 
@@ -46,6 +47,20 @@ def workplace(tmp_path_factory):
     assert finished.returncode == 0, finished.stderr + finished.stdout
     (folder / "run.log").write_text(finished.stdout + finished.stderr, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory):
+    """Name of a tiny run (see `tiny_runs.RUNS`) -> the folder that it lies in, trained once."""
+    folder = tmp_path_factory.mktemp("tiny_runs")
+    for split, count in (("train", 48), ("dev", 12)):
+        tiny.write_data(folder, split, count)
+
+    def trained(name):
+        tiny.train(folder, name)
+        return folder
+
+    return trained
 
 
 @pytest.fixture

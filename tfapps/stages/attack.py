@@ -46,7 +46,7 @@ def attack(
     if task.NEEDS != "encoder" or hasattr(task.Task, "masking"):
         raise InputError(
             f"attack: {config.task.name} is not judged by one answer a text; expected a run of "
-            "classification, tagging or intent_slots"
+            "classification, prompt, tagging or intent_slots"
         )
     prepared = _first(prepare(config, bundle), rows)
     model = rebuild(prepared, bundle, None, None)
@@ -86,9 +86,7 @@ def _by_embeddings(
     from tfapps.train.attacked import STEPS, Adversary
 
     batches = prepared.batches("dev", batch_size=EVALUATION_BATCH, shuffle=False)
-    adversaries = {
-        norm: Adversary(model, prepared.task.loss, batches, norm) for norm in ("l2", "max")
-    }
+    adversary = Adversary(model, prepared.task.loss, batches)
     found: dict[str, dict[str, float]] = {}
     for name, norm, steps in (
         ("fgm_l2", "l2", 1),
@@ -99,7 +97,7 @@ def _by_embeddings(
         found[name] = {}
         for epsilon in epsilons:
             print(f"{name} {epsilon:g}", flush=True)
-            outputs = adversaries[norm].outputs(epsilon, steps)
+            outputs = adversary.outputs(norm, epsilon, steps)
             found[name][f"{epsilon:g}"] = _metric(prepared, outputs)
     return found
 

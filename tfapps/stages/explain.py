@@ -61,7 +61,7 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
     if not hasattr(task, "activation"):  # of one row of logits a text
         raise InputError(
             f"explain: {config.task.name} has no label of a whole text; expected a run of "
-            "classification"
+            "classification or prompt"
         )
     keras.config.set_dtype_policy("float32")
     tokenizer = Tokenizer.load(bundle.text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -24,15 +25,10 @@ class Adversary:
 
     Args:
         loss: what the adversary drives up: (targets, outputs) -> (b,).
-        norm: `l2` or `max`, of the ball it stays in.
     """
 
     def __init__(
-        self,
-        model: Any,
-        loss: Callable[[dict[str, Any], Any], Any],
-        batches: Any,
-        norm: _embedded.Norm,
+        self, model: Any, loss: Callable[[dict[str, Any], Any], Any], batches: Any
     ) -> None:
         embed, answer = _embedded.Cut()(model)
         self._batches = batches
@@ -40,7 +36,9 @@ class Adversary:
         number = tf.TensorSpec((), tf.float32)
         delta = tf.TensorSpec((None, None, None), tf.float32)
 
-        def climbed(features: Any, targets: Any, delta: Any, epsilon: Any, step: Any) -> Any:
+        def climbed(
+            norm: _embedded.Norm, features: Any, targets: Any, delta: Any, epsilon: Any, step: Any
+        ) -> Any:
             ball = _embedded.Ball(embed(features, False), features, epsilon, norm)
             return ball.climbed(delta, lambda x: loss(targets, answer(x, features, False)), step)
 
@@ -53,15 +51,20 @@ class Adversary:
             return tf.zeros_like(embed(features, False), tf.float32)
 
         self._still = tf.function(still, input_signature=[features])
-        self._climbed = tf.function(
-            climbed, input_signature=[features, targets, delta, number, number]
-        )
+        self._climbed = {
+            norm: tf.function(
+                functools.partial(climbed, norm),
+                input_signature=[features, targets, delta, number, number],
+            )
+            for norm in get_args(_embedded.Norm)
+        }
         self._outputs = tf.function(outputs, input_signature=[features, delta])
 
-    def outputs(self, epsilon: float, steps: int) -> Any:
+    def outputs(self, norm: _embedded.Norm, epsilon: float, steps: int) -> Any:
         """Outputs (rows, ...) in row order, each text at the worst neighbour that was found.
 
         Args:
+            norm: of the ball it stays in.
             epsilon: how far it may go, in shares of the size of a text's embeddings.
             steps: 1 goes to the edge at once (FGM, FGSM), more are projected (PGD).
         """
@@ -70,7 +73,7 @@ class Adversary:
         for features, targets, *_ in self._batches.epoch(0):
             delta = self._still(features)
             for _ in range(steps):
-                delta = self._climbed(features, targets, delta, epsilon, step)
+                delta = self._climbed[norm](features, targets, delta, epsilon, step)
             parts.append(each(lambda tensor: tensor.numpy(), self._outputs(features, delta)))
         order = np.asarray(self._batches.order(0))
         return each(lambda *arrays: in_order(joined(arrays), order), *parts)
