@@ -51,13 +51,19 @@ def workplace(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_runs(tmp_path_factory):
-    """Name of a tiny run (see `tiny_runs.RUNS`) -> the folder that it lies in, trained once."""
+    """Name of a tiny run -> the folder that it lies in, trained once; see `tiny_runs.RUNS`.
+
+    Files of data and configs lie there from the start, so for None nothing is trained.
+    """
     folder = tmp_path_factory.mktemp("tiny_runs")
     for split, count in (("train", 48), ("dev", 12)):
         tiny.write_data(folder, split, count)
+    for name in tiny.RUNS:
+        tiny.write_config(folder, name)
 
     def trained(name):
-        tiny.train(folder, name)
+        if name is not None:
+            tiny.train(folder, name)
         return folder
 
     return trained

@@ -178,6 +178,40 @@ def test_config_is_valid_as_shipped(path):
     assert config.load(path).name == path.stem
 
 
+def looked_at():
+    """All configs; those whose batches look as those of another are left to `make test-slow`."""
+    seen, cases = set(), []
+    for path in CONFIGS:
+        raw = yaml.safe_load(path.read_text())
+        staged = "short_first" in raw["train"]
+        looks = (*kind(path)[:3], raw["data"]["source"], raw["task"].get("multi_label"), staged)
+        marks = [pytest.mark.slow] if looks in seen else []
+        cases.append(pytest.param(path, id=path.stem, marks=marks))
+        seen.add(looks)
+    return cases
+
+
+@pytest.mark.parametrize("path", looked_at())
+def test_config_can_be_inspected(path, tmp_path, monkeypatch, capfd):
+    raw = yaml.safe_load(path.read_text())
+    overrides = ["text.min_frequency=1", "text.vocabulary_size=300", "objective=null"]
+    overrides += TINY[raw["model"]["name"]] + write_data(tmp_path, raw, raw["task"])
+    stages = 1
+    if "short_first" in raw["train"]:  # which `write_data` leaves out
+        overrides += ["train.short_first=8", "train.batch_size=8", "train.batch_tokens=null"]
+        stages = 2
+    more = small(raw)[1:]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFAPPS_DATA", str(tmp_path))
+    assert main(["inspect", str(path), *overrides, *more]) == 0, capfd.readouterr()
+    shown = capfd.readouterr().out
+    batch = shown.split("# first batch\n")[1].split("\n\n")[0].splitlines()
+    assert sum(line.startswith("rows x length: ") for line in batch) == stages
+    assert sum(line.startswith("  ") for line in batch) == 3
+    assert "parameters, " in shown.splitlines()[-1]
+    assert not (tmp_path / "saved_models").exists()
+
+
 @pytest.mark.parametrize("path", map(at_leisure, CONFIGS))
 def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     raw = yaml.safe_load(path.read_text())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -94,6 +95,51 @@ def test_evaluate_repeats_what_verify_measured(tiny_runs, name):
     told = json.loads(lines(tfapps("evaluate", name, "--data", data, *more, cwd=folder))[-1])
     expected = Bundle.open(folder / "saved_models" / name).metrics["dev"][ARTIFACT]
     assert told["metrics"] == pytest.approx(expected, abs=1e-5)
+
+
+LEARNED = {
+    "many_labels": "(no label|fruit|tool|fruit, any|tool, any) <- i want",
+    "tagging": "O O O B-THING O B-NUMBER <- i want",
+    "intent_slots": "(fruit|tool) O O O B-THING O B-NUMBER <- i want",
+    "translation": r"I WANT THE \w+ NUMBER \d <- i want",
+    "masked_lm": "(i want|then it)",
+}
+
+
+def first_batch(done):
+    """What `inspect` shows of the first batch."""
+    shown = "\n".join(lines(done))
+    return shown.split("# first batch\n")[1].split("\n\n")[0].split("\n")
+
+
+@pytest.mark.parametrize("name", tiny.RUNS)
+def test_inspect_shows_rows_and_what_is_learned_of_them(tiny_runs, name):
+    folder = tiny_runs("masked_lm" if name == "prompt" else None)
+    shown = first_batch(tfapps("inspect", f"{name}.yaml", "name=looked_at", cwd=folder))
+    rows = [line for line in shown if line.startswith("  ")]
+    assert len(rows) == 3
+    for row in rows:
+        assert re.match(f"  {LEARNED.get(name, '(fruit|tool) <- ')}", row)
+    assert not (folder / "saved_models" / "looked_at").exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_inspect_leaves_filler_out(tiny_runs, seed):
+    folder = tiny_runs(None)
+    few = (folder / "train.tsv").read_text(encoding="utf-8").split("\n")[:4]
+    (folder / "few.tsv").write_text("\n".join(few), encoding="utf-8")
+    more = ("data.train=few.tsv", "train.batch_size=2", f"train.order_seed={seed}")
+    shown = first_batch(tfapps("inspect", "classification.yaml", *more, cwd=folder))
+    assert "rows x length: 2 x 16" in shown
+    assert sum(" <- i want" in line for line in shown) in (1, 2)
+
+
+def test_inspect_shows_the_stages_of_a_run_that_takes_short_rows_first(tiny_runs):
+    more = ("train.short_first=8", "train.batch_size=4")
+    shown = first_batch(tfapps("inspect", "masked_lm.yaml", *more, cwd=tiny_runs(None)))
+    sizes = [line for line in shown if line.startswith("rows x length: ")]
+    assert [re.search("for [0-9]+ steps$", line) is not None for line in sizes] == [True, True]
+    assert "4 x 8 for" in sizes[0]
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -69,12 +69,8 @@ def write_data(folder, split, count):
     write(f"{split}.txt", [f"{text}\nthen it is gone\n" for text in texts])
 
 
-def train(folder, name):
-    """Train and export a tiny run, and those that it starts from."""
-    for needed in NEEDS.get(name, ()):
-        train(folder, needed)
-    if (folder / "saved_models" / name).exists():
-        return
+def write_config(folder, name):
+    """The config of a tiny run as a file."""
     raw = {
         "task": {"name": name},
         "model": BERT,
@@ -86,5 +82,13 @@ def train(folder, name):
     if "preset" in raw["model"]:
         del raw["text"]
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+
+
+def train(folder, name):
+    """Train and export a tiny run, and those that it starts from."""
+    for needed in NEEDS.get(name, ()):
+        train(folder, needed)
+    if (folder / "saved_models" / name).exists():
+        return
     done = tfapps("run", f"{name}.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr + done.stdout
