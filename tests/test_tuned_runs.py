@@ -1,6 +1,8 @@
 """Every tuner through a whole run: trained, merged, made of integers, exported and verified."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from running import TINY, at, tfapps
 from tfapps import config, identity, registry, weights
 from tfapps.bundle import DELTA, Bundle, read_json
 from tfapps.errors import InputError
-from tfapps.serve.deltas import Shared
+from tfapps.serve.deltas import Shared, _names
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run
@@ -172,6 +174,23 @@ def test_runs_that_share_a_base_answer_as_they_would_alone(place, tuner):
     for _ in range(2):  # forth and back
         for name, expected in zip(names, alone, strict=True):
             np.testing.assert_allclose(shared.runs[name].logits(texts), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ({"here/a": "a", "here/b": "b"}, ["a", "b"]),
+        ({"here/a": "a", "there/a": "a", "b": "b"}, ["here/a", "there/a", "b"]),
+        ({"here/a": "text", "here/b": "text_pair", "c": "c"}, ["here/a", "here/b", "c"]),
+    ],
+)
+def test_runs_of_one_name_are_told_apart_by_their_folders(runs, expected):
+    bundles = [SimpleNamespace(path=Path("/", folder)) for folder in runs]
+    configs = [SimpleNamespace(name=name) for name in runs.values()]
+    names = [name.removeprefix("/") for name in _names(bundles, configs)]
+    assert names == expected
+    with pytest.raises(InputError, match="named 2 times; name each run once"):
+        _names([*bundles, bundles[0]], [*configs, configs[0]])
 
 
 def test_all_are_asked_at_once(place):
