@@ -130,7 +130,7 @@ def test_inspect_leaves_filler_out(tiny_runs, seed):
     (folder / "few.tsv").write_text("\n".join(few), encoding="utf-8")
     more = ("data.train=few.tsv", "train.batch_size=2", f"train.order_seed={seed}")
     shown = first_batch(tfapps("inspect", "classification.yaml", *more, cwd=folder))
-    assert "rows x length: 2 x 16" in shown
+    assert "rows x length: 2 x 8" in shown
     assert sum(" <- i want" in line for line in shown) in (1, 2)
 
 

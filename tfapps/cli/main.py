@@ -55,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stopping.install()
         return arguments.main(arguments) or 0
     except InputError as error:
-        for line in str(error).splitlines():
+        for line in str(error).split("\n"):
             print(f"error: {plain(line)}", file=sys.stderr)
         return 2
     except Failure as error:
-        print("failed:", "\n".join(map(plain, str(error).splitlines())), file=sys.stderr)
+        print("failed:", "\n".join(map(plain, str(error).split("\n"))), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, stopping.Stopped) as stop:
         print(str(stop) or "stopped", file=sys.stderr)
