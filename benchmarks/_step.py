@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from _versus import header, middle, ratios, take_turns, write
 
+import tfapps  # noqa: F401 - chooses the backend of Keras
+
 
 class Ours:
     """A model under the step that `tfapps train` takes.

@@ -17,6 +17,8 @@ import numpy as np
 from _step import Ours, classified, common, compare
 from _versus import HERE, Peer
 
+import tfapps  # noqa: F401 - chooses the backend of Keras
+
 RATE = 1e-3
 
 

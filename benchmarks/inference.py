@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 from _versus import HERE, Peer, header, middle, ratios, take_turns, write
 
+import tfapps  # noqa: F401 - chooses the backend of Keras
+
 VOCABULARY, CLASSES = 30522, 77
 SETTING = ("length", "lengths", "tokens", "threads", "rounds")
 ENGINES = {

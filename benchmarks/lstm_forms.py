@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from _versus import HERE, header, middle, take_turns, write
 
+import tfapps  # noqa: F401 - chooses the backend of Keras
+
 SETTING = ("batch", "length", "width", "units", "threads", "rounds")
 
 

@@ -19,6 +19,8 @@ import numpy as np
 from _step import Ours, classified, common, compare
 from _versus import HERE, Peer
 
+import tfapps  # noqa: F401 - chooses the backend of Keras
+
 VOCABULARY, CLASSES, RATE = 30522, 77, 5e-5
 
 

@@ -8,6 +8,8 @@ import tiny_runs as tiny
 from hypothesis import settings
 from running import ROOT, TINY, process, write_rows
 
+import tfapps  # noqa: F401 - chooses the backend of Keras, before a test file imports that
+
 DATA = Path(os.environ.get("TFAPPS_DATA", ROOT.parent / "shared" / "data"))
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -58,6 +58,7 @@ def copied(workplace, name):
 
 
 SPLIT = """
+import tfapps
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

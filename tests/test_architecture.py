@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "tfapps"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # The bottom line is spelt out: a part may import those further down only.
 LINES = [
-    {"errors", "arrays", "network", "reads", "printable", "stopping"},
+    {"errors", "arrays", "keras_backend", "network", "reads", "printable", "stopping"},
     {"_hub", "registry", "paths", "cluster"},
     {"launching"},
     {"_yaml"},
@@ -179,7 +179,9 @@ def test_files_and_functions_are_small():
 
 
 def test_packages_import_nothing():
+    # But for the first: whatever is imported, it chooses the backend of Keras before.
     inits = [path for path in MODULES if path.name == "__init__.py"]
+    inits.remove(PACKAGE / "__init__.py")
     bodies = {path: ast.parse(path.read_text(encoding="utf-8")).body for path in inits}
     assert [path for path, body in bodies.items() if len(body) != 1] == []
     assert all(isinstance(body[0].value, ast.Constant) for body in bodies.values())

@@ -1,0 +1,44 @@
+"""Chooses the backend of Keras before Keras is imported: tfapps runs on TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+VARIABLE = "KERAS_BACKEND"
+NEEDED = "tensorflow"
+_log = logging.getLogger(__name__)
+
+
+def choose() -> None:
+    """Set the backend of this process and its children, and log once if another was asked for."""
+    asked, where = _asked()
+    os.environ[VARIABLE] = NEEDED
+    keras = sys.modules.get("keras")
+    if keras is not None and hasattr(keras, "backend") and keras.backend.backend() != NEEDED:
+        _log.warning(
+            "Keras was imported with the backend %s before tfapps, which needs tensorflow: "
+            "import tfapps first, or set %s=tensorflow",
+            keras.backend.backend(),
+            VARIABLE,
+        )
+    elif asked not in ("", NEEDED):
+        _log.warning("%s asks for the Keras backend %s; tfapps uses tensorflow", where, asked)
+
+
+def _asked() -> tuple[str, str]:
+    """The backend that the environment asks for, else the settings file of Keras, and where."""
+    if os.environ.get(VARIABLE):
+        return os.environ[VARIABLE], VARIABLE
+    home = Path.home()
+    base = home if os.access(home, os.W_OK) else Path("/tmp")  # as Keras itself looks for it
+    file = Path(os.environ.get("KERAS_HOME", base / ".keras")).expanduser() / "keras.json"
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "", str(file)
+    backend = settings.get("backend", "") if isinstance(settings, dict) else ""
+    return str(backend), str(file)
