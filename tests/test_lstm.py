@@ -165,7 +165,7 @@ def test_ranges_of_products_are_followed_in_training():
     import tensorflow as tf
 
     layer = filled(LSTM(4, 8, 8, quantize_products=True, return_sequences=True))
-    before = [float(ops.convert_to_numpy(weight)) for weight in _ranges(layer)]
+    before = [float(weight.numpy()) for weight in _ranges(layer)]
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, 5))])
     def run(x):
@@ -174,7 +174,7 @@ def test_ranges_of_products_are_followed_in_training():
         return tape.gradient(loss, layer.trainable_variables)
 
     assert all(np.abs(gradient).max() > 0 for gradient in run(draw(3, 6, 5)))
-    after = [float(ops.convert_to_numpy(weight)) for weight in _ranges(layer)]
+    after = [float(weight.numpy()) for weight in _ranges(layer)]
     assert all(abs(new) < abs(old) for new, old in zip(after, before, strict=True))
 
 

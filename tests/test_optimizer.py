@@ -180,7 +180,7 @@ def test_lamb_equals_keras_where_nothing_decays():
 def test_lamb_moves_a_kernel_by_a_share_of_its_norm_and_a_bias_as_adamw_does():
     variables, others = weights(), weights()
     optimizer, adamw = make(0.01, name="lamb", weight_decay=0.1), make(0.01, weight_decay=0.1)
-    before = [np.array(v) for v in variables]
+    before = [v.numpy() for v in variables]
     for one, some in ((optimizer, variables), (adamw, others)):
         one.build(some)
         one.apply(gradients(some, np.random.default_rng(1), sparse=False), some)

@@ -55,7 +55,7 @@ def job(model, rows=ROWS, labels=None):
 
 
 def array(tensor):
-    return keras.ops.convert_to_numpy(tensor).copy()
+    return np.asarray(tensor).copy()
 
 
 def logits(model):

@@ -116,7 +116,7 @@ def test_settled_weights_lie_on_their_grids(name):
     expected = model(given(model))
     qat.settle(model)
     np.testing.assert_allclose(model(given(model)), expected, atol=1e-5)
-    before = {path: np.array(weight) for path, weight in weights.variables(model).items()}
+    before = {path: weight.numpy() for path, weight in weights.variables(model).items()}
     _integers.bake(model)
     for path, weight in weights.variables(model).items():
         np.testing.assert_allclose(weight, before[path], rtol=1e-6, atol=1e-8)
@@ -214,7 +214,7 @@ import test_qat as t
 
 def ranges():
     moving = [q for q in t.in_model(model) if q.kind == "moving"]
-    return np.array([float(keras.ops.convert_to_numpy(q.high)) for q in moving])
+    return np.array([float(q.high.numpy()) for q in moving])
 
 strategy = t.make("mirrored")
 with strategy.scope():

@@ -3,7 +3,6 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from tfapps.layers.attention_bias import AttentionBias
 from tfapps.layers.attentional_lstm import AttentionalLSTM
@@ -35,10 +34,7 @@ def filled(layer, *args, **kwargs):
     layer(*args, **kwargs)
     for index, weight in enumerate(layer.trainable_weights):
         weight.assign(draw(*weight.shape, seed=index) * 0.4)
-    return {
-        weight.path.partition("/")[2]: ops.convert_to_numpy(weight)
-        for weight in layer.trainable_weights
-    }
+    return {weight.path.partition("/")[2]: weight.numpy() for weight in layer.trainable_weights}
 
 
 def softmax(x):

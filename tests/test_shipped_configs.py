@@ -212,7 +212,7 @@ def test_config_can_be_inspected(path, tmp_path, monkeypatch, capfd):
     assert not (tmp_path / "saved_models").exists()
 
 
-@pytest.mark.parametrize("path", map(at_leisure, CONFIGS))
+@pytest.mark.parametrize("path", [at_leisure(path) for path in CONFIGS])
 def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     raw = yaml.safe_load(path.read_text())
     epochs = min(raw["train"].get("epochs", 1), 1)

@@ -101,9 +101,8 @@ def load(
 
 
 def _stored(weight: keras.Variable) -> np.ndarray:
-    from keras import ops
 
-    array = ops.convert_to_numpy(weight.value)
+    array = weight.numpy()
     kind = array.dtype if array.dtype.kind in "iub" else np.float32
     return np.asarray(array.astype(kind), order="C")  # ascontiguousarray would make a scalar (1,)
 

@@ -137,7 +137,6 @@ def _row(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
 
 def _norms(there: Mapping[int, Any]) -> tuple[Scores, Scores]:
     """Norm of what makes a head's or unit's value times the norm of what reads it."""
-    from keras import ops
 
     def norm(matrix: np.ndarray) -> np.ndarray:
         return np.linalg.norm(matrix, axis=1)
@@ -145,9 +144,9 @@ def _norms(there: Mapping[int, Any]) -> tuple[Scores, Scores]:
     heads, units = {}, {}
     for number, block in there.items():
         count = block.heads
-        _, _, value = np.split(ops.convert_to_numpy(block.attention.qkv.kernel), 3, axis=1)
-        out = ops.convert_to_numpy(block.attention.output_projection.kernel)
+        _, _, value = np.split(block.attention.qkv.kernel.numpy(), 3, axis=1)
+        out = block.attention.output_projection.kernel.numpy()
         heads[number] = norm(value.T.reshape(count, -1)) * norm(out.reshape(count, -1))
-        inner = ops.convert_to_numpy(block.intermediate.kernel)
-        units[number] = norm(inner.T) * norm(ops.convert_to_numpy(block.output.kernel))
+        inner = block.intermediate.kernel.numpy()
+        units[number] = norm(inner.T) * norm(block.output.kernel.numpy())
     return heads, units

@@ -56,12 +56,11 @@ def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
     Raises:
         InputError: as `matrices`.
     """
-    from keras import ops
 
     from tfapps.compress._constraints import Mask, links
 
     for weight in _weights(config, model).values():
-        values = ops.convert_to_numpy(weight.value)
+        values = weight.numpy()
         masked = any(isinstance(link, Mask) for link in links(weight))
         weight.assign(clustered(values, config.clusters, keep_zeros=masked))
     hold(config, model)
@@ -69,12 +68,11 @@ def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
 
 def hold(config: Config, model: keras.Model) -> None:
     """Weights that are equal now stay equal."""
-    from keras import ops
 
     from tfapps.compress._constraints import Clusters, add
 
     for weight in _weights(config, model).values():
-        values = ops.convert_to_numpy(weight.value)
+        values = weight.numpy()
         _, members = np.unique(values, return_inverse=True)
         add(weight, Clusters(members.reshape(values.shape)))
 
@@ -83,9 +81,7 @@ def report(config: Config, model: keras.Model) -> dict[str, float]:
     """Most distinct values of a weight; bytes of all clustered ones as float32, and packed."""
     import gzip
 
-    from keras import ops
-
-    arrays = [ops.convert_to_numpy(weight.value) for weight in _weights(config, model).values()]
+    arrays = [weight.numpy() for weight in _weights(config, model).values()]
     content = b"".join(array.astype("float32").tobytes() for array in arrays)
     return {
         "distinct": max(len(np.unique(array)) for array in arrays),

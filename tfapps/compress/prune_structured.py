@@ -177,10 +177,9 @@ def _named(kept: Mapping[int, list[int]]) -> dict[str, list[int]]:
 
 def _fill(new: Any, old: Any, heads: Sequence[int], units: Sequence[int]) -> None:
     """Give a block the weights of the heads and units that stay in it."""
-    from keras import ops
 
     def columns(weight: Any, parts: int, index: Sequence[int], size: int) -> np.ndarray:
-        value = ops.convert_to_numpy(weight)
+        value = weight.numpy()
         value = value.reshape(*value.shape[:-1], parts, -1, size)  # ... parts groups size
         return value[..., index, :].reshape(*value.shape[:-3], -1)
 
@@ -190,7 +189,7 @@ def _fill(new: Any, old: Any, heads: Sequence[int], units: Sequence[int]) -> Non
         getattr(new.attention.qkv, name).assign(columns(source, 3, heads, size))
         source = getattr(old.intermediate, name)
         getattr(new.intermediate, name).assign(columns(source, 1, units, 1))
-    out = ops.convert_to_numpy(old.attention.output_projection.kernel)
+    out = old.attention.output_projection.kernel.numpy()
     rows = out.reshape(old.heads, size, -1)[list(heads)].reshape(-1, out.shape[-1])
     new.attention.output_projection.kernel.assign(rows)
-    new.output.kernel.assign(ops.convert_to_numpy(old.output.kernel)[list(units)])
+    new.output.kernel.assign(old.output.kernel.numpy()[list(units)])

@@ -31,7 +31,7 @@ class Embedding(keras.layers.Embedding):
 
     def round_weights(self) -> None:
         """Move the table to its grid."""
-        table = ops.convert_to_tensor(ops.convert_to_numpy(self.embeddings))
+        table = ops.convert_to_tensor(self.embeddings.numpy())
         self.embeddings.assign(by_row(table, self.weight_bits))
 
     def get_config(self) -> dict[str, Any]:

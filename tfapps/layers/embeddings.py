@@ -78,7 +78,7 @@ class BertEmbeddings(keras.layers.Layer):
 
     def round_weights(self) -> None:
         """Move the token table to its grid."""
-        table = ops.convert_to_tensor(ops.convert_to_numpy(self.token))
+        table = ops.convert_to_tensor(self.token.numpy())
         self.token.assign(by_row(table, self.weight_bits))
 
     def compute_output_spec(

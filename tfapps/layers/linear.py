@@ -137,7 +137,7 @@ class Linear(keras.layers.Layer):
 
     def bake(self) -> None:
         """Round the kernel for good; its quantizer has nothing to do any more."""
-        if self.input_gain is not None and np.all(ops.convert_to_numpy(self.input_gain) == 1):
+        if self.input_gain is not None and np.all(self.input_gain.numpy() == 1):
             self.input_gain = None
         self.round_weights()
         if self.kernel_range is not None:

@@ -103,7 +103,7 @@ class Budget(keras.callbacks.Callback):
         kept = best({path: self._score(low) for path, low in self.kernels.items()}, self.open)
         for path, low in self.kernels.items():
             # Until the last time a rank that was closed may come back: its value learns on.
-            low.values.assign(ops.convert_to_numpy(low.values) * kept[path])
+            low.values.assign(low.values.numpy() * kept[path])
             if self.settled:
                 low.gate.assign(kept[path])
 
