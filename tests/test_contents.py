@@ -18,7 +18,7 @@ from tfapps.stages.prepare import fingerprint
 
 # Fields with text that name no file: a new one has to be put here, or be marked with `reads`.
 PLAIN = {"name", "source", "exclude", "include", "keep_float", "distill_layers", "targets"}
-PLAIN |= {"pattern", "verbalizer", "variants", "split"}
+PLAIN |= {"pattern", "verbalizer", "variants", "split", "encoding", "delimiter"}
 # What they name are the rows, which are hashed as they were read.
 ROWS = {"train", "dev", "test", "root", "dataset", "data_dir", "sample"}
 COLUMNS = {"text", "text_pair", "label", "label_separator", "languages", "tokens", "tags"}

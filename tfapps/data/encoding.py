@@ -164,9 +164,9 @@ def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, le
 
 @functools.cache
 def _code(tasks: Path) -> tuple[bytes, ...]:
-    """The source of a task and of the helpers beside it, and of all that makes ids of text."""
+    """The source of a task and of the helpers beside it, and of all that makes ids of files."""
     package = Path(__file__).parent.parent
-    folders = (tasks, package / "text", package / "data")
+    folders = (tasks, package / "text", package / "data", package / "data" / "sources")
     return tuple(file.read_bytes() for folder in folders for file in sorted(folder.glob("*.py")))
 
 

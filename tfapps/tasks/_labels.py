@@ -24,7 +24,7 @@ def check_seen(labels: Iterable[str], known: Sequence[str], what: str = "label")
     if not unseen:
         return
     near = nearest(unseen[0], known)
-    hint = f"; did you mean {near!r}{_difference(unseen[0], near)}?" if near else ""
+    hint = f"; did you mean {near!r}{_difference(unseen[0], near)}?" if near else "."
     raise InputError(
         f"{what} {unseen[0]!r} was never seen in training ({len(unseen)} such {what}(s)); expected "
         f"one of {', '.join(known[:SHOWN])}{', ...' * (len(known) > SHOWN)}{hint} Correct the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -9,10 +10,15 @@ from pydantic import AfterValidator, Field
 from tfapps.config import Section
 from tfapps.text import labels
 
+# Python has codecs of text for other things than files.
+_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
+
 
 def _codec(name: str) -> str:
     try:
         "a".encode(name)
+        if codecs.lookup(name).name.replace("_", "-") in _NO_FILES:
+            raise LookupError(name)
     except (LookupError, UnicodeError, ValueError):
         raise ValueError(
             f"got {name!r}, expected the name of a text encoding, such as utf-16-le, cp1252 or "

@@ -44,7 +44,7 @@ def read(path: Path, wanted: Sequence[str]) -> list[Row]:
                         key: class_name(value, names.get(key)) for key, value in record.items()
                     }
                     rows.append(Row(f"{path} row {len(rows) + 1}", fields))
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as Parquet ({problem}); copy it anew") from error
     if not rows:
