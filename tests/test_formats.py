@@ -160,12 +160,18 @@ def test_spreadsheets(tmp_path, names, kind):
         read(tmp_path, csv, content, "train.csv")
 
 
+def test_text_that_starts_as_other_files_do(tmp_path):
+    for name in ("PAR1", "ARROW1", "BZh9", "html"):
+        content = f"{name},label\na,b\n"
+        assert read(tmp_path, csv, content, text=name) == [{"text": "a", "label": "b"}]
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"an old Office file, such as \.xls, .* as CSV"),
-        (b"PAR1", "a Parquet file, expected text; set data.source: parquet"),
-        (b"BZh9", "a bzip2 file, expected text; unpack it"),
+        (b"PAR1\x15", "a Parquet file, expected text; set data.source: parquet"),
+        (b"BZh91AY&SY", "a bzip2 file, expected text; unpack it"),
         (b"%PDF-1.7", "a PDF file, expected text"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS.*git lfs pull"),
         (b"\n<!DOCTYPE html><html>", "an HTML page, expected data; download the raw file"),
@@ -196,6 +202,11 @@ def test_a_named_delimiter(tmp_path):
     assert config_of(delimiter="\\t").delimiter == config_of(delimiter="tab").delimiter == "\t"
     with pytest.raises(ConfigError, match=r"data\.delimiter: got ', ', expected one character"):
         config_of(delimiter=", ")
+
+
+def test_a_column_needs_a_name():
+    with pytest.raises(ConfigError, match=r"data\.label: got '', expected the name of a column"):
+        config_of(label="")
 
 
 def test_wrong_names_in_a_table_with_another_delimiter(tmp_path):

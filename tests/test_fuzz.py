@@ -3,14 +3,18 @@
 More than a thousand cases a run; what hypothesis once found stays in its own tests elsewhere.
 """
 
+import functools
 import gzip
 import json
 import random
 import shutil
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 import yaml
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import TINY, tfapps, write_rows
@@ -124,23 +128,39 @@ def test_a_broken_override_is_told(tmp_path_factory, overrides):
 # Data
 
 ROWS = [(f"some text number {i}, with ümläuts", "ab"[i % 2]) for i in range(12)]
+
+
+def parquet_bytes(rows):
+    texts, labels = zip(*rows, strict=True)
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "label": labels}), sink)
+    return sink.getvalue().to_pybytes()
+
+
 SOURCES = {
     "tsv": ("text\tlabel\n" + "".join(f"{t}\t{y}\n" for t, y in ROWS), {}),
     "csv": ("text,label\n" + "".join(f'"{t}",{y}\n' for t, y in ROWS), {}),
     "jsonl": ("".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in ROWS), {}),
     "conll": ("-DOCSTART- -X- O\n\n" + "Ann NNP B-PER\nruns VBZ O\n\n" * 6, {}),
+    "parquet": (parquet_bytes(ROWS), {}),
     "corpus": ("One sentence.\nAnother one.\n\nA new document.\n" * 6, {}),
 }
 COLUMNS = {"text": "text", "label": "label"}
+PACKERS = {"": bytes, ".gz": functools.partial(gzip.compress, mtime=0), ".zst": zstandard.compress}
 
 
-def read(folder, source, data, packed):
+def content_of(source):
+    content = SOURCES[source][0]
+    return content if isinstance(content, bytes) else content.encode()
+
+
+def read(folder, source, data, ending):
     """All that a source reads of a training file."""
-    name = f"train.{source}" + (".gz" if packed else "")
+    name = f"train.{source}{ending}"
     (folder / name).write_bytes(data)
-    (folder / "dev.txt").write_text(SOURCES[source][0])
+    (folder / "dev.txt").write_bytes(content_of(source))
     raw = {"source": source, "train": name, "dev": "dev.txt", "root": str(folder)}
-    raw |= COLUMNS if source in ("tsv", "csv", "jsonl") else {}
+    raw |= COLUMNS if source in ("tsv", "csv", "jsonl", "parquet") else {}
     task = {"conll": "tagging", "corpus": "masked_lm"}.get(source, "classification")
     run = config.from_dict(
         {"task": {"name": task}, "data": raw, "model": {"name": "bert", "size": "tiny"}}, "fuzz"
@@ -151,14 +171,13 @@ def read(folder, source, data, packed):
 
 @pytest.mark.parametrize("source", SOURCES)
 @settings(max_examples=70, **QUICK)
-@given(st.randoms(use_true_random=False), st.booleans(), st.integers(1, 4))
-def test_broken_data_is_told(tmp_path_factory, source, chance, packed, times):
-    data = SOURCES[source][0].encode()
-    data = gzip.compress(data, mtime=0) if packed else data
+@given(st.randoms(use_true_random=False), st.sampled_from(list(PACKERS)), st.integers(1, 4))
+def test_broken_data_is_told(tmp_path_factory, source, chance, ending, times):
+    data = PACKERS[ending](content_of(source))
     for _ in range(times):
         data = damaged(data, chance)
     try:
-        rows = read(tmp_path_factory.mktemp("data"), source, data, packed)
+        rows = read(tmp_path_factory.mktemp("data"), source, data, ending)
     except InputError as error:
         told(error)
     else:

@@ -74,7 +74,11 @@ def test_a_label_with_a_hyphen(tmp_path):
 
 REFUSED = [
     ("a B-X\nb PER\n", {}, r":2: tag 'PER', expected O, or B-, .*set data.scheme: bare"),
-    ("a PER-B\nb PER\n", {}, r":2: tag 'PER', expected O, or a label and a letter \(PER-B\)"),
+    (
+        "a PER-B\nb PER\n",
+        {},
+        r":2: tag 'PER', expected O, or a label and a letter .*set data.scheme: bare",
+    ),
     ("a B\nb PER\nc I\n", {"scheme": "iob2"}, r":1: tag 'B', expected O, or B-"),
     ("a B-X\nb O\nc U-X\n", {}, r":2: tag 'O' behind a X .*letters as in BIOES: L means E"),
     (
@@ -145,6 +149,8 @@ def test_conllu(tmp_path):
         "tags": ["O", "O", "B-SUM", "I-SUM"],
         "document": 1,
     }
+    plain = UNIVERSAL.replace("NER=B-SUM|SpaceAfter=No", "B-SUM").replace("ner=I-SUM", "I-SUM")
+    assert read(tmp_path, plain) == [sentence]
     (sentence,) = read(tmp_path, UNIVERSAL, tag=3)
     assert sentence["tags"] == ["B-ADP", "B-DET", "B-NUM", "B-SYM"]
 

@@ -24,4 +24,7 @@ def texts(config: RunConfig) -> list[str]:
     Raises: InputError if it cannot be read.
     """
     path = find(config)
-    return [] if path is None else [line.strip() for line in read_lines(path) if line.strip()]
+    if path is None:
+        return []
+    lines = read_lines(path, getattr(config.data, "encoding", None))
+    return [line.strip() for line in lines if line.strip()]

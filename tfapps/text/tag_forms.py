@@ -62,13 +62,11 @@ class TagForm:
         label = name(label) if label else ""
         if label:
             return f"{_LETTERS[letter]}-{label}"
-        if self.kind != "prefix":
-            raise TagError(place, f"tag {tag!r}, expected O, or {DESCRIPTIONS[self.kind]}")
-        raise TagError(
-            place,
-            f"tag {tag!r}, expected O, or B-, I-, E- or S- with a label (B-PER); if labels stand "
-            f"alone, set data.scheme: bare",
-        )
+        expected = DESCRIPTIONS[self.kind]
+        if self.kind == "prefix":
+            expected = "B-, I-, E- or S- with a label (B-PER)"
+        hint = "; if labels stand alone, set data.scheme: bare" if tag else ""
+        raise TagError(place, f"tag {tag!r}, expected O, or {expected}{hint}")
 
 
 def detect(sentences: Iterable[Sequence[str]], scheme: str) -> TagForm:

@@ -15,6 +15,7 @@ from tfapps.text.tags import OUTSIDE
 
 FORM, MISC, WIDTH = 1, 9, 10
 _NUMBER = re.compile(r"\d+([-.]\d+)?")
+_TAG = re.compile(r"[BIESLUMW]-[^|=]+")
 _ENTITY = re.compile(r"(?:^|\|)(?:NER|NE)=([^|]+)", re.IGNORECASE)
 
 
@@ -44,8 +45,8 @@ def word_and_tag(fields: Sequence[str], token: int, tag: int) -> tuple[str, str]
     """
     value = fields[tag]
     if tag in (-1, MISC):
-        match = _ENTITY.search(value)
-        value = match[1] if match else OUTSIDE
+        match = _ENTITY.search(value) or _TAG.fullmatch(value)
+        value = match[match.lastindex or 0] if match else OUTSIDE
     return fields[token or FORM], OUTSIDE if value == "_" else value
 
 

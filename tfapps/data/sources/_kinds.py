@@ -11,14 +11,19 @@ from tfapps.errors import InputError
 GZIP = b"\x1f\x8b"
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 PARQUET = b"PAR1"
+_PARQUET_OF_DATA = PARQUET + b"\x15"  # its first page follows, where text has a letter
 
 _SHEET = "export it as CSV in UTF-8, and set data.source: csv"
 _ZIP = b"PK\x03\x04"
 _BINARY = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file, such as .xls", _SHEET),
-    (PARQUET, "a Parquet file", "set data.source: parquet"),
-    (b"ARROW1", "an Arrow file", "save it as Parquet, and set data.source: parquet"),
-    (b"BZh", "a bzip2 file", "unpack it, or pack it with gzip or zstd"),
+    (_PARQUET_OF_DATA, "a Parquet file", "set data.source: parquet"),
+    (b"ARROW1\0\0", "an Arrow file", "save it as Parquet, and set data.source: parquet"),
+    (
+        tuple(b"BZh%d1AY&SY" % level for level in range(1, 10)),
+        "a bzip2 file",
+        "unpack it, or pack it with gzip or zstd",
+    ),
     (b"\xfd7zXZ\0", "an xz file", "unpack it, or pack it with gzip or zstd"),
     (b"%PDF-", "a PDF file", "save its text as a text file in UTF-8"),
     (b"SQLite format 3\0", "an SQLite database", "export a table of it as CSV"),

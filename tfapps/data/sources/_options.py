@@ -37,10 +37,18 @@ def _one_character(delimiter: str) -> str:
     return delimiter
 
 
+def _column(name: str) -> str:
+    """The name as names in a header are read."""
+    cleaned = labels.clean(name)
+    if not cleaned:
+        raise ValueError(f"got {name!r}, expected the name of a column")
+    return cleaned
+
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Encoding = Annotated[str, AfterValidator(_codec)]
 Delimiter = Annotated[str, AfterValidator(_one_character)]
-Column = Annotated[str, AfterValidator(labels.clean)]  # as the names in a header are
+Column = Annotated[str, AfterValidator(_column)]
 
 
 class Encoded(Section):
