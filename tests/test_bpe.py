@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from tfapps import config
 from tfapps.errors import ConfigError, InputError
+from tfapps.stages import prepare
+from tfapps.text import vocabulary
 from tfapps.text.tokenizer import Tokenizer
 
 TEXTS = [
@@ -39,6 +42,43 @@ def pieces_of(tokenizer, text):
 
 def normal(text):
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+# --- training
+
+
+def test_a_frequent_word_is_no_long_text(monkeypatch):
+    counts = Counter({"the": 10, "dog": 3, "a": 4})
+    monkeypatch.setattr(vocabulary, "COPIES", 4)
+    texts = list(vocabulary._copies(counts))
+    assert Counter(word for text in texts for word in text.split()) == counts
+    assert max(len(text.split()) for text in texts) == 4
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece"])
+def test_the_length_of_those_texts_changes_no_vocabulary(kind, monkeypatch):
+    pieces = Tokenizer.train(TEXTS, kind, 80).pieces()
+    monkeypatch.setattr(vocabulary, "COPIES", 1)
+    assert Tokenizer.train(TEXTS, kind, 80).pieces() == pieces
+
+
+@pytest.mark.parametrize("text", [{}, {"vocabulary_size": 8000}])
+def test_only_a_size_that_was_asked_for_must_be_filled(text, capsys):
+    raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}}
+    raw |= {"data": {"source": "tsv", "train": "t", "dev": "d"}}
+    run = config.from_dict(raw | {"text": {"tokenizer": "bpe", **text}}, "x")
+
+    def make(size, texts):
+        return Tokenizer.train(texts, "bpe", size)
+
+    if text:
+        with pytest.raises(InputError, match="vocabulary_size 8000 is more than the text can fill"):
+            prepare._learned(run, make, lambda: (iter(TEXTS), iter(())))
+        return
+    made = prepare._learned(run, make, lambda: (iter(TEXTS), iter(())))
+    assert 80 < made.vocabulary_size < 8000
+    expected = f"text.vocabulary_size: {made.vocabulary_size}, all that the text fills of 8000"
+    assert capsys.readouterr().out == expected + "\n"
 
 
 # --- pieces

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapps.tasks import _packing
+from tfapps.data import encoding, stored
+from tfapps.data.corpora import Corpus
+from tfapps.errors import InputError
+from tfapps.tasks import _packing, masked_lm
+from tfapps.text.tokenizer import Tokenizer
 
 SIZES = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=8), min_size=1, max_size=6)
 
@@ -90,3 +94,39 @@ def test_half_of_the_orders_are_right():
     draw = generator()
     labels = [p.label for d in documents(sizes) for p in _packing.ordered(d, 30, draw)]
     assert np.mean(labels) == pytest.approx(0.5, abs=0.05)
+
+
+SHORT = [["One alone."], ["Another one."], ["A third."]]
+LONG = [["First here.", "Second there."]]
+
+
+@pytest.fixture(scope="module")
+def learner():
+    """A task for each way to pair, and its tokenizer."""
+    tokenizer = Tokenizer.train([" ".join(d) for d in SHORT + LONG] * 3, "wordpiece", 80)
+
+    def made(pairs):
+        task = masked_lm.Task(masked_lm.Config(pairs=pairs))
+        task.learn_target(tokenizer, None, None)
+        return task, tokenizer
+
+    return made
+
+
+@pytest.mark.parametrize("pairs", ["none", "next", "order"])
+@pytest.mark.parametrize("empty", [SHORT, [["\u200b"]] * 3, [*SHORT[:1], ["\u200b"]]])
+@pytest.mark.parametrize("place", [0, 1])
+def test_parts_of_a_corpus_may_give_no_row(monkeypatch, learner, pairs, empty, place):
+    monkeypatch.setattr(stored, "SENTENCES", len(empty))
+    documents = empty + LONG * 3 if place == 0 else LONG * 3 + empty
+    corpus = Corpus(lambda: iter(documents), [str(documents)])
+    encoded = encoding.encode(corpus, *learner(pairs), 16, None)
+    assert len(encoded) >= 1
+    for column in encoded.columns.values():
+        assert len(column) == len(encoded)
+
+
+def test_a_corpus_without_a_row_is_refused_by_one_line(learner):
+    corpus = Corpus(lambda: iter(SHORT), ["short"])
+    with pytest.raises(InputError, match="gives no row to learn from; expected a sentence a line,"):
+        encoding.encode(corpus, *learner("order"), 16, None)

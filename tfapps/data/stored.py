@@ -68,6 +68,8 @@ def _write(folder: Path, corpus: Corpus, task: Any, tokenizer: Any, max_length: 
     for part in corpus.parts(SENTENCES):
         columns, lost = task.encode(part, tokenizer, max_length)
         truncated += lost
+        if not len(next(iter(columns.values()))):  # one-sentence documents, where pairs are made
+            continue
         for name, column in columns.items():
             if name not in writers:
                 writers[name] = _Writer(folder, len(writers))
@@ -75,7 +77,10 @@ def _write(folder: Path, corpus: Corpus, task: Any, tokenizer: Any, max_length: 
     for writer in writers.values():
         writer.close()
     if not writers:
-        raise InputError("the corpus has no text, expected a sentence a line")
+        raise InputError(
+            "the corpus gives no row to learn from; expected a sentence a line, and with "
+            "task.pairs documents of two sentences or more (an empty line between documents)"
+        )
     told = {name: writer.told for name, writer in writers.items()}
     (folder / META).write_text(json.dumps({"columns": told, "truncated": truncated}))
 

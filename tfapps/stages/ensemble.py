@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from tfapps import bundle as bundles
 from tfapps import config as configs
@@ -65,7 +64,7 @@ def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfi
 
     Raises: ConfigError for a variant that makes no sense, or with other rows.
     """
-    raw = yaml.safe_load(dump(config))
+    raw = config.model_dump(mode="json", exclude_unset=True)
     raw["ensemble"] = None
     raw["name"] = f"{config.name}_{number}"
     raw["split_seed"] = config.rows_seed

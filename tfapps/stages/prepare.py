@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
 from tfapps.errors import InputError
 from tfapps.stages import contents
+from tfapps.text.vocabulary import TooLargeError
 
 if TYPE_CHECKING:
     from tfapps.data.pipeline import Batches
@@ -168,8 +169,9 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
         task = task_module.Task.learn(config.task, rows["train"])
         model_module = registry.load("model", config.model.name)
         make = functools.partial(_tokenizer, config, model_module)
-        texts = itertools.chain(task.texts(rows["train"]), unlabelled.texts(config))
-        tokenizer = make(config.text.vocabulary_size, texts)
+        tokenizer = _learned(
+            config, make, lambda: (task.texts(rows["train"]), unlabelled.texts(config))
+        )
         if hasattr(task, "learn_target"):
             task.learn_target(tokenizer, rows["train"], make)
     else:
@@ -249,6 +251,22 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
         told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)
         digest.update(told.encode())
     return digest.hexdigest()
+
+
+def _learned(
+    config: RunConfig,
+    make: Callable[[int, Iterable[str]], Tokenizer],
+    texts: Callable[[], Iterable[Iterable[str]]],
+) -> Tokenizer:
+    """The tokenizer of a config; a vocabulary that nobody asked for is as large as texts allow."""
+    size = config.text.vocabulary_size
+    try:
+        return make(size, itertools.chain.from_iterable(texts()))
+    except TooLargeError as error:
+        if "vocabulary_size" in config.text.model_fields_set:
+            raise
+        print(f"text.vocabulary_size: {error.possible}, all that the text fills of {size}")
+        return make(error.possible, itertools.chain.from_iterable(texts()))
 
 
 def _tokenizer(config: RunConfig, model: Any, size: int, texts: Iterable[str]) -> Tokenizer:

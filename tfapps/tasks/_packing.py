@@ -67,7 +67,7 @@ def followed(
     Source: Devlin et al. 2019, "BERT", next-sentence prediction. Sentences that a stranger took the
     place of start the next pair.
     """
-    halves = [_cut(document, room // 2) for document in documents]
+    halves = [half for document in documents if (half := _cut(document, room // 2))]
     made: list[Pair] = []
     following = 0
     for number, document in enumerate(halves):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import tokenizers
@@ -14,7 +15,24 @@ from tfapps.errors import InputError
 from tfapps.text import lines
 
 BLANK = "▁"  # the mark of a blank in pieces that bring their own blanks
+COPIES = 10_000  # of a word in one text for the library
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
+
+
+class TooLargeError(InputError):
+    """A vocabulary that the text cannot fill.
+
+    Attributes:
+        possible: how many pieces it can fill.
+    """
+
+    def __init__(self, size: int, possible: int, min_frequency: int) -> None:
+        super().__init__(
+            f"vocabulary_size {size} is more than the text can fill: it gives {possible} "
+            f"pieces with min_frequency {min_frequency}; set vocabulary_size to "
+            f"{possible} or less, or add text"
+        )
+        self.possible = possible
 
 
 def parts(inner: tokenizers.Tokenizer, text: str) -> list[str]:
@@ -102,11 +120,7 @@ def bpe(
     inner = _trained(models.BPE(), trainer, counts)
     vocabulary = _numbered(inner)
     if len(vocabulary) < size:
-        raise InputError(
-            f"vocabulary_size {size} is more than the text can fill: it gives {len(vocabulary)} "
-            f"pieces with min_frequency {min_frequency}; set vocabulary_size to "
-            f"{len(vocabulary)} or less, or add text"
-        )
+        raise TooLargeError(size, len(vocabulary), min_frequency)
     merges = json.loads(inner.to_str())["model"]["merges"]
     return vocabulary, [(first, second) for first, second in merges]
 
@@ -116,9 +130,18 @@ def _trained(
 ) -> tokenizers.Tokenizer:
     inner = tokenizers.Tokenizer(model)
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    words = (" ".join([word] * count) for word, count in sorted(counts.items()))
-    inner.train_from_iterator(words, trainer)
+    inner.train_from_iterator(_copies(counts), trainer)
     return inner
+
+
+def _copies(counts: Counter[str]) -> Iterator[str]:
+    """Each word as often as it was counted, in texts of bounded length: the library counts anew."""
+    for word, count in sorted(counts.items()):
+        whole, rest = divmod(count, COPIES)
+        if whole:
+            yield from itertools.repeat(" ".join([word] * COPIES), whole)
+        if rest:
+            yield " ".join([word] * rest)
 
 
 def _numbered(inner: tokenizers.Tokenizer) -> dict[str, int]:
