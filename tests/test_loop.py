@@ -12,6 +12,7 @@ from fitting import FakeBatches, Task, scores, tiny_model
 from tfapps.compress import prune
 from tfapps.config import TrainConfig
 from tfapps.errors import Failure, InputError
+from tfapps.train import averaging
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
@@ -308,6 +309,35 @@ def test_patience_counts_evaluations_and_ends_an_epoch_that_was_begun():
     assert [record.step for record in history.records] == [2, 4, 5, 6]
     assert (history.best_epoch, history.stopped_early) == (0.8, True)
     assert ended == [0, 1]
+
+
+@pytest.mark.parametrize("starts", [{"best_from": 4}, {"patient_from": 4}])
+def test_patience_counts_from_where_weights_may_be_the_best(starts):
+    falling = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]
+    _, history = run(settings=config(epochs=8, patience=2), evaluate=scores(*falling), **starts)
+    ended, best = {"best_from": (6, 4), "patient_from": (5, 1)}[next(iter(starts))]
+    assert (history.records[-1].epoch, history.best_epoch) == (ended, best)
+    assert history.stopped_early
+
+
+def test_patience_does_not_count_the_epochs_before_the_averaged_ones():
+    settings = config(epochs=8, patience=2, swa=0.75)
+    model = tiny_model()
+    history = run(
+        model,
+        settings,
+        evaluate=scores(*[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]),
+        callbacks=averaging.callbacks(settings, model),
+        best_from=7,
+    )[1]
+    assert (history.best, history.best_epoch, history.stopped_early) == (0.3, 7, False)
+
+
+@pytest.mark.parametrize("values", [(math.nan, math.nan), (0.5, 0.6)])
+def test_a_fit_without_an_evaluation_that_counts_fails(values):
+    model = tiny_model()
+    with pytest.raises(Failure, match=r"no evaluation could be judged.* got accuracy (nan|0.5), "):
+        run(model, evaluate=scores(*values), best_from=3)
 
 
 def test_evaluation_counts_updates_where_gradients_are_accumulated():

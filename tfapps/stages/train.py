@@ -138,6 +138,7 @@ def _fit(
         hparams=hparams,
         unit=unit(prepared),
         best_from=_ready(config),
+        patient_from=registry.optional(tuner, "settled", 0.0, config.tuning, config.train.epochs),
         checkpoint=keeper,
     )
     early = ", stopped early" if history.stopped_early else ""
@@ -153,9 +154,10 @@ def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
     from tfapps.train.history import History
 
     headline = prepared.task.headline
-    best = evaluate(prepared, model).metrics[headline]
-    print(f"best: epoch 0 of 0, the head as it was set, {headline} {best:.4f}")
-    return History(headline, best=best)
+    history = History(headline, best=evaluate(prepared, model).metrics[headline])
+    history.require_best()
+    print(f"best: epoch 0 of 0, the head as it was set, {headline} {history.best:.4f}")
+    return history
 
 
 def _ready(config: RunConfig) -> float | None:

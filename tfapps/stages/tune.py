@@ -115,7 +115,7 @@ class _Search:
             if not math.isfinite(history.best):
                 raise Failure(f"{history.headline} is {history.best}, expected a finite number")
             row |= {"headline": history.headline, "metric": float(history.best)}
-            row["epochs"] = history.records[-1].epoch
+            row["epochs"] = history.records[-1].epoch if history.records else 0.0
         except Failure as error:
             row["failed"] = str(error)
         return row | {"seconds": round(time.perf_counter() - started, 1)}

@@ -6,6 +6,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tfapps.errors import Failure
+
+SHOWN = 5  # evaluations in a message
+
 
 @dataclass(frozen=True)
 class Record:
@@ -40,7 +44,7 @@ class History:
     """A whole fit; `best_epoch` is when the model had the weights it has now, 0 the start.
 
     The weights of `averaged` evaluations, the best ones, were averaged instead where that is
-    better; 0 for none.
+    better; 0 for none. Early stopping counts no evaluation before `patient_from` epochs.
     """
 
     headline: str
@@ -49,6 +53,7 @@ class History:
     best: float = -math.inf
     stopped_early: bool = False
     averaged: int = 0
+    patient_from: float = 0.0
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON has it."""
@@ -66,8 +71,27 @@ class History:
 
     @property
     def waited(self) -> int:
-        """How many evaluations there were since the best one."""
-        return sum(record.epoch > self.best_epoch for record in self.records)
+        """How many evaluations early stopping counts since the best one."""
+        return sum(
+            record.epoch > self.best_epoch and record.epoch >= self.patient_from
+            for record in self.records
+        )
+
+    def require_best(self) -> None:
+        """Check that at least one evaluation could be judged.
+
+        Raises:
+            Failure: none could, so the weights are those that the fit started from.
+        """
+        if math.isfinite(self.best):
+            return
+        values = [record.metrics[self.headline] for record in self.records]
+        seen = ", ".join(f"{value:g}" for value in values[-SHOWN:]) or "none"
+        raise Failure(
+            f"no evaluation could be judged, so there are no best weights: got {self.headline} "
+            f"{seen} at the last evaluations, expected a finite number at one that may be best; "
+            "check the dev data, or train for more epochs"
+        )
 
 
 def short(epoch: float) -> str:

@@ -41,6 +41,7 @@ def fit(
     log_dir: Path | None = None,
     hparams: Mapping[str, Any] | None = None,
     best_from: float | None = None,
+    patient_from: float = 0.0,
     checkpoint: Checkpoint | None = None,
     unit: str = "examples",
     stream: TextIO | None = None,
@@ -58,12 +59,15 @@ def fit(
         hparams: shown in TensorBoard beside the headline.
         best_from: epochs that pass before the weights may be the best: before, they are not yet
             what is wanted. 0 counts the model as it came too; None does not, but all that follows.
-        checkpoint: where the state is saved; one of this fit that is there is gone on from.
-        unit: what the weights of a batch count, for the speed that is told.
+        patient_from: epochs that pass before early stopping starts to count, if that is later than
+            `best_from`.
+        checkpoint: where the state is saved; if it holds a state of this fit, the fit resumes.
+        unit: what the weights of a batch count, for the speed in the progress lines.
         stream: where progress goes; standard error if None.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is not a
-    finite number (the best weights so far are back in the model then).
+    finite number (the best weights so far are back in the model then), and for a fit in which no
+    evaluation could be judged.
     """
     if config.batch_tokens is None:
         check_batch_size(strategy, config.batch_size)
@@ -75,7 +79,7 @@ def fit(
         try:
             given = (model, config, objective, batches, strategy, callbacks, writer, progress)
             with resume.held():
-                return _until_finite(given, (evaluate, headline, best_from, resume))
+                return _until_finite(given, (evaluate, headline, best_from, patient_from, resume))
         finally:
             progress.close()
 
@@ -146,10 +150,12 @@ class _Run:
         evaluate: Callable[[], Evaluation],
         headline: str,
         best_from: float | None,
+        patient_from: float,
         resume: Resume,
     ) -> History:
         """All epochs; the best weights are back whatever happens."""
-        self.history, self.best = History(headline), Best(self.model, self.config.average)
+        self.history = History(headline, patient_from=max(best_from or 0.0, patient_from))
+        self.best = Best(self.model, self.config.average)
         self.model.stop_training = False
         if resume.state is None:
             self._before(evaluate, headline, best_from)
@@ -167,6 +173,7 @@ class _Run:
             self.callbacks.on_train_end()
         finally:
             self.best.restore()
+        self.history.require_best()
         if self.best.several:
             value = self.best.average(self.history, lambda: self._judged(evaluate, headline))
             self.progress.say(f"mean of the best epochs  {headline} {value:.3f}")

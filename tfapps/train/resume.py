@@ -48,7 +48,8 @@ class Resume:
         arrays, notes = self.state
         for variable, value in zip(_variables(run), unpacked("variables", arrays), strict=True):
             variable.assign(value)
-        run.history = History.of(notes["history"])
+        patient_from = run.history.patient_from  # of the config: older states do not have it
+        run.history = History.of({**notes["history"], "patient_from": patient_from})
         run.best.take(_below("best/", arrays))
         run.steps.take(_below("steps/", arrays), notes["steps"])
         for number, callback in enumerate(_keeping(run)):

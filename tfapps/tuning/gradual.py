@@ -26,6 +26,11 @@ def apply(config: Config, model: Any) -> Any:
     return model
 
 
+def settled(config: Config, epochs: int) -> float:
+    """Epochs before the last block joined: early stopping counts from there."""
+    return config.share * epochs
+
+
 def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
     """One whose `factor` holds a weight at 0 until its block joins.
 
