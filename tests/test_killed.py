@@ -16,6 +16,8 @@ QAT = "compress:\n  - {name: prune, sparsity: 0.5, epochs: 1}\n  - {name: qat, e
 KILLER = """
 import os, signal, sys
 left, number = int(sys.argv[1]), int(sys.argv[2])
+if number != signal.SIGKILL:
+    signal.signal(number, signal.SIG_DFL)  # which a shell may have ignored, and then it stays so
 from tfapps.train import step
 plain = step.Step.__call__
 

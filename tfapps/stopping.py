@@ -1,4 +1,4 @@
-"""What a signal to end does: at once where nothing is lost, else as soon as the state is saved."""
+"""What a signal to end does: stop at once where nothing is lost, else once the state is saved."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ class Stopped(BaseException):
 
     @property
     def code(self) -> int:
-        """The exit code of a process that a signal ends: 143 for SIGTERM, 130 for SIGINT."""
+        """The exit code of a process that a signal ends: 143 for SIGTERM, 130 for SIGINT, ..."""
         return 128 + (_asked or signal.SIGTERM)
 
 
 TEXT = "stopped"
+# Sent by a scheduler, by Ctrl-C, and when the terminal is closed.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _held = 0
 _asked = 0  # the signal that came last, if any
 
 
 def install() -> None:
-    """Have SIGTERM and SIGINT raise `Stopped` in this process; only its main thread may ask."""
+    """Have `SIGNALS` raise `Stopped` in this process; only its main thread may call this.
+
+    A signal that is ignored stays so: `nohup` ignores SIGHUP, a shell script SIGINT of its jobs.
+    """
     global _asked
     _asked = 0
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _on_signal)
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _on_signal)
 
 
 @contextlib.contextmanager

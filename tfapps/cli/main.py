@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfapps import stopping
-from tfapps.cli import _output
+from tfapps.cli import _output, _pipes
 from tfapps.errors import Failure, InputError
 from tfapps.printable import plain
 
@@ -36,6 +36,9 @@ VERBS = (
     "explain",
     "list",
 )
+# A verb of these only prints, unless one of the options is given: it may end with its reader.
+PRINTING = ("list", "inspect", "evaluate", "predict", "explain")
+WRITING = ("attention", "output", "html", "faithful")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,11 +51,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Off by default on processors without AVX512, where its products are quicker all the same.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if argv is None:
+        _pipes.open_closed()
     _output.escape()
-    arguments = _parsed(argv)
+    if argv is not None:  # a program of one's own has signals and streams of its own
+        return _answer(_parsed(argv))
+    stopping.install()
     try:
-        if argv is None:  # a program of one's own has signals of its own
-            stopping.install()
+        with _pipes.guarded() as output:
+            arguments = _parsed(None)
+            output.ends = _only_prints(arguments)
+            return _answer(arguments)
+    except BrokenPipeError:
+        return 0  # the reader (`| head`) has what it wanted
+
+
+def _only_prints(arguments: argparse.Namespace) -> bool:
+    """Whether nothing is lost if the command ends when nobody reads what it prints."""
+    files = any(getattr(arguments, name, None) for name in WRITING)
+    return arguments.verb in PRINTING and not files
+
+
+def _answer(arguments: argparse.Namespace) -> int:
+    """Run the verb; its exit code."""
+    try:
         return arguments.main(arguments) or 0
     except InputError as error:
         for line in str(error).split("\n"):
@@ -64,10 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, stopping.Stopped) as stop:
         print(str(stop) or "stopped", file=sys.stderr)
         return getattr(stop, "code", 130)
-    except BrokenPipeError:
-        # The reader (`| head`) has what it wanted; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -91,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"tfapps.cli.{name}")
         verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
         module.arguments(verb)
-        verb.set_defaults(main=module.main)
+        verb.set_defaults(main=module.main, verb=name)
     return parser
 
 
