@@ -232,7 +232,7 @@ def test_features_alone_for_prediction():
 def test_a_handful_of_rows(rows):
     got = _flat(_batches(LENGTHS[:rows]).epoch(0))
     assert sum(batch["weight"].sum() for batch in got) == rows
-    assert {len(batch["label"]) for batch in got} == {8}
+    assert {len(batch["label"]) for batch in got} == {min(rows, 8)}
 
 
 def test_rows_without_tokens_are_all_padding():
@@ -262,3 +262,23 @@ def test_wrong_arguments(changes, message):
 def test_start_outside_the_epoch(start):
     with pytest.raises(ValueError, match="an epoch has 26 batches"):
         _batches().epoch(0, start=start)
+
+
+@pytest.mark.parametrize(
+    ("how", "rows"),
+    [
+        ({"batch_size": 100_000}, 150),
+        ({"batch_size": 100_000, "multiple": 4}, 152),
+        ({"batch_size": 100_000, "balance": ("label", 4), "multiple": 6}, 156),
+        ({"batch_size": 32, "batch_tokens": 10**9, "multiple": 4}, 152),
+        ({"batch_size": 149}, 149),
+        ({"batch_size": 100_000, "shuffle": False}, 150),
+    ],
+)
+def test_a_batch_has_no_more_rows_than_there_are(how, rows):
+    batches = _batches([5] * 150, **how)
+    assert batches.batch_size == rows
+    assert batches.steps_per_epoch == (1 if rows >= 150 else 2)
+    features, _, weight = next(iter(batches.epoch(0)))
+    assert features["token_ids"].shape == (rows, 8)
+    assert weight.numpy().sum() == min(rows, 150)

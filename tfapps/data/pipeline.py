@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,10 +25,11 @@ class Batches:
     Args:
         features: columns to feed, and "padding_mask" (1 for a token, 0 for padding).
         targets: columns to learn; ragged ones are padded with 0.
-        batch_size: rows of a batch.
+        batch_size: rows of a batch; no more than the data has, rounded up to `multiple`.
         batch_tokens: padded tokens of a batch in place of `batch_size`: a batch has as many rows as
             fit in its bucket's length, so that short rows come in large batches.
         multiple: what `batch_tokens` rounds the rows down to a multiple of; it is the least too.
+            Replicas take equal shares of a batch, so it is their number.
         weight: column of what a row counts, (rows,); None counts all alike.
         max_length: no row may be longer.
         buckets: ascending lengths to pad to; chosen from the data if None.
@@ -81,10 +83,13 @@ class Batches:
         self._of_length = length_column(encoded, features) if MASK in features else None
         self._lengths = self._longest(max_length)
 
+        # More would be filler alone, and would take memory all the same.
+        most = plans.rounded_up(self.rows, math.lcm(multiple, balance[1] if balance else 1))
+
         def size(length: int) -> int:
             if batch_tokens is None:
-                return batch_size
-            return plans.rows_of_tokens(batch_tokens, length, multiple)
+                return min(batch_size, most)
+            return min(plans.rows_of_tokens(batch_tokens, length, multiple), most)
 
         if buckets is None:
             buckets = plans.choose_buckets(self._lengths, size, max_length)

@@ -31,6 +31,14 @@ def rows_of_tokens(batch_tokens: int, length: int, multiple: int = 1) -> int:
     return max(batch_tokens // length // multiple, 1) * multiple
 
 
+def rounded_up(rows: int, multiple: int) -> int:
+    """The next multiple of `multiple`.
+
+    Example: `rounded_up(150, 4)` is 152.
+    """
+    return -(-rows // multiple) * multiple
+
+
 def choose_buckets(
     lengths: np.ndarray, batch_size: Callable[[int], int], max_length: int
 ) -> tuple[int, ...]:

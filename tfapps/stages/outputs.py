@@ -39,6 +39,8 @@ def outputs_of(
 def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
     """Return the model's logits on a split, (rows, ...), in row order, or what the task keeps."""
     from tfapps.train.predict import predict
+    from tfapps.train.strategy import replicas
 
-    batches = prepared.batches(split, batch_size=EVALUATION_BATCH, shuffle=False)
+    how = {"batch_size": EVALUATION_BATCH, "multiple": replicas(), "shuffle": False}
+    batches = prepared.batches(split, **how)
     return predict(model, batches, reduce=getattr(prepared.task, "reduced", None))

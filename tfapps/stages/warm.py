@@ -29,6 +29,7 @@ def vectors(prepared: Prepared, model: keras.Model, examples: Any) -> np.ndarray
 
     from tfapps.data.pipeline import Batches
     from tfapps.train.predict import predict
+    from tfapps.train.strategy import replicas
 
     length = prepared.config.model.max_length
     batches = Batches(
@@ -36,6 +37,7 @@ def vectors(prepared: Prepared, model: keras.Model, examples: Any) -> np.ndarray
         features=prepared.features,
         targets=(),
         batch_size=EVALUATION_BATCH,
+        multiple=replicas(),
         max_length=length,
         shuffle=False,
     )

@@ -143,7 +143,8 @@ class Steps:
             try:
                 report = self.step(batch, update=last or (index + 1) % group == 0)
             except tf.errors.ResourceExhaustedError:
-                raise Failure(_too_large(batch, index + 1, self.config)) from None
+                most = self.batches.batch_size
+                raise Failure(_too_large(batch, index + 1, self.config, most)) from None
             if report is None:
                 continue
             if self.per_step:
@@ -223,15 +224,17 @@ def wants_steps(callback: keras.callbacks.Callback) -> bool:
     )
 
 
-def _too_large(batch: Any, number: int, config: TrainConfig) -> str:
-    """What to change where the memory is full."""
+def _too_large(batch: Any, number: int, config: TrainConfig, most: int) -> str:
+    """What to change where the memory is full; `most` is the rows of the largest batch."""
     ids = tf.nest.flatten(batch[0])[0]
     shape = getattr(ids, "shape", None)  # of replicas it is not known here
-    told = f", {shape[0]} rows of {shape[1]} tokens" if shape is not None and len(shape) > 1 else ""
-    rows = config.batch_size
+    size = f", {shape[0]} rows of {shape[1]} tokens" if shape is not None and len(shape) > 1 else ""
+    name, now = "batch_size", min(config.batch_size, most)
+    if config.batch_tokens is not None:
+        name, now = "batch_tokens", config.batch_tokens
     return (
-        f"out of memory at batch {number} of its epoch{told}; halve train.batch_size (now {rows}, "
-        f"try {max(rows // 2, 1)}) and double train.accumulate (now {config.accumulate}), which "
+        f"out of memory at batch {number} of its epoch{size}; halve train.{name} (now {now}, "
+        f"try {max(now // 2, 1)}) and double train.accumulate (now {config.accumulate}), which "
         "learns the same, or lower model.max_length"
     )
 

@@ -39,6 +39,11 @@ def make(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def replicas() -> int:
+    """How many replicas the strategy in scope has."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 @functools.cache
 def _several_machines() -> tf.distribute.Strategy:
     """One for the process: its servers are started before anything else runs, and once."""
