@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfapps import registry
 from tfapps.errors import Failure
 from tfapps.verify.parity import LIMITS, check, compare, worse
 
@@ -64,7 +65,14 @@ def test_other_shapes_and_empty_sets_fail():
         compare(np.zeros((0, 4)), np.zeros((0, 4)))
 
 
-@pytest.mark.parametrize("name", ["saved_model", "litert_float32", "litert_greedy", "keras"])
+def test_every_artefact_has_a_limit_of_its_own():
+    assert set(registry.artifacts()) | {"keras"} == set(LIMITS)
+
+
+EXACT = ["saved_model", "litert_float32", "litert_sparse", "litert_greedy", "keras", "unlisted"]
+
+
+@pytest.mark.parametrize("name", EXACT)
 def test_float_artefacts_are_judged_on_their_logits(name):
     check(name, GOOD)
     with pytest.raises(Failure, match=rf"{name} is not .* difference 0.01, allowed 0.0001"):
