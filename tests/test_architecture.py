@@ -24,7 +24,7 @@ LINES = [
     {"_sections"},
     {"_space"},
     {"config", "bundle"},
-    {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights"},
+    {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights", "heads"},
     {"identity", "presets"},
     {"clone"},
     {"data", "ensembles", "models", "search", "tasks", "tuning"},

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfapps.train.lamb import Lamb
 from tfapps.train.muon import Muon, orthogonal
-from tfapps.train.optimizer import AdamW, decays, in_head, make, penalised
+from tfapps.train.optimizer import IN_HEAD, AdamW, decays, make, penalised
 
 PATHS = {
     "embedding_tokens/embeddings": (True, False, False),
@@ -25,7 +25,7 @@ PATHS = {
 
 @pytest.mark.parametrize(("path", "expected"), PATHS.items())
 def test_rules_by_path(path, expected):
-    assert (decays(path), penalised(path), in_head(path)) == expected
+    assert (decays(path), penalised(path), IN_HEAD(path)) == expected
 
 
 def weights(seed=0):

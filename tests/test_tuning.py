@@ -83,7 +83,7 @@ def test_a_config_that_makes_no_sense_is_refused(fields, text):
 def test_a_model_without_a_head_is_refused():
     ids = keras.Input((4,), name="x")
     model = keras.Model(ids, keras.layers.Dense(2, name="block_0_dense")(ids))
-    with pytest.raises(InputError, match="no layer whose name starts with 'head'"):
+    with pytest.raises(InputError, match="the model has no head"):
         freeze.apply(freeze.Config(), model)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import registry, tuned, weights
+from tfapps import heads, registry, tuned, weights
 from tfapps.bundle import DELTA
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def assemble(
         batch_size=batch_size,
         length=length,
     )
-    model = task.attach(encoder)
+    model = heads.mark(task.attach(encoder), task.heads)
     tuner = registry.load("tuner", config.tuning.name)
     model = registry.optional(tuner, "build", model, config.tuning, model)
     for item, plan in zip(config.compress, compression.get("plans", ()), strict=False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from tfapps import heads
+
 Change = Callable[[Any], Mapping[str, Any]]
 After = Callable[[Any, Any], Any]
 
@@ -44,7 +46,7 @@ def clone(
     finally:
         model.compiled = compiled
     carry(model, made)
-    return made
+    return heads.mark(made, heads.names(model))
 
 
 def carry(source: Any, target: Any) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-# Kernels of the body; tables of embeddings are no kernels. A default may meet nothing.
-INCLUDE, EXCLUDE = ("*kernel",), ("head*",)
+# Kernels of the body; tables of embeddings are no kernels. A default may meet nothing. The pattern
+# of the heads stands for all heads of the task, whatever their layers are called.
+HEADS = "head*"
+INCLUDE, EXCLUDE = ("*kernel",), (HEADS,)
 SHOWN = 12
 
 
@@ -22,12 +24,12 @@ def matrices(
     Args:
         name: of the compressor, for messages.
         include: patterns of weight paths (`block_0_*`, `*/qkv/kernel`).
-        exclude: patterns of weight paths that are left alone.
+        exclude: patterns of weight paths that are left alone; `head*` is every head.
 
     Raises:
         InputError: a pattern meets no matrix, or nothing is left.
     """
-    from tfapps import weights
+    from tfapps import heads, weights
     from tfapps.errors import InputError
 
     there = {path: w for path, w in weights.variables(model).items() if len(w.shape) >= 2}
@@ -39,10 +41,11 @@ def matrices(
                     f"{name}.{field}: {pattern!r} meets no weight; expected a pattern of "
                     f"{', '.join(list(there)[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
                 )
+    in_head = heads.of(model) if HEADS in exclude else lambda path: False
     found = {
         path: weight
         for path, weight in there.items()
-        if _meets(path, include) and not _meets(path, exclude)
+        if _meets(path, include) and not _meets(path, exclude) and not in_head(path)
     }
     if not found:
         raise InputError(

@@ -73,10 +73,7 @@ class Batches:
             raise ValueError(f"no column {', '.join(missing)}: there are {list(encoded.columns)}")
         if not len(encoded):
             raise ValueError("no rows to make batches of")
-        given = {"batch_size": batch_size, "batch_tokens": batch_tokens, "multiple": multiple}
-        for name, number in given.items():
-            if number is not None and number < 1:
-                raise ValueError(f"{name} {number}: expected 1 or more")
+        _check(batch_size=batch_size, batch_tokens=batch_tokens, multiple=multiple)
         self.features, self.targets = tuple(features), tuple(targets)
         self.seed, self.shuffle, self.rows = seed, shuffle, len(encoded)
         self._encoded, self._weight, self._change = encoded, weight, change
@@ -239,6 +236,12 @@ class Batches:
             inside = inside[..., None]
         found = tf.where(inside, found, tf.zeros_like(found))
         return tf.ensure_shape(found, (*static, *found.shape[2:]))
+
+
+def _check(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise ValueError(f"{name} {number}: expected 1 or more")
 
 
 def _looked_up(values: Any, places: tf.Tensor) -> tf.Tensor:

@@ -64,6 +64,7 @@ class Task:
     """
 
     targets = ("label",)
+    heads = (_heads.HEAD,)
     vector = _heads.VECTOR  # the layer that is given the vector of a text
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:

@@ -45,6 +45,7 @@ class Task(tagging.Task):
     """
 
     targets = ("label_ids", "label")
+    heads = (*tagging.Task.heads, "intent_head")
     weights = None
     unit = "examples"
     headline = "frame_accuracy"

@@ -48,6 +48,8 @@ class Config(Section):
 class Task:
     """How text becomes rows, what is hidden in them, and how guesses are judged and told."""
 
+    # The table of the embeddings, where it is the output matrix, belongs to the encoder.
+    heads = ("head",)
     weights = "pieces"
     unit = "tokens"
     headline = "accuracy"

@@ -51,6 +51,7 @@ class Task:
     """How words are labelled by their first pieces, and how labels become entities."""
 
     targets = ("label_ids",)
+    heads = ("head", "crf")
     weights = "words"
     unit = "words"
     headline = "f1"

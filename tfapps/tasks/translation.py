@@ -62,6 +62,7 @@ class Task:
     """
 
     targets = ("label_ids",)
+    heads = ()  # no part of the model is pre-trained: its output matrix starts as the rest does
     weights = "pieces"
     unit = "tokens"
     headline = "bleu"

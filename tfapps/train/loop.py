@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import keras
 import tensorflow as tf
 
+from tfapps import heads
 from tfapps.config import TrainConfig
 from tfapps.errors import Diverged, InputError
 from tfapps.train import optimizer as optimizers
@@ -53,28 +54,25 @@ def fit(
 
     Args:
         objective: (model, features, targets, training) -> (loss per example (b,), logits).
-        batches: `.steps_per_epoch`, `.batch_size` (the most rows), `.epoch(e, start)` -> dataset
-            of (features, targets, weight (b,)).
+        batches: see `tfapps.data.pipeline.Batches`.
         callbacks: see `_Run`.
         hparams: shown in TensorBoard beside the headline.
         best_from: epochs that pass before the weights may be the best: before, they are not yet
             what is wanted. 0 counts the model as it came too; None does not, but all that follows.
-        patient_from: epochs that pass before early stopping starts to count, if that is later than
-            `best_from`.
+        patient_from: epochs that pass before early stopping counts, if later than `best_from`.
         checkpoint: where the state is saved; if it holds a state of this fit, the fit resumes.
         unit: what the weights of a batch count, for the speed in the progress lines.
         stream: where progress goes; standard error if None.
 
-    Raises: InputError for a batch that replicas cannot share, Failure for a loss that is not a
-    finite number (the best weights so far are back in the model then), and for a fit in which no
-    evaluation could be judged.
+    Raises: InputError for a batch that replicas cannot share, Failure for a loss that is no finite
+    number (the model has the best weights so far then) or if no evaluation could be judged.
     """
     if config.batch_tokens is None:
         check_batch_size(strategy, config.batch_size)
     progress = Progress(config.epochs, updates(batches, config), unit, stream)
     resume = Resume(checkpoint, log_dir, config.retries)
     with Writer(log_dir) as writer:
-        if hparams is not None and resume.state is None:
+        if resume.state is None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
             given = (model, config, objective, batches, strategy, callbacks, writer, progress)
@@ -125,7 +123,8 @@ class _Run:
         with strategy.scope():
             steps = total_steps(batches, config)
             factors = _having(callbacks, "factor")
-            optimizer = optimizers.of_config(config, steps, factors, slower)
+            in_head = heads.of(model)
+            optimizer = optimizers.of_config(config, steps, factors, slower, in_head)
             # Callbacks look for `model.optimizer`; compiling is the public way to set it.
             model.compile(optimizer=optimizer)
         step = Step(

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfapps.train.optimizer import AdamW, in_head, penalised
+from tfapps.train.optimizer import AdamW, penalised
 
 _MOMENTUM = 0.95
 _STEPS = 5
@@ -51,7 +51,7 @@ class Muon(AdamW):
         power_2: Any,
         path: str,
     ) -> None:
-        if not penalised(path) or in_head(path) or len(variable.shape) != 2:
+        if not penalised(path) or self._in_head(path) or len(variable.shape) != 2:
             super()._fused(variable, grad, m, v, rate, power_1, power_2, path)
             return
         dtype = variable.dtype

@@ -10,12 +10,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfapps import heads
 from tfapps.config import TrainConfig
 from tfapps.train import schedules
 
-HEAD = "head"
 _UNDECAYED = frozenset({"bias", "gamma", "beta", "scale"})
 _TABLES = ("embedding",)
+IN_HEAD = heads.among(heads.DEFAULT)
 
 
 def decays(path: str) -> bool:
@@ -32,11 +33,6 @@ def penalised(path: str) -> bool:
     return last.endswith("kernel") and not any(word in path.lower() for word in _TABLES)
 
 
-def in_head(path: str) -> bool:
-    """Whether the weight at `path` belongs to the task's head (its path starts with `head`)."""
-    return path.startswith(HEAD)
-
-
 class AdamW(keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` with per-path rules and a fused update on the TensorFlow backend.
 
@@ -47,6 +43,7 @@ class AdamW(keras.optimizers.AdamW):
         weight_decay: decoupled: p -= rate * decay * p, before Adam's own step.
         exclude: paths without decay; by default those of biases and norms.
         factor: path -> factor on the learning rate, a number or a scalar; by default 1 everywhere.
+        in_head: path -> whether the weight is in a head; by default as in a model without a task.
         sum_gradients: sum gradients over replicas as Keras does. The loop has done it already.
     """
 
@@ -57,6 +54,7 @@ class AdamW(keras.optimizers.AdamW):
         weight_decay: float = 0.01,
         exclude: Callable[[str], bool] = lambda path: not decays(path),
         factor: Callable[[str], Any] = lambda path: 1.0,
+        in_head: Callable[[str], bool] = IN_HEAD,
         sum_gradients: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -65,6 +63,7 @@ class AdamW(keras.optimizers.AdamW):
             raise ValueError("AdamW: amsgrad has no fused kernel; leave it False")
         self._exclude = exclude
         self._factor = factor
+        self._in_head = in_head
         self._sum_gradients = sum_gradients
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
@@ -134,11 +133,13 @@ def make(
     weight_decay: float,
     head_factor: float = 1.0,
     factors: Sequence[Callable[[str], Any]] = (),
+    in_head: Callable[[str], bool] = IN_HEAD,
     loss_scaling: bool = False,
 ) -> keras.optimizers.Optimizer:
     """The loop's optimizer; build it inside the strategy's scope. Takes summed gradients.
 
     Args:
+        head_factor: on the learning rate of what is `in_head`.
         factors: each path -> factor on the learning rate, a number or a scalar variable.
     """
     from tfapps.train.lamb import Lamb  # which are made of the one here
@@ -152,18 +153,23 @@ def make(
         learning_rate,
         weight_decay=weight_decay,
         factor=factor,
+        in_head=in_head,
         sum_gradients=False,
     )
     return keras.optimizers.LossScaleOptimizer(inner) if loss_scaling else inner
 
 
 def of_config(
-    config: TrainConfig, steps: int, factors: Sequence[Callable[[str], Any]] = (), slower: float = 1
+    config: TrainConfig,
+    steps: int,
+    factors: Sequence[Callable[[str], Any]] = (),
+    slower: float = 1,
+    in_head: Callable[[str], bool] = IN_HEAD,
 ) -> keras.optimizers.Optimizer:
     """The optimizer that a config asks for, for a fit of so many steps.
 
     Args:
-        factors: as for `make`.
+        factors, in_head: as for `make`.
         slower: what every learning rate is multiplied with.
     """
     head = config.head_learning_rate
@@ -173,5 +179,6 @@ def of_config(
         weight_decay=config.weight_decay,
         head_factor=1.0 if head is None else head / config.learning_rate,
         factors=factors,
+        in_head=in_head,
         loss_scaling=config.precision == "mixed_float16",
     )

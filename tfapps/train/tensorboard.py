@@ -44,9 +44,9 @@ class Writer:
             for name, text in evaluation.texts.items():
                 tf.summary.text(f"dev/{name}", text)
 
-    def hparams(self, values: Mapping[str, Any], metric: str) -> None:
-        """The run's hyper-parameters, to be compared by the curve `metric`."""
-        if self._writer is None:
+    def hparams(self, values: Mapping[str, Any] | None, metric: str) -> None:
+        """The run's hyper-parameters, if there are any, to be compared by the curve `metric`."""
+        if self._writer is None or values is None:
             return
         from tensorboard.plugins.hparams import api
 

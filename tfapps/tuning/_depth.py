@@ -1,4 +1,4 @@
-"""How far a weight lies below the head."""
+"""How far a weight lies below the heads."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from tfapps.tuning.freeze import block
 
 
 def depths(model: Any) -> Callable[[str], int]:
-    """Path of a weight -> 0 for the head, 1 for the top block, and so on; embeddings come last.
+    """Path of a weight -> 0 for the heads, 1 for the top block, and so on; embeddings come last.
 
     Example: of two blocks `block_0_attention/qkv/kernel` lies 2 deep, `embeddings/token` 3.
     """
     numbers = sorted({n for w in model.weights if (n := block(w.path)) is not None}, reverse=True)
     above = {number: place for place, number in enumerate(numbers, start=1)}
 
+    new = is_new(model)
+
     def depth(path: str) -> int:
-        if is_new(path):
+        if new(path):
             return 0
         return above.get(block(path), len(above) + 1)
 

@@ -28,7 +28,8 @@ def products(model: Any) -> dict[str, Any]:
         elif isinstance(layer, MultiHead):
             inside = [part for part in layer._flatten_layers() if isinstance(part, Linear)]
             found |= {f"{layer.name}/{part.name}": part for part in inside}
-    return {path: linear for path, linear in found.items() if not is_new(path)}
+    new = is_new(model)
+    return {path: linear for path, linear in found.items() if not new(path)}
 
 
 def chosen(model: Any, patterns: Sequence[str], who: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfapps.errors import InputError
-from tfapps.tuning._only import only
+from tfapps.tuning._only import is_new, only
 from tfapps.tuning._store import Stored
 
 BIASES = ("bias", "beta")
@@ -18,11 +18,11 @@ class Config(Stored):
 
 
 def apply(config: Config, model: Any) -> Any:
-    """Freeze all but biases, those of normalisations too, the head and what is new.
+    """Freeze all but biases, those of normalisations too, the heads and what is new.
 
-    Raises: InputError if there is no bias outside the head.
+    Raises: InputError if there is no bias outside the heads.
     """
     biases = {w.path for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in BIASES}
-    if not any(not path.startswith("head") for path in biases):
+    if all(map(is_new(model), biases)):
         raise InputError("bitfit: the model has no biases to learn; use another tuning.name")
     return only(model, lambda path: path in biases)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from tfapps.errors import InputError
-from tfapps.tuning._only import NEW
+from tfapps.tuning._only import is_new
 from tfapps.tuning._store import Stored
 
 _BLOCK = re.compile(r"(?:block|lstm)_(\d+)(?:_|$)")
@@ -40,14 +40,6 @@ def block(name: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def trains(name: str, lowest: int | None) -> bool:
-    """Whether the layer called `name` trains, `lowest` being the lowest block that does."""
-    number = block(name)
-    if number is not None:
-        return lowest is not None and number >= lowest
-    return name.startswith(NEW)
-
-
 def apply(config: Config, model: Any) -> Any:
     """Freeze the layers that are not to train; the model itself is returned.
 
@@ -65,10 +57,16 @@ def apply(config: Config, model: Any) -> Any:
                 f"the model has {len(numbers)} blocks"
             )
         lowest = numbers[-count]
+    new = is_new(model)
     for layer in layers:
-        layer.trainable = trains(layer.name, lowest)
+        number = block(layer.name)
+        in_top = lowest is not None and number is not None and number >= lowest
+        layer.trainable = in_top or new(layer.name)
     if not model.trainable_variables:
-        raise InputError("tuning.train: no layer whose name starts with 'head', nothing to train")
+        raise InputError(
+            "tuning.train: the model has no head (a layer that starts from nothing), so there is "
+            "nothing to train; use another tuning.name"
+        )
     return model
 
 
