@@ -61,8 +61,7 @@ def fit(
             what is wanted. 0 counts the model as it came too; None does not, but all that follows.
         patient_from: epochs that pass before early stopping counts, if later than `best_from`.
         checkpoint: where the state is saved; if it holds a state of this fit, the fit resumes.
-        unit: what the weights of a batch count, for the speed in the progress lines.
-        stream: where progress goes; standard error if None.
+        unit, stream: what progress lines count, and where they go; standard error if None.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is no finite
     number (the model has the best weights so far then) or if no evaluation could be judged.
