@@ -29,7 +29,7 @@ def counted(self, batch, update=True):
     return plain(self, batch, update)
 
 step.Step.__call__ = counted
-sys.argv = ["tfapps", "run", "tiny.yaml"]
+sys.argv = ["tfapps", "run", "tiny.yaml", *sys.argv[3:]]
 from tfapps.cli.main import main
 sys.exit(main())
 """
@@ -45,7 +45,7 @@ def place(tmp_path_factory):
     return folder
 
 
-def started(place, name, steps=10**9, number=signal.SIGKILL):
+def started(place, name, steps=10**9, number=signal.SIGKILL, overrides=()):
     """A run in a folder of its own that shares data and config."""
     folder = place / name
     folder.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def started(place, name, steps=10**9, number=signal.SIGKILL):
         if not (folder / file).exists():
             (folder / file).symlink_to(place / file)
     return subprocess.run(
-        [sys.executable, "-c", KILLER, str(steps), str(int(number))],
+        [sys.executable, "-c", KILLER, str(steps), str(int(number)), *overrides],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TFAPPS_DATA": str(folder)},
         capture_output=True,
@@ -125,3 +125,18 @@ def test_a_key_that_interrupts_ends_with_its_own_code(place, whole):
     stopped = started(place, "interrupted", 6, signal.SIGINT)
     assert stopped.returncode == 130
     assert "stopped at step 7 of 16, saved" in stopped.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_kept_while_another_config_of_its_name_runs(place, whole):
+    assert started(place, "changed", 5).returncode == -signal.SIGKILL
+    other = started(place, "changed", overrides=["seed=14", "compress=[]", "export=[]"])
+    assert other.returncode == 0, other.stderr
+    kept = "unfinished work of another config or other data is kept in saved_models/.tiny.state"
+    assert f"tiny: {kept} (train_" in other.stdout
+    assert "goes on at step" not in other.stderr
+    finished = started(place, "changed")
+    assert finished.returncode == 0, finished.stderr
+    assert "goes on at step" in finished.stderr
+    same(place / "changed/saved_models/tiny", whole)
+    assert not (place / "changed/saved_models/.tiny.state").exists()

@@ -73,10 +73,9 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         print(f"{config.name}: trained alike as {source.path.name}, its weights are taken")
     keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
-    target = states.OUTPUT / config.name
     # The model's dropout draws on from here, whether this process has trained it or found it.
     keras.utils.set_random_seed(config.seed)
-    with bundles.writing(target) as draft:
+    with bundles.writing(states.OUTPUT / config.name) as draft:
         with place.scope():
             model = assemble(
                 config,
@@ -87,6 +86,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         if (source.path / "logs").is_dir():
             shutil.copytree(source.path / "logs", draft.path / "logs", dirs_exist_ok=True)
         work = _Work(prepared, model, place, draft.path, source)
+        states.report_others(config.name, work.keepers())
         for index in range(len(config.compress)):
             work.step(index)
         notes = {"training": source.metrics["training"], "compression": work.notes}
@@ -96,8 +96,8 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
             {"vocabulary_size": prepared.tokenizer.vocabulary_size, "plans": work.plans},
         )
         draft.stages["compress"] = compression_key(config)
-    states.clear(config.name)
-    return work.prepared, Bundle.open(target)
+    states.clear(config.name, work.keepers())
+    return work.prepared, Bundle.open(states.OUTPUT / config.name)
 
 
 class _Work:
@@ -147,7 +147,8 @@ class _Work:
             keeper.logs(self._logs(index))
         headline = self.prepared.task.headline
         metric = f"{headline} {figures['dev'][headline]:.4f}"
-        print("  ".join([f"{item.name}: {metric}", *_told(figures["report"])]), flush=True)
+        report = [f"{name} {value:.4g}" for name, value in figures["report"].items()]
+        print("  ".join([f"{item.name}: {metric}", *report]), flush=True)
         self.notes.append(figures)
 
     def _rebuild(self, item: Any, module: Any, plan: Mapping[str, Any]) -> None:
@@ -194,6 +195,11 @@ class _Work:
         for earlier in self.origin.config.compress[:count]:
             holder = registry.load("compressor", earlier.name)
             registry.optional(holder, "hold", None, earlier, self.model)
+
+    def keepers(self) -> list[Checkpoint]:
+        """Where the states of all items are."""
+        indices = range(len(self.origin.config.compress))
+        return [self._keeper(index, what) for index in indices for what in ("fit", "done")]
 
     def _keeper(self, index: int, what: str) -> Checkpoint:
         """Where an item's state is kept, be it its fit's or the finished item."""
@@ -287,7 +293,3 @@ class _Work:
             seed=self.prepared.config.seed,
             root=getattr(self.prepared.config.data, "root", None),
         )
-
-
-def _told(report: Mapping[str, float]) -> list[str]:
-    return [f"{name} {value:.4g}" for name, value in report.items()]

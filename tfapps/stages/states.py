@@ -1,8 +1,15 @@
-"""Where unfinished work is kept: beside the bundle that it will be, until that is written."""
+"""Where unfinished work is stored: beside the bundle that it will be, until that is written.
+
+Every piece of work has a folder named after what its weights depend on, so that a run with another
+config or other data neither resumes nor overwrites it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +20,7 @@ if TYPE_CHECKING:
     from tfapps.train.checkpoint import Checkpoint
 
 SHARED = Path("saved_models")
+DIGITS = 12  # of a hash in the name of a folder
 # All workers of a training write alike, but only what the chief writes is kept.
 _WORKER = cluster.here()
 OUTPUT = SHARED if cluster.chief() else SHARED / f".worker_{_WORKER.index}"
@@ -22,21 +30,42 @@ def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
     """Return the checkpoint of a piece of work.
 
     Args:
-        stage: name of its folder.
+        stage: what its folder's name begins with.
         more: what its weights depend on besides config and data of the training.
     """
     from tfapps.train.checkpoint import Checkpoint
 
     config = prepared.config
     key = f"{prepared.fingerprint} {stage} {more}"
-    folder, seconds = _folder(config.name) / stage, config.train.checkpoint_every
+    digest = hashlib.sha256(key.encode()).hexdigest()[:DIGITS]
+    folder, seconds = _folder(config.name) / f"{stage}_{digest}", config.train.checkpoint_every
     return Checkpoint(folder, key, seconds, writes=cluster.chief())
 
 
-def clear(name: str) -> None:
-    """Forget all unfinished work of a run: its bundle is written."""
-    if cluster.chief():
-        shutil.rmtree(_folder(name), ignore_errors=True)
+def report_others(name: str, own: Iterable[Checkpoint]) -> None:
+    """Log the unfinished work of a run's name that this run will not resume: it is kept.
+
+    Args:
+        own: the checkpoints that this run may resume.
+    """
+    root, mine = _folder(name), {checkpoint.folder.name for checkpoint in own}
+    others = sorted(path.name for path in root.glob("*") if path.name not in mine)
+    if others and cluster.chief():
+        print(
+            f"{name}: unfinished work of another config or other data is kept in {root} "
+            f"({', '.join(others)}); run that config again to resume it, or delete the folder",
+            flush=True,
+        )
+
+
+def clear(name: str, own: Iterable[Checkpoint]) -> None:
+    """Delete the unfinished work of a run whose bundle is written, but not that of others."""
+    if not cluster.chief():
+        return
+    for checkpoint in own:
+        checkpoint.clear()
+    with contextlib.suppress(OSError):  # there is other work in it, or it is missing
+        _folder(name).rmdir()
 
 
 def leave() -> None:

@@ -55,6 +55,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
     lesson = lessons(prepared)
     with bundles.writing(OUTPUT / config.name) as draft:
         keeper = states.checkpoint(prepared, "train")
+        states.report_others(config.name, [keeper])
         learned = learn(lesson, draft.path / "logs", _hparams(config), keeper)
         with learned.place.scope():
             model = tuned.merged(config, learned.model)
@@ -63,7 +64,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
         write_model(draft, prepared, model, notes, learned.model)
         if hasattr(prepared.task, "vectors"):
             projector.write(draft.path / "logs", *prepared.task.vectors(model))
-    states.clear(config.name)
+    states.clear(config.name, [keeper])
     return Bundle.open(OUTPUT / config.name)
 
 

@@ -1,0 +1,59 @@
+"""Unfinished work belongs to one config and one set of data, and waits for it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tfapps.stages import states
+from tfapps.train.checkpoint import State
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def checkpoint(fingerprint, stage="train", more=""):
+    config = SimpleNamespace(name="run", train=SimpleNamespace(checkpoint_every=0))
+    prepared = SimpleNamespace(config=config, fingerprint=fingerprint)
+    return states.checkpoint(prepared, stage, more)
+
+
+def saved(checkpoint, value):
+    checkpoint.save(State({"weight": np.float32([value])}, {}))
+    return checkpoint
+
+
+def value(checkpoint):
+    state = checkpoint.load()
+    return None if state is None else float(state.arrays["weight"][0])
+
+
+def test_another_config_neither_resumes_nor_overwrites_nor_deletes_a_state(capsys):
+    first = saved(checkpoint("one config"), 1.0)
+    second = checkpoint("another config")
+    assert value(second) is None
+    saved(second, 2.0)
+    assert value(checkpoint("one config")) == 1.0
+    states.report_others("run", [second])
+    told = capsys.readouterr().out
+    assert f"kept in saved_models/.run.state ({first.folder.name}); run that config again" in told
+    states.clear("run", [second])
+    assert (value(first), value(second)) == (1.0, None)
+    states.report_others("run", [first])
+    assert capsys.readouterr().out == ""
+    states.clear("run", [first])
+    assert not first.folder.parent.exists()
+
+
+def test_items_of_a_compression_are_apart_by_what_they_depend_on():
+    items = [saved(checkpoint("config", "0_prune_fit", more), 1.0) for more in ("0.5", "0.9")]
+    assert items[0].folder != items[1].folder
+    assert [value(item) for item in items] == [1.0, 1.0]
+
+
+def test_a_run_without_unfinished_work_has_nothing_to_report_or_clear(capsys):
+    states.report_others("run", [checkpoint("config")])
+    states.clear("run", [checkpoint("config")])
+    assert capsys.readouterr().out == ""
