@@ -6,6 +6,9 @@ import sys
 import pytest
 from running import tfapps
 
+from tfapps.errors import InputError
+from tfapps.serve.beam import question_of
+
 TEXTS = [f"I want the {word} number {i}" for i in range(40) for word in ("pear", "saw")]
 FLAGS = ("--runner", "beam")
 
@@ -81,6 +84,21 @@ def test_a_line_that_is_no_text_is_named(workplace, tmp_path):
     assert r"broken.txt: b'\xff\xfe broken' is not valid UTF-8" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("part*"))
+
+
+@pytest.mark.parametrize(
+    ("line", "paired", "expected"),
+    [
+        ("\ufeffa saw\r", False, "a saw"),
+        ("a\u2028saw\r\r", False, "a\u2028saw\r"),
+        ("a saw\ta pear", True, ("a saw", "a pear")),
+    ],
+)
+def test_a_line_is_what_predict_takes_it_for(line, paired, expected):
+    assert question_of("file", line.encode(), paired) == expected
+    if paired:
+        with pytest.raises(InputError, match="file: got 'a saw', but this run reads pairs of"):
+            question_of("file", b"a saw", paired)
 
 
 def test_what_beam_cannot_do_is_a_failure_in_a_line(workplace, folder, tmp_path):

@@ -101,7 +101,7 @@ LEARNED = {
     "many_labels": "(no label|fruit|tool|fruit, any|tool, any) <- i want",
     "tagging": "O O O B-THING O B-NUMBER <- i want",
     "intent_slots": "(fruit|tool) O O O B-THING O B-NUMBER <- i want",
-    "translation": r"I WANT THE \w+ NUMBER \d <- i want",
+    "translation": r"I WANT THE \w+ NUMBER \d <- I want",
     "masked_lm": "(i want|then it)",
 }
 
