@@ -96,6 +96,14 @@ def test_half_of_the_orders_are_right():
     assert np.mean(labels) == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_documents_without_ids_are_no_strangers(seed):
+    nothing, some = [np.zeros(0, np.int64)], [np.arange(3), np.arange(3)]
+    documents = [nothing, some, nothing, some[:1], nothing]
+    pairs = _packing.followed(documents, 20, np.random.default_rng(seed))
+    assert all(len(pair.first) and len(pair.second) for pair in pairs)
+
+
 SHORT = [["One alone."], ["Another one."], ["A third."]]
 LONG = [["First here.", "Second there."]]
 
