@@ -1,5 +1,6 @@
 """One contract of the verbs for every task: each answers, or refuses in one line with code 2."""
 
+import concurrent.futures
 import json
 import os
 import re
@@ -85,6 +86,17 @@ def test_what_a_run_does_not_read_is_refused(tiny_runs, name):
         predictor([pythonic])
     half = question(name, "a\udcff")[0]
     refused(tfapps("predict", name, half, cwd=folder), "text 1: character 2 is half of a surrogate")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_threads_get_the_answers_of_one(tiny_runs, name):
+    predictor = Predictor.open(tiny_runs(name) / "saved_models" / name, ARTIFACT)
+    texts = [f"I want {word} [MASK] {i}" for i in range(30) for word in (*tiny.FRUIT, *tiny.TOOLS)]
+    texts = [question(name, text)[1] for text in texts]
+    parts = [texts[i::9] for i in range(9)]
+    alone = [predictor(part) for part in parts]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(predictor, parts)) == alone
 
 
 @pytest.mark.parametrize("name", RUNS)
