@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import export_models as models
 import numpy as np
 import pytest
+from running import ROOT
 
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
-from tfapps.runners import _features
+from tfapps.runners import _features, _interpreter
 from tfapps.runners import saved_model as saved_model_runner
+from tfapps.runners._features import SERVE
+from tfapps.runners._interpreter import NOTE
 from tfapps.runners.litert import LiteRTRunner
 from tfapps.runners.saved_model import SavedModelRunner
 
@@ -96,13 +104,48 @@ def test_damaged_files_are_refused(folder, tmp_path):
         SavedModelRunner(tmp_path)
 
 
-def test_litert_announces_nothing(folder, capfd):
-    LiteRTRunner(folder / "litert" / "float32.tflite")(_ids(2, LENGTH))
-    captured = capfd.readouterr()
-    assert captured.out == captured.err == ""
+def test_litert_announces_nothing(folder):
+    program = (
+        "import sys, numpy as np\n"
+        "from tfapps.runners.litert import LiteRTRunner\n"
+        "runner = LiteRTRunner(sys.argv[1])\n"
+        "runner({'token_ids': np.ones((2, runner.length), np.int32)})\n"
+    )
+    file = folder / "litert" / "float32.tflite"
+    child = subprocess.run(
+        [sys.executable, "-c", program, file], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
 
 
-def test_an_op_that_refuses_a_row_is_a_failure(folder, monkeypatch):
+def test_standard_error_is_not_redirected_from_a_thread_or_beside_one(folder):
+    """A thread that writes all the time loses nothing, whoever loads files meanwhile."""
+    program = (
+        "import os, sys, threading\n"
+        "from tfapps.runners.litert import interpreter\n"
+        "over, real = threading.Event(), os.dup2\n"
+        "def refuse(*_): raise SystemExit('file descriptor 2 was redirected')\n"
+        "os.dup2 = refuse\n"
+        "load = threading.Thread(target=interpreter, args=sys.argv[1:])\n"
+        "load.start(); load.join()\n"
+        "threading.Thread(target=over.wait, daemon=True).start()\n"
+        "interpreter(sys.argv[1]); over.set()\n"
+    )
+    file = folder / "litert" / "float32.tflite"
+    child = subprocess.run(
+        [sys.executable, "-c", program, file], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (child.returncode, child.stdout) == (0, "")
+    assert child.stderr.splitlines() in ([], [NOTE.decode()])
+
+
+def test_what_is_written_while_a_file_is_loaded_is_kept(capfd):
+    with _interpreter._aside():
+        os.write(2, b"warning: something else\n" + NOTE + b"\n")
+    assert capfd.readouterr().err == "warning: something else\n"
+
+
+def test_an_op_that_refuses_a_row_is_a_failure(folder):
     from tfapps.errors import Failure
 
     runner = LiteRTRunner(folder / "litert" / "float32.tflite")
@@ -110,6 +153,43 @@ def test_an_op_that_refuses_a_row_is_a_failure(folder, monkeypatch):
     def refuse(**row):
         raise RuntimeError("div.cc:262 zero_point\nNode 33 failed")
 
-    monkeypatch.setitem(runner._runs, LENGTH, refuse)
+    with runner._sessions.borrowed() as session:
+        session.runs[SERVE] = refuse
     with pytest.raises(Failure, match=r"stopped in the middle: div\.cc:262 zero_point Node 33"):
-        runner._row({})
+        runner(_ids(1, LENGTH))
+
+
+def test_threads_get_the_answers_of_one(folder):
+    runner = LiteRTRunner(folder / "litert" / "float32.tflite")
+    features = _ids(64, LENGTH)
+    expected = runner(features)
+
+    def ask(start):
+        return runner({name: column[start::8] for name, column in features.items()})
+
+    with ThreadPoolExecutor(8) as threads:
+        for round_ in range(4):
+            answers = list(threads.map(ask, range(8)))
+            for start, found in enumerate(answers):
+                np.testing.assert_array_equal(found, expected[start::8], f"round {round_}")
+
+
+def test_a_pool_makes_no_more_sessions_than_cores(folder, monkeypatch):
+    monkeypatch.setattr(_interpreter, "cores", lambda: 4)
+    pool = _interpreter.Sessions(folder / "litert" / "float32.tflite", threads=2)
+    with pool.borrowed() as first, pool.borrowed() as second:
+        assert first is not second
+        assert not pool._places.acquire(blocking=False)  # a third caller waits
+    with pool.borrowed() as again:
+        assert again in (first, second)
+
+
+def test_a_file_that_is_replaced_later_changes_nothing(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(_interpreter, "cores", lambda: 2)
+    path = tmp_path / "float32.tflite"
+    path.write_bytes((folder / "litert" / "float32.tflite").read_bytes())
+    runner, features = LiteRTRunner(path), _ids(3, LENGTH)
+    expected = runner(features)
+    path.write_bytes(b"another export")
+    with runner._sessions.borrowed():  # so that another has to be made
+        np.testing.assert_array_equal(runner(features), expected)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from tfapps.errors import Failure, InputError
+from tfapps.errors import InputError
 from tfapps.runners import _features
-from tfapps.runners.litert import interpreter
+from tfapps.runners._interpreter import Session, Sessions
 
 Arrays = Mapping[str, np.ndarray]
 TRANSLATE = "translate"
@@ -19,39 +18,40 @@ TRANSLATE = "translate"
 class LiteRTGreedy:
     """Features (b, s) -> target_ids (b, limit), length (b,), log_prob (b,), attention, row by row.
 
+    Any number of threads may call it at a time: each has an interpreter of a pool, see `Sessions`.
+
     Raises:
         InputError: damaged file; one of other signatures; missing or badly shaped inputs.
         Failure: an op refused the values of a row.
     """
 
     def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
-        self.path = Path(path)
-        self._interpreter = interpreter(path, threads)
-        there = sorted(self._interpreter.get_signature_list())
-        if there != [TRANSLATE]:
+        self._sessions = Sessions(path, threads)
+        names = sorted(self._sessions.inputs)
+        if names != [TRANSLATE]:
             raise InputError(
-                f"{path}: expected the signature {TRANSLATE} alone, got {there or 'none'}; "
+                f"{path}: expected the signature {TRANSLATE} alone, got {names or 'none'}; "
                 "export the file with tfapps"
             )
-        self._run = self._interpreter.get_signature_runner(TRANSLATE)
-        self._inputs = self._run.get_input_details()
+        self._inputs = self._sessions.inputs[TRANSLATE]
         self.length = int(self._inputs["token_ids"]["shape"][1])
 
     def __call__(self, features: Arrays) -> dict[str, np.ndarray]:
         rows = _features.check(features, self._inputs)
         fitted = {name: _features.fit(features[name], self.length) for name in self._inputs}
-        found = [self._row({k: v[i : i + 1] for k, v in fitted.items()}) for i in range(rows)]
+        with self._sessions.borrowed() as session:
+            parts = [
+                _row(session, {k: v[i : i + 1] for k, v in fitted.items()}) for i in range(rows)
+            ]
         empty = {
             name: np.zeros((0, *detail["shape"][1:]), detail["dtype"])
-            for name, detail in self._run.get_output_details().items()
+            for name, detail in self._sessions.outputs[TRANSLATE].items()
         }
-        return {name: np.concatenate([empty[name], *(f[name] for f in found)]) for name in empty}
+        return {
+            name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in empty
+        }
 
-    def _row(self, row: Arrays) -> dict[str, np.ndarray]:
-        # Fused LSTMs keep their state between calls; a text must not see the one before.
-        self._interpreter.reset_all_variables()
-        try:
-            return self._run(**row)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error
+
+def _row(session: Session, row: Arrays) -> dict[str, np.ndarray]:
+    session.reset()
+    return session.call(TRANSLATE, row)

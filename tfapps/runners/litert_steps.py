@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tfapps.errors import Failure, InputError
+from tfapps.errors import InputError
 from tfapps.runners import _features
-from tfapps.runners.litert import interpreter
+from tfapps.runners._interpreter import Sessions
 
 Arrays = Mapping[str, np.ndarray]
 ENCODE, STEP, STEPS = "encode", "step", "steps"
@@ -19,6 +17,9 @@ ENCODE, STEP, STEPS = "encode", "step", "steps"
 
 class LiteRTSteps:
     """Signatures `encode` of a text, `step` of one answer, and `steps` of several at once.
+
+    Any number of threads may call it at a time: each has an interpreter of a pool, see `Sessions`.
+    All that a step depends on is handed to it, so any of them will do.
 
     Raises:
         InputError: damaged file, or one without these signatures.
@@ -28,30 +29,26 @@ class LiteRTSteps:
     rows = 1
 
     def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
-        self.path = Path(path)
-        made = interpreter(path, threads)
-        there = made.get_signature_list()
-        if not {ENCODE, STEP} <= there.keys():
+        self._sessions = Sessions(path, threads)
+        signatures = self._sessions.inputs
+        if not {ENCODE, STEP} <= signatures.keys():
             raise InputError(
-                f"{path}: expected signatures {ENCODE} and {STEP}, got {sorted(there) or 'none'}; "
-                "export the file with tfapps"
+                f"{path}: expected signatures {ENCODE} and {STEP}, got "
+                f"{sorted(signatures) or 'none'}; export the file with tfapps"
             )
-        self._run = {name: made.get_signature_runner(name) for name in there}
-        self._interpreter = made
-        inputs = self._run[ENCODE].get_input_details()
-        self.length = int(inputs["token_ids"]["shape"][1])
-        self._states = self._run[STEP].get_output_details().keys() - {"logits", "attention"}
+        self.length = int(signatures[ENCODE]["token_ids"]["shape"][1])
+        self._states = self._sessions.outputs[STEP].keys() - {"logits", "attention"}
         self._wide = 1
-        if STEPS in there:
-            self._wide = int(self._run[STEPS].get_input_details()["token_ids"]["shape"][0])
+        if STEPS in signatures:
+            self._wide = int(signatures[STEPS]["token_ids"]["shape"][0])
 
     def encode(self, features: Arrays) -> tuple[Arrays, Arrays]:
         """Features (1, s) -> first states, and what all steps read."""
-        # Fused LSTMs keep their state between calls; a text must not see the one before.
-        self._interpreter.reset_all_variables()
-        wanted = self._run[ENCODE].get_input_details()
-        fitted = {name: _features.fit(features[name], self.length) for name in wanted}
-        found = self._call(ENCODE, fitted)
+        names = self._sessions.inputs[ENCODE]
+        fitted = {name: _features.fit(features[name], self.length) for name in names}
+        with self._sessions.borrowed() as session:
+            session.reset()
+            found = session.call(ENCODE, fitted)
         states = {name: found[name] for name in self._states}
         return states, {name: found[name] for name in found.keys() - self._states}
 
@@ -71,12 +68,8 @@ class LiteRTSteps:
         """The step of `wide` rows from `start` on; rows that are missing repeat the last."""
         name = STEP if wide == 1 else STEPS
         rows = np.minimum(np.arange(start, start + wide), len(given["token_ids"]) - 1)
-        inputs = self._run[name].get_input_details()
-        return self._call(name, {key: np.ascontiguousarray(given[key][rows]) for key in inputs})
-
-    def _call(self, name: str, inputs: Arrays) -> dict[str, Any]:
-        try:
-            return self._run[name](**inputs)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error
+        inputs = {
+            key: np.ascontiguousarray(given[key][rows]) for key in self._sessions.inputs[name]
+        }
+        with self._sessions.borrowed() as session:
+            return session.call(name, inputs)
