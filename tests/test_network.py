@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfapps import _hub, network, presets
+from tfapps import _hub, _offline, network, presets
 from tfapps.data.sources import _tfds
 from tfapps.errors import InputError
 
@@ -96,3 +96,15 @@ def test_an_error_of_the_network_is_told_from_others():
     assert _hub.is_network(outer)
     assert _hub.is_network(ConnectionError())
     assert not _hub.is_network(ValueError("no such preset"))
+
+
+@pytest.mark.parametrize("name", ["news", "huggingface:owner__news"])
+def test_a_bundle_does_not_ask_for_data(tmp_path, monkeypatch, name):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setattr(network, "unreachable", lambda urls: pytest.fail("asked"))
+    monkeypatch.setattr(tfds, "builder", lambda *_, **__: builder(tmp_path, NOWHERE))
+    with (
+        _offline.bundle(tmp_path),
+        pytest.raises(InputError, match=f"its config names data set '{name}'.* downloads nothing"),
+    ):
+        _tfds.prepared(name, str(tmp_path))

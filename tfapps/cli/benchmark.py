@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "size, latency, throughput and peak memory of every artefact of a run"
+HELP = "size, latency, throughput and peak memory of the artefacts of a run"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,6 +12,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
     parser.add_argument("--rows", type=int, default=200, help="dev rows to time (default 200)")
     parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
+    parser.add_argument(
+        "--artifact",
+        metavar="NAME",
+        action="append",
+        help="measure this one, may be repeated (default all but saved_model, which is code)",
+    )
     parser.add_argument("--json", action="store_true", help="print one last line of JSON")
 
 
@@ -27,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     bundle = open_bundle(arguments.run)
     settings = config.load(bundle.config_path)
     import_keras()
-    figures = benchmark(bundle, settings, arguments.rows, arguments.threads)
+    figures = benchmark(bundle, settings, arguments.rows, arguments.threads, arguments.artifact)
     print(table(bundle, figures))
     print(f"training curves: tensorboard --logdir {bundle.path / 'logs'}")
     if arguments.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
@@ -142,12 +142,18 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
     return dataclasses.replace(found, layers=config.layers)
 
 
+def architecture(config: Config, vocabulary_size: int) -> dict[str, Any]:
+    """Return what `build` takes in place of the preset."""
+    return dataclasses.asdict(shape(config, vocabulary_size)) if config.preset else {}
+
+
 def build(
     config: Config,
     *,
     vocabulary_size: int,
     batch_size: int | None = None,
     length: int | None = None,
+    architecture: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """The encoder with random weights; a graph of static shape if both sizes are given.
 
@@ -162,7 +168,7 @@ def build(
     from tfapps.layers.attention_bias import AttentionBias
     from tfapps.layers.pooling import Pooling
 
-    dims = shape(config, vocabulary_size)
+    dims = presets.stated(architecture) if architecture else shape(config, vocabulary_size)
     if length is not None and length > dims.positions:
         raise InputError(f"length: got {length}, but the model has {dims.positions} positions")
     tensors = {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfapps import _offline, identity, registry, tuned, weights
 from tfapps import config as configs
-from tfapps import identity, registry, tuned, weights
 from tfapps.arrays import each
 from tfapps.bundle import DELTA, Bundle
 from tfapps.errors import InputError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 class Shared:
     """The base in memory once; what a run learned is put in before it answers.
 
+    Any number of threads may ask; one is answered at a time, because there is one base.
+
     Attributes:
         runs: a `Predictor` each, by the run's name; runs of one name by their folders.
         paired: whether all of them read pairs of texts.
@@ -39,7 +42,8 @@ class Shared:
         self.paired = False
         self._encoder: Any = None
         self._learned: dict[str, dict[str, np.ndarray]] = {}
-        self._there: str | None = None
+        self._active: str | None = None
+        self._base = threading.Lock()
 
     @classmethod
     def open(cls, paths: Sequence[str | Path]) -> Shared:
@@ -61,7 +65,8 @@ class Shared:
                 )
             first = first or run
             _check_alike(first, run, path)
-            made._add(name, bundle, run)
+            with _offline.bundle(bundle.path):
+                made._add(name, bundle, run)
         made.paired = reads_pairs(first)
         return made
 
@@ -95,23 +100,25 @@ class Shared:
 
     def _runner(self, name: str, model: keras.Model) -> Any:
         def answer(features: dict[str, np.ndarray]) -> Any:
-            self._switch(name)
             parts = []
-            for start in range(0, len(next(iter(features.values()))), BATCH):
-                rows = {key: value[start : start + BATCH] for key, value in features.items()}
-                parts.append(model.predict_on_batch(rows))
+            with self._base:
+                self._switch(name)
+                for start in range(0, len(next(iter(features.values()))), BATCH):
+                    rows = {key: value[start : start + BATCH] for key, value in features.items()}
+                    parts.append(model.predict_on_batch(rows))
             return each(lambda *arrays: np.concatenate(arrays), *parts)
 
         return answer
 
     def _switch(self, name: str) -> None:
         """Put what a run learned into the base."""
-        if self._there == name:
+        if self._active == name:
             return
+        self._active = None  # neither, if this is interrupted
         inside = weights.variables(self._encoder)
         for path, value in self._learned[name].items():
             inside[path].assign(value)
-        self._there = name
+        self._active = name
 
 
 def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import registry
-from tfapps.bundle import ENSEMBLE, read_json
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Ensemble:
             members=[Predictor.open(path, name, threads) for path in bundle.members],
             config=run.ensemble,
             task=registry.load("task", run.task.name).Task.load(run.task, bundle.text),
-            learned=read_json(bundle.path / ENSEMBLE)["learned"],
+            learned=bundle.ensemble.get("learned", {}),
             artifact=name,
         )
 

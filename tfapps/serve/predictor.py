@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _offline, registry
 from tfapps.arrays import each
 from tfapps.assemble import of_bundle
 from tfapps.errors import InputError
+from tfapps.runners._features import OWN_LENGTH
 from tfapps.serve.lines import asked, reads_pairs
 from tfapps.text.lines import check_whole
 
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
     from tfapps.config import RunConfig
     from tfapps.serve.ensemble import Ensemble
 
-# Faithful before small, and without TensorFlow before with it: float32 equals the trained model,
-# float16 nearly, the dynamic ones are verified to within 0.02, the others only to within 0.10, so
-# they must be asked for unless nothing but the training code itself is left.
+# Faithful before small: float32 equals the trained model, float16 nearly, the dynamic ones are
+# verified to within 0.02, the others only to within 0.10, so they must be asked for unless nothing
+# but the training code itself is left. A SavedModel is code: it must always be asked for.
 PREFERENCE = ("litert_float32", "litert_float16", "litert_dynamic", "litert_aeq_dynamic")
-PREFERENCE += ("saved_model", "litert_int8", "litert_aeq_int8", "litert_int4", "litert_int4e")
+PREFERENCE += ("litert_int8", "litert_aeq_int8", "litert_int4", "litert_int4e")
+SAVED_MODEL = "saved_model"
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 BATCH = 64  # texts held as features at a time
 
@@ -33,9 +36,12 @@ BATCH = 64  # texts held as features at a time
 class Predictor:
     """A run, opened for answers.
 
+    Any number of threads may ask one predictor at a time. A LiteRT artefact answers as many at once
+    as there are cores, from a pool of interpreters, each with tensors and packed weights of its own
+    in memory; Keras and SavedModel run any number of calls at once.
+
     Attributes:
         artifact: name of the artefact that answers.
-        truncated: how many texts were longer than the model reads, since it was opened.
         paired: whether the run was trained on pairs of texts, and is asked for such.
 
     Example:
@@ -56,8 +62,8 @@ class Predictor:
         paired: bool = False,
     ) -> None:
         self.artifact = artifact
-        self.truncated = 0
         self.paired = paired
+        self._truncated, self._counting = 0, threading.Lock()
         self._runner = runner
         self._inputs = tuple(inputs)
         self._tokenizer = tokenizer
@@ -73,8 +79,8 @@ class Predictor:
         Args:
             path: the run's folder.
             artifact: which artefact answers; None takes the first there of `PREFERENCE`, then
-                any other, then the Keras model.
-            threads: CPU threads of a LiteRT artefact.
+                any other, then the Keras model, but never a SavedModel, which is code.
+            threads: CPU threads of each interpreter of a LiteRT artefact.
 
         Raises:
             InputError: no run there, a damaged file, or no such artefact.
@@ -92,7 +98,8 @@ class Predictor:
         name = artifact if artifact is not None else preferred(bundle.artifacts())
         tokenizer = Tokenizer.load(bundle.text)
         task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
-        runner, inputs = open_runner(name, bundle, run, task, tokenizer, threads=threads)
+        with _offline.bundle(bundle.path):
+            runner, inputs = open_runner(name, bundle, run, task, tokenizer, threads=threads)
         return cls(
             artifact=name,
             runner=runner,
@@ -102,6 +109,11 @@ class Predictor:
             max_length=getattr(runner, "length", None) or run.model.max_length,
             paired=reads_pairs(run),
         )
+
+    @property
+    def truncated(self) -> int:
+        """How many texts were longer than the model reads, since it was opened."""
+        return self._truncated
 
     def __call__(self, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
         """Answers in the order of the texts; a pair of texts is a tuple.
@@ -120,13 +132,18 @@ class Predictor:
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         """(b, ...) logits of the texts, for those who decide by themselves.
 
+        A tagger has a row for each window of a text, (w, t, k), with zeros where the tokens of
+        other texts are more.
+
         Raises:
-            InputError: not a list of texts, or an empty one.
+            InputError: not a list of texts, an empty one, or a run that has no logits.
         """
         parts = [outputs for outputs, _ in self._outputs(texts)]
         if not parts:
             raise InputError("expected at least one text, got none")
-        return each(lambda *arrays: np.concatenate(arrays), *parts)
+        if isinstance(parts[0], list):
+            raise InputError("this run's answers are found by a search; it has no logits of a text")
+        return each(_joined, *parts)
 
     def attention(self, text: str) -> bytes:
         """Draw what each piece of the answer looked at in the text, as PNG.
@@ -143,13 +160,15 @@ class Predictor:
 
     def _outputs(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         examples = _examples(texts, self.paired)
-        for start in range(0, len(examples), BATCH):
-            some = examples[start : start + BATCH]
+        rows = getattr(self._task, "rows_at_once", BATCH)
+        for start in range(0, len(examples), rows):
+            batch = examples[start : start + rows]
             if hasattr(self._task, "cut"):
-                some = self._task.cut(some, self._tokenizer, self._max_length)
-            columns, truncated = self._task.encode(some, self._tokenizer, self._max_length)
-            self.truncated += truncated
-            yield self._runner(self._features(columns)), some
+                batch = self._task.cut(batch, self._tokenizer, self._max_length)
+            columns, truncated = self._task.encode(batch, self._tokenizer, self._max_length)
+            with self._counting:
+                self._truncated += truncated
+            yield self._runner(self._features(columns)), batch
 
     def _features(self, columns: dict[str, Any]) -> dict[str, np.ndarray]:
         """Ragged columns [(t,)] -> inputs of the artefact (b, t) int32, t of the longest row."""
@@ -157,11 +176,12 @@ class Predictor:
         lengths = [min(max(len(row), 1), self._max_length) for row in columns["token_ids"]]
         longest = max(lengths)
         empty = {"token_ids": getattr(self._tokenizer, "unknown_id", 0)}
-        padded = {
-            name: pad(columns[name], longest, empty.get(name, 0))
-            for name in self._inputs
-            if name != "padding_mask"
-        }
+        padded = {}
+        for name in self._inputs:
+            if name in OWN_LENGTH:
+                padded[name] = pad(columns[name], max(1, *map(len, columns[name])))
+            elif name != "padding_mask":
+                padded[name] = pad(columns[name], longest, empty.get(name, 0))
         if "padding_mask" in self._inputs:
             mask = np.arange(longest) < np.array(lengths)[:, None]
             padded["padding_mask"] = mask.astype(np.int32)
@@ -175,15 +195,20 @@ def texts_of(rows: Sequence[Mapping[str, Any]]) -> list[str | tuple[str, str]]:
 
 
 def preferred(artifacts: Sequence[str]) -> str:
-    """The artefact that answers when nobody says which.
+    """The artefact that answers when nobody says which; never a SavedModel, which is code.
 
     Raises:
         InputError: there is none.
     """
-    others = [name for name in artifacts if name not in (*PREFERENCE, "keras")]
+    others = [name for name in artifacts if name not in (*PREFERENCE, "keras", SAVED_MODEL)]
     for name in (*PREFERENCE, *others, "keras"):
         if name in artifacts:
             return name
+    if SAVED_MODEL in artifacts:
+        raise InputError(
+            f"the run holds a SavedModel alone, which is code; if you trust it, name it: "
+            f"--artifact {SAVED_MODEL}"
+        )
     raise InputError("the run holds no artefact to answer with; train and export it first")
 
 
@@ -195,6 +220,17 @@ def pad(rows: Sequence[np.ndarray], length: int, empty: int = 0) -> np.ndarray:
         row = np.asarray(row)[:length] if len(row) else np.full((1, *inner), empty)
         out[i, : len(row)] = row
     return out
+
+
+def _joined(*arrays: np.ndarray) -> np.ndarray:
+    """Rows of several batches as one array; those of tokens get the length of the longest."""
+    if arrays[0].ndim > 2:
+        longest = max(array.shape[1] for array in arrays)
+        rest = [(0, 0)] * (arrays[0].ndim - 2)
+        arrays = tuple(
+            np.pad(array, [(0, 0), (0, longest - array.shape[1]), *rest]) for array in arrays
+        )
+    return np.concatenate(arrays)
 
 
 def _examples(texts: Sequence[str | tuple[str, str]], paired: bool) -> list[dict[str, Any]]:
@@ -243,7 +279,7 @@ def open_runner(
 
         litert = LiteRTRunner(file, threads=threads, outputs=wanted)
         return litert, litert.inputs
-    if name == "saved_model":
+    if name == SAVED_MODEL:
         from tfapps.runners.saved_model import SavedModelRunner
 
         saved = SavedModelRunner(file, outputs=wanted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _offline, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.data import noise
@@ -48,8 +48,9 @@ def attack(
             f"attack: {config.task.name} is not judged by one answer a text; expected a run of "
             "classification, prompt, tagging or intent_slots"
         )
-    prepared = _first(prepare(config, bundle), rows)
-    model = rebuild(prepared, bundle, None, None)
+    with _offline.bundle(bundle.path):
+        prepared = _first(prepare(config, bundle), rows)
+        model = rebuild(prepared, bundle, None, None)
     clean = _metric(prepared, outputs_of(prepared, model, "dev"))
     found = _by_embeddings(prepared, model, epsilons)
     found |= _by_typing(prepared, model)

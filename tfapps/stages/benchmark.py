@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _offline, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
 from tfapps.stages.prepare import prepare
 
 
 def benchmark(
-    bundle: Bundle, config: RunConfig, rows: int = 200, threads: int = 1
+    bundle: Bundle,
+    config: RunConfig,
+    rows: int = 200,
+    threads: int = 1,
+    artifacts: Sequence[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Measure size, latency, throughput and peak memory of every artefact.
+    """Measure size, latency, throughput and peak memory of artefacts.
 
     Args:
+        artifacts: which ones; None is all but the SavedModel, which is code.
         rows: single dev rows that are timed, an artefact.
         threads: of a LiteRT artefact; TensorFlow takes what it finds.
 
@@ -25,19 +31,23 @@ def benchmark(
         A dictionary an artefact: bytes, p50_ms, p95_ms, throughput_per_s, peak_bytes (where the
         artefact is a file that runs by itself), and its headline metric on the dev set.
     """
-    from tfapps.serve.predictor import open_runner
+    from tfapps.serve.predictor import SAVED_MODEL, open_runner
     from tfapps.verify import benchmark as measuring
 
-    prepared = prepare(config, bundle)
+    if artifacts is None:
+        artifacts = [name for name in bundle.artifacts() if name != SAVED_MODEL]
+    files = {name: bundle.artifact(name) for name in artifacts}
+    with _offline.bundle(bundle.path):
+        prepared = prepare(config, bundle)
     features = prepared.arrays("dev", np.arange(min(rows, len(prepared.encoded["dev"]))))
     dev = bundle.metrics["dev"]
     module = registry.load("model", config.model.name)
     figures: dict[str, dict[str, Any]] = {}
-    for name in bundle.artifacts():
-        file = bundle.artifact(name)
-        runner, inputs = open_runner(
-            name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
-        )
+    for name, file in files.items():
+        with _offline.bundle(bundle.path):
+            runner, inputs = open_runner(
+                name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
+            )
         found = {"bytes": measuring.size(file)}
         found |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
         if name != "keras" and not hasattr(module, "step_of"):

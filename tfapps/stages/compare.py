@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfapps import _yaml
-from tfapps.bundle import Bundle, read_json
+from tfapps.bundle import Bundle
 from tfapps.errors import InputError
 from tfapps.printable import plain
 from tfapps.stages.card import number
@@ -133,7 +133,7 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _rows(run: str, bundle: Bundle) -> list[dict[str, Any]]:
-    metrics, proof = bundle.metrics, read_json(bundle.path / "verify.json")
+    metrics, proof = bundle.metrics, bundle.proof
     rows = []
     for artifact, figures in metrics["dev"].items():
         found = proof[artifact]

@@ -52,13 +52,14 @@ def find_trained(prepared: Prepared) -> Bundle | None:
     it is made small.
     """
     own = states.OUTPUT / prepared.config.name
-    others = sorted(states.OUTPUT.glob("*")) if states.OUTPUT.is_dir() else []
-    for path in [own, *(path for path in others if path != own)]:
-        if path.name.startswith(".") or not (path / MANIFEST).is_file():
-            continue
-        stages = Bundle.open(path, verify=False).manifest.get("stages", {})
-        if stages.get("train") == prepared.fingerprint and not stages.get("compress"):
-            return Bundle.open(path)
+    manifests = states.OUTPUT.glob(f"[!.]*/{MANIFEST}")
+    for file in sorted(manifests, key=lambda file: (file.parent != own, file)):
+        try:
+            stages = Bundle.open(file.parent, verify=False).manifest.get("stages", {})
+            if stages.get("train") == prepared.fingerprint and not stages.get("compress"):
+                return Bundle.open(file.parent)
+        except InputError as error:
+            print(f"passed over: {error}", flush=True)
     return None
 
 
@@ -90,7 +91,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         for index in range(len(config.compress)):
             work.step(index)
         notes = {"training": source.metrics["training"], "compression": work.notes}
-        training.write_model(draft, work.prepared, work.model, notes)
+        training.write_model(draft, work.prepared, work.model, notes, origin=prepared)
         write_json(
             draft.path / COMPRESSION,
             {"vocabulary_size": prepared.tokenizer.vocabulary_size, "plans": work.plans},

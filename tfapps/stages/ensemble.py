@@ -9,10 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from tfapps import _offline, registry
 from tfapps import bundle as bundles
 from tfapps import config as configs
-from tfapps import registry
-from tfapps.bundle import COMPRESSION, ENSEMBLE, MANIFEST, MEMBERS, Bundle, read_json, write_json
+from tfapps.bundle import (
+    ARCHITECTURE,
+    COMPRESSION,
+    DELTA,
+    ENSEMBLE,
+    MANIFEST,
+    MEMBERS,
+    WEIGHTS,
+    Bundle,
+    read_json,
+    write_json,
+)
 from tfapps.config import RunConfig, dump
 from tfapps.data import draws
 from tfapps.errors import ConfigError, Failure, InputError
@@ -24,7 +35,7 @@ from tfapps.stages.states import OUTPUT
 
 DROP = 0.02  # of the headline metric, from the Keras members' to that of an artefact
 ROWS = ("data", "draw", "split_seed")  # sections that decide which rows a run learns from
-COPIED = ("config.yaml", "metrics.json", "weights.safetensors", "delta.safetensors", COMPRESSION)
+COPIED = ("config.yaml", "metrics.json", WEIGHTS, DELTA, COMPRESSION, ARCHITECTURE)
 
 
 def ensemble(config: RunConfig) -> Bundle:
@@ -239,7 +250,8 @@ class _Work:
 def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.ndarray:
     from tfapps.serve.predictor import Predictor, texts_of
 
-    return np.asarray(Predictor.open(bundle.path, artifact).logits(texts_of(rows)))
+    with _offline.own():
+        return np.asarray(Predictor.open(bundle.path, artifact).logits(texts_of(rows)))
 
 
 def _copy(bundle: Bundle, folder: Path, exports: list[str]) -> None:

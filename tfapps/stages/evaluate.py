@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _offline, registry
 from tfapps.arrays import each
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig
@@ -39,7 +39,8 @@ def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opene
 
     task, tokenizer, examples, encoded = _read(bundle, config, data)
     rows = len({example.get("sentence", number) for number, example in enumerate(examples)})
-    runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
+    with _offline.bundle(bundle.path):
+        runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
     features = encoding.dense(encoded, inputs, config.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
     return Opened(task, rows, examples, runner, features, targets)
@@ -69,7 +70,8 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
     from tfapps.serve.predictor import open_runner
 
     task, tokenizer, _, encoded = _read(bundle, config, data)
-    runner, _ = open_runner(artifact, bundle, config, task, tokenizer)
+    with _offline.bundle(bundle.path):
+        runner, _ = open_runner(artifact, bundle, config, task, tokenizer)
     masking, inputs = Masking(**task.masking()), registry.inputs(config.model)
     parts = []
     for start in range(0, len(encoded), PART):
@@ -90,7 +92,7 @@ def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> 
     source = registry.load("source", config.data.source)
     rows = source.read_file(config.data, Path(data))
     predictor = Predictor.open(bundle.path, artifact)
-    task, _, examples, encoded = _read(Bundle.open(bundle.members[0], verify=False), config, data)
+    task, _, examples, encoded = _read(Bundle.open(bundle.members[0]), config, data)
     targets = {name: encoded.columns[name] for name in task.targets}
     unjudged.log(task, targets, examples, Path(data).name)
     return len(rows), task.predict_metrics(predictor.logits(texts_of(rows)), targets, examples)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _offline, registry
 from tfapps.assemble import of_bundle
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, Section
@@ -65,7 +65,8 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
         )
     keras.config.set_dtype_policy("float32")
     tokenizer = Tokenizer.load(bundle.text)
-    model = of_bundle(bundle, config, task, tokenizer)
+    with _offline.bundle(bundle.path):
+        model = of_bundle(bundle, config, task, tokenizer)
     return Explained(Reader(model), task, tokenizer, config.model.max_length)
 
 

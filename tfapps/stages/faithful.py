@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _offline, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, Section
 from tfapps.errors import InputError
@@ -45,7 +45,8 @@ def faithful(
     refused = refusal(only.name, run) if only else None
     if refused:
         raise InputError(refused)
-    examples = prepare(config, bundle).rows["dev"]
+    with _offline.bundle(bundle.path):
+        examples = prepare(config, bundle).rows["dev"]
     rows = min(rows, len(examples))
     texts = [run.read(examples[row * len(examples) // rows])[0] for row in range(rows)]
     texts = [text for text in texts if text.words]

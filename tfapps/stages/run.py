@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfapps import cluster
-from tfapps.bundle import MANIFEST, Bundle, read_json
+from tfapps.bundle import MANIFEST, Bundle
 from tfapps.config import RunConfig
 from tfapps.stages import states
 from tfapps.stages import train as training
@@ -59,8 +59,6 @@ def finished(prepared: Prepared) -> Bundle | None:
 
 
 def _tell(bundle: Bundle) -> None:
-    metrics = read_json(bundle.path / "metrics.json")
-    proof_file = bundle.path / "verify.json"
-    proof = read_json(proof_file) if proof_file.exists() else {}
-    print("\n".join(artifact_table(metrics["headline"], metrics, proof)))
+    metrics = bundle.metrics
+    print("\n".join(artifact_table(metrics["headline"], metrics, bundle.proof)))
     print(f"bundle: {bundle.path}\ntensorboard --logdir {bundle.path / 'logs'}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfapps import _offline, registry
 from tfapps import config as configs
-from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.errors import InputError
 from tfapps.stages.prepare import Prepared
@@ -52,7 +52,8 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
         run = configs.load(bundle.config_path)
         tokenizer = Tokenizer.load(bundle.text)
         _check_same(prepared, run, tokenizer, task, path)
-        model = of_bundle(bundle, run, task, tokenizer)
+        with _offline.bundle(bundle.path):
+            model = of_bundle(bundle, run, task, tokenizer)
         model.trainable = False
         found.append(model)
     return found

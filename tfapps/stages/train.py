@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfapps import bundle as bundles
 from tfapps import cluster, registry, tuned, weights
-from tfapps.assemble import assemble
-from tfapps.bundle import DELTA, WEIGHTS, Bundle, write_json
+from tfapps.assemble import architecture, assemble
+from tfapps.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
 from tfapps.config import RunConfig, dump
 from tfapps.stages import states, teachers, unjudged
 from tfapps.stages.card import card
@@ -230,11 +230,13 @@ def write_model(
     model: keras.Model,
     notes: Mapping[str, Any],
     learned: keras.Model | None = None,
+    origin: Prepared | None = None,
 ) -> None:
     """Write weights, tokenizer, config and metrics of `model`; `notes` go into metrics.json.
 
     Args:
         learned: the model as its tuner trained it, where that may be what is kept.
+        origin: what the model was assembled for, where its data is another now.
     """
     folder, task = draft.path, prepared.task
     (folder / "text").mkdir()
@@ -242,6 +244,9 @@ def write_model(
         tuned.save(prepared.config, learned, model, folder / DELTA)
     else:
         weights.save(model, folder / WEIGHTS)
+    dimensions = architecture(prepared.config, (origin or prepared).tokenizer.vocabulary_size)
+    if dimensions:
+        write_json(folder / ARCHITECTURE, dimensions)
     task.save(folder / "text")
     prepared.tokenizer.save(folder / "text")
     (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapps import bundle as bundles
 from tfapps import registry
-from tfapps.bundle import Bundle, read_json, write_json
+from tfapps.bundle import Bundle, write_json
 from tfapps.config import RunConfig
 from tfapps.errors import Failure
 from tfapps.stages.card import card
@@ -36,7 +36,7 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     from tfapps.verify import parity
 
     config = prepared.config
-    metrics = read_json(bundle.path / "metrics.json")
+    metrics = bundle.metrics
     model = rebuild(prepared, bundle, None, None)
     there = dev(prepared, model)
     rounded = _integers.rounds_activations(model)

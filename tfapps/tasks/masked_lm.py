@@ -23,6 +23,7 @@ NOT_WITH = {"bilstm_cnn": "the letters of a hidden word would tell it"}
 NOT_COMPRESSED = "the runs that take it as their preset are made small"
 PLACES = "masked_places"
 GAP = "[MASK]"  # how a hidden word is written in a text
+GAPS = "gaps"  # how many of a text are read
 Documents = Sequence[Sequence[str]]
 Outputs = Mapping[str, np.ndarray]
 
@@ -54,6 +55,7 @@ class Task:
     unit = "tokens"
     headline = "accuracy"
     labels_of_outputs = None
+    rows_at_once = 8  # texts that are answered at a time: each gap has logits for all pieces
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -114,6 +116,14 @@ class Task:
         never = {*there.special_ids, there.pad_id, there.unknown_id}
         how = {"never": never, "continues": continues, "rate": self.config.rate}
         return {"mask_id": there.mask_id, "vocabulary_size": there.vocabulary_size, **how}
+
+    def cut(self, examples: Any, tokenizer: Any, max_length: int) -> Any:
+        """Note how many gaps of each text the model reads; running text stays as it is."""
+        if hasattr(examples, "sentences"):
+            return examples
+        columns, _ = self._with_gaps([example["text"] for example in examples], max_length)
+        pairs = zip(examples, columns[PLACES], strict=True)
+        return [{**example, GAPS: len(places)} for example, places in pairs]
 
     def encode(self, examples: Any, tokenizer: Any, max_length: int) -> tuple[dict[str, Any], int]:
         """Turn documents into columns, nothing hidden yet; or texts with gaps, as they are.
@@ -268,7 +278,7 @@ class Task:
 
         Returns:
             `{"filled", "gaps": [[[piece, probability], ...], ...]}` a text: the text with the best
-            guesses in it, and the best of each gap.
+            guesses in it, and the best of each gap. Gaps behind what the model reads stay gaps.
         """
         logits = _logits(outputs)
         pieces = self.tokenizer.pieces()
@@ -276,11 +286,11 @@ class Task:
         for row, example in zip(logits, examples, strict=True):
             parts = example["text"].split(GAP)
             gaps = []
-            for shares in softmax(row[: len(parts) - 1]):
+            for shares in softmax(row[: example.get(GAPS, len(parts) - 1)]):
                 best = np.argsort(-shares, kind="stable")[: self.config.top_k]
                 gaps.append([[pieces[i], round(float(shares[i]), 4)] for i in best])
-            said = [gap[0][0] for gap in gaps] + [GAP] * (len(parts) - 1 - len(gaps))
-            filled = "".join(f"{part}{word}" for part, word in zip(parts, [*said, ""], strict=True))
+            words = [gap[0][0] for gap in gaps] + [GAP] * (len(parts) - 1 - len(gaps))
+            filled = "".join(map("".join, zip(parts, [*words, ""], strict=True)))
             answers.append({"filled": filled, "gaps": gaps})
         return answers
 

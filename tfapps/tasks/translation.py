@@ -21,7 +21,8 @@ NEEDS = "seq2seq"
 Examples = Sequence[dict[str, Any]]
 Outputs = Sequence[Sequence[Hypothesis]]  # the best answers of each row
 TARGET_FOLDER = "target"
-UNKNOWN = 0.5  # share of unknown pieces beyond which a text is in another script
+UNKNOWN = 0.5  # share of unknown pieces beyond which a text is in another script,
+FEW = 4  # if there are so many; a name or a sign alone is copied
 
 
 class Config(Section):
@@ -137,7 +138,7 @@ class Task:
             pieces (rows,) float32, the length of the latter; and how many texts were cut.
 
         Raises:
-            InputError: most of the text is in letters that the vocabulary does not have.
+            InputError: most of a text, or of all pairs, is in letters that the vocabulary lacks.
         """
         source = tokenizer.encode([e["text"] for e in examples], max_length=max_length - 1)
         self._check_known(examples, source.token_ids)
@@ -155,18 +156,24 @@ class Task:
         return columns, truncated
 
     def _check_known(self, examples: Examples, token_ids: Sequence[np.ndarray]) -> None:
+        """Refuse another script: of pairs all together, of texts to be answered each by itself."""
         from tfapps.text.vocabulary import BLANK
 
-        pieces = np.concatenate(token_ids)
         # The blank in front of a word is known whatever the word is.
-        pieces = pieces[pieces != self.tokenizer.vocabulary.get(BLANK, -1)]
-        unknown = float((pieces == self.tokenizer.unknown_id).mean()) if len(pieces) else 0.0
-        if unknown > UNKNOWN:
-            raise InputError(
-                f"{unknown:.0%} of the pieces of the texts are unknown to the vocabulary (the "
-                f"first text is {examples[0]['text'][:40]!r}); expected the language and the "
-                "script of the training texts"
-            )
+        blank = self.tokenizer.vocabulary.get(BLANK, -1)
+        texts = [ids[ids != blank] for ids in token_ids]
+        paired = all(example.get("target") is not None for example in examples)
+        what = "the texts" if paired else "the text"
+        for example, pieces in zip(
+            examples, [np.concatenate(texts)] if paired else texts, strict=False
+        ):
+            unknown = pieces == self.tokenizer.unknown_id
+            if unknown.sum() >= FEW and unknown.mean() > UNKNOWN:
+                raise InputError(
+                    f"{unknown.mean():.0%} of the pieces of {what} are unknown to the vocabulary "
+                    f"({'the first is ' * paired}{example['text'][:40]!r}); expected the language "
+                    "and the script of the training texts"
+                )
 
     def attach(self, model: keras.Model) -> keras.Model:
         """Name the logits (b, t, v), in float32 whatever the precision."""

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfapps import network, registry
+from tfapps import _offline, network, registry
 from tfapps.errors import InputError
+
+OFFLINE = "prepare it with tensorflow_datasets first"
 
 
 def prepared(dataset: str, data_dir: str | None) -> Any:
@@ -25,6 +27,8 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
             return tfds.builder_from_directory(folder)
         if dataset.startswith((".", "/", "~")):
             raise InputError(f"{folder}: no prepared data set (no dataset_info.json) there")
+        if ":" in dataset:  # of a community, whose code would be fetched
+            _offline.check(f"data set {dataset!r}", OFFLINE)
         where = None if data_dir is None else Path(data_dir).expanduser()
         builder = tfds.builder(dataset, data_dir=where)
     except tfds.core.DatasetNotFoundError as error:
@@ -38,6 +42,8 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
         raise
     except Exception as error:  # whatever a third party's builder raises ends in one line
         raise InputError(f"cannot open data set {dataset!r}: {_line(error)}") from error
+    if not builder.data_path.exists():
+        _offline.check(f"data set {dataset!r}", OFFLINE)
     _check_reachable(builder, dataset)
     try:
         builder.download_and_prepare()
