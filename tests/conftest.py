@@ -1,6 +1,8 @@
 """Shared fixtures: where real data is, and one small finished run."""
 
+import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import settings
 from running import ROOT, TINY, process, write_rows
 
 import tfapps  # noqa: F401 - chooses the backend of Keras, before a test file imports that
+from tfapps.export import _child
 
 DATA = Path(os.environ.get("TFAPPS_DATA", ROOT.parent / "shared" / "data"))
 
@@ -19,6 +22,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command line does
 settings.register_profile("quick", derandomize=True)
 settings.register_profile("random", database=None, print_blob=True)
 settings.load_profile("quick")
+
+_child.REST = 600.0  # tests of exports follow one another less quickly than exports
 
 # Files of many minutes, begun first: else one core would wait for the other at the end.
 LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
@@ -41,13 +46,33 @@ def real_data():
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory):
     """A folder with a tiny config, its data, and the finished run `tiny`."""
-    folder = tmp_path_factory.mktemp("workplace")
+    return made_once(tmp_path_factory, "workplace", _workplace)
+
+
+def _workplace(folder):
     (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
     write_rows(folder / "train.tsv", 64)
     write_rows(folder / "dev.tsv", 24, start=64)
     finished = process("run", "tiny.yaml", cwd=folder)
     assert finished.returncode == 0, finished.stderr + finished.stdout
     (folder / "run.log").write_text(finished.stdout + finished.stderr, encoding="utf-8")
+
+
+def made_once(tmp_path_factory, name, make):
+    """Return a folder that one worker of pytest-xdist fills, as a copy of this worker's own."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    original = common / f"made_{name}"
+    with (common / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (original / "whole").exists():
+            shutil.rmtree(original, ignore_errors=True)
+            original.mkdir()
+            make(original)
+            (original / "whole").touch()
+    folder = tmp_path_factory.mktemp(name) / name
+    shutil.copytree(original, folder)
     return folder
 
 
@@ -74,8 +99,6 @@ def tiny_runs(tmp_path_factory):
 @pytest.fixture
 def no_child():
     """No converting child from before, and none left behind."""
-    from tfapps.export import _child
-
     _child.end()
     yield
     _child.end()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from running import ROOT, TINY, write_rows
 from safetensors.numpy import load_file
 
 QAT = "compress:\n  - {name: prune, sparsity: 0.5, epochs: 1}\n  - {name: qat, epochs: 1}\n"
+ALONE = ("compress=[]", "export=[]")  # the training and nothing after it
 # In the child: a line for every step, and the signal to itself once so many have passed.
 KILLER = """
 import os, signal, sys
@@ -63,6 +65,13 @@ def started(place, name, steps=10**9, number=signal.SIGKILL, overrides=()):
 
 
 @pytest.fixture(scope="module")
+def trained(place):
+    done = started(place, "trained", overrides=ALONE)
+    assert done.returncode == 0, done.stderr
+    return place / "trained/saved_models/tiny"
+
+
+@pytest.fixture(scope="module")
 def whole(place):
     done = started(place, "whole")
     assert done.returncode == 0, done.stderr
@@ -80,13 +89,29 @@ def same(one, other):
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param([5, 9], id="training"),
-        pytest.param([20, 4, 6], id="compressing", marks=pytest.mark.slow),
-    ],
-)
+def test_a_stopped_run_says_where_and_ends_with_the_same_weights(place, trained):
+    """By a kill, by SIGTERM and by Ctrl-C, one after the other; then to its end."""
+    killed = started(place, "stopped", 5, overrides=ALONE)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    saved = None
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        stopped = started(place, "stopped", 2, number, ALONE)
+        assert stopped.returncode == code, stopped.stderr
+        start = int(re.search(r"goes on at step (\d+) of 16", stopped.stderr)[1])
+        assert saved in (None, start)
+        saved = start + 3  # the step before which the signal came is still done
+        text = f"stopped at step {saved} of 16, saved; the same command goes on from there"
+        assert text in stopped.stderr
+        assert "Traceback" not in stopped.stderr
+    finished = started(place, "stopped", overrides=ALONE)
+    assert finished.returncode == 0, finished.stderr
+    assert f"goes on at step {saved} of 16" in finished.stderr
+    same(place / "stopped/saved_models/tiny", trained)
+    assert not (place / "stopped/saved_models/.tiny.state").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [[5, 9], [20, 4, 6]], ids=["training", "compressing"])
 def test_killed_runs_end_with_the_same_weights(place, whole, steps, request):
     name = request.node.callspec.id
     for count in steps:
@@ -108,23 +133,6 @@ def test_a_run_killed_before_compression_has_a_state_ends_with_the_same_weights(
     assert finished.returncode == 0, finished.stderr
     assert "goes on at step" not in finished.stderr
     same(place / "uncompressed/saved_models/tiny", whole)
-
-
-def test_a_terminated_run_says_where_it_stopped(place, whole):
-    stopped = started(place, "terminated", 6, signal.SIGTERM)
-    assert stopped.returncode == 143
-    assert "stopped at step 7 of 16, saved; the same command goes on from there" in stopped.stderr
-    assert "Traceback" not in stopped.stderr
-    finished = started(place, "terminated")
-    assert finished.returncode == 0, finished.stderr
-    assert "goes on at step 7 of 16" in finished.stderr
-    same(place / "terminated/saved_models/tiny", whole)
-
-
-def test_a_key_that_interrupts_ends_with_its_own_code(place, whole):
-    stopped = started(place, "interrupted", 6, signal.SIGINT)
-    assert stopped.returncode == 130
-    assert "stopped at step 7 of 16, saved" in stopped.stderr
 
 
 @pytest.mark.slow

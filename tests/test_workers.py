@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from running import TINY, process, write_rows
+from running import TINY, process, tfapps, write_rows
 from safetensors.numpy import load_file
 
 from tfapps import cluster, launching
@@ -23,8 +23,6 @@ def place(tmp_path_factory):
     (folder / "tiny.yaml").write_text(text + "export: [litert_float32]\n")
     write_rows(folder / "train.tsv", 83)  # the last batch is not full
     write_rows(folder / "dev.tsv", 24, start=83)
-    alone = process("run", "tiny.yaml", "name=alone", cwd=folder)
-    assert alone.returncode == 0, alone.stderr
     return folder
 
 
@@ -34,6 +32,8 @@ def weights(place, name):
 
 @pytest.mark.slow
 def test_two_workers_train_what_one_process_trains(place):
+    alone = process("run", "tiny.yaml", "name=alone", cwd=place)
+    assert alone.returncode == 0, alone.stderr
     done = process("launch", "tiny.yaml", "name=together", "--workers", "2", cwd=place)
     assert done.returncode == 0, done.stderr
     for path, value in weights(place, "alone").items():
@@ -84,7 +84,7 @@ def test_a_cluster_that_leaves_this_process_out_is_refused(monkeypatch, text):
 
 
 def test_several_machines_need_somebody_to_name_them(place):
-    done = process("run", "tiny.yaml", "train.strategy=multi_worker", cwd=place)
+    done = tfapps("run", "tiny.yaml", "train.strategy=multi_worker", cwd=place)
     assert done.returncode == 2
     assert "train.strategy: got multi_worker, but TF_CONFIG names no other worker" in done.stderr
 
@@ -97,7 +97,7 @@ def test_several_machines_need_somebody_to_name_them(place):
     ],
 )
 def test_a_launch_that_makes_no_sense_is_refused(place, more, text):
-    done = process("launch", "tiny.yaml", *more, cwd=place)
+    done = tfapps("launch", "tiny.yaml", *more, cwd=place)
     assert (done.returncode, done.stdout) == (2, "")
     assert text in done.stderr
 
