@@ -149,6 +149,26 @@ def test_phases_hold_back_rounding_and_keep_ranges():
     assert float(quantizer.high) == before
 
 
+@pytest.mark.parametrize("delayed", [False, True])
+@pytest.mark.parametrize("equalize", [False, True])
+def test_half_precision_follows_and_rounds_as_float32(delayed, equalize):
+    outputs = []
+    for dtype in ("float32", "mixed_bfloat16"):
+        quantizer = FakeQuant(8, equalize=equalize, dtype=dtype)
+        quantizer.build((4, 50))
+        quantizer.phase = Phase(delayed)
+        x = ops.cast(values(200).reshape(4, 50), quantizer.compute_dtype)
+        out = quantizer(x, training=True)
+        assert out.dtype == quantizer.compute_dtype
+        assert quantizer.low.dtype == "float32"
+        outputs.append([float(quantizer.low), float(quantizer.high), np.asarray(out, "float32")])
+    float32, half = outputs
+    np.testing.assert_allclose(half[:2], float32[:2], rtol=2**-8)
+    step = (float32[1] - float32[0]) / 255
+    room = step + 2**-8 * np.abs(float32[2]).max()  # one step, and one place of bfloat16
+    np.testing.assert_allclose(half[2], float32[2], rtol=0, atol=room)
+
+
 def test_ranges_are_no_trainable_weights():
     quantizer = built(FakeQuant(8, "last", -1), (4, 3))
     assert quantizer.trainable_weights == []

@@ -6,6 +6,7 @@ This is the one place that looks upward: it imports by name, at run time, and on
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -34,12 +35,20 @@ def names(kind: str) -> list[str]:
 
     Example: `names("model")` -> `["bert", "bilstm"]`.
     """
-    spec = importlib.util.find_spec(KINDS[kind])
+    return list(_modules(KINDS[kind]))
+
+
+@functools.cache
+def _modules(package: str) -> tuple[str, ...]:
+    """Public modules of a package, sorted. A config asks some ten times: the folder is read once."""
+    spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    return sorted(
-        module.name
-        for module in pkgutil.iter_modules(folders)
-        if not module.ispkg and not module.name.startswith("_")
+    return tuple(
+        sorted(
+            module.name
+            for module in pkgutil.iter_modules(folders)
+            if not module.ispkg and not module.name.startswith("_")
+        )
     )
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import KerasTensor, ops
+
+from tfapps.layers._channels import extremes, factors, peaks
 
 KINDS = ("last", "moving", "all", "fixed")
 NOTHING = 1e-30
-UNEVEN = 4.0  # largest channel over the median one from which equalizing is worth a product
 
 
 @keras.saving.register_keras_serializable("tfapps")
@@ -88,7 +88,11 @@ class FakeQuant(keras.layers.Layer):
         self.high = end("high", self.start[1])
         if self.equalize:
             self.gain = self.add_weight(
-                name="gain", shape=input_shape[-1:], initializer="ones", trainable=False
+                name="gain",
+                shape=input_shape[-1:],
+                initializer="ones",
+                trainable=False,
+                autocast=False,
             )
 
     def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
@@ -100,9 +104,10 @@ class FakeQuant(keras.layers.Layer):
             return x
         if not self.equalize:
             return self._quantize(x, training)
-        gain = ops.cast(ops.convert_to_tensor(self.gain), x.dtype)
-        x = self._quantize(ops.multiply(x, ops.divide(1.0, gain)), training)
-        return ops.multiply(x, gain)
+        # In float32 also under mixed precision: 1 / gain * gain would be off by more than a step.
+        gain, dtype = ops.convert_to_tensor(self.gain), x.dtype
+        x = ops.multiply(ops.cast(x, "float32"), ops.divide(1.0, gain))
+        return ops.cast(ops.multiply(self._quantize(x, training), gain), dtype)
 
     def _quantize(self, x: KerasTensor, training: bool) -> KerasTensor:
         if self.kind == "fixed" or not training:
@@ -133,7 +138,7 @@ class FakeQuant(keras.layers.Layer):
 
     def learn(self, seen: Sequence[Any]) -> None:
         """Set the range, and the factors of the channels, to what was noted in `seen`."""
-        low, high = (function(ends, axis=0) for function, ends in _ends(seen))
+        low, high = (function(ends, axis=0) for function, ends in extremes(seen))
         if self.equalize:
             gain = factors(peaks(seen))
             self.gain.assign(gain)
@@ -183,23 +188,6 @@ class FakeQuant(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def peaks(seen: Sequence[Any]) -> np.ndarray:
-    """Largest |value| of each channel in what a quantizer has noted."""
-    low, high = (function(ends, axis=0) for function, ends in _ends(seen))
-    return np.maximum(np.maximum(-low, high), 1e-6)
-
-
-def factors(sizes: np.ndarray) -> np.ndarray:
-    """What to divide channels of these sizes by: by nothing where they are alike anyway."""
-    relative = sizes / np.median(sizes)
-    return relative if relative.max() >= UNEVEN else np.ones_like(relative)
-
-
-def _ends(seen: Sequence[Any]) -> Any:
-    lows, highs = zip(*seen, strict=True)
-    return (np.min, lows), (np.max, highs)
-
-
 class Phase:
     """What all quantizers of a model do while it trains; two switches that a schedule turns.
 
@@ -210,10 +198,12 @@ class Phase:
     """
 
     def __init__(self, delayed: bool) -> None:
+        # Ranges are float32 also under mixed precision, and so is what they are multiplied with.
+        switch = {"trainable": False, "autocast": False}
         self.quantizing = None
         if delayed:
-            self.quantizing = keras.Variable(0.0, trainable=False, name="quantizing")
-        self.following = keras.Variable(1.0, trainable=False, name="following")
+            self.quantizing = keras.Variable(0.0, name="quantizing", **switch)
+        self.following = keras.Variable(1.0, name="following", **switch)
 
 
 def weight_quantizer(bits: int | None, axis: int | None, **kwargs: Any) -> FakeQuant | None:
@@ -261,8 +251,9 @@ def by_row(x: KerasTensor, bits: int | None) -> KerasTensor:
     """
     if bits is None:
         return x
+    dtype, x = x.dtype, ops.cast(x, "float32")
     most = ops.stop_gradient(ops.max(ops.abs(x), axis=-1, keepdims=True))
-    return _rounded(x, *_nudged(ops.negative(most), most, bits, True))
+    return ops.cast(_rounded(x, *_nudged(ops.negative(most), most, bits, True)), dtype)
 
 
 def _nudged(low: Any, high: Any, bits: int, narrow: bool) -> tuple[Any, Any, Any, Any]:

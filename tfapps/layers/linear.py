@@ -9,11 +9,10 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from tfapps.layers.activations import activation as activation_function
+from tfapps.layers._channels import factors, peaks
 from tfapps.layers.fake_quant import (
     apart,
     build,
-    factors,
-    peaks,
     quantized,
     value_quantizer,
     weight_quantizer,
