@@ -32,6 +32,7 @@ FILES = {
         from pydantic import Field
         from tfapps.config import Section
         PROVIDES = "encoder"
+        PARTS = ()
         class Config(Section):
             name: str = "bert"
             preset: str | None = None
@@ -43,6 +44,7 @@ FILES = {
     "model/bilstm": """
         from tfapps.config import Section
         PROVIDES = "encoder"
+        PARTS = ()
         class Config(Section):
             name: str = "bilstm"
             units: int = 64

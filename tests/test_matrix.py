@@ -94,8 +94,9 @@ def raw(row):
 def teacher(row):
     """The config of the run that a row with `distill` learns from."""
     plain = {axis: values[0] for axis, values in AXES.items()}
-    of = {**plain, "case": row["case"], "model": row["model"]}
-    return {"name": f"teacher_{row['case']}_{row['model']}".replace("-", "_"), **raw(of)}
+    own = {axis: row[axis] for axis in ("case", "model", "dev")}  # which decide the vocabulary
+    name = re.sub("[^A-Za-z0-9]+", "_", "-".join(["teacher", *own.values()]))
+    return {"name": name, **raw({**plain, **own})}
 
 
 def data(row):
@@ -135,6 +136,28 @@ def test_every_value_is_in_a_row_and_no_refused_pair():
         assert {row[axis] for row in rows} == set(values)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"tuner": "lora"}, "tuning: lora works on dense layers, which model 'bilstm' has not"),
+        ({"tuner": "prefix"}, "tuning: prefix works on attention, which model 'bilstm' has not"),
+        (
+            {"compressor": "prune_structured"},
+            "compress[0]: prune_structured works on transformer blocks, which model 'bilstm' has "
+            "not; models that have: bert",
+        ),
+        (
+            {"compressor": "trim_vocabulary", "model": "bilstm_cnn"},
+            "compress[0]: trim_vocabulary works on word pieces, which model 'bilstm_cnn' has not",
+        ),
+    ],
+)
+def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem):
+    row = {axis: values[0] for axis, values in AXES.items()} | {"model": "bilstm"} | change
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        config.from_dict({**raw(row), "data": data(row)}, "matrix")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder of configs, data and runs."""
@@ -167,7 +190,7 @@ def runs(folder, row):
     """The row is run, answers again as it was judged, and is not run twice."""
     if row["objective"] == "distill":
         made = teacher(row)
-        path = written(folder, {**row, "dev": "file"}, made)
+        path = written(folder, row, made)
         if not (folder / "saved_models" / made["name"]).exists():
             done = tfapps("run", path, cwd=folder)
             assert done.returncode == 0, done.stdout + done.stderr

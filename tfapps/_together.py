@@ -37,6 +37,19 @@ def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
     ]
 
 
+def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
+    """A tuner or a compressor may work on a part of the model that not every model has."""
+    wanted = getattr(plugin, "NEEDS_PART", None)
+    if wanted is None or wanted in model.PARTS:
+        return []
+    modules = {name: registry.load("model", name) for name in registry.names("model")}
+    fitting = [name for name, module in modules.items() if wanted in module.PARTS]
+    return [
+        f"{section}: {_name(plugin)} works on {wanted}, which model {_name(model)!r} has not; "
+        f"models that have: {', '.join(fitting)}"
+    ]
+
+
 def delta(model: Any, tuning: Any) -> list[str]:
     """What was learned beside a preset can be kept alone only where there is a preset."""
     if getattr(tuning, "store", None) != "delta" or getattr(model, "preset", None):

@@ -128,12 +128,13 @@ class _Checker:
             built["draw"] = self.section(DrawConfig, raw["draw"], "draw")
         if raw.get("ensemble") is not None:
             built["ensemble"] = self._plugin("ensemble", raw["ensemble"], "ensemble")[0]
-        built["compress"] = self._compressors(raw)
+        built["compress"], compressors = self._compressors(raw)
         built["export"] = self._each(raw, "export", self._artifact)
         built["lengths"] = self._each(raw, "lengths", self._length)
         modules = {"task": task_module, "model": model_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
         self._together(built, modules)
+        self._parts(model_module, {"tuning": tuner_module} | compressors)
         built["search"] = self._search(raw, default_name, built["train"])
         if self.problems:
             raise ConfigError(self.problems)
@@ -162,6 +163,14 @@ class _Checker:
         for section in ("objective", "tuning"):
             if task_module and modules[section]:
                 self.problems += _together.form(section, modules[section], task_module)
+
+    def _parts(
+        self, model_module: ModuleType | None, plugins: dict[str, ModuleType | None]
+    ) -> None:
+        """Whether the model has what the plug-ins of these sections work on."""
+        for section, module in plugins.items():
+            if module and model_module:
+                self.problems += _together.parts(section, module, model_module)
 
     def _name(self, raw: dict[Any, Any], default_name: str) -> str:
         given = raw.get("name")
@@ -267,13 +276,16 @@ class _Checker:
         self.problems.append(f"{path}: got {_yaml.show(item)}, expected an integer of at least 2")
         return None
 
-    def _compressors(self, raw: dict[Any, Any]) -> list[Any]:
-        """The list, each item right by itself and in a place that makes sense."""
+    def _compressors(
+        self, raw: dict[Any, Any]
+    ) -> tuple[list[Any], dict[str, ModuleType | None]]:
+        """The list, each item right by itself and in a place that makes sense; their modules."""
         items = self._each(
             raw, "compress", lambda item, path: self._plugin("compressor", item, path)
         )
         self.problems += _together.compressors([module for _, module in items])
-        return [section for section, _ in items]
+        modules = {f"compress[{index}]": module for index, (_, module) in enumerate(items)}
+        return [section for section, _ in items], modules
 
     def _artifact(self, item: Any, path: str) -> str | None:
         there = registry.artifacts()

@@ -28,6 +28,7 @@ NOT_AFTER = {
     "cluster": "it would cluster what this takes out; put it before cluster",
 }
 NOT_IN_STEPS = "it knows the blocks of an encoder only"
+NEEDS_PART = "transformer blocks"
 MULTIPLE = 8  # units come in multiples of it, which vector instructions like
 PARTS = ("layers", "heads", "units")
 

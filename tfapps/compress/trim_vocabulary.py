@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FIRST = "it was fitted to the whole table and the old pieces; put trim_vocabulary first"
 NOT_AFTER = dict.fromkeys(("qat", "prune", "prune_structured", "cluster"), _FIRST)
+NEEDS_PART = "word pieces"
 NOT_IN_STEPS = "what is left out could be neither read nor said; lower text.vocabulary_size"
 # The argument of a layer that says how many rows its table has; the table is its first weight.
 ROWS = {"BertEmbeddings": "vocabulary_size", "Embedding": "input_dim"}

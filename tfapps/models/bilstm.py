@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "encoder"
+PARTS = ("word pieces",)  # what tuners and compressors may need
 INPUTS = ("token_ids", "padding_mask")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "encoder"
+PARTS = ("dense layers",)  # what tuners and compressors may need
 INPUTS = ("token_ids", "padding_mask", "case_ids", "char_ids")
 
 

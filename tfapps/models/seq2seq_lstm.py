@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "seq2seq"
+PARTS = ("dense layers", "word pieces")  # what tuners and compressors may need
 INPUTS = _seq2seq.INPUTS
 
 

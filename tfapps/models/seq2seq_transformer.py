@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "seq2seq"
+PARTS = ("attention", "dense layers", "word pieces")  # what tuners and compressors may need
 INPUTS = _seq2seq.INPUTS
 EPSILON = 1e-6
 

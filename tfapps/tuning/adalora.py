@@ -10,6 +10,8 @@ from tfapps.tuning._only import only
 from tfapps.tuning._products import beside, chosen, merged
 from tfapps.tuning._store import Stored
 
+NEEDS_PART = "dense layers"
+
 
 class Config(Stored):
     """What is learned beside frozen kernels, and how ranks are taken from those that need none.

@@ -12,6 +12,7 @@ from tfapps.tuning._only import only
 from tfapps.tuning._store import Stored
 
 NEEDS = "encoder"
+NEEDS_PART = "transformer blocks"
 _PLACE = re.compile(r"block_\d+_(attention|output)_dropout")
 
 

@@ -11,6 +11,7 @@ from tfapps.tuning._only import only
 from tfapps.tuning._store import Stored
 
 NEEDS = "encoder"
+NEEDS_PART = "attention"
 
 
 class Config(Stored):
