@@ -28,7 +28,7 @@ def array(axes, allowed, leading, seed=0):
     draw = random.Random(seed)
     starts = _Starts(axes, allowed, leading)
     wanted = [
-        dict([(one, a), (other, b)])
+        {one: a, other: b}
         for one, other in itertools.combinations(axes, 2)
         for a in axes[one]
         for b in axes[other]

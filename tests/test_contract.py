@@ -1,6 +1,6 @@
 """One contract for every task x model that fit: build, learn, save, reload, answer.
 
-A new file in tasks/ or models/ is picked up here unedited; it only has to say in the tables below
+A new file in tasks/ or models/ is picked up here unedited; it only has to say in tests/tiny.py
 how small it may be built and what its examples look like.
 """
 
@@ -8,74 +8,22 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny
 
 from tfapps import config, registry, weights
 from tfapps.arrays import each, listed
 from tfapps.assemble import assemble
 from tfapps.data import encoding
-from tfapps.data.corpora import Corpus
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
 from tfapps.serve import translator
 
-TINY_MODELS = {
-    "bert": {"size": "tiny", "max_length": 12},
-    "bilstm": {"units": 8, "embedding_size": 8, "max_length": 12},
-    "bilstm_cnn": {"units": 8, "embedding_size": 8, "filters": 6, "max_length": 12},
-    "seq2seq_lstm": {"units": 8, "embedding_size": 8, "max_length": 12},
-    "seq2seq_transformer": {"width": 8, "heads": 2, "inner": 16, "max_length": 12},
-}
-EXAMPLES = {
-    "classification": [
-        {"text": f"{'good' if i % 2 else 'bad'} thing {i}", "label": "yes" if i % 2 else "no"}
-        for i in range(24)
-    ],
-    "tagging": [
-        {
-            "tokens": f"{'Ann' if i % 2 else 'Bob'} Smith eats {i} plums".split(),
-            "tags": ["B-PER", "I-PER", "O", "B-NUM", "O"],
-            "document": i // 4,
-        }
-        for i in range(24)
-    ],
-    "intent_slots": [
-        {
-            "tokens": f"{'fly' if i % 2 else 'drive'} to {'Rome' if i % 3 else 'Bonn'}".split(),
-            "tags": ["O", "O", "B-CITY"],
-            "label": "flight" if i % 2 else "car",
-        }
-        for i in range(24)
-    ],
-    "translation": [
-        {"text": f"{'gute' if i % 2 else 'böse'} Dinge {i}", "target": f"{i} things, all of them"}
-        for i in range(24)
-    ],
-}
-EXAMPLES["masked_lm"] = Corpus(
-    lambda: iter([[f"the cat sees {i}", "it runs away", f"then {i} cats sleep"] for i in range(8)]),
-    ["contract"],
-)
-EXAMPLES["prompt"] = EXAMPLES["classification"]
-VARIANTS = {
-    "classification": [{}, {"head": "prototype", "scale": 4.0}],
-    "prompt": [{"pattern": "{text} [MASK]", "verbalizer": {"yes": "1", "no": ["2", "3"]}}],
-    "masked_lm": [{}, {"pairs": "next"}],
-    "tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}],
-}
-TUNED = {"adapter": {"size": 4}, "prefix": {"length": 2, "hidden": 4}}
-
 
 def pairs(task):
     """Cases of a task; with its options, models after the first are left to `make test-slow`."""
-    module = registry.load("task", task)
-    models = [
-        model
-        for model in registry.names("model")
-        if module.NEEDS == registry.load("model", model).PROVIDES
-        and model not in getattr(module, "NOT_WITH", {})
-    ]
-    for more in VARIANTS.get(task, [{}]):
+    models = tiny.models(task)
+    for more in tiny.VARIANTS.get(task, [{}]):
         for model in models:
             raw = {"name": task, **more}
             name = "-".join([*map(str, raw.values()), model])
@@ -87,8 +35,8 @@ PAIRS = [case for task in registry.names("task") for case in pairs(task)]
 
 
 def test_every_plugin_says_how_small_it_can_be():
-    assert set(TINY_MODELS) == set(registry.names("model"))
-    assert set(EXAMPLES) == set(registry.names("task"))
+    assert set(tiny.MODELS) == set(registry.names("model"))
+    assert set(tiny.EXAMPLES) == set(registry.names("task"))
     assert PAIRS
 
 
@@ -99,11 +47,11 @@ def parts(request):
     raw = {
         "task": raw_task,
         "data": {"source": "sample", "sample": "support_intents"},
-        "model": {"name": model_name, **TINY_MODELS[model_name]},
+        "model": {"name": model_name, **tiny.MODELS[model_name]},
         "text": {"vocabulary_size": 40, "min_frequency": 1},
     }
     run = config.from_dict(raw, "contract")
-    examples = EXAMPLES[run.task.name]
+    examples = tiny.EXAMPLES[run.task.name]
     task = registry.load("task", run.task.name).Task.learn(run.task, examples)
     module = registry.load("model", model_name)
     tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
@@ -222,7 +170,7 @@ def test_answers_and_figures_for_every_row(parts, model, tmp_path):
         outputs = translator.of_model(run, task, model, task.search())(rows)
     else:
         outputs = each(np.asarray, model(rows))
-    answered, asked = outputs, EXAMPLES[run.task.name]
+    answered, asked = outputs, tiny.EXAMPLES[run.task.name]
     if hasattr(task, "reduced"):
         answered, asked = outputs, [{"text": "it [MASK] away"}] * len(encoded)
         outputs, examples = each(np.asarray, task.reduced(targets, outputs)), asked
@@ -247,7 +195,7 @@ def test_every_tuner_fits_or_says_why_not(parts):
     fitting, refused = [], {}
     for name in registry.names("tuner"):
         tuner = registry.load("tuner", name)
-        settings = tuner.Config(**TUNED.get(name, {}))
+        settings = tuner.Config(**tiny.TUNERS.get(name, {}))
         needed = registry.load("task", run.task.name).NEEDS
         if getattr(tuner, "NEEDS", needed) != needed:
             continue  # which config refuses

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from running import ROOT
 
+from tfapps.config import Section
 from tfapps.data import encoding, stored
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded, Ragged
@@ -87,6 +88,8 @@ def test_damaged_gzip_and_missing_file(tmp_path):
 
 class Lengths:
     """A task whose rows are sentences as ids of their letters, several rows a document."""
+
+    config = Section()
 
     def encode(self, documents, tokenizer, max_length):
         rows = [s.encode()[:max_length] for document in documents for s in document]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfapps.config import Section
 from tfapps.data import encoding
 from tfapps.data.encoding import Ragged
 from tfapps.text.tokenizer import Tokenizer
@@ -20,11 +21,17 @@ EXAMPLES = [
 TOKENIZER = Tokenizer.train(["a b c"], "words", 10, True, 1)
 
 
+class Options(Section):
+    """What a row becomes may depend on it, though it is in no file of the task."""
+
+    first: int = 0
+
+
 class Task:
     """The encoding half of a task, counting how often it works."""
 
-    def __init__(self, labels=("x", "y")):
-        self.labels, self.calls = list(labels), 0
+    def __init__(self, labels=("x", "y"), first=0):
+        self.labels, self.calls, self.config = list(labels), 0, Options(first=first)
 
     def save(self, folder):
         (folder / "labels.json").write_text(json.dumps(self.labels))
@@ -33,6 +40,7 @@ class Task:
         self.calls += 1
         tokens = tokenizer.encode([e["text"] for e in examples], max_length=max_length)
         label = np.array([self.labels.index(e["label"]) for e in examples], np.int32)
+        label += self.config.first
         columns = {"token_ids": tokens.token_ids, "segment_ids": tokens.segment_ids, "label": label}
         return columns, tokens.truncated
 
@@ -76,6 +84,7 @@ def test_every_change_is_encoded_anew(tmp_path):
         (EXAMPLES[:2], Task(), TOKENIZER, 8),
         ([*EXAMPLES[:2], {"text": "a", "label": "y"}], Task(), TOKENIZER, 8),
         (EXAMPLES, Task("yx"), TOKENIZER, 8),
+        (EXAMPLES, Task(first=1), TOKENIZER, 8),
         (EXAMPLES, Task(), other, 8),
         (EXAMPLES, Task(), TOKENIZER, 7),
     ]

@@ -12,26 +12,30 @@ import re
 import pytest
 import tensorflow as tf
 import tiny
+import tiny_runs
 import yaml
 from covering import array, pairs
 from running import tfapps
+from tiny_runs import RUNS
 
 from tfapps import config, registry
 from tfapps.errors import ConfigError
 
 CASES = {
-    "classification": {"name": "classification"},
-    "multi_label": {"name": "classification", "multi_label": True},
-} | {
-    "-".join([task, *(str(value) for value in more.values() if isinstance(value, str | bool))]): {
-        "name": task,
-        **more,
-    }
+    name: {"name": tiny_runs.task_of(name)} | run.get("task", {}) for name, run in RUNS.items()
+}
+CASES |= {
+    "-".join([task, *more]): {"name": task, **more}
     for task in registry.names("task")
     for more in tiny.VARIANTS.get(task, [{}])
-    if {"name": task, **more} != {"name": "classification"}
+    if more and task not in tiny_runs.NEEDS
 }
-COMPRESSORS = {"prune": {"sparsity": 0.5}, "prune_structured": {"units": 0.5}, "cluster": {"clusters": 8}}
+SHORT = {"max_length": 10}
+COMPRESSORS = {
+    "prune": {"sparsity": 0.5},
+    "prune_structured": {"units": 0.5},
+    "cluster": {"clusters": 8},
+}
 MEANS = {
     "none": {},
     "patience": {"patience": 1},
@@ -56,6 +60,7 @@ AXES = {
     "lengths": ["one", "two"],
     "precision": ["float32", "mixed_bfloat16"],
 }
+DEFAULT = {axis: values[0] for axis, values in AXES.items()}
 ENSEMBLES = registry.names("ensemble")
 
 
@@ -64,8 +69,8 @@ def raw(row):
     tuner, objective = row["tuner"], row["objective"]
     made = {
         "task": CASES[row["case"]],
-        "model": {"name": row["model"], **tiny.MODELS[row["model"]]},
-        "text": {"vocabulary_size": 40, "min_frequency": 1},
+        "model": {"name": row["model"], **tiny.MODELS[row["model"]], **SHORT},
+        "text": {"vocabulary_size": 90, "min_frequency": 1},
         "tuning": {"name": tuner, **tiny.TUNERS.get(tuner, {})},
         "objective": {"name": objective},
         "train": {
@@ -75,10 +80,13 @@ def raw(row):
             "precision": row["precision"],
             **MEANS[row["mean"]],
         },
-        "lengths": [8] if row["lengths"] == "two" else [],
+        "lengths": [6] if row["lengths"] == "two" else [],
     }
+    if row["case"] in tiny_runs.NEEDS and row["model"] == "bert":
+        made["model"] = RUNS[row["case"]]["model"] | SHORT
+        del made["text"]
     if objective == "distill":
-        made["objective"]["teacher"] = f"saved_models/{teacher(row)['name']}"
+        made["objective"]["teacher"] = f"saved_models/{name_of(teacher(row))}"
     if objective == "contrastive":
         made["train"]["per_label"] = 2
     if row["compressor"] != "none":
@@ -92,21 +100,26 @@ def raw(row):
 
 
 def teacher(row):
-    """The config of the run that a row with `distill` learns from."""
-    plain = {axis: values[0] for axis, values in AXES.items()}
-    own = {axis: row[axis] for axis in ("case", "model", "dev")}  # which decide the vocabulary
-    name = re.sub("[^A-Za-z0-9]+", "_", "-".join(["teacher", *own.values()]))
-    return {"name": name, **raw({**plain, **own})}
+    """The run that a row with `distill` learns from, as a row; the same vocabulary as the row's."""
+    return DEFAULT | {axis: row[axis] for axis in ("case", "model", "dev")}
+
+
+def name_of(row):
+    return re.sub("[^A-Za-z0-9]+", "_", "-".join(row.values()))
+
+
+def needed(row):
+    """Rows that are run before a row, by name."""
+    rows = {name: DEFAULT | {"case": name} for name in tiny_runs.NEEDS.get(row["case"], ())}
+    if row["objective"] == "distill":
+        rows[name_of(teacher(row))] = teacher(row)
+    return rows
 
 
 def data(row):
-    """Where the data of a row would be, for a check of the config alone."""
-    sources = {"masked_lm": "corpus", "translation": "parallel"}
-    source = sources.get(CASES[row["case"]]["name"], "jsonl")
-    dev = 0.25 if row["dev"] == "fraction" else "dev"
-    languages = {"languages": ["de", "en"]} if source == "parallel" else {}
-    columns = {"text": "text", "label": "label"} if source == "jsonl" else {}
-    return {"source": source, "train": "train", "dev": dev, **languages, **columns}
+    """The data of a row, in a folder of its own."""
+    run = RUNS.get(row["case"]) or RUNS[CASES[row["case"]]["name"]]
+    return {**run["data"], "root": "data"} | ({"dev": 0.25} if row["dev"] == "fraction" else {})
 
 
 def allowed(row):
@@ -153,29 +166,28 @@ def test_every_value_is_in_a_row_and_no_refused_pair():
     ],
 )
 def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem):
-    row = {axis: values[0] for axis, values in AXES.items()} | {"model": "bilstm"} | change
+    row = DEFAULT | {"model": "bilstm"} | change
     with pytest.raises(ConfigError, match=re.escape(problem)):
         config.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder of configs, data and runs."""
-    return tmp_path_factory.mktemp("matrix")
+    """A folder of data, and of runs of the rows."""
+    folder = tmp_path_factory.mktemp("matrix")
+    (folder / "data").mkdir()
+    for split, count in (("train", 24), ("dev", 12)):
+        tiny_runs.write_data(folder / "data", split, count)
+    return folder
 
 
-def written(folder, row, made):
-    """The file of a config, its data beside it."""
-    case = CASES[row["case"]]
-    data_folder = folder / row["case"]
-    data_folder.mkdir(exist_ok=True)
-    section = tiny.write(case["name"], data_folder, case.get("multi_label", False))
-    section["root"] = str(data_folder)
-    if row["dev"] == "fraction":
-        section["dev"] = 0.25
-    path = folder / f"{made['name']}.yaml"
-    path.write_text(yaml.safe_dump({**made, "data": section}))
-    return path
+def start(folder, row, name, verb="run"):
+    """Run the config of a row."""
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({**raw(row), "data": data(row)}))
+    done = tfapps(verb, path, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 @pytest.fixture
@@ -188,29 +200,23 @@ def step_by_step():
 
 def runs(folder, row):
     """The row is run, answers again as it was judged, and is not run twice."""
-    if row["objective"] == "distill":
-        made = teacher(row)
-        path = written(folder, row, made)
-        if not (folder / "saved_models" / made["name"]).exists():
-            done = tfapps("run", path, cwd=folder)
-            assert done.returncode == 0, done.stdout + done.stderr
-    name = re.sub("[^A-Za-z0-9]+", "_", "-".join(row.values()))
-    path = written(folder, row, {"name": name, **raw(row)})
-    verb = "ensemble" if "ensemble" in row else "run"
-    done = tfapps(verb, path, cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for name, before in needed(row).items():
+        if not (folder / "saved_models" / name).exists():
+            start(folder, before, name)
+    name, verb = name_of(row), "ensemble" if "ensemble" in row else "run"
+    start(folder, row, name, verb)
     metrics = json.loads((folder / "saved_models" / name / "metrics.json").read_text())
-    headline = metrics["headline"]
-    assert metrics["dev"]["keras"][headline] is not None
+    value = metrics["dev"]["keras"][metrics["headline"]]
+    assert value is not None
     if row["dev"] == "file":
-        file = next((folder / row["case"]).glob("dev.*"))
+        file = folder / "data" / data(row)["dev"]
         command = ("evaluate", name, "--data", file, "--artifact", "keras", "--json")
         judged = tfapps(*command, cwd=folder)
         assert judged.returncode == 0, judged.stdout + judged.stderr
         again = json.loads(judged.stdout.splitlines()[-1])["metrics"]
-        assert again[headline] == pytest.approx(metrics["dev"]["keras"][headline], abs=1e-6)
+        assert again[metrics["headline"]] == pytest.approx(value, abs=1e-6)
     if verb == "run":
-        assert "already trained" in tfapps(verb, path, cwd=folder).stdout
+        assert "already trained" in start(folder, row, name).stdout
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -1,6 +1,4 @@
-"""How small every plug-in can be: examples, models and settings for tests that run all of them."""
-
-import json
+"""How small every plug-in can be: for tests that run all of them."""
 
 from tfapps import registry
 from tfapps.data.corpora import Corpus
@@ -38,8 +36,10 @@ EXAMPLES = {
         for i in range(24)
     ],
 }
-DOCUMENTS = [[f"the cat sees {i}", "it runs away", f"then {i} cats sleep"] for i in range(8)]
-EXAMPLES["masked_lm"] = Corpus(lambda: iter(DOCUMENTS), ["contract"])
+EXAMPLES["masked_lm"] = Corpus(
+    lambda: iter([[f"the cat sees {i}", "it runs away", f"then {i} cats sleep"] for i in range(8)]),
+    ["contract"],
+)
 EXAMPLES["prompt"] = EXAMPLES["classification"]
 VARIANTS = {
     "classification": [{}, {"head": "prototype", "scale": 4.0}],
@@ -59,30 +59,3 @@ def models(task):
         if module.NEEDS == registry.load("model", model).PROVIDES
         and model not in getattr(module, "NOT_WITH", {})
     ]
-
-
-def write(task, folder, multi_label=False):
-    """Write the examples of a task as `train` and `dev` files; returns its `data:` section."""
-    examples = EXAMPLES[task]
-    if task == "masked_lm":
-        text = "\n".join("".join(f"{line}.\n" for line in document) for document in DOCUMENTS)
-        for split in ("train", "dev"):
-            (folder / f"{split}.txt").write_text(text)
-        return {"source": "corpus", "train": "train.txt", "dev": "dev.txt"}
-    if task == "translation":
-        text = "de\ten\n" + "".join(f"{row['text']}\t{row['target']}\n" for row in examples)
-        for split in ("train", "dev"):
-            (folder / f"{split}.tsv").write_text(text)
-        names = {"train": "train.tsv", "dev": "dev.tsv"}
-        return {"source": "parallel", "languages": ["de", "en"], **names}
-    rows = examples
-    if multi_label:
-        rows = [{**row, "label": [row["label"]]} for row in examples]
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    for split in ("train", "dev"):
-        (folder / f"{split}.jsonl").write_text(text)
-    names = {"train": "train.jsonl", "dev": "dev.jsonl"}
-    if "tokens" in examples[0]:
-        label = {"label": "label"} if "label" in examples[0] else {}
-        return {"source": "tagged", **names, **label}
-    return {"source": "jsonl", **names, "text": "text", "label": "label"}

@@ -276,9 +276,7 @@ class _Checker:
         self.problems.append(f"{path}: got {_yaml.show(item)}, expected an integer of at least 2")
         return None
 
-    def _compressors(
-        self, raw: dict[Any, Any]
-    ) -> tuple[list[Any], dict[str, ModuleType | None]]:
+    def _compressors(self, raw: dict[Any, Any]) -> tuple[list[Any], dict[str, ModuleType | None]]:
         """The list, each item right by itself and in a place that makes sense; their modules."""
         items = self._each(
             raw, "compress", lambda item, path: self._plugin("compressor", item, path)

@@ -40,7 +40,7 @@ def names(kind: str) -> list[str]:
 
 @functools.cache
 def _modules(package: str) -> tuple[str, ...]:
-    """Public modules of a package, sorted. A config asks some ten times: the folder is read once."""
+    """Public modules of a package, sorted; the folder is read once, a config asks ten times."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return tuple(

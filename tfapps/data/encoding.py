@@ -148,6 +148,7 @@ def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, le
     parts = [
         json.dumps([FORMAT, length, kind.__module__, kind.__qualname__, *_versions()]).encode()
     ]
+    parts.append(task.config.model_dump_json().encode())  # which may change what a row becomes
     parts += _code(Path(inspect.getfile(kind)).parent)
     parts += [tokenizer.content(), json.dumps(tokenizer.surface).encode()]
     with tempfile.TemporaryDirectory() as folder:

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from tfapps.layers.activations import activation as activation_function
 from tfapps.layers._channels import factors, peaks
+from tfapps.layers.activations import activation as activation_function
 from tfapps.layers.fake_quant import (
     apart,
     build,

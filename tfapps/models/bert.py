@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "encoder"
-PARTS = ("attention", "transformer blocks", "dense layers", "word pieces")  # what tuners and compressors may need
+PARTS = (
+    "attention",
+    "transformer blocks",
+    "dense layers",
+    "word pieces",
+)  # what tuners and compressors may need
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
 
 SPREAD = 0.02  # of embeddings that start from chance, and of the kernels of deep models
