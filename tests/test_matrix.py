@@ -1,8 +1,8 @@
 """Features together: every two values of any two axes meet in a run, or the config refuses them.
 
-A new plug-in is an additional value here, unedited. `make test` runs the rows below with the steps
-of TensorFlow executed one by one, which is quicker than tracing them for a few batches; `make
-test-slow` traces them and exports as well.
+A new plug-in is an additional value here, unedited. Steps of TensorFlow are executed one by one,
+which is quicker than tracing them for a few batches. `make test` runs the rows that hold most
+pairs, `make test-slow` all of them, and ensembles of such rows.
 """
 
 import functools
@@ -14,7 +14,7 @@ import tensorflow as tf
 import tiny
 import tiny_runs
 import yaml
-from covering import array, pairs
+from covering import array, ordered, pairs
 from running import tfapps
 from tiny_runs import RUNS
 
@@ -138,7 +138,14 @@ def covered(together=False):
     return array(axes, allowed, leading=("case", "model"))
 
 
-ROWS = [pytest.param(row, id="-".join(row.values())) for row in covered()[0]]
+QUICK = 20  # rows of `make test`: those that hold most pairs
+
+
+def cases(together=False):
+    rows = ordered(covered(together)[0])
+    for place, row in enumerate(rows):
+        slow = [pytest.mark.slow] if together or place >= QUICK else []
+        yield pytest.param(row, id="-".join(row.values()), marks=slow)
 
 
 def test_every_value_is_in_a_row_and_no_refused_pair():
@@ -219,6 +226,11 @@ def runs(folder, row):
         assert "already trained" in start(folder, row, name).stdout
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [*cases()])
 def test_pair_of_features_runs(row, place, step_by_step):
+    runs(place, row)
+
+
+@pytest.mark.parametrize("row", [*cases(together=True)])
+def test_ensemble_of_features_runs(row, place, step_by_step):
     runs(place, row)

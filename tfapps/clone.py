@@ -49,6 +49,17 @@ def clone(
     return heads.mark(made, heads.names(model))
 
 
+def in_float32(model: Any) -> Any:
+    """Build `model` anew without mixed precision: as a bundle is opened. Itself if it has none."""
+    if not any(_is_mixed(layer) for layer in leaves(model)):
+        return model
+    return clone(model, lambda layer: {"dtype": "float32"} if _is_mixed(layer) else {})
+
+
+def _is_mixed(layer: Any) -> bool:
+    return layer.compute_dtype != layer.variable_dtype
+
+
 def carry(source: Any, target: Any) -> None:
     """Copy the values of all weights that both models have under one path with one shape."""
     from tfapps import weights

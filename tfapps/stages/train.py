@@ -13,6 +13,7 @@ from tfapps import bundle as bundles
 from tfapps import cluster, registry, tuned, weights
 from tfapps.assemble import architecture, assemble
 from tfapps.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
+from tfapps.clone import in_float32
 from tfapps.config import RunConfig, dump
 from tfapps.stages import states, teachers, unjudged
 from tfapps.stages.card import card
@@ -251,6 +252,7 @@ def write_model(
     prepared.tokenizer.save(folder / "text")
     (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")
     metrics: dict[str, Any] = {"headline": task.headline}
+    model = in_float32(model)  # which is how the bundle will answer
     for split in [name for name in ("dev", "test") if name in prepared.encoded]:
         judged = _judged(prepared, model, split)
         metrics[split] = {"keras": task.predict_metrics(*judged)}
