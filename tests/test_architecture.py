@@ -14,9 +14,10 @@ from tfapps import registry
 
 PACKAGE = Path(__file__).parent.parent / "tfapps"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TOOLS = sorted((PACKAGE.parent / "tools").rglob("*.py"))  # not in the wheel
 # The bottom line is spelt out: a part may import those further down only.
 LINES = [
-    {"errors", "arrays", "keras_backend", "network", "reads", "printable", "stopping"},
+    {"errors", "arrays", "keras_backend", "network", "reads", "printable", "samples", "stopping"},
     {"_hub", "registry", "paths", "cluster"},
     {"launching"},
     {"_yaml"},
@@ -24,7 +25,7 @@ LINES = [
     {"_sections"},
     {"_space"},
     {"config", "bundle", "_published"},
-    {"text", "layers", "metrics", "decoding", "chain", "samples", "runners", "weights", "heads"},
+    {"text", "layers", "metrics", "decoding", "chain", "runners", "weights", "heads"},
     {"identity", "presets"},
     {"clone"},
     {"data", "ensembles", "models", "search", "tasks", "tuning"},
@@ -78,7 +79,7 @@ def arrows(source, module):
     wrong = []
     for name, line in imports(ast.parse(source), package):
         other = part_of(name)
-        if other is None and name.split(".")[0] != "tfapps":
+        if other is None and name.split(".")[0] not in ("tfapps", "tools"):
             continue
         if other != mine and LINE_OF.get(other, len(LINES)) >= LINE_OF[mine]:
             wrong.append(f"{module}:{line} imports {name}")
@@ -175,7 +176,7 @@ def test_plugins_are_import_light():
 
 
 def test_files_and_functions_are_small():
-    assert check_all(sizes, MODULES) == []
+    assert check_all(sizes, MODULES + TOOLS) == []
 
 
 def test_packages_import_nothing():
@@ -248,6 +249,7 @@ def test_every_plugin_loads_without_keras():
         ("tfapps.stages", "from tfapps.cli import main"),
         ("tfapps.serve.http", "from tfapps.nowhere import x"),
         ("tfapps.nowhere", ""),
+        ("tfapps.data.sources.sample", "from tools.samples import build"),
         ("tfapps.models.bert", "from tfapps.assemble import assemble"),
         ("tfapps.assemble", "from tfapps.serve import predictor"),
         ("tfapps.tasks.__init__", "from . import tagging\nfrom tfapps.models import bert"),

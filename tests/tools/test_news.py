@@ -1,25 +1,25 @@
-"""The embedded entities: rebuilt byte for byte, tagged well, and not to be known by heart."""
+"""The generator of news: tagged well, and not to be known by heart."""
 
 import re
 from collections import Counter, defaultdict
 
 import pytest
 
-from tfapps.data.sources import _samples, conll
+from tfapps.data.sources import conll
 from tfapps.errors import InputError
-from tfapps.samples import _entities, build
-from tfapps.samples._news import names, tagged
-from tfapps.samples._news.tagged import Word
 from tfapps.text import tags
+from tools.samples import build, entities
+from tools.samples.news import names, tagged
+from tools.samples.news.tagged import Word
 
-FOLDER = build.HERE / "entities"
+FOLDER = build.SAMPLES / "entities"
 CONFIG = conll.Config(sample="entities", test="test")
 LABELS = ("PER", "LOC", "ORG", "MISC")
 
 
 @pytest.fixture(scope="module")
 def sentences():
-    return {split: conll.read(CONFIG, split) for split in _entities.SIZES}
+    return {split: conll.read(CONFIG, split) for split in entities.SIZES}
 
 
 @pytest.fixture(scope="module")
@@ -45,40 +45,13 @@ def labels_of(entities):
 # --- the files
 
 
-def test_the_committed_files_are_what_the_grammar_gives():
-    for name, content in build.build("entities").items():
-        assert (FOLDER / name).read_bytes() == content, f"{name}: run tfapps.samples.build"
-
-
-def test_the_command_writes_the_same_files_elsewhere(tmp_path, capsys):
-    assert build.main(["entities", "--out", str(tmp_path)]) == 0
-    for split in _entities.SIZES:
-        written = (tmp_path / f"{split}.conll").read_bytes()
-        assert written == (FOLDER / f"{split}.conll").read_bytes()
-    assert "train.conll: 458 documents" in capsys.readouterr().out
-
-
-def test_the_readme_counts_are_true(sentences, found):
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    topics = list((FOLDER / "grammar" / "topics").glob("*.txt"))
-    assert "**Synthetic.**" in readme
-    assert f"one of {len(topics)} subjects" in readme
-    for split, rows in sentences.items():
-        documents = len({each["document"] for each in rows})
-        counted = f"{len(rows):,} sentences in {documents} documents, {len(found[split]):,} names"
-        assert f"`{split}.conll`: {counted}" in readme
-    labels = Counter(label for entities in found.values() for _, _, label in entities)
-    for label in LABELS:
-        assert f"| `{label}` | {labels[label]:,} |" in readme
-
-
 def test_the_sizes_are_as_planned(sentences):
-    for split, size in _entities.SIZES.items():
-        assert size <= len(sentences[split]) < size + _entities.LENGTHS.stop
+    for split, size in entities.SIZES.items():
+        assert size <= len(sentences[split]) < size + entities.LENGTHS.stop
 
 
 def test_documents_are_marked_and_short():
-    for split in _entities.SIZES:
+    for split in entities.SIZES:
         text = (FOLDER / f"{split}.conll").read_text(encoding="utf-8")
         documents = text.split("-DOCSTART-\tO\n\n")
         assert documents[0] == ""
@@ -151,7 +124,7 @@ def test_some_names_are_words_in_lower_case(sentences):
     assert len(shared) > 30
 
 
-@pytest.mark.parametrize("split", _entities.SIZES)
+@pytest.mark.parametrize("split", entities.SIZES)
 def test_a_document_names_again_what_it_has_named(found, split):
     documents = defaultdict(list)
     for document, name, label in found[split]:
@@ -168,7 +141,7 @@ def test_a_document_names_again_what_it_has_named(found, split):
     assert 0.75 * alone < after < alone
 
 
-@pytest.mark.parametrize("split", _entities.SIZES)
+@pytest.mark.parametrize("split", entities.SIZES)
 def test_headlines_in_capitals_and_sentences_without_names(sentences, split):
     rows = sentences[split]
     capitals = [
@@ -178,27 +151,6 @@ def test_headlines_in_capitals_and_sentences_without_names(sentences, split):
     assert 0.02 < len(capitals) / len(rows) < 0.08
     assert sum("B-" in " ".join(each["tags"]) for each in capitals) > 0.8 * len(capitals)
     assert 0.03 < sum(set(each["tags"]) == {"O"} for each in rows) / len(rows) < 0.12
-
-
-def test_no_sentence_is_in_two_splits(sentences):
-    keys = {
-        split: {" ".join(each["tokens"]).casefold() for each in rows if len(each["tokens"]) > 2}
-        for split, rows in sentences.items()
-    }
-    assert keys["train"] & keys["dev"] == set()
-    assert keys["train"] & keys["test"] == set()
-    assert keys["dev"] & keys["test"] == set()
-    assert len(keys["dev"]) > 0.95 * len(sentences["dev"])
-
-
-# --- as a sample
-
-
-def test_it_is_a_sample_of_conll_only():
-    assert _samples.available() == ["sentence_pairs", "support_intents"]
-    assert _samples.available(".conll") == ["entities"]
-    with pytest.raises(InputError, match="sample 'entities' has no split 'tset'"):
-        conll.read(CONFIG.model_copy(update={"test": "tset"}), "test")
 
 
 # --- the grammar
@@ -244,7 +196,7 @@ def test_capitals_keep_the_tags():
 
 def test_documents_are_written_as_conll():
     documents = [[(Word("Bo", "B-PER"), Word("!", "O")), (Word("Yes", "O"),)], [(Word("No", "O"),)]]
-    assert _entities.render(documents) == (
+    assert entities.render(documents) == (
         "-DOCSTART-\tO\n\nBo\tB-PER\n!\tO\n\nYes\tO\n\n-DOCSTART-\tO\n\nNo\tO\n"
     )
 

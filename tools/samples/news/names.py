@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tfapps.errors import InputError
-from tfapps.samples._grammar import expand, lines, pick, pick_weighted
+from tools.samples.grammar import expand, lines, pick, pick_weighted
 
 SEED = 13
 HELD_OUT = 0.18  # of the words of names: this much for dev alone, and as much for test

@@ -6,8 +6,8 @@ English keeps subject, verb and object together and puts time last.
 
 from dataclasses import dataclass, replace
 
-from tfapps.samples._german_english.lexicon import Said, Verb
-from tfapps.samples._german_english.phrases import Phrase
+from tools.samples.german_english.lexicon import Said, Verb
+from tools.samples.german_english.phrases import Phrase
 
 _HAVE = {"1s": "habe", "3s": "hat", "1p": "haben", "3p": "haben"}
 _BE = {"1s": "bin", "3s": "ist", "1p": "sind", "3p": "sind"}

@@ -4,11 +4,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfapps.samples._german_english import phrases
-from tfapps.samples._german_english.clauses import MODALS, Clause
-from tfapps.samples._german_english.lexicon import NUMBERS, Lexicon, Said, Verb
-from tfapps.samples._german_english.phrases import COUNTED, OWNED, PRONOUNS, Determiner, Phrase
-from tfapps.samples._grammar import pick, pick_weighted
+from tools.samples.german_english import phrases
+from tools.samples.german_english.clauses import MODALS, Clause
+from tools.samples.german_english.lexicon import NUMBERS, Lexicon, Said, Verb
+from tools.samples.german_english.phrases import COUNTED, OWNED, PRONOUNS, Determiner, Phrase
+from tools.samples.grammar import pick, pick_weighted
 
 # Determiner, plural, weight; COUNTED and OWNED stand for one of theirs.
 _PLAIN = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfapps.errors import InputError
-from tfapps.samples._grammar import lines
+from tools.samples.grammar import lines
 
 NONE = "-"
 NUMBERS = (

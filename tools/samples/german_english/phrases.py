@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfapps.samples._german_english.lexicon import NUMBERS, Adjective, Noun
+from tools.samples.german_english.lexicon import NUMBERS, Adjective, Noun
 
 CASES = ("nominative", "accusative", "dative")
 # Endings by gender (p is the plural of all) in the order of CASES.

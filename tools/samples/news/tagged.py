@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from tfapps.samples._news.names import Cast
-from tfapps.samples._scripts import finish
+from tools.samples.news.names import Cast
+from tools.samples.scripts import finish
 
 OUTSIDE = "O"
 WHOLE = "full"

@@ -1,30 +1,27 @@
-"""The embedded German-English pairs: rebuilt byte for byte, split cleanly, and right in both."""
+"""The German-English grammar: sentences that are clean, and right in both languages."""
 
 import random
 import re
-from collections import Counter
 
 import pytest
 
-from tfapps.data import splits
-from tfapps.data.sources import parallel
 from tfapps.errors import InputError
-from tfapps.samples import _pairs, build
-from tfapps.samples._german_english import clauses, phrases
-from tfapps.samples._german_english.clauses import Clause
-from tfapps.samples._german_english.draw import Draw
-from tfapps.samples._german_english.lexicon import Said, read
-from tfapps.samples._german_english.phrases import PRONOUNS, noun_phrase
-from tfapps.samples._german_english.sentences import sentence
+from tools.samples import build, pairs
+from tools.samples.german_english import clauses, phrases
+from tools.samples.german_english.clauses import Clause
+from tools.samples.german_english.draw import Draw
+from tools.samples.german_english.lexicon import Said, read
+from tools.samples.german_english.phrases import PRONOUNS, noun_phrase
+from tools.samples.german_english.sentences import sentence
 
-FOLDER = build.HERE / "sentence_pairs"
+FOLDER = build.SAMPLES / "sentence_pairs"
 LEXICON = read(FOLDER / "grammar")
 
 
 @pytest.fixture(scope="module")
 def rows():
     found = {}
-    for split in _pairs.SIZES:
+    for split in pairs.SIZES:
         lines = (FOLDER / f"{split}.tsv").read_text(encoding="utf-8").splitlines()
         assert lines[0] == "de\ten"
         found[split] = [tuple(line.split("\t")) for line in lines[1:]]
@@ -32,32 +29,6 @@ def rows():
 
 
 # --- the files
-
-
-def test_the_committed_files_are_what_the_grammar_gives():
-    for name, content in build.build("sentence_pairs").items():
-        assert (FOLDER / name).read_bytes() == content, f"{name}: run tfapps.samples.build"
-
-
-def test_the_command_writes_the_same_files_elsewhere(tmp_path, capsys):
-    assert build.main(["sentence_pairs", "--out", str(tmp_path)]) == 0
-    for split in _pairs.SIZES:
-        written = (tmp_path / f"{split}.tsv").read_bytes()
-        assert written == (FOLDER / f"{split}.tsv").read_bytes()
-    assert "train.tsv: 3000 rows" in capsys.readouterr().out
-
-
-def test_the_readme_counts_are_true(rows):
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "**Synthetic.**" in readme
-    for split, pairs in rows.items():
-        assert f"`{split}.tsv`: {len(pairs):,} pairs" in readme
-
-
-def test_no_sentence_of_either_language_is_there_twice(rows):
-    for side in (0, 1):
-        keys = Counter(_pairs.key(pair[side]) for pairs in rows.values() for pair in pairs)
-        assert [key for key, times in keys.items() if times > 1] == []
 
 
 def test_dev_and_test_need_no_word_by_heart(rows):
@@ -69,13 +40,13 @@ def test_dev_and_test_need_no_word_by_heart(rows):
 
 
 def test_sentences_are_clean(rows):
-    for pair in (pair for pairs in rows.values() for pair in pairs):
+    for pair in (pair for split in rows.values() for pair in split):
         assert pair[0][-1] == pair[1][-1]
         assert not re.search(r"\ba [aeiou]|\ban (?!hour|[aeiou])|\b(\w+) \1\b", pair[1]), pair
         for text in pair:
             assert re.fullmatch(r"[A-ZÄÖÜ][\w', -]+[.?]", text), text
             assert text == " ".join(text.split())
-            assert len(text.split()) <= _pairs.LONGEST
+            assert len(text.split()) <= pairs.LONGEST
 
 
 def test_words_change_their_places(rows):
@@ -89,18 +60,6 @@ def test_words_change_their_places(rows):
     assert share(r"\b(hat|haben|habe|ist|sind|bin) .*\b(ge\w+|\w+ge\w+t|\w+ge\w+en)[.,]") > 0.15
     assert share(r", (der|die|das|den) ") > 0.05
     assert share(r", um .* zu \w+\.|, um .*\w+zu\w+\.") > 0.02
-
-
-@pytest.mark.parametrize("turned", [False, True])
-def test_the_pairs_are_read_as_parallel_text(rows, turned):
-    languages = ["en", "de"] if turned else ["de", "en"]
-    config = parallel.Config(languages=languages, sample="sentence_pairs", test="test")
-    loaded = splits.load(config, 13)
-    assert {name: len(pairs) for name, pairs in loaded.items()} == _pairs.SIZES
-    first = dict(zip(["de", "en"], rows["dev"][0], strict=True))
-    assert loaded["dev"][0] == {"text": first[languages[0]], "target": first[languages[1]]}
-    with pytest.raises(InputError, match="sample 'sentence_pairs' has no split 'tset'"):
-        parallel.read(config.model_copy(update={"test": "tset"}), "test")
 
 
 # --- the grammar
@@ -263,4 +222,4 @@ def test_a_broken_lexicon_names_the_file(tmp_path):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "nouns.txt").write_text("animal | m | Hund | dog\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"nouns\.txt: got 'animal \| m .*', expected 6 columns"):
-        _pairs.generate(tmp_path)
+        pairs.generate(tmp_path)

@@ -1,6 +1,6 @@
 """Turn the grammar of news into documents whose names are tagged, half of them new in dev and test.
 
-The grammar decides where a name stands, `_news` which names there are and who may know them.
+The grammar decides where a name stands, `news` which names there are and who may know them.
 """
 
 import random
@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
-from tfapps.samples._grammar import pick, read_slots, shuffled
-from tfapps.samples._news import tagged
-from tfapps.samples._news.names import Cast, Names
-from tfapps.samples._news.tagged import Word
-from tfapps.samples._scripts import Script, read_scripts, write
+from tools.samples.grammar import pick, read_slots, shuffled
+from tools.samples.news import tagged
+from tools.samples.news.names import Cast, Names
+from tools.samples.news.tagged import Word
+from tools.samples.scripts import Script, read_scripts, write
 
 SEED = 13
 SIZES = {"train": 2400, "dev": 300, "test": 300}  # sentences, at least

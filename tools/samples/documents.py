@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfapps.errors import InputError
-from tfapps.samples._grammar import lines, read_slots, shuffled
-from tfapps.samples._scripts import Script, finish, read_scripts, write
+from tools.samples.grammar import lines, read_slots, shuffled
+from tools.samples.scripts import Script, finish, read_scripts, write
 
 SEED = 13
 SIZES = {"train": 60, "dev": 6}  # of each subject

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tfapps.samples._german_english.draw import Draw
-from tfapps.samples._german_english.lexicon import Noun, Said
-from tfapps.samples._german_english.phrases import Phrase
-from tfapps.samples._grammar import pick
+from tools.samples.german_english.draw import Draw
+from tools.samples.german_english.lexicon import Noun, Said
+from tools.samples.german_english.phrases import Phrase
+from tools.samples.grammar import pick
 
 _BE = {
     "present": (("bin", "ist", "sind"), {"1s": "am", "3s": "is", "1p": "are", "3p": "are"}),

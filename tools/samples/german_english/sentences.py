@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tfapps.samples._german_english import clauses as order
-from tfapps.samples._german_english.being import (
+from tools.samples.german_english import clauses as order
+from tools.samples.german_english.being import (
     being,
     by_person,
     comparing,
     predicate,
     there_is,
 )
-from tfapps.samples._german_english.clauses import Clause
-from tfapps.samples._german_english.draw import Draw
-from tfapps.samples._german_english.lexicon import Said
-from tfapps.samples._german_english.phrases import WHO, Phrase, pronoun_for, relative_pronoun
-from tfapps.samples._grammar import pick, pick_weighted
+from tools.samples.german_english.clauses import Clause
+from tools.samples.german_english.draw import Draw
+from tools.samples.german_english.lexicon import Said
+from tools.samples.german_english.phrases import WHO, Phrase, pronoun_for, relative_pronoun
+from tools.samples.grammar import pick, pick_weighted
 
 # First person, third person, plural, English.
 _SAYING = (

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfapps.errors import InputError
-from tfapps.samples import _table
-from tfapps.samples._grammar import (
+from tools.samples import table
+from tools.samples.grammar import (
     Grammar,
     add_typo,
     expand,
@@ -26,7 +26,7 @@ from tfapps.samples._grammar import (
 SEED = 13
 SPLITS = ("train", "dev", "test")
 COLUMNS = ("text", "label")
-ENDING = _table.ENDING
+ENDING = table.ENDING
 ROWS = "rows"
 HELD_OUT = 0.18  # of the structures, half of it for dev and half for test
 UNSEEN = 0.4  # at most this much of dev, and of test, is made of held-out structures
@@ -95,7 +95,7 @@ def generate(folder: Path) -> dict[str, list[Row]]:
 
 def render(rows: Sequence[Row]) -> str:
     """The text of a file with these rows."""
-    return _table.render(COLUMNS, rows)
+    return table.render(COLUMNS, rows)
 
 
 def held_out(intent: Grammar) -> dict[str, set[int]]:

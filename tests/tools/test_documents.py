@@ -1,18 +1,17 @@
-"""The embedded short documents: rebuilt byte for byte, distinct, and each of one piece."""
+"""The generator of short documents: texts that are clean, and each of one piece."""
 
 import itertools
 import random
 import re
-import tomllib
 from collections import Counter
 
 import pytest
 
-from tfapps.data.sources import _samples
 from tfapps.errors import InputError
-from tfapps.samples import _documents, _scripts, build
+from tools.samples import build, scripts
+from tools.samples.documents import SIZES, read_people
 
-FOLDER = build.HERE / "short_documents"
+FOLDER = build.SAMPLES / "short_documents"
 TOPICS = sorted(path.stem for path in (FOLDER / "grammar" / "topics").glob("*.txt"))
 LAST = re.compile(r"(In the end|At last|Finally|When it was over) ")
 
@@ -20,7 +19,7 @@ LAST = re.compile(r"(In the end|At last|Finally|When it was over) ")
 @pytest.fixture(scope="module")
 def documents():
     found = {}
-    for split in _documents.SIZES:
+    for split in SIZES:
         text = (FOLDER / f"{split}.txt").read_text(encoding="utf-8")
         found[split] = [document.split("\n") for document in text.strip("\n").split("\n\n")]
     return found
@@ -29,37 +28,10 @@ def documents():
 # --- the files
 
 
-def test_the_committed_files_are_what_the_grammar_gives():
-    for name, content in build.build("short_documents").items():
-        assert (FOLDER / name).read_bytes() == content, f"{name}: run tfapps.samples.build"
-
-
-def test_the_command_writes_the_same_files_elsewhere(tmp_path, capsys):
-    assert build.main(["short_documents", "--out", str(tmp_path)]) == 0
-    assert (tmp_path / "dev.txt").read_bytes() == (FOLDER / "dev.txt").read_bytes()
-    assert "train.txt: 1440 documents" in capsys.readouterr().out
-
-
-def test_the_readme_counts_are_true(documents):
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "**Synthetic.**" in readme
-    assert f"one of {len(TOPICS)} subjects" in readme
-    for split, texts in documents.items():
-        counted = f"{len(texts):,} documents, {sum(map(len, texts)):,} sentences"
-        assert f"`{split}.txt`: {counted}" in readme
-
-
 def test_the_files_stay_small(documents):
     assert (FOLDER / "train.txt").stat().st_size < 700_000
-    for split, each in _documents.SIZES.items():
+    for split, each in SIZES.items():
         assert len(documents[split]) == each * len(TOPICS)
-
-
-def test_documents_are_distinct_and_dev_is_new(documents):
-    texts = Counter("\n".join(text).casefold() for split in documents.values() for text in split)
-    assert [text for text, times in texts.items() if times > 1] == []
-    known = {sentence.casefold() for text in documents["train"] for sentence in text}
-    assert [s for text in documents["dev"] for s in text if s.casefold() in known] == []
 
 
 def test_sentences_are_clean(documents):
@@ -118,35 +90,16 @@ def test_events_have_an_order(documents):
 
 
 def test_a_text_keeps_the_order_of_its_stages():
-    for script in _scripts.read_scripts(FOLDER / "grammar" / "topics"):
+    for script in scripts.read_scripts(FOLDER / "grammar" / "topics"):
         stages = list(script.stages)
         needed = [stage for stage in stages if not stage.endswith("?")]
         used = re.findall(r"\{(.+?)\}", str(script))
         slots = dict(zip(used, used, strict=True))
         for seed in range(5):
-            told = list(_scripts.write(script, slots, random.Random(seed), 0.5))
+            told = list(scripts.write(script, slots, random.Random(seed), 0.5))
             assert told == [stage for stage in stages if stage in told]
             assert set(needed) <= set(told)
         assert 4 <= len(needed) <= len(stages) <= 10, script.name
-
-
-# --- as a sample
-
-
-def test_it_is_a_sample_of_plain_text_only():
-    assert _samples.available(".txt") == ["short_documents"]
-    assert "short_documents" not in _samples.available()
-    with _samples.file("short_documents", "dev", ".txt") as path:
-        assert path.read_bytes() == (FOLDER / "dev.txt").read_bytes()
-
-
-def test_every_file_of_a_sample_is_in_the_package():
-    settings = tomllib.loads((build.HERE.parent.parent / "pyproject.toml").read_text("utf-8"))
-    globs = settings["tool"]["setuptools"]["package-data"]["tfapps"]
-    packed = {path for glob in globs for path in build.HERE.parent.glob(glob)}
-    files = {path for name in build.GENERATORS for path in (build.HERE / name).rglob("*.*")}
-    assert len(files) > 100
-    assert files - packed == set()
 
 
 # --- the grammar
@@ -157,7 +110,7 @@ def script(tmp_path):
     def read(text):
         path = tmp_path / "tea.txt"
         path.write_text(text, encoding="utf-8")
-        return _scripts.read_script(path)
+        return scripts.read_script(path)
 
     return read
 
@@ -166,12 +119,12 @@ def test_a_script_is_read(script):
     tea = script(
         "# tea\n@cup/what cup/tea;mug/milk\nfirst: Take a {cup}.\nend?: (Drink|Sip) {what}.\n"
     )
-    assert tea == _scripts.Script(
+    assert tea == scripts.Script(
         "tea",
         {"first": ["Take a {cup}."], "end?": ["(Drink|Sip) {what}."]},
         {("cup", "what"): (("cup", "tea"), ("mug", "milk"))},
     )
-    drawn = {tuple(_scripts.write(tea, {}, random.Random(n), 0.5).values()) for n in range(60)}
+    drawn = {tuple(scripts.write(tea, {}, random.Random(n), 0.5).values()) for n in range(60)}
     ends = {
         (cup, f"{verb} {what}.")
         for cup, what in (("cup", "tea"), ("mug", "milk"))
@@ -210,18 +163,18 @@ def test_a_broken_script_names_the_file(script, text, message):
     ],
 )
 def test_sentences_are_finished(rough, finished):
-    assert _scripts.finish(rough) == finished
+    assert scripts.finish(rough) == finished
 
 
 def test_a_broken_list_of_people_names_the_file(tmp_path):
     (tmp_path / "people.txt").write_text("he him: Bo\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"people\.txt: got 'he him: Bo', expected 'he him his:"):
-        _documents.read_people(tmp_path / "people.txt")
+        read_people(tmp_path / "people.txt")
 
 
 def test_people_have_the_words_that_stand_for_them(tmp_path):
     (tmp_path / "people.txt").write_text("she her her: Ada, Mrs Ek\n", encoding="utf-8")
-    assert _documents.read_people(tmp_path / "people.txt") == [
+    assert read_people(tmp_path / "people.txt") == [
         ("Ada", "she", "her", "her"),
         ("Mrs Ek", "she", "her", "her"),
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfapps.errors import InputError
-from tfapps.samples._grammar import expand, pick, read_grammar
+from tools.samples.grammar import expand, pick, read_grammar
 
 _AN = re.compile(r"\b([Aa]) (?=(?:\[[A-Z]+ )?(?!Uni|Uru|Eu|one\b)[AEIOUaeiou])")
 _FIRST = re.compile(r'(?:^|(?<=: "))[a-z]|(?<=^")[a-z]')

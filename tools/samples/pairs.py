@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfapps.samples import _table
-from tfapps.samples._german_english import lexicon
-from tfapps.samples._german_english.draw import Draw
-from tfapps.samples._german_english.sentences import sentence
+from tools.samples import table
+from tools.samples.german_english import lexicon
+from tools.samples.german_english.draw import Draw
+from tools.samples.german_english.sentences import sentence
 
 SEED = 13
 SIZES = {"train": 3000, "dev": 300, "test": 300}
 COLUMNS = ("de", "en")
-ENDING = _table.ENDING
+ENDING = table.ENDING
 ROWS = "rows"
 LONGEST = 22  # words
 
@@ -55,4 +55,4 @@ def generate(folder: Path) -> dict[str, list[Row]]:
 
 def render(rows: Sequence[Row]) -> str:
     """The text of a file with these rows."""
-    return _table.render(COLUMNS, rows)
+    return table.render(COLUMNS, rows)

@@ -1,0 +1,1 @@
+"""Programs for developers of tfapps; not part of the package."""

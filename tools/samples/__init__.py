@@ -1,0 +1,1 @@
+"""Generators of the data in `tfapps/samples/`."""

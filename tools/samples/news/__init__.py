@@ -1,0 +1,1 @@
+"""Invented news: names by kind, and sentences whose names are tagged."""
