@@ -11,7 +11,7 @@ from running import ROOT
 
 # The verb does no work: it prints, more than a pipe holds, and leaves a file.
 VERB = """
-import importlib, sys
+import sys
 from pathlib import Path
 
 def work(arguments):
@@ -22,8 +22,8 @@ def work(arguments):
     return 3
 
 name = sys.argv[1]
-importlib.import_module(f"tfapps.cli.{name}").main = work
-from tfapps.cli.main import main
+from tfapps.cli.main import main, verb_of
+verb_of(name).main = work
 sys.exit(main())
 """
 

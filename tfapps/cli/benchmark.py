@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tfapps.cli._arguments import open_bundle
+
 HELP = "size, latency, throughput and peak memory of the artefacts of a run"
 
 
@@ -27,7 +29,6 @@ def main(arguments: argparse.Namespace) -> None:
 
     from tfapps import config
     from tfapps.cli._quiet import import_keras
-    from tfapps.cli.main import open_bundle
     from tfapps.stages.benchmark import benchmark, table
 
     bundle = open_bundle(arguments.run)

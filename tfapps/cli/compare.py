@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tfapps.cli._arguments import bundle_path
+
 HELP = "one table and one picture over all artefacts of several runs"
 
 
@@ -24,7 +26,6 @@ def main(arguments: argparse.Namespace) -> None:
     import json
     from pathlib import Path
 
-    from tfapps.cli.main import bundle_path
     from tfapps.stages.compare import compare, draw, table
 
     found = compare([bundle_path(run) for run in arguments.runs])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 
+from tfapps.cli._arguments import open_bundle, run_arguments
+
 HELP = "judge any artefact of a run on any file"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    from tfapps.cli.main import run_arguments
-
     run_arguments(parser)
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="a file in the format of the run's source"
@@ -23,7 +23,6 @@ def main(arguments: argparse.Namespace) -> None:
     """Print the task's metrics."""
     from tfapps import config, registry
     from tfapps.cli._quiet import import_backend
-    from tfapps.cli.main import open_bundle
     from tfapps.stages.evaluate import evaluate
 
     bundle = open_bundle(arguments.run, several=True)

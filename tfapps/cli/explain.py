@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tfapps.bundle import Bundle
     from tfapps.config import RunConfig, Section
 
+from tfapps.cli._arguments import open_bundle
+
 HELP = "which words of a text led to its label"
 METHOD = "integrated_gradients"
 
@@ -55,7 +57,6 @@ def main(arguments: argparse.Namespace) -> None:
     """Print a line a text, or for `--faithful` a line a method."""
     from tfapps import config, registry
     from tfapps.cli._quiet import import_keras
-    from tfapps.cli.main import open_bundle
     from tfapps.errors import InputError
 
     for text in _senseless(arguments):

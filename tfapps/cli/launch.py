@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from tfapps.cli._arguments import config_arguments
+
 HELP = "run a config on several workers of this machine, as on several machines"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    from tfapps.cli.main import config_arguments
-
     config_arguments(parser)
     parser.add_argument("--workers", type=int, default=2, help="how many (default 2)")
     parser.add_argument(

@@ -9,8 +9,6 @@ HELP = (
     "list tasks, models, tuners, compressors, objectives, ensembles, explainers, sources, "
     "searches, artefacts, configs"
 )
-
-
 KINDS = ("task", "model", "tuner", "compressor", "objective", "ensemble", "explainer", "source")
 
 
@@ -22,16 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Print one line a kind, from the folders alone."""
     from tfapps import registry
 
-    for kind in (
-        "task",
-        "model",
-        "tuner",
-        "compressor",
-        "objective",
-        "ensemble",
-        "explainer",
-        "source",
-    ):
+    for kind in KINDS:
         _line(f"{kind}s", registry.names(kind))
     _line("searches", registry.names("search"))
     _line("artefacts", ["keras", *registry.artifacts()])

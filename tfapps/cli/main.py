@@ -1,4 +1,4 @@
-"""The `tfapps` command: finds the verb's file, runs it, turns errors into exit codes."""
+"""The `tfapps` command: finds the verb, runs it, turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tfapps import stopping
-from tfapps.cli import _output, _pipes
+from tfapps.cli import _output, _pipes, _stages
 from tfapps.errors import Failure, InputError
 from tfapps.printable import plain
-
-if TYPE_CHECKING:
-    from tfapps.bundle import Bundle
 
 VERBS = (
     "run",
@@ -106,48 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for name in VERBS:
-        module = importlib.import_module(f"tfapps.cli.{name}")
-        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
-        module.arguments(verb)
-        verb.set_defaults(main=module.main, verb=name)
+        verb = verb_of(name)
+        verb_parser = verbs.add_parser(name, help=verb.HELP, description=verb.HELP)
+        verb.arguments(verb_parser)
+        verb_parser.set_defaults(main=verb.main, verb=name)
     return parser
 
 
-def config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG and key=value, shared by every verb that starts from a config."""
-    parser.add_argument("config", metavar="CONFIG", help="a YAML file, e.g. configs/....yaml")
-    parser.add_argument(
-        "overrides",
-        metavar="key=value",
-        nargs="*",
-        help="override any config value, dotted path and YAML value: train.epochs=2",
-    )
-
-
-def run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add RUN and --artifact, shared by every verb that starts from a bundle."""
-    parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
-    parser.add_argument("--artifact", metavar="NAME", help="which file of the run to use")
-
-
-def bundle_path(run: str) -> Path:
-    """Return the folder of a run given by folder or by name under `saved_models/`."""
-    path = Path(run)
-    return path if path.exists() or os.sep in run else Path("saved_models") / run
-
-
-def open_bundle(run: str, several: bool = False) -> Bundle:
-    """Open a run given by folder or by name, checked against its manifest.
-
-    Args:
-        several: whether it may be an ensemble.
-    """
-    from tfapps.bundle import MEMBERS, Bundle
-
-    bundle = Bundle.open(bundle_path(run))
-    if bundle.members and not several:
-        raise InputError(
-            f"{bundle.path} is an ensemble, expected a single run; give one of its members, "
-            f"{bundle.path / MEMBERS}/0 say"
-        )
-    return bundle
+def verb_of(name: str) -> Any:
+    """Return what has the `HELP`, `arguments` and `main` of a verb: an object or its module."""
+    return _stages.STAGES.get(name) or importlib.import_module(f"tfapps.cli.{name}")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tfapps.cli._arguments import bundle_path, run_arguments
 from tfapps.printable import json_line, plain
 
 HELP = "lines in, JSON lines out, from any artefact of a run"
@@ -14,8 +15,6 @@ HELP = "lines in, JSON lines out, from any artefact of a run"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    from tfapps.cli.main import run_arguments
-
     run_arguments(parser)
     parser.add_argument(
         "texts",
@@ -61,7 +60,6 @@ def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text, or on a terminal the text with its entities in colour."""
     from tfapps.cli import _coloured, _texts
     from tfapps.cli._quiet import import_backend
-    from tfapps.cli.main import bundle_path
     from tfapps.serve.lines import asked
     from tfapps.serve.predictor import Predictor
 
@@ -90,7 +88,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 def _over_beam(arguments: argparse.Namespace) -> None:
     """Answer files with Apache Beam."""
-    from tfapps.cli.main import bundle_path
     from tfapps.errors import InputError
     from tfapps.serve import beam
 
@@ -108,7 +105,6 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
     """Print one JSON object a text, with the answer of every run under its name."""
     from tfapps.cli import _texts
     from tfapps.cli._quiet import import_keras
-    from tfapps.cli.main import bundle_path
 
     import_keras()
     from tfapps.serve.deltas import Shared

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from tfapps.cli._arguments import config_arguments
+
 HELP = "search the values of a config's `search:` for the best; picks up where it stopped"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    from tfapps.cli.main import config_arguments
-
     config_arguments(parser)
 
 

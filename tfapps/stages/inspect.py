@@ -17,7 +17,7 @@ from tfapps.stages.prepare import Prepared, prepare
 from tfapps.text import tags
 
 
-def describe(config: RunConfig) -> str:
+def inspect(config: RunConfig) -> str:
     """Return the resolved config, the data, one batch decoded, shapes and parameter counts."""
     prepared = prepare(config)
     model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)

@@ -1,0 +1,64 @@
+"""The verbs that load a config and pass it to the stage of the same name."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tfapps.cli import _arguments
+
+
+@dataclass
+class StageVerb:
+    """A verb with the parts that the module of any other verb has.
+
+    Args:
+        name: of the verb, of the module in `tfapps.stages` and of the function in it.
+        HELP: one line for `--help`.
+        show: prints what the stage returns.
+    """
+
+    name: str
+    HELP: str
+    show: Callable[[Any], None] = lambda result: None
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the verb's arguments."""
+        _arguments.config_arguments(parser)
+
+    def main(self, arguments: argparse.Namespace) -> None:
+        """Run the stage; Keras is loaded once the config is known to be right."""
+        from tfapps import config
+        from tfapps.cli._quiet import import_keras
+
+        settings = config.load(arguments.config, arguments.overrides)
+        import_keras()
+        stage = importlib.import_module(f"tfapps.stages.{self.name}")
+        self.show(getattr(stage, self.name)(settings))
+
+
+STAGES = {
+    verb.name: verb
+    for verb in (
+        StageVerb(
+            "run", "train, compress, export and verify; picks up where an interrupted run stopped"
+        ),
+        StageVerb("train", "train the model of a config and write its bundle"),
+        StageVerb("compress", "compress the model of a config and write its bundle"),
+        StageVerb("export", "export a trained run to the artefacts of its config"),
+        StageVerb("verify", "run every exported artefact on the dev set against the Keras model"),
+        StageVerb(
+            "inspect",
+            "look before you train: resolved config, one batch decoded, shapes, parameters",
+            show=print,
+        ),
+        StageVerb(
+            "ensemble",
+            "train several runs that answer as one; picks up where it stopped",
+            show=lambda bundle: print(f"bundle: {bundle.path}"),
+        ),
+    )
+}
