@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_contract import EXAMPLES, TINY_MODELS, VARIANTS
+import tiny
 
 from tfapps import assemble, config, heads, registry
 from tfapps.clone import clone
@@ -22,13 +22,12 @@ from tfapps.tuning import freeze
 CASES = {
     f"{task}-{number}": {"name": task, **more}
     for task in registry.names("task")
-    for number, more in enumerate(VARIANTS.get(task, [{}]))
+    for number, more in enumerate(tiny.VARIANTS.get(task, [{}]))
 }
 CASES["intent_slots-crf"] = {"name": "intent_slots", "crf": True}
 CASES["masked_lm-own"] = {"name": "masked_lm"}
 SEVERAL = ("intent_slots-crf",)  # three heads; the other cases are slow
 MODELS = {"translation": "seq2seq_lstm", "masked_lm-own": "bilstm"}
-TUNERS = {"prefix": {"length": 2, "hidden": 4}, "adapter": {"size": 4}}
 RATE, HEAD_RATE = 1e-4, 1e-2
 
 
@@ -41,12 +40,12 @@ def built(case):
         {
             "task": raw,
             "data": {"source": "sample", "sample": "support_intents"},
-            "model": {"name": name, **TINY_MODELS[name]},
+            "model": {"name": name, **tiny.MODELS[name]},
             "text": {"vocabulary_size": 60, "min_frequency": 1},
         },
         "heads",
     )
-    examples = EXAMPLES[raw["name"]]
+    examples = tiny.EXAMPLES[raw["name"]]
     task = registry.load("task", raw["name"]).Task.learn(run.task, examples)
     module = registry.load("model", name)
     tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
@@ -103,7 +102,7 @@ def test_a_step_moves_every_weight_of_every_head(case, name):
     module = registry.load("tuner", name)
     if getattr(module, "NEEDS", task_needs(case)) != task_needs(case) or not added:
         pytest.skip("does not go together, or has no head")
-    settings = module.Config(**TUNERS.get(name, {}))
+    settings = module.Config(**tiny.TUNERS.get(name, {}))
     model = clone(base)
     if hasattr(module, "build"):
         try:
