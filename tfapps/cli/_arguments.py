@@ -30,6 +30,17 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--artifact", metavar="NAME", help="which file of the run to use")
 
 
+def texts_argument(parser: argparse.ArgumentParser) -> None:
+    """Add TEXT, any number of them."""
+    parser.add_argument(
+        "texts",
+        metavar="TEXT",
+        nargs="*",
+        help="texts; `-` or none reads lines from stdin; the two texts of a pair are parted by a "
+        "tab, or are `text` and `text_pair` of a JSON object",
+    )
+
+
 def bundle_path(run: str) -> Path:
     """Return the folder of a run given by folder or by name under `saved_models/`."""
     path = Path(run)

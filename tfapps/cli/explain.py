@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfapps.cli._arguments import open_bundle, texts_argument
 from tfapps.printable import json_line
 
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
     from tfapps.config import RunConfig, Section
-
-from tfapps.cli._arguments import open_bundle
 
 HELP = "which words of a text led to its label"
 METHOD = "integrated_gradients"
@@ -23,13 +22,7 @@ METHOD = "integrated_gradients"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
-    parser.add_argument(
-        "texts",
-        metavar="TEXT",
-        nargs="*",
-        help="texts; `-` or none reads lines from stdin; the two texts of a pair are parted by a "
-        "tab, or are `text` and `text_pair` of a JSON object",
-    )
+    texts_argument(parser)
     parser.add_argument("--method", metavar="NAME", help=f"default {METHOD}; see tfapps list")
     parser.add_argument(
         "--set",

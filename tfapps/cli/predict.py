@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tfapps.cli._arguments import bundle_path, run_arguments
+from tfapps.cli._arguments import bundle_path, run_arguments, texts_argument
 from tfapps.printable import json_line, plain
 
 HELP = "lines in, JSON lines out, from any artefact of a run"
@@ -16,13 +16,7 @@ HELP = "lines in, JSON lines out, from any artefact of a run"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     run_arguments(parser)
-    parser.add_argument(
-        "texts",
-        metavar="TEXT",
-        nargs="*",
-        help="texts; `-` or none reads lines from stdin; the two texts of a pair are parted by a "
-        "tab, or are `text` and `text_pair` of a JSON object",
-    )
+    texts_argument(parser)
     parser.add_argument(
         "--also",
         metavar="RUN",
