@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from tfapps.compress._fine_tune import FineTune
+from tfapps.compress._imports import importing_toolkit
 from tfapps.compress._select import EXCLUDE, INCLUDE, matrices
 
 if TYPE_CHECKING:
@@ -138,23 +139,13 @@ def fitted(values: np.ndarray, count: int) -> np.ndarray:
 
 def first_centroids(values: np.ndarray, count: int) -> np.ndarray:
     """The toolkit's k-means++ on (n,) values; always with its own seed. (count,) float32."""
-    import os
-
     import tensorflow as tf
 
-    name = "TF_USE_LEGACY_KERAS"
-    before = os.environ.get(name)
-    try:
+    with importing_toolkit():
         from tensorflow_model_optimization.python.core.clustering.keras import (
             cluster_config,
             clustering_centroids,
         )
-    finally:
-        # The import leaves this behind, for child processes too.
-        if before is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = before
     initializer = clustering_centroids.CentroidsInitializerFactory.get_centroid_initializer(
         cluster_config.CentroidInitialization.KMEANS_PLUS_PLUS
     )

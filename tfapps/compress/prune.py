@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from tfapps.compress._fine_tune import FineTune
+from tfapps.compress._imports import importing_toolkit
 from tfapps.compress._select import EXCLUDE, INCLUDE
 
 if TYPE_CHECKING:
@@ -243,19 +244,10 @@ def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
 
 
 def _toolkit() -> tuple[Any, Any]:
-    """The toolkit's masks and schedules; the import leaves a variable for child processes."""
-    import os
-
-    name = "TF_USE_LEGACY_KERAS"
-    before = os.environ.get(name)
-    try:
+    """The toolkit's masks and schedules."""
+    with importing_toolkit():
         from tensorflow_model_optimization.python.core.sparsity.keras import (
             pruning_impl,
             pruning_schedule,
         )
-    finally:
-        if before is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = before
     return pruning_impl, pruning_schedule
