@@ -52,6 +52,6 @@ def test_a_translator_takes_byte_pairs_where_nothing_else_is_asked_for(module, m
     monkeypatch.setattr(Tokenizer, "train", lambda texts, *options: asked.append(options))
     module.tokenizer(module.Config(), text("auto"), TEXTS)
     module.tokenizer(module.Config(), text("words"), TEXTS)
-    assert asked == [("bpe", 60, None, 1), ("words", 60, None, 1)]
+    assert asked == [("bpe", 60, None, 1, False), ("words", 60, None, 1, False)]
     with pytest.raises(InputError, match=rf"got preset, but {module.Config().name} has none"):
         module.tokenizer(module.Config(), text("preset"), TEXTS)
