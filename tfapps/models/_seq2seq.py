@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfapps.errors import InputError
+from tfapps.models import _tokenizers
 
 if TYPE_CHECKING:
     import keras
@@ -28,22 +29,8 @@ def tokenizer(name: str, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
     Raises:
         InputError: the text section asks for the tokenizer of a preset.
     """
-    from tfapps.text.tokenizer import Tokenizer
-
-    if text.tokenizer == "preset":
-        raise InputError(
-            f"text.tokenizer: got preset, but {name} has none; expected auto, bpe, wordpiece, "
-            "words or characters"
-        )
-    kind = "bpe" if text.tokenizer == "auto" else text.tokenizer
-    return Tokenizer.train(
-        texts,
-        kind,
-        text.vocabulary_size,
-        text.lowercase,
-        text.min_frequency,
-        text.strip_accents,
-    )
+    _tokenizers.refuse_preset(name, text, "auto, bpe, wordpiece, words or characters")
+    return _tokenizers.train(text, texts, auto="bpe")
 
 
 def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasTensor]:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from tfapps import presets
 from tfapps.config import Section
 from tfapps.errors import InputError
+from tfapps.models import _tokenizers
 from tfapps.reads import Weights
 from tfapps.text.surface import CASES
 
@@ -91,16 +92,7 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
         return made.looking_at(*_surface(config))
     if text.tokenizer == "preset":
         raise InputError("text.tokenizer: got preset, but model.preset is not set")
-    kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
-    made = Tokenizer.train(
-        texts,
-        kind,
-        text.vocabulary_size,
-        text.lowercase,
-        text.min_frequency,
-        text.strip_accents,
-    )
-    return made.looking_at(*_surface(config))
+    return _tokenizers.train(text, texts, auto="wordpiece").looking_at(*_surface(config))
 
 
 def inputs(config: Config) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from tfapps.config import Section
-from tfapps.errors import InputError
+from tfapps.models import _tokenizers
 
 if TYPE_CHECKING:
     import keras
@@ -40,22 +40,8 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
     Raises:
         InputError: the text section asks for the tokenizer of a preset.
     """
-    from tfapps.text.tokenizer import Tokenizer
-
-    if text.tokenizer == "preset":
-        raise InputError(
-            "text.tokenizer: got preset, but bilstm has none; expected auto, wordpiece, words, "
-            "characters or bpe"
-        )
-    kind = "wordpiece" if text.tokenizer == "auto" else text.tokenizer
-    return Tokenizer.train(
-        texts,
-        kind,
-        text.vocabulary_size,
-        text.lowercase,
-        text.min_frequency,
-        text.strip_accents,
-    )
+    _tokenizers.refuse_preset(config.name, text, "auto, wordpiece, words, characters or bpe")
+    return _tokenizers.train(text, texts, auto="wordpiece")
 
 
 def build(

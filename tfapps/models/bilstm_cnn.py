@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from tfapps.config import Section
 from tfapps.errors import InputError
-from tfapps.models import _vectors
+from tfapps.models import _tokenizers, _vectors
 from tfapps.reads import SharedFile
 from tfapps.text import surface
 
@@ -62,26 +62,15 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[s
     Raises:
         InputError: the text section asks for pieces of words.
     """
-    from tfapps.text.tokenizer import Tokenizer
-
     if text.tokenizer not in ("auto", "words", "characters"):
         raise InputError(
             f"text.tokenizer: got {text.tokenizer}, but bilstm_cnn reads whole words; expected "
             "auto, words or characters"
         )
-    kind = "words" if text.tokenizer == "auto" else text.tokenizer
     if config.vectors is not None:
         known = list(_vectors.read(config.vectors, config.embedding_size))
         texts = [*texts, *[known] * text.min_frequency]
-    made = Tokenizer.train(
-        texts,
-        kind,
-        text.vocabulary_size,
-        text.lowercase,
-        text.min_frequency,
-        text.strip_accents,
-    )
-    return made.looking_at("case_ids", "char_ids")
+    return _tokenizers.train(text, texts, auto="words").looking_at("case_ids", "char_ids")
 
 
 def build(

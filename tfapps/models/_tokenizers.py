@@ -1,0 +1,44 @@
+"""Tokenizers trained on the texts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from tfapps.errors import InputError
+
+if TYPE_CHECKING:
+    from tfapps.config import TextConfig
+    from tfapps.text.tokenizer import Tokenizer
+
+
+def train(text: TextConfig, texts: Iterable[str | Sequence[str]], auto: str) -> Tokenizer:
+    """Train the tokenizer that a text section describes.
+
+    Args:
+        auto: the kind where the section says `auto`.
+    """
+    from tfapps.text.tokenizer import Tokenizer
+
+    kind = auto if text.tokenizer == "auto" else text.tokenizer
+    return Tokenizer.train(
+        texts,
+        kind,
+        text.vocabulary_size,
+        text.lowercase,
+        text.min_frequency,
+        text.strip_accents,
+    )
+
+
+def refuse_preset(model: str, text: TextConfig, kinds: str) -> None:
+    """Check that no tokenizer of a preset is asked for.
+
+    Args:
+        kinds: what the section may say, in words.
+
+    Raises:
+        InputError: it is.
+    """
+    if text.tokenizer == "preset":
+        raise InputError(f"text.tokenizer: got preset, but {model} has none; expected {kinds}")
