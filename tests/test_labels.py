@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,16 @@ COMPOSED, APART = "caf\u00e9", "cafe\u0301"
         ("e\u200d\u0301", "\u00e9"),
         ("a\u00a0 b\t", "a b"),
         ("\u3000\u597d", "\u597d"),
+        ("\u2764\ufe0f", "\u2764"),
+        ("Auf\u200clage", "Auflage"),
+        ("\u06a9\u0627\u0631\u200c\u0647\u0627", "\u06a9\u0627\u0631\u0647\u0627"),
+        ("\u0645\u06cc\u200c", "\u0645\u06cc"),
+        ("\u200d\u0645\u06cc\u200c \u0645", "\u0645\u06cc \u0645"),
+        ("\u0645\u06cc\u200c\u200c\u062e", "\u0645\u06cc\u200c\u062e"),
+        ("\U0001f468\u200d", "\U0001f468"),
+        ("\U0001f469\ufe0f\u200d\U0001f680", "\U0001f469\u200d\U0001f680"),
+        ("a\U000e0067\U000e007f", "a"),
+        ("\U0001f3f4\U000e0067", "\U0001f3f4"),
         ("1.0", "1"),
         ("-2.000", "-2"),
         ("-0.0", "0"),
@@ -39,18 +50,41 @@ def test_one_spelling(spelling, name):
     assert labels.normal(spelling) == name
 
 
-@given(st.text())
+# Words and emoji that look different without their joiners or tags.
+JOINED = {
+    "Persian": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    "Persian with a vowel": "\u0645\u06cc\u0650\u200c\u062e",
+    "Hindi half form": "\u0930\u094d\u200d\u092f",
+    "Hindi without ligature": "\u0915\u094d\u200c\u0937",
+    "Malayalam last letter": "\u0d05\u0d35\u0d28\u0d4d\u200d",
+    "Sinhala": "\u0d9a\u0dca\u200d\u0dbb\u0dd3",
+    "family": "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "woman of a skin colour in space": "\U0001f469\U0001f3fd\u200d\U0001f680",
+    "rainbow flag": "\U0001f3f3\u200d\U0001f308",
+    "flag of Wales": "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f",
+}
+
+
+@pytest.mark.parametrize("name", JOINED.values(), ids=JOINED)
+def test_joiners_that_can_be_seen_stay(name):
+    assert labels.normal(f"\u200b{name[0]}\u2060{name[1:]}\ufeff ") == name
+
+
+PARTS = sorted(set("e\u0301 ".join(JOINED.values())))
+
+
+@given(st.text() | st.text(st.sampled_from(PARTS)))
 def test_the_normal_spelling_stays(text):
     name = labels.normal(text)
     assert labels.normal(name) == name
     assert unicodedata.is_normalized("NFC", name)
 
 
-def test_what_is_not_seen_is_what_unicode_calls_ignorable():
-    regex = pytest.importorskip("regex")
+def test_a_character_that_is_never_seen_is_no_label():
     every = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
-    ignorable = regex.findall(r"\p{Default_Ignorable_Code_Point}", every)
-    assert "".join(labels._IGNORABLE.findall(every)) == "".join(ignorable)
+    for character in regex.findall(r"\p{Default_Ignorable_Code_Point}", every):
+        assert labels.normal(f"a{character}b") == "ab"
+        assert labels.normal(character) == ""
 
 
 CLASSES = [

@@ -6,24 +6,44 @@ import re
 import unicodedata
 from collections import Counter
 
-# Default_Ignorable_Code_Point of Unicode 16: characters that are not seen.
-_IGNORABLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+import regex
+
+# Nobody sees these characters, but joiners decide how the letters and emoji beside them are drawn,
+# and tags make a flag of a region out of a black one. They stay where they do that, the joiners by
+# the rule for domain names (RFC 5892, appendix A.1 and A.2) and in sequences of emoji. Variation
+# selectors go: they choose between pictures of one character.
+_JOINERS, _TAGS = "\u200c\u200d", "\U000e0020-\U000e007f"
+_IGNORABLE = regex.compile(rf"[\p{{Default_Ignorable_Code_Point}}--[{_JOINERS}{_TAGS}]]+", regex.V1)
+_REPEATED = re.compile(f"([{_JOINERS}])\\1+")
+_LOOSE = regex.compile(
+    r"""(?:
+        (?<=\p{ccc=Virama})\u200d
+      | (?<=\p{ccc=Virama})\u200c(?=\p{L})
+      | (?<=[\p{jt=L}\p{jt=D}]\p{jt=T}*)\u200c(?=\p{jt=T}*[\p{jt=R}\p{jt=D}])
+      | (?<=\p{Extended_Pictographic}\p{Emoji_Modifier}?)\u200d(?=\p{Extended_Pictographic})
+      | (?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f
+    )(*SKIP)(*FAIL)
+    | [\u200c\u200d\U000e0020-\U000e007f]""",
+    regex.VERBOSE,
 )
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 SHOWN = 5
 
 
 def clean(name: str) -> str:
-    """Return a name in NFC, trimmed, without characters that are not seen.
+    """Return a name in NFC, trimmed, without characters that change nothing one can see.
 
-    Inner white space of any kind and length is one blank.
+    Joiners stay where letters or emoji need them, in Persian for example. Inner white space of any
+    kind and length is one blank.
     """
     if name.isascii():
         return " ".join(name.split())
-    return " ".join(unicodedata.normalize("NFC", _IGNORABLE.sub("", name)).split())
+    name, before = _IGNORABLE.sub("", name), ""
+    while name != before:  # letters may be composed, or stand beside others, once a joiner is gone
+        before = name
+        name = _REPEATED.sub(r"\1", unicodedata.normalize("NFC", name))
+        name = _LOOSE.sub("", name)
+    return " ".join(name.split())
 
 
 def normal(label: str) -> str:
