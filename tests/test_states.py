@@ -14,9 +14,11 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def checkpoint(fingerprint, stage="train", more=""):
+def checkpoint(fingerprint, stage="train", more="", vocabulary="0f"):
     config = SimpleNamespace(name="run", train=SimpleNamespace(checkpoint_every=0))
-    prepared = SimpleNamespace(config=config, fingerprint=fingerprint)
+    prepared = SimpleNamespace(
+        config=config, fingerprint=fingerprint, text_files={"text/tokenizer.json": vocabulary}
+    )
     return states.checkpoint(prepared, stage, more)
 
 
@@ -45,6 +47,13 @@ def test_another_config_neither_resumes_nor_overwrites_nor_deletes_a_state(capsy
     assert capsys.readouterr().out == ""
     states.clear("run", [first])
     assert not first.folder.parent.exists()
+
+
+def test_weights_of_another_vocabulary_are_not_resumed():
+    """The same config and data may give another vocabulary in another version."""
+    first = saved(checkpoint("config"), 1.0)
+    assert value(checkpoint("config", vocabulary="1e")) is None
+    assert value(first) == 1.0
 
 
 def test_items_of_a_compression_are_apart_by_what_they_depend_on():

@@ -142,10 +142,14 @@ def test_a_run_that_is_a_preset_is_read_by_its_manifest(workplace):
 def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
     """Whoever looks for weights that were trained already passes it over."""
     from tfapps import config
-    from tfapps.stages import compress, prepare, states
+    from tfapps.stages import prepare, states, trained
 
     folder = workplace / "saved_models"
-    for name, manifest in (("broken", "{"), ("older", "[]"), ("odd", '{"files": {}, "stages": 3}')):
+    for name, manifest in (
+        ("broken", "{"),
+        ("older", "[]"),
+        ("odd\x1b[2J", '{"files": {}, "stages": 3}'),
+    ):
         (folder / name).mkdir()
         (folder / name / "manifest.json").write_text(manifest)
     copied(workplace, "a_twin")
@@ -154,10 +158,18 @@ def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
         patch.chdir(workplace)
         patch.setenv("TFAPPS_DATA", str(workplace))
         settings = config.load(workplace / "tiny.yaml", ["name=another", "export=[]"])
-        found = compress.find_trained(prepare.prepare(settings))
+        prepared = prepare.prepare(settings)
+        found = trained.find_trained(prepared)
+        # Another version of tfapps may make another vocabulary of the same config and data.
+        other = {**prepared.text_files, "text/tokenizer.json": "0f"}
+        older = dataclasses.replace(prepared)
+        vars(older)["text_files"] = other
+        assert trained.find_trained(older) is None
     assert states.OUTPUT.name == "saved_models"
     assert found is not None
     assert found.path.name != "a_twin"
     told = capsys.readouterr().out
     assert told.count("passed over: ") >= 1
     assert "a_twin" in told
+    assert r"odd\x1b[2J" in told
+    assert "\x1b" not in told

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tfapps import bundle as bundles
 from tfapps import registry, weights
 from tfapps.assemble import assemble
-from tfapps.bundle import COMPRESSION, MANIFEST, Bundle, write_json
+from tfapps.bundle import COMPRESSION, Bundle, write_json
 from tfapps.clone import clone
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
@@ -22,6 +22,7 @@ from tfapps.stages.contents import compression_key
 from tfapps.stages.lessons import lessons
 from tfapps.stages.outputs import EVALUATION_BATCH, logits_of, outputs_of
 from tfapps.stages.prepare import Prepared, prepare, retokenized
+from tfapps.stages.trained import find_trained
 
 if TYPE_CHECKING:
     import keras
@@ -43,24 +44,6 @@ def compress(config: RunConfig) -> Bundle:
             "still uncompressed; run `tfapps train` (or `tfapps run`) first"
         )
     return compress_prepared(prepared, source)[1]
-
-
-def find_trained(prepared: Prepared) -> Bundle | None:
-    """Return a bundle that holds what this config trains, before compression.
-
-    Its own bundle, or that of a run which trains alike: a model is trained once, however many ways
-    it is made small.
-    """
-    own = states.OUTPUT / prepared.config.name
-    manifests = states.OUTPUT.glob(f"[!.]*/{MANIFEST}")
-    for file in sorted(manifests, key=lambda file: (file.parent != own, file)):
-        try:
-            stages = Bundle.open(file.parent, verify=False).manifest.get("stages", {})
-            if stages.get("train") == prepared.fingerprint and not stages.get("compress"):
-                return Bundle.open(file.parent)
-        except InputError as error:
-            print(f"passed over: {error}", flush=True)
-    return None
 
 
 def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bundle]:

@@ -12,6 +12,7 @@ from tfapps.bundle import MANIFEST, Bundle
 from tfapps.config import RunConfig
 from tfapps.data import splits
 from tfapps.errors import InputError
+from tfapps.printable import plain
 from tfapps.stages.prepare import Prepared
 
 
@@ -32,7 +33,8 @@ def refuse(prepared: Prepared) -> None:
         try:
             rows = splits.load(run.data, run.rows_seed)["train"]
         except InputError as error:
-            print(f"{path}: not checked for rows of the dev set, its data cannot be read: {error}")
+            reason = f"its data cannot be read: {plain(str(error))}"
+            print(f"{path}: not checked for rows of the dev set, {reason}")
             continue
         shared = dev & set(map(_key, rows)) if isinstance(rows, list) else set()
         if shared:

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import registry
+from tfapps import _manifest, registry
 from tfapps.bundle import Bundle
 from tfapps.config import RunConfig, dump
 from tfapps.data import draws, encoding, splits, unlabelled
@@ -63,6 +64,20 @@ class Prepared:
         from tfapps.data.masking import Masking
 
         return Masking(**self.task.masking()) if hasattr(self.task, "masking") else None
+
+    @functools.cached_property
+    def text_files(self) -> dict[str, str]:
+        """Return the SHA-256 of each file that `save_text` writes, by its name in a bundle."""
+        with tempfile.TemporaryDirectory() as root:
+            self.save_text(Path(root) / "text")
+            files = [path for path in Path(root).rglob("*") if path.is_file()]
+            return {f.relative_to(root).as_posix(): _manifest.digest(f) for f in sorted(files)}
+
+    def save_text(self, folder: Path) -> None:
+        """Write what turns texts into ids and outputs into answers: tokenizers and labels."""
+        folder.mkdir()
+        self.task.save(folder)
+        self.tokenizer.save(folder)
 
     @property
     def _order_seed(self) -> int:

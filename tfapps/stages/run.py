@@ -8,12 +8,12 @@ from tfapps.config import RunConfig
 from tfapps.stages import states
 from tfapps.stages import train as training
 from tfapps.stages.card import artifact_table
-from tfapps.stages.compress import compress_prepared, find_trained
+from tfapps.stages.compress import compress_prepared
 from tfapps.stages.export import artifacts_key, export_prepared
 from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
 from tfapps.stages.states import OUTPUT
 from tfapps.stages.train import train_prepared
-from tfapps.stages.trained import is_compressed, is_trained
+from tfapps.stages.trained import find_trained, is_compressed, is_trained
 from tfapps.stages.verify import verify_prepared
 
 

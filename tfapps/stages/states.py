@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,6 +30,9 @@ OUTPUT = SHARED if cluster.chief() else SHARED / f".worker_{_WORKER.index}"
 def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
     """Return the checkpoint of a piece of work.
 
+    Weights belong to the vocabulary and labels they were learned with. Another version of tfapps
+    or of a library may make others from the same config and data, so they are part of its key.
+
     Args:
         stage: what its folder's name begins with.
         more: what its weights depend on besides config and data of the training.
@@ -36,7 +40,7 @@ def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
     from tfapps.train.checkpoint import Checkpoint
 
     config = prepared.config
-    key = f"{prepared.fingerprint} {stage} {more}"
+    key = f"{prepared.fingerprint} {json.dumps(prepared.text_files)} {stage} {more}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:DIGITS]
     folder, seconds = _folder(config.name) / f"{stage}_{digest}", config.train.checkpoint_every
     return Checkpoint(folder, key, seconds, writes=cluster.chief())

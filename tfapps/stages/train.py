@@ -240,7 +240,6 @@ def write_model(
         origin: what the model was assembled for, where its data is another now.
     """
     folder, task = draft.path, prepared.task
-    (folder / "text").mkdir()
     if learned is not None and getattr(prepared.config.tuning, "store", None) == "delta":
         tuned.save(prepared.config, learned, model, folder / DELTA)
     else:
@@ -248,8 +247,7 @@ def write_model(
     dimensions = architecture(prepared.config, (origin or prepared).tokenizer.vocabulary_size)
     if dimensions:
         write_json(folder / ARCHITECTURE, dimensions)
-    task.save(folder / "text")
-    prepared.tokenizer.save(folder / "text")
+    prepared.save_text(folder / "text")
     (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")
     metrics: dict[str, Any] = {"headline": task.headline}
     model = in_float32(model)  # which is how the bundle will answer

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfapps.assemble import of_bundle
-from tfapps.bundle import Bundle
+from tfapps.bundle import MANIFEST, Bundle
 from tfapps.config import RunConfig
 from tfapps.errors import InputError
+from tfapps.printable import plain
 from tfapps.stages.contents import compression_key
 from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.states import OUTPUT
@@ -36,6 +37,32 @@ def open_trained(config: RunConfig) -> tuple[Prepared, Bundle]:
             "(or `tfapps run`) with it first"
         )
     return prepared, bundle
+
+
+def find_trained(prepared: Prepared) -> Bundle | None:
+    """Return a bundle that holds what this config trains, before compression.
+
+    Its own bundle, or that of a run which trains alike: a model is trained once, however many ways
+    it is made small.
+    """
+    own = OUTPUT / prepared.config.name
+    manifests = OUTPUT.glob(f"[!.]*/{MANIFEST}")
+    for file in sorted(manifests, key=lambda file: (file.parent != own, file)):
+        try:
+            if _is_source(Bundle.open(file.parent, verify=False), prepared):
+                return Bundle.open(file.parent)
+        except InputError as error:
+            print(f"passed over: {plain(str(error))}", flush=True)
+    return None
+
+
+def _is_source(bundle: Bundle, prepared: Prepared) -> bool:
+    """Whether a bundle holds the weights to compress, and they mean the same ids and labels."""
+    stages = bundle.manifest.get("stages", {})
+    if stages.get("train") != prepared.fingerprint or stages.get("compress"):
+        return False
+    files = bundle.manifest["files"]
+    return {n: files[n] for n in files if n.startswith("text/")} == prepared.text_files
 
 
 def is_trained(bundle: Bundle, prepared: Prepared) -> bool:
