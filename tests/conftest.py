@@ -29,6 +29,12 @@ _child.REST = 600.0  # tests of exports follow one another less quickly than exp
 LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
 
 
+def pytest_configure(config):
+    """Make errors of warnings that our test modules raise: each is a module of its own name."""
+    names = "|".join(sorted(path.stem for path in Path(__file__).parent.glob("*.py")))
+    config.addinivalue_line("filterwarnings", f"error:::({names})$")
+
+
 def pytest_collection_modifyitems(items):
     """Long files to the front."""
     places = {f"test_{name}.py": place for place, name in enumerate(LONG)}

@@ -13,14 +13,15 @@ from tfapps import config, registry
 from tfapps.bundle import Bundle
 from tfapps.data import draws, splits
 from tfapps.ensembles import bagging, boosting, soup, stacking, voting
-from tfapps.errors import ConfigError, InputError
+from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.serve.predictor import Predictor
 from tfapps.stages import ensemble as stage
-from tfapps.stages.ensemble import ensemble, member
+from tfapps.stages.ensemble import DROP, ensemble, member
 from tfapps.stages.lessons import lessons
 from tfapps.stages.prepare import fingerprint, prepare
 from tfapps.stages.run import run
 from tfapps.train.objectives._answers import TOLD
+from tfapps.verify import parity
 
 BILSTM = "name: bilstm, units: 8, embedding_size: 8"
 TEXTS = ["I want the apple", "the hammer", "a plum and a saw"]
@@ -235,6 +236,42 @@ def test_an_ensemble_answers_evaluates_and_exports(place):
     (place / "saved_models/voting_0").rename(place / "elsewhere")
     np.testing.assert_array_equal(Predictor.open(bundle.path, "keras").logits(TEXTS), together)
     (place / "elsewhere").rename(place / "saved_models/voting_0")
+
+
+ALIKE = {"agreement": 1.0, "max_logit_difference": 1e-6, "metric": 0.5, "metric_drop": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "drop", "agreement"),
+    [
+        ("litert_float32", {}, 0.0, 1.0),
+        ("saved_model", {}, 0.0, 1.0),
+        ("litert_sparse", {}, 0.0, 1.0),
+        ("litert_float32", {"max_logit_difference": 0.1}, DROP, None),  # rounds its activations
+        ("litert_float16", {"max_logit_difference": 1e-3}, 0.005, None),
+        ("litert_int8", {"agreement": 0.9, "metric_drop": 0.05}, DROP, None),
+    ],
+)
+def test_files_of_an_ensemble_lose_no_more_than_those_of_its_members(name, member, drop, agreement):
+    proofs = [{name: ALIKE}, {name: ALIKE | member}]
+    members = [SimpleNamespace(proof=proof) for proof in proofs]
+    assert stage._limit(name, members) == parity.Limit(None, agreement, drop)
+
+
+def test_an_exact_ensemble_may_lose_nothing(place, monkeypatch):
+    settings = made(place, "voting", export="[litert_float32]")
+    ensemble(settings)
+    asked = stage._logits
+
+    def last_row_differs(bundle, rows, artifact="keras"):
+        logits = asked(bundle, rows, artifact).copy()
+        if artifact == "litert_float32":
+            logits[-1] = -logits[-1]
+        return logits
+
+    monkeypatch.setattr(stage, "_logits", last_row_differs)
+    with pytest.raises(Failure, match="litert_float32 is not the trained model: agreement 95.83%"):
+        ensemble(settings)
 
 
 def test_trained_members_are_not_trained_again(place, capsys):

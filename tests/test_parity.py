@@ -7,6 +7,7 @@ import pytest
 
 from tfapps import registry
 from tfapps.errors import Failure
+from tfapps.verify import parity
 from tfapps.verify.parity import LIMITS, check, compare, worse
 
 GOOD = {"max_logit_difference": 1e-6, "agreement": 1.0}
@@ -120,6 +121,24 @@ def test_logits_that_are_no_numbers_always_fail(name, value):
     assert result["agreement"] == 0.5
     with pytest.raises(Failure, match="no finite numbers"):
         check(name, result)
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+def test_tags_of_a_file_are_those_of_its_logits(name):
+    result = {"max_logit_difference": 0.0, "agreement": 1.0}
+    expected = 1.0 - LIMITS[name].drop
+    check(name, result | {"tag_agreement": expected})
+    with pytest.raises(
+        Failure, match=f"tags found in the file .* 50.00% .* expected {expected:.0%}"
+    ):
+        check(name, result | {"tag_agreement": 0.5})
+
+
+def test_a_limit_may_be_given():
+    wrong = {"max_logit_difference": 3.0, "agreement": 0.99}
+    with pytest.raises(Failure, match="agreement 99.00%, expected 100%"):
+        check("litert_int8", wrong, limit=parity.EXACT)
+    check("litert_float32", wrong, limit=LIMITS["litert_int8"])
 
 
 def test_a_metric_that_is_no_number_fails():

@@ -1,7 +1,6 @@
 """One contract of the verbs for every task: each answers, or refuses in one line with code 2."""
 
 import concurrent.futures
-import importlib.util
 import json
 import os
 import re
@@ -89,10 +88,6 @@ def test_what_a_run_does_not_read_is_refused(tiny_runs, name):
     refused(tfapps("predict", name, half, cwd=folder), "text 1: character 2 is half of a surrogate")
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("tfapps.runners._interpreter") is None,
-    reason="threads share an interpreter",
-)
 @pytest.mark.parametrize("name", RUNS)
 def test_threads_get_the_answers_of_one(tiny_runs, name):
     predictor = Predictor.open(tiny_runs(name) / "saved_models" / name, ARTIFACT)

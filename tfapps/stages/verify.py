@@ -109,7 +109,7 @@ def _with_tags(
         return proof
     pairs = zip(inside, prepared.task.paths(outputs, windows), strict=True)
     same = float(np.mean([np.array_equal(found, expected) for found, expected in pairs]))
-    return {**proof, "agreement": min(proof["agreement"], same)}
+    return {**proof, "agreement": min(proof["agreement"], same), "tag_agreement": same}
 
 
 def _sizes(file: Path) -> dict[str, int]:

@@ -135,6 +135,11 @@ def worse(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, 
     }
 
 
+def limit_of(name: str) -> Limit:
+    """Return the limit of an artefact: what may lose something has to be listed as such."""
+    return LIMITS.get(name, EXACT)
+
+
 def check(
     name: str,
     result: Mapping[str, float],
@@ -142,6 +147,7 @@ def check(
     *,
     scale: float = 1.0,
     rounded: bool = False,
+    limit: Limit | None = None,
 ) -> None:
     """Fail for an artefact outside its limit; float files are judged on their logits too.
 
@@ -149,19 +155,29 @@ def check(
         name: the artefact, `litert_int8` say.
         result: what `compare` returned; with `metric`, the headline metric of the artefact on the
             dev set (higher is better), and `metric_drop`, how much lower that is than the Keras
-            model's, these are judged too.
+            model's, these are judged too. So is `tag_agreement`, the share of rows whose tags,
+            found in the file itself, are those of the file's own logits: of these a file may lose
+            the share that its metric may.
         headline: name of the metric, for the message.
         scale: its value for perfect answers.
         rounded: the Keras model rounds its activations. A value between two steps falls either way
             with the last bit of a sum, and that goes on from layer to layer: nothing equals it in
             every logit.
+        limit: what is allowed, in place of the artefact's own limit.
 
     Raises:
         Failure: with every figure outside its limit.
     """
-    limit = LIMITS.get(name, EXACT)  # what may lose something has to be listed as such
+    limit = limit or limit_of(name)
     if rounded and limit.logits is not None:
         limit = ROUNDED
+    problems = _problems(limit, result, headline, scale)
+    if problems:
+        raise Failure(f"{name} is not the trained model: {'; '.join(problems)}")
+
+
+def _problems(limit: Limit, result: Mapping[str, float], headline: str, scale: float) -> list[str]:
+    """Every figure outside a limit, in words."""
     problems = []
     difference, agreement = result["max_logit_difference"], result["agreement"]
     # Written as `not (a <= b)` so that NaN, which compares with nothing, fails.
@@ -169,6 +185,12 @@ def check(
         problems.append(f"largest logit difference {difference:.3g}, allowed {limit.logits:.3g}")
     if limit.agreement is not None and not agreement >= limit.agreement:
         problems.append(f"agreement {agreement:.2%}, expected {limit.agreement:.0%}")
+    tags = result.get("tag_agreement", 1.0)
+    if not tags >= 1.0 - limit.drop:
+        problems.append(
+            f"tags found in the file are those of its logits in {tags:.2%} of the rows, "
+            f"expected {1.0 - limit.drop:.0%}"
+        )
     if not np.isfinite(difference):
         problems.append(f"logits that are no finite numbers ({difference})")
     drop = result.get("metric_drop", 0.0)
@@ -178,5 +200,4 @@ def check(
             f"{headline} {metric:.4f} against {metric + drop:.4f} of the Keras model, "
             f"a drop of {drop:.4f}, allowed {limit.drop * scale:.2f}"
         )
-    if problems:
-        raise Failure(f"{name} is not the trained model: {'; '.join(problems)}")
+    return problems
