@@ -216,9 +216,9 @@ def test_labels_without_a_row_are_logged(task, multi, capsys):
     unjudged.log(multi, {"label": np.array([[0, 1, 0]])}, (), "small.tsv")
     unjudged.log(task, {"label": np.array([0, 1, 2])}, (), "dev")
     assert capsys.readouterr().out.splitlines() == [
-        "dev: no row of 1 label(s), which are not judged: b",
-        f"small.tsv: no row of 2 label(s), which are not judged: {multi.labels[0]}, "
-        f"{multi.labels[2]}",
+        "dev: no row of 1 label(s), which averages leave out unless the model predicts them: b",
+        "small.tsv: no row of 2 label(s), which averages leave out unless the model predicts them: "
+        f"{multi.labels[0]}, {multi.labels[2]}",
     ]
 
 

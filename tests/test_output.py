@@ -35,18 +35,17 @@ def unread(folder, *arguments, stderr="read", ahead=""):
         stderr: "read", "unread", or "closed" from the start, as standard output is then.
         ahead: program that runs first in the process.
     """
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", ahead + VERB, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if stderr == "unread" else subprocess.PIPE,
-    )
-    child.stdout.readline()
-    child.stdout.close()
-    error = "" if stderr == "unread" else child.stderr.read().decode()
-    code = child.wait()
-    return code, error.replace("a line of progress\n", ""), (folder / "done").exists()
+    ) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        error = "" if stderr == "unread" else child.stderr.read().decode()
+    return child.returncode, error.replace("a line of progress\n", ""), (folder / "done").exists()
 
 
 CLOSED = "import os; os.close(2); os.close(1); import sys; sys.stdout = sys.stderr = None\n"

@@ -1,4 +1,4 @@
-"""Which labels a file cannot judge, because none of its rows has them."""
+"""Which labels a file says little about, because none of its rows has them."""
 
 from __future__ import annotations
 
@@ -23,4 +23,7 @@ def log(task: Any, targets: Mapping[str, Any], examples: Any, where: str) -> Non
         return
     names = ", ".join(plain(label) for label in missing[:SHOWN])
     more = ", ..." * (len(missing) > SHOWN)
-    print(f"{where}: no row of {len(missing)} label(s), which are not judged: {names}{more}")
+    print(
+        f"{where}: no row of {len(missing)} label(s), which averages leave out unless the model "
+        f"predicts them: {names}{more}"
+    )
