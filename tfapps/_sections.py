@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -40,13 +40,22 @@ class Section(BaseModel):
         return _problems.as_meant(value, field.annotation)
 
 
+def _unset(value: Any) -> bool:
+    return value in (None, False, [])
+
+
+# Marks a field that older versions did not have: while it is unset, no dump of a config holds it,
+# so that fingerprints of runs that older versions finished stay valid.
+ADDED = Field(exclude_if=_unset)
+
+
 class TextConfig(Section):
     """How strings become ids; `auto` is the preset's own tokenizer, else WordPiece."""
 
     tokenizer: Literal["auto", "preset", "wordpiece", "words", "characters", "bpe"] = "auto"
     vocabulary_size: int = Field(8000, ge=16, le=10_000_000)
     lowercase: bool | None = None  # null keeps the case for bpe, and for no other
-    strip_accents: bool = False  # and vowel signs; presets know it of themselves
+    strip_accents: Annotated[bool, ADDED] = False  # and vowel signs; presets know it of themselves
     min_frequency: int = Field(2, ge=1)
 
 
@@ -121,7 +130,8 @@ class RunConfig(Section):
 
     name: str
     seed: int = Field(13, ge=0, lt=2**32)
-    split_seed: int | None = Field(None, ge=0, lt=2**32)  # of draws of rows; null is the seed
+    # Of draws of rows; null is the seed.
+    split_seed: Annotated[int | None, ADDED] = Field(None, ge=0, lt=2**32)
     task: SerializeAsAny[Section]
     data: SerializeAsAny[Section]
     model: SerializeAsAny[Section]
@@ -133,8 +143,9 @@ class RunConfig(Section):
     ensemble: SerializeAsAny[Section] | None = None
     compress: list[SerializeAsAny[Section]] = []
     export: list[str] = []
-    lengths: list[int] = []  # below model.max_length: LiteRT files answer short texts sooner
-    search: SerializeAsAny[Section] | None = None  # read by `tfapps tune` alone
+    # Below model.max_length: LiteRT files answer short texts sooner.
+    lengths: Annotated[list[int], ADDED] = []
+    search: Annotated[SerializeAsAny[Section] | None, ADDED] = None  # read by `tfapps tune` alone
 
     @property
     def rows_seed(self) -> int:

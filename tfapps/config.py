@@ -12,10 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from tfapps import _problems, _space, _together, _yaml, registry
-from tfapps._sections import DrawConfig, RunConfig, Section, TextConfig, TrainConfig
+from tfapps._sections import ADDED, DrawConfig, RunConfig, Section, TextConfig, TrainConfig
 from tfapps.errors import ConfigError, InputError
 
-__all__ = ["DrawConfig", "RunConfig", "Section", "TextConfig", "TrainConfig"]
+__all__ = ["ADDED", "DrawConfig", "RunConfig", "Section", "TextConfig", "TrainConfig"]
 __all__ += ["dump", "from_dict", "load", "variants"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -78,13 +78,8 @@ def options(section: type[Section], given: Sequence[str], path: str) -> Section:
 
 
 def dump(config: RunConfig) -> str:
-    """YAML with every default spelt out; it loads back to an equal config."""
-    # Empty settings are omitted so that fingerprints written by older versions stay valid.
-    optional = ("split_seed", "search", "lengths")
-    absent: dict[str, Any] = {key: True for key in optional if getattr(config, key) in (None, [])}
-    if not config.text.strip_accents:
-        absent["text"] = {"strip_accents"}
-    plain = config.model_dump(mode="json", exclude=absent)
+    """YAML with every default spelt out but those of `ADDED`; it loads back to an equal config."""
+    plain = config.model_dump(mode="json")
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from tfapps import paths, registry
-from tfapps.config import Section
+from tfapps.config import ADDED, Section
 from tfapps.data.limits import Limit
 from tfapps.data.sources import _options, _records
 from tfapps.data.sources._options import Column, Fraction
@@ -31,9 +31,12 @@ class Columns(Section):
     text: Column | list[Column] = "text"
     text_pair: Column | None = None
     label: Column = "label"
-    label_separator: str | None = Field(default=None, min_length=1)
     limit: Limit = None
     shots: int | None = Field(default=None, ge=1)  # rows of each label in train, drawn by the seed
+
+    if TYPE_CHECKING:
+        # Fingerprints depend on the order of fields: each source has this one in its own place.
+        label_separator: _options.Separator
 
 
 class Files(Columns):
@@ -56,7 +59,8 @@ class Tables(TextFiles):
         delimiter: between columns; None looks for it in the header.
     """
 
-    delimiter: _options.Delimiter | None = None
+    label_separator: _options.Separator = None
+    delimiter: Annotated[_options.Delimiter | None, ADDED] = None
 
 
 def read(config: Files, split: str, form: _records.Form) -> list[Example]:

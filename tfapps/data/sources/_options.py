@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tfapps.config import Section
+from tfapps.config import ADDED, Section
 from tfapps.text import labels
 
 # Python has codecs of text for other things than files.
@@ -49,6 +49,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Encoding = Annotated[str, AfterValidator(_codec)]
 Delimiter = Annotated[str, AfterValidator(_one_character)]
 Column = Annotated[str, AfterValidator(_column)]
+Separator = Annotated[str, Field(min_length=1)] | None
 
 
 class Encoded(Section):
@@ -58,10 +59,4 @@ class Encoded(Section):
         encoding: of files without a byte order mark; None is UTF-8.
     """
 
-    encoding: Encoding | None = None
-
-
-class Lines(Encoded):
-    """Files of plain text, looked up under `root`."""
-
-    root: str | None = None
+    encoding: Annotated[Encoding | None, ADDED] = None

@@ -15,7 +15,7 @@ from tfapps.text.labels import Spellings
 Scheme = Literal["auto", "iob1", "iob2", "bioes", "bare"]
 
 
-class Tagged(_options.Lines):
+class Tagged(_options.Encoded):
     """How tags are written; they are IOB2 in all examples.
 
     Attributes:
@@ -54,8 +54,8 @@ def build(config: Tagged, sentences: Sequence[Sentence], where: str) -> list[Exa
             f"{where}: {form.types} different tags without B- or I-; expected at most "
             f"{tag_forms.MOST_TYPES}; is this the column of the tags?"
         )
-    if form.kind != "prefix":
-        print(f"{where}: tags are {tag_forms.DESCRIPTIONS[form.kind]}")
+    if not form.usual:
+        print(f"{where}: tags are {form.description}")
     spellings = Spellings()
     rewritten = [
         _placed(sentence, form.rewrite, sentence.tags, spellings) for sentence in sentences

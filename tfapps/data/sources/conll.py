@@ -15,7 +15,7 @@ from tfapps.errors import InputError
 DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")
 # What writers of comments begin them with; a word `#` among the columns is none of these.
-_COMMENT = re.compile(r"#[ \t]+(\S+ ?=|newdoc\b|newpar\b|(sent_)?id\b)")
+_COMMENT = re.compile(r"#[ \t]+(\S+ ?=|newdoc\b|newpar\b|(sent_)?id\b)|#(begin|end) document\b")
 
 
 class Config(_tagged.Tagged):
@@ -28,6 +28,7 @@ class Config(_tagged.Tagged):
     """
 
     source: str = "conll"
+    root: str | None = None
     sample: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "dev"

@@ -18,7 +18,7 @@ from tfapps.text import lines
 Names = str | list[str]
 
 
-class Config(_options.Lines):
+class Config(_options.Encoded):
     """The splits as files, packed or not, each one or several; or a data set's, or a sample's.
 
     Attributes:
@@ -26,6 +26,7 @@ class Config(_options.Lines):
     """
 
     source: str = "corpus"
+    root: str | None = None
     dataset: str | None = None  # of TensorFlow Datasets
     data_dir: str | None = None
     sample: str | None = None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from tfapps.data.sources import _examples, _records
+from tfapps.config import ADDED
+from tfapps.data.sources import _examples, _options, _records
 
 
 class Config(_examples.TextFiles):
     """Files, columns and labels of a jsonl data set."""
 
     source: str = "jsonl"
+    label_separator: Annotated[_options.Separator, ADDED] = None
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:

@@ -13,7 +13,7 @@ from tfapps.data.sources import _examples, _opening, _options, _records, _sample
 from tfapps.errors import InputError
 
 
-class Config(_options.Lines):
+class Config(_options.Encoded):
     """The two languages, from and to, and where their sentences are.
 
     A split is the prefix of two files (`x/train` means `x/train.de` and `x/train.en`), a file of
@@ -22,6 +22,7 @@ class Config(_options.Lines):
 
     source: str = "parallel"
     languages: list[str]
+    root: str | None = None
     dataset: str | None = None  # of TensorFlow Datasets
     data_dir: str | None = None
     sample: str | None = None
@@ -118,7 +119,7 @@ def _check_filled(path: Path, lines: list[str]) -> None:
 def _table(config: Config, path: Path, labelled: bool) -> list[_examples.Example]:
     """Pairs of a file of records with a column for each language."""
     wanted = config.languages if labelled else config.languages[:1]
-    form = _records.form_of(str(path))._replace(encoding=config.encoding)
+    form = _records.form_of(str(path))._replace(encoding=config.encoding, settable=True)
     pairs: list[_examples.Example] = []
     for place, fields in _records.read(path, form, wanted):
         texts = [_examples.text(place, fields, column) for column in wanted]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples, _records, _samples
+from tfapps.data.sources import _examples, _options, _records, _samples
 
 
 class Config(_examples.Columns):
@@ -15,6 +15,7 @@ class Config(_examples.Columns):
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
     test: str | None = "test"
+    label_separator: _options.Separator = None
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:

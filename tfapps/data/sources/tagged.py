@@ -26,6 +26,7 @@ class Config(_tagged.Tagged):
     """
 
     source: str = "tagged"
+    root: str | None = None
     dataset: str | None = None  # of TensorFlow Datasets
     data_dir: str | None = None
     train: str = "train"
@@ -60,7 +61,7 @@ def _from_path(config: Config, name: str, here_first: bool) -> list[_tagged.Sent
     spellings = Spellings()
     if Path(_opening.plain_name(name)).suffix.removeprefix(".") in _FILES:
         path = paths.locate(name, config.root, here_first)
-        form = _records.form_of(name)._replace(encoding=config.encoding)
+        form = _records.form_of(name)._replace(encoding=config.encoding, settable=True)
         rows = _records.read(path, form, _wanted(config))
         sentences = [_sentence(config, place, fields, spellings) for place, fields in rows]
     else:

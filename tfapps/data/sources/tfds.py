@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from tfapps.data.sources import _examples, _records, _tables, _tfds
+from tfapps.config import ADDED
+from tfapps.data.sources import _examples, _options, _records, _tables, _tfds
 
 
 class Config(_examples.Columns):
@@ -16,6 +18,7 @@ class Config(_examples.Columns):
     train: str = "train"
     dev: str | _examples.Fraction = "validation"
     test: str | None = None
+    label_separator: Annotated[_options.Separator, ADDED] = None
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
