@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 
 import export_models as models
 import numpy as np
@@ -87,3 +88,12 @@ def test_peak_memory_of_a_damaged_file_fails(tmp_path):
     (tmp_path / "x.tflite").write_bytes(b"nonsense")
     with pytest.raises(Failure, match=r"cannot measure the memory of .*LiteRT cannot load it"):
         benchmark.peak_memory(tmp_path / "x.tflite")
+
+
+def test_peak_memory_fails_with_what_was_said_in_any_encoding(tmp_path, monkeypatch):
+    child = tmp_path / "python"
+    child.write_text("#!/bin/sh\nprintf 'caf\\351 lost\\n' >&2\nexit 1\n")
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    with pytest.raises(Failure, match="cannot measure the memory of x: caf\ufffd lost"):
+        benchmark.peak_memory("x")

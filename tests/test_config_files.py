@@ -181,9 +181,18 @@ def test_an_override_of_shared_anchors_changes_one_place_only(tmp_path):
 def test_malformed_overrides_are_listed_with_the_rest(path):
     assert load_problems(
         path,
-        ["compress", "=1", "train..epochs=1", "export=[", "train={l2: 0, l2: 1}", "train.epoch=1"],
+        [
+            "compress",
+            "\ud83d.x=1",
+            "=1",
+            "train..epochs=1",
+            "export=[",
+            "train={l2: 0, l2: 1}",
+            "train.epoch=1",
+        ],
     ) == [
         "override 'compress': expected key=value with a dotted key, such as train.epochs=2",
+        "override '\\ud83d.x=1': expected key=value with a dotted key, such as train.epochs=2",
         "override '=1': expected key=value with a dotted key, such as train.epochs=2",
         "override 'train..epochs=1': expected key=value with a dotted key, such as train.epochs=2",
         "override 'export=[', line 1: not YAML: expected the node content, "

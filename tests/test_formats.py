@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zipfile
 
 import pyarrow
@@ -10,7 +11,18 @@ import pytest
 import zstandard
 
 from tfapps.config import ConfigError, from_dict
-from tfapps.data.sources import _opening, conll, corpus, csv, jsonl, parallel, parquet, tagged, tsv
+from tfapps.data.sources import (
+    _opening,
+    conll,
+    corpus,
+    csv,
+    jsonl,
+    parallel,
+    parquet,
+    sample,
+    tagged,
+    tsv,
+)
 from tfapps.errors import InputError
 
 ROWS = [{"text": "good film", "label": "1"}, {"text": "bad, film", "label": "0"}]
@@ -100,7 +112,10 @@ def test_a_named_encoding(tmp_path, codec):
     ("codec", "text"),
     [
         ("cp1252", "Der Käse ist groß"),
+        ("cp1252", "je veux la pêche"),
+        ("cp1252", "señor, ¿qué dice él"),
         ("gb18030", "今天天气很好,酒店的服务太差了"),
+        ("cp932", "りんごが欲しい"),
         ("cp1251", "Хороший фильм"),
     ],
 )
@@ -111,11 +126,38 @@ def test_the_likely_encoding_is_named(tmp_path, codec, text):
     assert f"or set data.encoding: {codec} if this line should read '{text},b'" in str(error.value)
 
 
-def test_utf_16_without_a_mark_is_named(tmp_path):
+def test_every_line_that_is_not_utf_8_is_evidence(tmp_path):
+    lines = ["我要苹果,水果", "我要锤子,工具"] * 2  # the first alone reads as Korean as well
+    content = "\n".join(["text,label", *lines]).encode("gb18030")
+    with pytest.raises(InputError, match=f"set data.encoding: gb18030 .* '{lines[0]}'"):
+        read(tmp_path, csv, content)
+
+
+@pytest.mark.parametrize("text", ["a,b", "Käse,b", "plain,a\nje veux la pêche,b"])
+def test_utf_16_without_a_mark_is_named(tmp_path, text):
     for codec in ("utf-16-le", "utf-16-be"):
         message = rf"data\.x:1: NUL byte, expected text; set data.encoding: {codec}"
         with pytest.raises(InputError, match=message):
-            read(tmp_path, csv, "text,label\na,b\n".encode(codec))
+            read(tmp_path, csv, f"text,label\n{text}\n".encode(codec))
+
+
+def test_nul_bytes_of_no_text_name_no_encoding(tmp_path):
+    for content in (bytes(600), b"]\0\0\x80" + bytes(9) + "ÿþ".encode("cp1252") * 9):
+        with pytest.raises(InputError, match=r"data\.x:1: NUL byte, .*; is it a text file in UTF"):
+            read(tmp_path, csv, content)
+
+
+def test_a_file_of_no_encoding_of_its_own_has_no_setting_to_change(tmp_path):
+    path = tmp_path / "data.csv"
+    config = sample.Config(sample="support_intents")
+    for content, message in (
+        ("text,label\nKäse,b\n".encode("cp1252"), "; it is likely cp1252 if this line should read"),
+        ("text,label\nKäse,b\n".encode("utf-16-le"), "expected text; save it as UTF-8, not utf-16"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=message) as error:
+            sample.read_file(config, path)
+        assert "data.encoding" not in str(error.value)
 
 
 def test_the_wrong_encoding(tmp_path):
@@ -172,6 +214,7 @@ def test_text_that_starts_as_other_files_do(tmp_path):
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"an old Office file, such as \.xls, .* as CSV"),
         (b"PAR1\x15", "a Parquet file, expected text; set data.source: parquet"),
         (b"BZh91AY&SY", "a bzip2 file, expected text; unpack it"),
+        (b"a.csv".ljust(257, b"\0") + b"ustar\0", "a tar archive, expected text; unpack it, and"),
         (b"%PDF-1.7", "a PDF file, expected text"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS.*git lfs pull"),
         (b"\n<!DOCTYPE html><html>", "an HTML page, expected data; download the raw file"),
@@ -196,12 +239,40 @@ def test_the_delimiter_is_found(tmp_path, capsys, source, cut):
     assert (f"data.x: columns are separated by {name}" in capsys.readouterr().out) != usual
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\ufeffsep=;", "SEP=;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_first_line_may_name_the_delimiter(tmp_path, first, end):
+    lines = ["text;label", "good, film;1", "bad, film;0"]
+    rows = [{"text": "good, film", "label": "1"}, {"text": "bad, film", "label": "0"}]
+    assert read(tmp_path, csv, end.join([first, *lines])) == rows
+    assert read(tmp_path, tsv, end.join([first, *lines])) == rows
+    with pytest.raises(InputError, match=r"data\.x:4: 3 fields, expected 2"):
+        read(tmp_path, csv, end.join([first, *lines[:2], "a;b;c"]))
+    with pytest.raises(InputError, match="no column 'text'; there are text;label"):
+        read(tmp_path, csv, end.join([first, *lines]), delimiter=",")
+
+
 def test_a_named_delimiter(tmp_path):
     content = 'text^label\ngood film^1\n"bad, film"^0\n'
     assert read(tmp_path, csv, content, delimiter="^") == ROWS
     assert config_of(delimiter="\\t").delimiter == config_of(delimiter="tab").delimiter == "\t"
     with pytest.raises(ConfigError, match=r"data\.delimiter: got ', ', expected one character"):
         config_of(delimiter=", ")
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        (0, r"data\.limit: got 0 \(int\), expected int >= 1 or mapping or null"),
+        ("x", r"data\.limit: got 'x' \(str\), expected int >= 1 or mapping or null"),
+        ({"first": 0}, r"data\.limit\.first: got 0 \(int\), expected int >= 1"),
+    ],
+)
+def test_a_limit_that_is_a_number_or_a_mapping_has_one_problem(limit, message):
+    with pytest.raises(ConfigError) as error:
+        config_of(limit=limit)
+    assert len(error.value.problems) == 1
+    assert re.fullmatch(message, error.value.problems[0])
 
 
 def test_a_column_needs_a_name():

@@ -138,3 +138,15 @@ def test_output_escapes_what_does_not_fit_and_stays_json(monkeypatch, encoding):
     escaped = error.buffer.getvalue().decode(encoding)
     assert escaped.endswith("\\udcff\n")
     assert ("\\ud83d\\ude00" in escaped) == (encoding != "utf-8")
+
+
+@pytest.mark.parametrize("locale", ["ascii", "utf-8", "latin-1"])
+def test_an_argument_is_utf_8_where_the_locale_cannot_read_it(locale):
+    arguments = ["caf\u00e9 \u65e5", "plain", "saw"]
+    received = [text.encode().decode(locale, "surrogateescape") for text in arguments]
+    expected = received if locale == "latin-1" else arguments
+    assert _texts.questions(received, False) == expected
+    with pytest.raises(InputError, match=r"text 1: character 1 is half of a surrogate pair"):
+        _texts.questions(
+            [b"\xff".decode(locale if locale == "utf-8" else "ascii", "surrogateescape")], False
+        )

@@ -15,6 +15,11 @@ FORMS = {
     "bmewo": "B-PER M-PER E-PER O W-LOC O",
     "bmes": "B-PER M-PER E-PER O S-LOC O",
     "bare": "PER PER PER O LOC O",
+    "lower case": "b-PER i-PER i-PER o b-LOC o",
+    "lower case bilou, upper O": "b-PER i-PER l-PER O u-LOC O",
+    "underscores": "B_PER I_PER I_PER O B_LOC O",
+    "suffixed underscores": "PER_B PER_I PER_E O LOC_S O",
+    "lower case, suffixed underscores": "PER_b PER_i PER_i o LOC_b o",
     "suffixed iob2": "PER-B PER-I PER-I O LOC-B O",
     "suffixed bilou": "PER-B PER-I PER-L O LOC-U O",
     "suffixed bmes": "PER-B PER-M PER-E O LOC-S O",
@@ -22,6 +27,7 @@ FORMS = {
 LETTERS = {
     "bio": "B I I O B O",
     "io": "I I I O I O",
+    "lower case": "b i i o b o",
     "bioes": "B I E O S O",
     "bilou": "B I L O U O",
     "bmes": "B M E O S O",
@@ -56,6 +62,9 @@ def test_the_form_is_logged_unless_it_is_the_usual_one(tmp_path, capsys):
     assert capsys.readouterr().out == ""
     read(tmp_path, columns(FORMS["bare"]))
     assert "data.conll: tags are labels alone (PER), a run of equal" in capsys.readouterr().out
+    read(tmp_path, columns(FORMS["lower case, suffixed underscores"]))
+    expected = "data.conll: tags are a label and a letter (PER-B), in lower case, with _ between\n"
+    assert capsys.readouterr().out.endswith(expected)
     read(tmp_path, columns(FORMS["suffixed iob2"]))
     assert "data.conll: tags are a label and a letter (PER-B)" in capsys.readouterr().out
 
@@ -63,6 +72,16 @@ def test_the_form_is_logged_unless_it_is_the_usual_one(tmp_path, capsys):
 def test_bare_types_that_look_like_tags(tmp_path):
     (sentence,) = read(tmp_path, "a E-mail\nb S-Bahn\nc S-Bahn\n", scheme="bare")
     assert sentence["tags"] == ["B-E-mail", "B-S-Bahn", "I-S-Bahn"]
+
+
+def test_other_spellings_count_only_where_all_tags_are_so(tmp_path):
+    for tag in ("b-x", "B_x", "x_B"):
+        (sentence,) = read(tmp_path, f"a {tag}\nb LOC\n")
+        assert sentence["tags"] == [f"B-{tag}", "B-LOC"]
+    (sentence,) = read(tmp_path, "a B-x_B\nb I-x_B\n")
+    assert sentence["tags"] == ["B-x_B", "I-x_B"]
+    with pytest.raises(InputError, match=r":2: tag 'b-x', expected O, or B-"):
+        read(tmp_path, "a B-x\nb b-x\n")
 
 
 def test_a_label_with_a_hyphen(tmp_path):
@@ -108,6 +127,11 @@ def test_starts_of_documents(tmp_path, line):
     content = f"{line}\n\n{index}a O\n\n{index}b O\n{line}\n{index}c B-X\n"
     found = read(tmp_path, content, token=1 if index else 0)
     assert [(s["tokens"], s["document"]) for s in found] == [(["a"], 1), (["b"], 1), (["c"], 2)]
+
+
+def test_comments_of_documents(tmp_path):
+    content = "#begin document (a); part 000\na O\n\n#end document\n" * 2
+    assert [s["tokens"] for s in read(tmp_path, content)] == [["a"], ["a"]]
 
 
 def test_comments(tmp_path):

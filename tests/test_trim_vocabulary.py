@@ -184,6 +184,14 @@ def test_a_malformed_frequency_list_is_refused(english, line, tmp_path):
         kept(english, ["cat"], words=str(tmp_path / "list.txt"))
 
 
+def test_a_frequency_list_that_is_not_utf_8_names_no_setting(english, tmp_path):
+    (tmp_path / "list.txt").write_bytes("cat\nKäse\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"list\.txt:2: byte 0xe4 is not UTF-8; save") as error:
+        kept(english, ["cat"], words=str(tmp_path / "list.txt"))
+    assert "it is likely cp1252" in str(error.value)
+    assert "data.encoding" not in str(error.value)
+
+
 def test_a_missing_frequency_list_is_named(english, tmp_path):
     with pytest.raises(InputError, match=r"no file none\.txt: looked at"):
         kept(english, ["cat"], words="none.txt", root=str(tmp_path))

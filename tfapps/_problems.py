@@ -43,7 +43,12 @@ def explain(error: ValidationError, model: type[BaseModel], path: str) -> list[s
         where, line = _line(found, model, path)
         # A union reports once for every member; the line already names all of them.
         lines.setdefault(where, line)
-    return list(lines.values())
+    # Nor is the value itself at fault where a part of it is.
+    return [
+        line
+        for where, line in lines.items()
+        if not any(other.startswith(f"{where}.") for other in lines)
+    ]
 
 
 def unknown_key(path: Sequence[str], key: Any, known: Iterable[str]) -> str:
@@ -87,7 +92,11 @@ def _walk(
     """Follow a location to its field; the tags pydantic adds for union members are left out."""
     names, field, inside, known = [path], None, Any, list(model.model_fields)
     current: type[BaseModel] | None = model
+    tagged = False
     for step in loc:
+        if tagged:
+            tagged = False
+            continue
         if isinstance(step, int):
             names[-1] += f"[{step}]"
             inside = _item(inside, step)
@@ -98,7 +107,9 @@ def _walk(
             inside = field.annotation if field else Any
         else:
             continue
-        nested = [o for o in _options(inside) if isinstance(o, type) and issubclass(o, BaseModel)]
+        members = [option for option in _options(inside) if option is not type(None)]
+        nested = [o for o in members if isinstance(o, type) and issubclass(o, BaseModel)]
+        tagged = bool(nested) and len(members) > 1
         current = nested[0] if nested else None
     return names, field, inside, known
 

@@ -96,7 +96,7 @@ def override(raw: dict[Any, Any], overrides: Sequence[str], problems: list[str])
     for text in overrides:
         path, equals, value = text.partition("=")
         keys = [key.strip() for key in path.split(".")]
-        if not equals or not all(keys):
+        if not equals or not all(keys) or not path.isprintable():
             problems.append(
                 f"override {text!r}: expected key=value with a dotted key, such as train.epochs=2"
             )

@@ -23,7 +23,7 @@ def questions(texts: Sequence[str], paired: bool) -> list[Question]:
     from tfapps.serve.lines import question
 
     typed = bool(texts) and list(texts) != ["-"]
-    lines = list(texts) if typed else _standard_input()
+    lines = list(map(_typed, texts)) if typed else _standard_input()
     place = "text {}" if typed else "standard input:{}"
     asked = [question(line, paired, place.format(n)) for n, line in enumerate(lines, 1)]
     tabs = 0 if paired else sum("\t" in line for line in lines)
@@ -34,6 +34,16 @@ def questions(texts: Sequence[str], paired: bool) -> list[Question]:
             file=sys.stderr,
         )
     return asked
+
+
+def _typed(text: str) -> str:
+    """Return an argument as UTF-8, where the locale cannot read it: LC_ALL=C, say."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("ascii", "surrogateescape").decode("utf-8")
+    except UnicodeError:  # it has been read already, or is not UTF-8
+        return text
 
 
 def _standard_input() -> list[str]:

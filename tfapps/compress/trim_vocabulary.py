@@ -159,7 +159,7 @@ def _words(path: str, root: str | None) -> list[str]:
 
     file = paths.locate(path, root)
     found = []
-    for number, line in enumerate(_opening.read_lines(file), 1):
+    for number, line in enumerate(_opening.read_lines(file, settable=False), 1):
         word, *count = line.split("\t")
         if not line.strip():
             continue

@@ -30,10 +30,27 @@ class TagForm:
     Attributes:
         kind: key of `DESCRIPTIONS`.
         types: how many different tags the file has.
+        lower: whether letters are `b`, `i`, `o` and so on.
+        mark: what parts letter and label.
     """
 
     kind: str
     types: int
+    lower: bool = False
+    mark: str = "-"
+
+    @property
+    def usual(self) -> bool:
+        """Whether tags are written as in `B-PER`."""
+        return self == TagForm("prefix", self.types)
+
+    @property
+    def description(self) -> str:
+        """Return how tags are written, for a log."""
+        parts = [DESCRIPTIONS[self.kind]]
+        parts += ["in lower case"] if self.lower else []
+        parts += [f"with {self.mark} between"] if self.mark != "-" else []
+        return ", ".join(parts)
 
     def rewrite(self, tags: Sequence[str], name: Callable[[str], str]) -> list[str]:
         """Return tags as `tags.split` reads them: O, or B-, I-, E- or S- before a label.
@@ -47,7 +64,8 @@ class TagForm:
         """
         return [self._rewrite_one(place, tag, name) for place, tag in enumerate(tags)]
 
-    def _rewrite_one(self, place: int, tag: str, name: Callable[[str], str]) -> str:
+    def _rewrite_one(self, place: int, written: str, name: Callable[[str], str]) -> str:
+        tag = _usual(written, self.kind, self.lower, self.mark)
         if tag == OUTSIDE:
             return tag
         letter, label = "", ""
@@ -66,7 +84,7 @@ class TagForm:
         if self.kind == "prefix":
             expected = "B-, I-, E- or S- with a label (B-PER)"
         hint = "; if labels stand alone, set data.scheme: bare" if tag else ""
-        raise TagError(place, f"tag {tag!r}, expected O, or {expected}{hint}")
+        raise TagError(place, f"tag {written!r}, expected O, or {expected}{hint}")
 
 
 def detect(sentences: Iterable[Sequence[str]], scheme: str) -> TagForm:
@@ -85,11 +103,45 @@ def detect(sentences: Iterable[Sequence[str]], scheme: str) -> TagForm:
         kind = "prefix"
     elif any(tag.endswith(("-B", "-I")) for tag in types):
         kind = "suffix"
+    elif (variant := _variant(types)) is not None:
+        return variant
     elif types and all(types) and scheme == "auto":
         kind = "bare"
     else:
         kind = "prefix"
     return TagForm(kind, len(types))
+
+
+def _variant(types: set[str]) -> TagForm | None:
+    """Return the form of tags in lower case or with `_`, if all are so; else None."""
+    for lower, mark in ((True, "-"), (False, "_"), (True, "_")):
+        for kind, pattern, marks in (
+            ("prefix", _PREFIXED, ("B-", "I-")),
+            ("suffix", _SUFFIXED, ("-B", "-I")),
+        ):
+            usual = {_usual(tag, kind, lower, mark) for tag in types} - {OUTSIDE}
+            cut = slice(2) if kind == "prefix" else slice(-2, None)
+            begins = any(tag[cut] in marks for tag in usual)
+            if begins and all(map(pattern.fullmatch, usual)):
+                return TagForm(kind, len(types), lower, mark)
+    if "o" in types and types <= {letter.lower() for letter in (*_LETTERS, OUTSIDE)}:
+        return TagForm("letter", len(types), lower=True)
+    return None
+
+
+def _usual(tag: str, kind: str, lower: bool, mark: str) -> str:
+    """Return a tag as it is usually written: its letter in upper case and parted by `-`."""
+    if lower and tag in ("o", *map(str.lower, _LETTERS)):
+        return tag.upper()
+    head, found, tail = tag.partition(mark) if kind == "prefix" else tag.rpartition(mark)
+    letter = head if kind == "prefix" else tail
+    if kind not in ("prefix", "suffix") or not found or len(letter) != 1:
+        return tag
+    if lower and letter.islower():
+        letter = letter.upper()
+    elif lower:
+        return tag
+    return f"{letter}-{tail}" if kind == "prefix" else f"{head}-{letter}"
 
 
 def to_iob2(tags: Sequence[str], form: TagForm, scheme: str) -> list[str]:

@@ -114,7 +114,8 @@ def peak_memory(path: str | os.PathLike, rows: int = 10, length: int = 64) -> in
     child = subprocess.run(
         [sys.executable, "-m", "tfapps.verify._peak", str(path), str(rows), str(length)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # C++ writes bytes there, whatever the locale is
         env={**os.environ, "PYTHONPATH": search, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     if child.returncode != 0:

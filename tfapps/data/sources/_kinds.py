@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import itertools
+import re
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,7 @@ PARQUET = b"PAR1"
 _PARQUET_OF_DATA = PARQUET + b"\x15"  # its first page follows, where text has a letter
 
 _SHEET = "export it as CSV in UTF-8, and set data.source: csv"
+_UNPACK = "unpack it, and name the file that holds the data"
 _ZIP = b"PK\x03\x04"
 _BINARY = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file, such as .xls", _SHEET),
@@ -31,6 +34,10 @@ _BINARY = [
     (b"\x80\x05\x95", "a Python pickle", "save it as CSV or Parquet"),
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch the data with git lfs pull"),
 ]
+_TAR_AT, _TAR = 257, b"ustar"
+_EVIDENCE = 1 << 16  # bytes that the codec is guessed from
+_ODD = re.compile(rb"[\x80-\xff]+")
+_ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _HTML = (b"<!doctype html", b"<html")
 # UTF-32 first: its mark begins as that of UTF-16 does.
 _MARKS = [
@@ -63,6 +70,8 @@ def refuse_binary(path: Path, head: bytes) -> None:
     for magic, kind, fix in _BINARY:
         if head.startswith(magic):
             raise InputError(f"{path}: {kind}, expected text; {fix}")
+    if head[_TAR_AT:].startswith(_TAR):
+        raise InputError(f"{path}: a tar archive, expected text; {_UNPACK}")
     if head.lstrip()[:20].lower().startswith(_HTML):
         raise InputError(
             f"{path}: an HTML page, expected data; download the raw file instead of the page "
@@ -81,21 +90,38 @@ def marked(head: bytes) -> tuple[str, int] | None:
 def guess_unmarked(piece: bytes) -> str | None:
     """Return the UTF-16 that a text with NUL bytes is likely in."""
     even, odd = (piece[start:4000:2].count(0) for start in (0, 1))
-    if max(even, odd) < len(piece[:4000]) / 8:
+    few, many = sorted((even, odd))
+    if many < len(piece[:4000]) / 8 or few > many / 8:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def guess_encoding(line: bytes) -> tuple[str, str] | None:
-    """Return the likely codec of text that is not UTF-8, and the text as it then reads."""
+def guess_encoding(text: bytes) -> tuple[str, str] | None:
+    """Return the likely codec of text whose first line is not UTF-8, and that line in it.
+
+    Other lines that are not UTF-8 either are evidence as well.
+    """
     import charset_normalizer
 
-    best = charset_normalizer.from_bytes(line).best()
-    codec = best.encoding if best is not None and best.encoding in _TELLING else "cp1252"
+    first = text.partition(b"\n")[0]
+    sample = b"\n".join(itertools.islice(filter(_is_odd, text[:_EVIDENCE].split(b"\n")), 100))
+    codec = "cp1252"
+    # Letters with accents stand alone among others; those of other scripts come in a row.
+    if len(_ALONE.findall(sample)) * 2 <= len(_ODD.findall(sample)):
+        best = charset_normalizer.from_bytes(sample).best()
+        codec = best.encoding if best is not None and best.encoding in _TELLING else codec
     try:
-        return codec, line.decode(codec)
+        return codec, first.decode(codec)
     except UnicodeError:
         return None
+
+
+def _is_odd(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeError:
+        return True
+    return False
 
 
 def _zipped(path: Path) -> tuple[str, str]:
@@ -108,4 +134,4 @@ def _zipped(path: Path) -> tuple[str, str]:
         return "a spreadsheet of Excel", _SHEET
     if "content.xml" in names and "mimetype" in names:
         return "a document of LibreOffice, such as .ods", _SHEET
-    return "a zip archive", "unpack it, and name the file that holds the data"
+    return "a zip archive", _UNPACK

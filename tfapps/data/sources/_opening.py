@@ -28,29 +28,30 @@ def plain_name(name: str) -> str:
     return name
 
 
-def read_text(path: Path, encoding: str | None = None) -> str:
+def read_text(path: Path, encoding: str | None = None, settable: bool = True) -> str:
     """Return the whole file as text; a byte order mark is dropped, and decides the encoding.
 
     Args:
         path: of a text file, plain or packed with gzip or zstd.
         encoding: of a file without a byte order mark; None is UTF-8.
+        settable: whether `data.encoding` is the encoding of this file, for messages.
 
     Raises:
         InputError: unreadable, damaged, empty, no text, or not in the encoding (naming the line).
     """
-    text = "".join(_decoded(path, encoding))
+    text = "".join(_decoded(path, encoding, settable))
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
     return text
 
 
-def read_lines(path: Path, encoding: str | None = None) -> list[str]:
+def read_lines(path: Path, encoding: str | None = None, settable: bool = True) -> list[str]:
     """Return the lines of a file; LF or CRLF ends one, CR alone in a file that has no other.
 
     Raises:
         InputError: what `read_text` refuses.
     """
-    return lines.split(plain_ends(read_text(path, encoding)))
+    return lines.split(plain_ends(read_text(path, encoding, settable)))
 
 
 def stream_lines(path: Path, encoding: str | None = None) -> Iterator[str]:
@@ -91,7 +92,7 @@ def refuse_bomb(path: Path, limit: int) -> None:
     )
 
 
-def _decoded(path: Path, encoding: str | None) -> Iterator[str]:
+def _decoded(path: Path, encoding: str | None, settable: bool = True) -> Iterator[str]:
     pieces = _unpacked(path)
     head = next(pieces, b"")
     _kinds.refuse_binary(path, head)
@@ -102,34 +103,44 @@ def _decoded(path: Path, encoding: str | None) -> Iterator[str]:
         try:
             text = decoder.decode(piece or b"", final=piece is None)
         except UnicodeDecodeError as error:
+            if codec == "utf-8" and b"\0" in error.object:
+                raise _zero(path, line, error.object, settable) from error
             before = error.object[: error.start].decode(codec, "replace")
             place = f"{path}:{line + before.count(chr(10))}"
-            raise InputError(_undecodable(place, error, codec, encoding)) from error
+            if codec != "utf-8" or encoding is not None:
+                byte = error.object[error.start]
+                raise InputError(
+                    f"{place}: byte 0x{byte:02x} is not {codec}; correct data.encoding, or the file"
+                ) from error
+            raise InputError(_no_utf_8(place, error, settable)) from error
         except UnicodeError as error:
             raise InputError(f"{path}:{line}: not {codec} ({error}); see data.encoding") from error
-        zero = text.find("\0")
-        if zero >= 0:
-            guess = _kinds.guess_unmarked(piece or b"")
-            hint = f"set data.encoding: {guess}" if guess else "is it a text file in UTF-8?"
-            place = f"{path}:{line + text.count(chr(10), 0, zero)}"
-            raise InputError(f"{place}: NUL byte, expected text; {hint}")
+        if "\0" in text:
+            raise _zero(path, line, piece or b"", settable)
         line += text.count("\n")
         yield text
 
 
-def _undecodable(place: str, error: UnicodeDecodeError, codec: str, encoding: str | None) -> str:
-    byte = error.object[error.start]
-    if codec != "utf-8" or encoding is not None:
-        return f"{place}: byte 0x{byte:02x} is not {codec}; correct data.encoding, or the file"
+def _zero(path: Path, line: int, piece: bytes, settable: bool) -> InputError:
+    guess = _kinds.guess_unmarked(piece)
+    hint = "is it a text file in UTF-8?"
+    if guess is not None:
+        hint = f"set data.encoding: {guess}" if settable else f"save it as UTF-8, not {guess}"
+    place = f"{path}:{line + piece.count(10, 0, piece.index(0))}"
+    return InputError(f"{place}: NUL byte, expected text; {hint}")
+
+
+def _no_utf_8(place: str, error: UnicodeDecodeError, settable: bool) -> str:
     fix = "save the file as UTF-8 text"
     start = error.object.rfind(b"\n", 0, error.start) + 1
-    guess = _kinds.guess_encoding(error.object[start:].partition(b"\n")[0])
+    guess = _kinds.guess_encoding(error.object[start:])
     if guess is not None:
         likely, reading = guess
         reading = " ".join(reading.split())
         shown = reading if len(reading) <= 60 else reading[:57] + "..."
-        fix += f", or set data.encoding: {likely} if this line should read {shown!r}"
-    return f"{place}: byte 0x{byte:02x} is not UTF-8; {fix}"
+        likely = f", or set data.encoding: {likely}" if settable else f"; it is likely {likely}"
+        fix += f"{likely} if this line should read {shown!r}"
+    return f"{place}: byte 0x{error.object[error.start]:02x} is not UTF-8; {fix}"
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:

@@ -25,11 +25,13 @@ class Form(NamedTuple):
         name: csv, tsv, jsonl or parquet.
         encoding: of a text file without a byte order mark; None is UTF-8.
         delimiter: of a table; None is found out.
+        settable: whether the config's source has `encoding`, for messages.
     """
 
     name: str
     encoding: str | None = None
     delimiter: str | None = None
+    settable: bool = True
 
 
 def read(path: Path, form: Form, wanted: Sequence[str]) -> list[Row]:
@@ -40,7 +42,7 @@ def read(path: Path, form: Form, wanted: Sequence[str]) -> list[Row]:
     """
     if form.name == "parquet":
         return _parquet.read(path, wanted)
-    text = _opening.read_text(path, form.encoding)
+    text = _opening.read_text(path, form.encoding, form.settable)
     if form.name in _USUAL:
         return _tables.read(path, text, _USUAL[form.name], form.delimiter, wanted)
     objects = _objects_of_list(path, text) if _LIST.match(text) else _objects_of_lines(path, text)
@@ -63,7 +65,7 @@ def form_of(path: str) -> Form:
             f"{path}: expected a file that ends in {', '.join(endings)} or {last} (.gz or .zst "
             f"may follow)"
         )
-    return Form(ENDINGS[ending])
+    return Form(ENDINGS[ending], settable=False)
 
 
 def short(value: object) -> str:

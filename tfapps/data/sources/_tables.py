@@ -17,6 +17,7 @@ from tfapps.text import labels
 
 TAB = "\t"
 _DELIMITERS = {",": "commas", TAB: "tabs", ";": "semicolons", "|": "bars (|)"}
+_NAMED = re.compile(r'"?sep=([^"\r\n])"?(?=[\r\n])', re.IGNORECASE)  # first line, as Excel has it
 _HEAD = 1 << 16  # characters in which a header ends
 
 
@@ -42,7 +43,10 @@ def read(
     Raises:
         InputError: a column is missing, there are no rows, or one is malformed (naming the line).
     """
-    cut = delimiter or _sniffed(path, text, usual, wanted)
+    named = _NAMED.match(text)
+    if named:
+        text = text[named.end() :]  # its line end stays, so that lines count as in the file
+    cut = delimiter or (named[1] if named else _sniffed(path, text, usual, wanted))
     records = _records(path, text, cut)
     _, header = next(records)
     header = [labels.clean(name) for name in header]
