@@ -320,9 +320,9 @@ def test_a_reopened_bundle_answers_the_same(workplace, monkeypatch):
     monkeypatch.setattr(
         training,
         "write_model",
-        lambda draft, prepared, model, notes: (
+        lambda draft, prepared, model, *more, **named: (
             made.append((prepared, model)),
-            write(draft, prepared, model, notes),
+            write(draft, prepared, model, *more, **named),
         ),
     )
     config = configs.load(workplace / "clustered.yaml")

@@ -530,7 +530,7 @@ def test_a_method_that_does_not_fit_and_other_tasks_are_refused(linear, tmp_path
     with pytest.raises(InputError) as caught:
         explain.opened(SimpleNamespace(text=tmp_path), configs.from_dict(raw, "run"))
     assert str(caught.value) == (
-        "explain: tagging has no label of a whole text; expected a run of classification"
+        "explain: tagging has no label of a whole text; expected a run of classification or prompt"
     )
 
 

@@ -138,7 +138,7 @@ def covered(together=False):
     return array(axes, allowed, leading=("case", "model"))
 
 
-QUICK = 20  # rows of `make test`: those that hold most pairs
+QUICK = 16  # rows of `make test`: those that hold most pairs
 
 
 def cases(together=False):

@@ -113,6 +113,7 @@ def test_tfds_without_a_network(tmp_path, monkeypatch):
     # The host answers when it is tried, and is lost during the download.
     monkeypatch.setattr(network, "unreachable", lambda *_: None)
     monkeypatch.setattr(tf_datasets.core.DatasetBuilder, "download_and_prepare", refuse)
+    monkeypatch.setattr(network, "unreachable", lambda urls: None)  # it breaks only later
     config = tfds.Config(dataset="imdb_reviews", data_dir=str(tmp_path))
     with pytest.raises(InputError, match=r"Name or service not known; it needs a network once"):
         tfds.read(config, "train")

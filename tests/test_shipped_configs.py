@@ -36,20 +36,16 @@ def kind(path):
 
 # A conversion costs more than a tiny training, and those of one kind differ in numbers alone.
 EXPORTING = {kind(path): path for path in reversed(CONFIGS)}.values()
-# Small translators and taggers are compressed by tests of their own (test_*_small.py).
-ELSEWHERE = ("translation", "tagging", "intent_slots")
 
 
 def at_leisure(path):
     """The config, left to `make test-slow` if one like it is run, or a test of its own is.
 
-    Several compressors are run together by test_compress.py, tuners by test_tuned_runs.py,
-    ensembles by test_ensembles.py, and clusters and smaller matrices by the tests of each.
+    Compressors are run by test_compress.py, together and with an export, and by the tests of each,
+    tuners by test_tuned_runs.py, ensembles by test_ensembles.py, all of them by test_matrix.py.
     """
-    task, *_, compressors, more = kind(path)
-    together = len(compressors) > 1 or any(more)
-    own = not {"cluster", "prune_structured"}.isdisjoint(compressors)
-    slow = together or own or (compressors and task in ELSEWHERE) or path not in EXPORTING
+    *_, compressors, more = kind(path)
+    slow = bool(compressors) or any(more) or path not in EXPORTING
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
 
 

@@ -46,17 +46,46 @@ def _parts(model: Any) -> Parts:
             "objective: an adversary needs the whole model, and distill_layers shows it a part; "
             "leave one of them out"
         )
-    x = embedded(model)
+    x, output = _marked(model, embedded(model))
     front = keras.Model(model.input, x)
     # The ids stay an input: a head may look up a place by its id, as that of `prompt` does.
     names = tuple(model.input)
-    rest = keras.Model([x, *model.input.values()], model.output)
+    rest = keras.Model([x, *model.input.values()], output)
 
     def answer(x: Any, features: dict[str, Any], training: bool) -> Any:
         given = [tf.convert_to_tensor(features[name]) for name in names]
         return rest([x, *given], training=training)
 
     return Parts(lambda features, training: front(features, training=training), answer)
+
+
+def _marked(model: Any, x: Any) -> tuple[Any, Any]:
+    """The embeddings `x` behind an identity of their own, and the model's output from there.
+
+    A layer that gives them may be called again by the head, as that of `masked_lm` calls the table
+    to compare words with; Keras cuts a graph at layers, so it would cut both calls.
+    """
+    import keras
+
+    here = keras.layers.Identity(name="cut")
+    layer, place = x._keras_history.operation, []
+
+    def call(called: Any, *args: Any, **kwargs: Any) -> Any:
+        out = called(*args, **kwargs)
+        if called is layer and not place:
+            out = here(out)
+            place.append(out)
+        return out
+
+    # A model that was fitted has an optimizer, which Keras would try to copy.
+    compiled, model.compiled = model.compiled, False
+    try:
+        again = keras.models.clone_model(
+            model, clone_function=lambda same: same, call_function=call, input_tensors=model.input
+        )
+    finally:
+        model.compiled = compiled
+    return place[0], again.output
 
 
 def embedded(model: Any) -> Any:
