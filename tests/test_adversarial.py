@@ -187,8 +187,9 @@ def trained(objective):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("fgm", {"epsilon": 0.0}),
-        ("fgm", {"weight": 0.0}),
+        # It is pgd with a single step.
+        pytest.param("fgm", {"epsilon": 0.0}, marks=pytest.mark.slow),
+        pytest.param("fgm", {"weight": 0.0}, marks=pytest.mark.slow),
         ("pgd", {"epsilon": 0.0, "steps": 2}),
         ("freelb", {"epsilon": 0.0, "steps": 2}),
         ("vat", {"weight": 0.0}),

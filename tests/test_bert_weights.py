@@ -152,7 +152,7 @@ def test_prefixed_huggingface_folder(tmp_path):
     config, tensors = huggingface_folder(tmp_path)
     model = bert.build(config, vocabulary_size=50)
     bert.load_pretrained(config, model)
-    loaded = {weight.path: np.asarray(weight) for weight in model.weights}
+    loaded = {weight.path: weight.numpy() for weight in model.weights}
     query = tensors["bert.encoder.layer.0.attention.self.query.weight"]
     np.testing.assert_array_equal(loaded["block_0_attention/qkv/kernel"][:, :8], query.T)
     np.testing.assert_array_equal(

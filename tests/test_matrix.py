@@ -197,6 +197,10 @@ def start(folder, row, name, verb="run"):
     return done
 
 
+# TensorFlow says that data pipelines stay graphs, which is as it should be.
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run:")
+
+
 @pytest.fixture
 def step_by_step():
     """Functions of TensorFlow run as Python: for a few batches that is quicker than a trace."""

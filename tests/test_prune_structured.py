@@ -280,6 +280,7 @@ def test_config_must_take_something_away():
     ]
 
 
+@pytest.mark.slow  # test_matrix.py runs it without a file
 def test_run_with_quantization_after_it(tmp_path):
     write_rows(tmp_path / "train.tsv", 40)
     write_rows(tmp_path / "dev.tsv", 10, start=40)

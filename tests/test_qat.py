@@ -134,7 +134,7 @@ def test_a_pattern_without_a_layer_and_a_model_without_one_are_refused():
 # Training
 
 
-@pytest.mark.parametrize("name", ["bert", "bilstm"])
+@pytest.mark.parametrize("name", ["bert", pytest.param("bilstm", marks=pytest.mark.slow)])
 def test_three_lines_of_keras_compress_a_users_trained_model(name):
     def fitted(model, rate, epochs):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -126,7 +126,7 @@ def whole(tmp_path_factory):
             pytest.param("plain", stops, marks=pytest.mark.slow)
             for stops in ([1], [4], [5], [6], [9], [14], [2, 3, 7, 8, 13])
         ],
-        ("accumulated", [3]),
+        pytest.param("accumulated", [3], marks=pytest.mark.slow),
         ("evaluated often", [6, 7]),
         ("ema", [7]),
         ("swa", [12]),

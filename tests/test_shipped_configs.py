@@ -42,10 +42,12 @@ def at_leisure(path):
     """The config, left to `make test-slow` if one like it is run, or a test of its own is.
 
     Compressors are run by test_compress.py, together and with an export, and by the tests of each,
-    tuners by test_tuned_runs.py, ensembles by test_ensembles.py, all of them by test_matrix.py.
+    tuners by test_tuned_runs.py, ensembles by test_ensembles.py, all of them by test_matrix.py, a
+    translator that is a transformer by test_translation_small.py.
     """
-    *_, compressors, more = kind(path)
-    slow = bool(compressors) or any(more) or path not in EXPORTING
+    *_, model, compressors, more = kind(path)
+    elsewhere = bool(compressors) or any(more) or model == "seq2seq_transformer"
+    slow = elsewhere or path not in EXPORTING
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
 
 

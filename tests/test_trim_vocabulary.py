@@ -368,7 +368,8 @@ def test_bert_vocabulary_on_banking77(real_data):
     except InputError as error:
         pytest.skip(str(error))
     before = Tokenizer.from_wordpiece(*vocabulary)
-    texts = [row["text"] for row in csv.DictReader(file.open(encoding="utf-8"))]
+    with file.open(encoding="utf-8") as lines:
+        texts = [row["text"] for row in csv.DictReader(lines)]
     model = bilstm.build(
         bilstm.Config(units=2, embedding_size=3), vocabulary_size=before.vocabulary_size
     )
@@ -378,7 +379,8 @@ def test_bert_vocabulary_on_banking77(real_data):
     assert [pieces_of(after, text) for text in texts[:500]] == [
         pieces_of(before, text) for text in texts[:500]
     ]
-    dev = [row["text"] for row in csv.DictReader((file.parent / "dev.csv").open(encoding="utf-8"))]
+    with (file.parent / "dev.csv").open(encoding="utf-8") as lines:
+        dev = [row["text"] for row in csv.DictReader(lines)]
     changed = [text for text in dev if pieces_of(after, text) != pieces_of(before, text)]
     assert len(changed) == 71
     assert not any("[UNK]" in pieces_of(after, text) for text in changed)
