@@ -11,6 +11,9 @@ from tfapps.errors import InputError
 from tfapps.models import _bert_weights, bert
 from tfapps.presets import locate, vocabulary
 
+# KerasHub saves its presets by numpy.array(variable).
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"
 )
