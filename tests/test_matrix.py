@@ -178,6 +178,20 @@ def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem)
         config.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 
+@pytest.mark.parametrize(
+    ("case", "ensemble", "problem"),
+    [
+        ("tagging", "voting", "ensemble: voting puts answers of classification together, not of"),
+        ("many_labels", "stacking", "ensemble: stacking needs one right class a text; use voting"),
+        ("many_labels", "boosting", "ensemble: boosting needs one right class a text; use voting"),
+    ],
+)
+def test_an_ensemble_that_does_not_fit_is_refused_by_the_config(case, ensemble, problem):
+    row = {**DEFAULT, "case": case, "ensemble": ensemble}
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        config.from_dict({**raw(row), "data": data(row)}, "matrix")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder of data, and of runs of the rows."""

@@ -50,6 +50,23 @@ def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
     ]
 
 
+def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
+    """Answers can be put together where each is a class; weights, whatever they answer."""
+    if hasattr(module, "cook"):
+        return []
+    if _name(task) != "classification":
+        return [
+            f"ensemble: {_name(module)} puts answers of classification together, not of "
+            f"{_name(task)}; use `ensemble: {{name: soup}}`"
+        ]
+    if hasattr(module, "learn") and section.multi_label:
+        return [
+            f"ensemble: {_name(module)} needs one right class a text; use voting or bagging with "
+            "task.multi_label"
+        ]
+    return []
+
+
 def delta(model: Any, tuning: Any) -> list[str]:
     """What was learned beside a preset can be kept alone only where there is a preset."""
     if getattr(tuning, "store", None) != "delta" or getattr(model, "preset", None):

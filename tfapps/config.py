@@ -118,15 +118,17 @@ class _Checker:
         built["objective"], objective_module = self._plugin(
             "objective", raw.get("objective"), "objective", default="plain"
         )
-        built["draw"] = built["ensemble"] = None
+        built["draw"] = built["ensemble"] = ensemble_module = None
         if raw.get("draw") is not None:
             built["draw"] = self.section(DrawConfig, raw["draw"], "draw")
         if raw.get("ensemble") is not None:
-            built["ensemble"] = self._plugin("ensemble", raw["ensemble"], "ensemble")[0]
+            built["ensemble"], ensemble_module = self._plugin(
+                "ensemble", raw["ensemble"], "ensemble"
+            )
         built["compress"], compressors = self._compressors(raw)
         built["export"] = self._each(raw, "export", self._artifact)
         built["lengths"] = self._each(raw, "lengths", self._length)
-        modules = {"task": task_module, "model": model_module}
+        modules = {"task": task_module, "model": model_module, "ensemble": ensemble_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
         self._together(built, modules)
         self._parts(model_module, {"tuning": tuner_module} | compressors)
@@ -147,6 +149,8 @@ class _Checker:
         if task_module and task and train:
             self.problems += _together.untrained(task_module, task, train)
             self.problems += _together.per_label(task_module, task, train, built["objective"])
+        if task_module and task and modules["ensemble"]:
+            self.problems += _together.ensemble(modules["ensemble"], task_module, task)
         if task_module and task and modules["objective"]:
             self.problems += _together.vectors(modules["objective"], task_module, task)
         if task_module and model and train:

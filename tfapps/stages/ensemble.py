@@ -46,7 +46,7 @@ def ensemble(config: RunConfig) -> Bundle:
     """Train what is not trained yet, and write the bundle of the ensemble.
 
     Raises:
-        InputError: no ensemble section, or a task whose answers cannot be put together.
+        InputError: no ensemble section.
         Failure: an artefact of the ensemble is worse than its Keras members.
     """
     if config.ensemble is None:
@@ -58,11 +58,6 @@ def ensemble(config: RunConfig) -> Bundle:
     members = [member(config, module, i) for i in _numbers(config)]  # all are checked first
     if hasattr(module, "cook"):
         return soup.soup(config, module, members)
-    if config.task.name != "classification":
-        raise InputError(
-            f"ensemble: {config.ensemble.name} puts answers of classification together, not of "
-            f"{config.task.name}; use `ensemble: {{name: soup}}`"
-        )
     alone = config.model_copy(update={"ensemble": None})
     prepared = prepare(alone)
     work = _Work(config, module, prepared)
@@ -128,11 +123,6 @@ class _Work:
         self.sequential = hasattr(module, "rows")
         if hasattr(module, "learn") and not self.sequential:
             self._check_rows()
-        if (self.sequential or hasattr(module, "learn")) and self.activation != "softmax":
-            raise InputError(
-                f"ensemble: {config.ensemble.name} needs one right class a text; use voting or "
-                "bagging with task.multi_label"
-            )
 
     def train(self, number: int) -> None:
         """Run one member; what it says of the training rows is kept if the next depends on it."""
