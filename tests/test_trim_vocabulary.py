@@ -274,7 +274,8 @@ def test_the_small_model_answers_alike(name):
 
 
 def rows_of(path):
-    return [row["text"] for row in csv.DictReader(path.open(encoding="utf-8"), delimiter="\t")]
+    with path.open(encoding="utf-8") as lines:
+        return [row["text"] for row in csv.DictReader(lines, delimiter="\t")]
 
 
 @pytest.fixture(scope="module")
