@@ -39,8 +39,10 @@ def test_another_config_neither_resumes_nor_overwrites_nor_deletes_a_state(capsy
     saved(second, 2.0)
     assert value(checkpoint("one config")) == 1.0
     states.report_others("run", [second])
-    told = capsys.readouterr().out
-    assert f"kept in saved_models/.run.state ({first.folder.name}); run that config again" in told
+    printed = capsys.readouterr().out
+    assert (
+        f"kept in saved_models/.run.state ({first.folder.name}); run that config again" in printed
+    )
     states.clear("run", [second])
     assert (value(first), value(second)) == (1.0, None)
     states.report_others("run", [first])

@@ -168,8 +168,8 @@ def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
     assert states.OUTPUT.name == "saved_models"
     assert found is not None
     assert found.path.name != "a_twin"
-    told = capsys.readouterr().out
-    assert told.count("passed over: ") >= 1
-    assert "a_twin" in told
-    assert r"odd\x1b[2J" in told
-    assert "\x1b" not in told
+    printed = capsys.readouterr().out
+    assert printed.count("passed over: ") >= 1
+    assert "a_twin" in printed
+    assert r"odd\x1b[2J" in printed
+    assert "\x1b" not in printed

@@ -104,9 +104,9 @@ def test_evaluate_repeats_what_verify_measured(tiny_runs, name):
     folder = tiny_runs(name)
     data = DATA.get(tiny.RUNS[name]["data"]["source"], "dev")
     more = ("--artifact", ARTIFACT, "--json")
-    told = json.loads(lines(tfapps("evaluate", name, "--data", data, *more, cwd=folder))[-1])
+    report = json.loads(lines(tfapps("evaluate", name, "--data", data, *more, cwd=folder))[-1])
     expected = Bundle.open(folder / "saved_models" / name).metrics["dev"][ARTIFACT]
-    assert told["metrics"] == pytest.approx(expected, abs=1e-5)
+    assert report["metrics"] == pytest.approx(expected, abs=1e-5)
 
 
 LEARNED = {

@@ -96,9 +96,9 @@ def test_a_text_keeps_the_order_of_its_stages():
         used = re.findall(r"\{(.+?)\}", str(script))
         slots = dict(zip(used, used, strict=True))
         for seed in range(5):
-            told = list(scripts.write(script, slots, random.Random(seed), 0.5))
-            assert told == [stage for stage in stages if stage in told]
-            assert set(needed) <= set(told)
+            written = list(scripts.write(script, slots, random.Random(seed), 0.5))
+            assert written == [stage for stage in stages if stage in written]
+            assert set(needed) <= set(written)
         assert 4 <= len(needed) <= len(stages) <= 10, script.name
 
 

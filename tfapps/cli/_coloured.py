@@ -51,8 +51,8 @@ def explained(answer: dict[str, Any]) -> str:
         if key in answer:
             words = [word for word in answer["words"] if word.get("of", "text") == key]
             lines.append(_shaded(answer[key], words, largest))
-    told = f"[{plain(answer['label'])} {answer['score']:.2f}] delta {answer['delta']:.4f}"
-    return "\n".join([*lines, told])
+    summary = f"[{plain(answer['label'])} {answer['score']:.2f}] delta {answer['delta']:.4f}"
+    return "\n".join([*lines, summary])
 
 
 def _shaded(text: str, words: Sequence[dict[str, Any]], largest: float) -> str:

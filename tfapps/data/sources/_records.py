@@ -24,7 +24,7 @@ class Form(NamedTuple):
     Attributes:
         name: csv, tsv, jsonl or parquet.
         encoding: of a text file without a byte order mark; None is UTF-8.
-        delimiter: of a table; None is found out.
+        delimiter: of a table; None detects it.
         settable: whether the config's source has `encoding`, for messages.
     """
 
