@@ -47,6 +47,8 @@ class FakeBatches:
 class Task:
     """Classification, as far as an objective needs it."""
 
+    activation = "softmax"
+
     @staticmethod
     def loss(targets, logits):
         return keras.losses.sparse_categorical_crossentropy(

@@ -16,16 +16,20 @@ from tfapps.errors import ConfigError
 FILES = {
     "task/classification": """
         from tfapps.config import Section
-        NEEDS = "encoder"
+        from tfapps.tasks import base
         class Config(Section):
             name: str = "classification"
             multi_label: bool = False
+        class Task(base.Task):
+            classifies = comparable = True
     """,
     "task/translation": """
         from tfapps.config import Section
-        NEEDS = "seq2seq"
+        from tfapps.tasks import base
         class Config(Section):
             name: str = "translation"
+        class Task(base.Task):
+            form = needs = "seq2seq"
     """,
     "model/bert": """
         from typing import Literal

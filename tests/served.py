@@ -44,15 +44,14 @@ def write(path, task, artifacts=None, **model):
     raw = {
         "task": {"name": task, **SETTINGS.get(task, {})},
         "data": {"source": "sample", "sample": "support_intents"},
-        "model": {**MODELS[module.NEEDS], **model},
-        "text": {"vocabulary_size": VOCABULARY[module.NEEDS], "min_frequency": 1},
+        "model": {**MODELS[module.Task.needs], **model},
+        "text": {"vocabulary_size": VOCABULARY[module.Task.needs], "min_frequency": 1},
     }
     run = config.from_dict(raw, path.name)
     learned = module.Task.learn(run.task, EXAMPLES[task])
     models = registry.load("model", run.model.name)
     tokenizer = models.tokenizer(run.model, run.text, learned.texts(EXAMPLES[task]))
-    if hasattr(learned, "learn_target"):
-        learned.learn_target(tokenizer, EXAMPLES[task], None)
+    learned.set_tokenizer(tokenizer, EXAMPLES[task], None)
     size = {"vocabulary_size": tokenizer.vocabulary_size}
     keras.utils.set_random_seed(1)
     model = assemble(run, learned, **size)

@@ -147,7 +147,7 @@ def name_of(path):
 
 def is_plugin(path):
     folder = path.parent.relative_to(PACKAGE).as_posix().replace("/", ".")
-    return folder in PLUGIN_FOLDERS and not path.name.startswith("_")
+    return folder in PLUGIN_FOLDERS and registry.is_plugin(path.stem)
 
 
 def check_all(check, paths):
@@ -334,4 +334,5 @@ def test_plugin_files_are_told_from_helpers():
     assert is_plugin(PACKAGE / "models" / "bert.py")
     assert is_plugin(PACKAGE / "data" / "sources" / "tsv.py")
     assert not is_plugin(PACKAGE / "models" / "_encoder.py")
+    assert not is_plugin(PACKAGE / "tasks" / "base.py")
     assert not is_plugin(PACKAGE / "data" / "pipeline.py")

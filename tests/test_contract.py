@@ -57,10 +57,8 @@ def parts(request):
     task = registry.load("task", run.task.name).Task.learn(run.task, examples)
     module = registry.load("model", model_name)
     tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
-    if hasattr(task, "learn_target"):
-        task.learn_target(tokenizer, examples, None)
-    if hasattr(task, "cut"):
-        examples = task.cut(examples, tokenizer, run.model.max_length)
+    task.set_tokenizer(tokenizer, examples, None)
+    examples = task.expand(examples, tokenizer, run.model.max_length)
     encoded = encoding.encode(examples, task, tokenizer, run.model.max_length, None)
     return run, task, tokenizer, examples, encoded
 
@@ -79,7 +77,8 @@ def build(parts, **shape):
 
 def masking(task):
     """What hides tokens, of a task that hides some."""
-    return Masking(**task.masking()) if hasattr(task, "masking") else None
+    how = task.masking()
+    return None if how is None else Masking(**how)
 
 
 def samples(parts):
@@ -176,14 +175,14 @@ def test_a_step_lowers_the_loss(parts, model):
 def test_answers_and_figures_for_every_row(parts, model, tmp_path):
     run, task, tokenizer, examples, encoded = parts
     rows, targets = samples(parts)
-    if registry.load("task", run.task.name).NEEDS == "seq2seq":
+    if task.form == "seq2seq":
         outputs = translator.of_model(run, task, model, task.search())(rows)
     else:
         outputs = each(np.asarray, model(rows))
     answered, asked = outputs, tiny.EXAMPLES[run.task.name]
-    if hasattr(task, "reduced"):
+    if task.reduces:
         answered, asked = outputs, [{"text": "it [MASK] away"}] * len(encoded)
-        outputs, examples = each(np.asarray, task.reduced(targets, outputs)), asked
+        outputs, examples = each(np.asarray, task.reduce(targets, outputs)), asked
     figures = task.predict_metrics(outputs, targets, examples)
     assert task.headline in figures
     assert all(np.isfinite(value) for value in figures.values())
@@ -206,8 +205,7 @@ def test_every_tuner_fits_or_says_why_not(parts):
     for name in registry.names("tuner"):
         tuner = registry.load("tuner", name)
         settings = tuner.Config(**tiny.TUNERS.get(name, {}))
-        needed = registry.load("task", run.task.name).NEEDS
-        if getattr(tuner, "NEEDS", needed) != needed:
+        if getattr(tuner, "NEEDS", task.needs) != task.needs:
             continue  # which config refuses
         whole = run.model_copy(update={"tuning": settings})
         try:

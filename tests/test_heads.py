@@ -49,14 +49,13 @@ def built(case):
     task = registry.load("task", raw["name"]).Task.learn(run.task, examples)
     module = registry.load("model", name)
     tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
-    if hasattr(task, "learn_target"):
-        task.learn_target(tokenizer, examples, None)
+    task.set_tokenizer(tokenizer, examples, None)
     keras.utils.set_random_seed(3)
     size = tokenizer.vocabulary_size
     encoder = {w.path for w in module.build(run.model, vocabulary_size=size).weights}
     model = assemble.assemble(run, task, vocabulary_size=size)
-    rows = task.cut(examples, tokenizer, 12) if hasattr(task, "cut") else examples
-    masking = Masking(**task.masking()) if hasattr(task, "masking") else None
+    rows = task.expand(examples, tokenizer, 12)
+    masking = None if task.masking() is None else Masking(**task.masking())
     batches = Batches(
         encoding.encode(rows, task, tokenizer, 12, None),
         features=registry.inputs(run.model),
@@ -118,7 +117,7 @@ def test_a_step_moves_every_weight_of_every_head(case, name):
 
 
 def task_needs(case):
-    return registry.load("task", CASES[case]["name"]).NEEDS
+    return registry.load("task", CASES[case]["name"]).Task.needs
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -33,7 +33,7 @@ def tokenizer():
 
 def task(tokenizer, **options):
     made = Task(Config(**options))
-    made.learn_target(tokenizer, None, None)
+    made.set_tokenizer(tokenizer, None, None)
     return made
 
 
@@ -124,7 +124,7 @@ def test_figures_of_what_was_kept(tokenizer):
 def test_reduced_is_the_same_by_hand(tokenizer):
     logits = np.random.default_rng(1).normal(size=(2, 3, 7)).astype("float32")
     truth = np.array([[1, 6, 0], [2, 0, 0]])
-    found = task(tokenizer).reduced({"masked_ids": truth}, logits)
+    found = task(tokenizer).reduce({"masked_ids": truth}, logits)
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     np.testing.assert_array_equal(found["best"], logits.argmax(-1))
     expected = np.take_along_axis(log_probs, truth[..., None], -1)[..., 0]

@@ -115,7 +115,7 @@ def learner():
 
     def made(pairs):
         task = masked_lm.Task(masked_lm.Config(pairs=pairs))
-        task.learn_target(tokenizer, None, None)
+        task.set_tokenizer(tokenizer, None, None)
         return task, tokenizer
 
     return made

@@ -50,7 +50,7 @@ def logits_for(task, windows, sure=5.0, length=40):
 
 def test_label_stands_at_the_first_piece_of_a_word(tokenizer):
     one = task()
-    windows = one.cut([SENTENCE], tokenizer, 40)
+    windows = one.expand([SENTENCE], tokenizer, 40)
     columns, lost = one.encode(windows, tokenizer, 40)
     pieces = [tokenizer.pieces()[i] for i in columns["token_ids"][0]]
     labels = columns["label_ids"][0]
@@ -63,7 +63,7 @@ def test_label_stands_at_the_first_piece_of_a_word(tokenizer):
 
 
 def test_a_word_without_a_piece_is_not_lost(tokenizer):
-    windows = task().cut([{"tokens": ["ann", "\u200b", "of"], "tags": ["O"] * 3}], tokenizer, 20)
+    windows = task().expand([{"tokens": ["ann", "\u200b", "of"], "tags": ["O"] * 3}], tokenizer, 20)
     columns, _ = task().encode(windows, tokenizer, 20)
     assert (columns["label_ids"][0] > 0).sum() == 3
     assert tokenizer.unknown_id in columns["token_ids"][0]
@@ -99,7 +99,7 @@ def test_every_word_is_answered_for_once_whatever_fits(
 
 def test_windows_overlap_so_that_a_word_has_both_sides(tokenizer):
     example = {"tokens": ["ann"] * 30, "tags": ["O"] * 30}
-    windows = task().cut([example], tokenizer, 14)
+    windows = task().expand([example], tokenizer, 14)
     assert len(windows) == 3
     for before, after in itertools.pairwise(windows):
         assert before["own"][1] < len(before["tokens"])
@@ -112,7 +112,7 @@ def test_context_is_of_the_same_document_only(tokenizer):
         {"tokens": ["ann"], "tags": ["O"], "document": 2},
         {"tokens": ["of", "of"], "tags": ["O", "O"], "document": 2},
     ]
-    first, second, third = task(context=1).cut(examples, tokenizer, 10)
+    first, second, third = task(context=1).expand(examples, tokenizer, 10)
     assert (first["tokens"], first["own"]) == (["new"], [0, 1])
     assert (second["tokens"], second["own"]) == (["ann", "of"], [0, 1])
     assert (third["tokens"], third["own"]) == (["ann", "of", "of"], [1, 3])
@@ -122,7 +122,7 @@ def test_context_is_of_the_same_document_only(tokenizer):
 
 def test_no_room_for_a_word(tokenizer):
     with pytest.raises(InputError, match="max_length 3 is too small for words"):
-        task().cut([SENTENCE], tokenizer, 3)
+        task().expand([SENTENCE], tokenizer, 3)
 
 
 @pytest.mark.parametrize("crf", [False, True])
@@ -130,7 +130,7 @@ def test_no_room_for_a_word(tokenizer):
 def test_answers_of_a_plain_text(tokenizer, crf, scheme):
     one = task(crf=crf, scheme=scheme)
     text = "Ann of  New Amsterdam, sleeps."
-    windows = one.cut([{"text": text, "label": None}], tokenizer, 40)
+    windows = one.expand([{"text": text, "label": None}], tokenizer, 40)
     tags = ["S-PER", "O", "B-LOC", "E-LOC", "O", "O", "O"]
     windows[0]["tags"] = tags if scheme == "bioes" else [*TAGS, "O", "O"]
     (answer,) = one.decode(logits_for(one, windows), windows)
@@ -145,7 +145,7 @@ def test_answers_of_a_plain_text(tokenizer, crf, scheme):
 
 def test_a_text_without_words_has_no_entities(tokenizer):
     one = task()
-    windows = one.cut([{"text": " "}, {"text": "ann"}], tokenizer, 10)
+    windows = one.expand([{"text": " "}, {"text": "ann"}], tokenizer, 10)
     outputs = np.zeros((2, 4, 5), np.float32)
     assert one.decode(outputs, windows) == [{"entities": []}, {"entities": []}]
     columns, _ = one.encode(windows, tokenizer, 10)
@@ -155,10 +155,10 @@ def test_a_text_without_words_has_no_entities(tokenizer):
 def test_stitched_answers_of_a_long_sentence(tokenizer):
     one = task(crf=True)
     tokens, tags = TOKENS * 6, TAGS * 6
-    windows = one.cut([{"tokens": tokens, "tags": tags}, SENTENCE], tokenizer, 16)
+    windows = one.expand([{"tokens": tokens, "tags": tags}, SENTENCE], tokenizer, 16)
     assert len(windows) > 5 > len(_windows.sentences(windows))
     outputs = logits_for(one, windows)
-    assert one.decisions(outputs, windows) == [tags, TAGS]
+    assert one.decide(outputs, windows) == [tags, TAGS]
     assert one.predict_metrics(outputs, {}, windows)["f1"] == 1.0
     said = [entity["text"] for entity in one.decode(outputs, windows)[0]["entities"]]
     assert said == ["Ann", "New Amsterdam"] * 6
@@ -166,11 +166,11 @@ def test_stitched_answers_of_a_long_sentence(tokenizer):
 
 def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
     one = task(crf=True)
-    windows = one.cut([SENTENCE], tokenizer, 40)
+    windows = one.expand([SENTENCE], tokenizer, 40)
     outputs = logits_for(one, windows)
     for place in windows[0]["places"]:  # each word alone would rather be inside
         outputs["logits"][0, place, one.tags.index("I-LOC")] = 6.0
-    (said,) = one.decisions(outputs, windows)
+    (said,) = one.decide(outputs, windows)
     assert said[0] != "I-LOC"
     logits = outputs["logits"][0, windows[0]["places"]]
     shares = chain.marginals(logits, outputs["transitions"][0], one.allowed)
@@ -183,7 +183,7 @@ def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
 
 def test_scores_without_crf_are_those_of_softmax(tokenizer):
     one = task()
-    windows = one.cut([SENTENCE], tokenizer, 40)
+    windows = one.expand([SENTENCE], tokenizer, 40)
     (answer,) = one.decode(logits_for(one, windows, sure=2.0), windows)
     assert answer["entities"][0]["score"] == pytest.approx(
         softmax(np.array([2.0, 0, 0, 0, 0])).max(), abs=1e-4
@@ -194,7 +194,7 @@ def test_loss_of_words_alone(tokenizer):
     """What is said at other places than the first pieces of words costs nothing."""
     for config in ({}, {"crf": True}):
         one = task(**config)
-        windows = one.cut([SENTENCE], tokenizer, 40)
+        windows = one.expand([SENTENCE], tokenizer, 40)
         columns, _ = one.encode(windows, tokenizer, 40)
         outputs = logits_for(one, windows, length=len(columns["label_ids"][0]))
         targets = {"label_ids": np.array(columns["label_ids"])}
@@ -210,7 +210,7 @@ def test_loss_of_words_alone(tokenizer):
 def test_an_entity_across_two_windows_costs_no_more_than_another(tokenizer, scheme):
     one = task(crf=True, scheme=scheme)
     example = {"tokens": ["ann"] * 30, "tags": ["B-PER", *["I-PER"] * 29]}
-    windows = one.cut([example], tokenizer, 12)
+    windows = one.expand([example], tokenizer, 12)
     assert len(windows) > 2
     columns, _ = one.encode(windows, tokenizer, 12)
     label_ids = np.zeros((len(windows), 12), np.int32)
@@ -233,7 +233,7 @@ def test_refusals():
 
 def test_unseen_label_names_the_nearest(tokenizer):
     one = task()
-    windows = one.cut([{"tokens": ["ann"], "tags": ["B-PERS"]}], tokenizer, 10)
+    windows = one.expand([{"tokens": ["ann"], "tags": ["B-PERS"]}], tokenizer, 10)
     with pytest.raises(InputError, match="label 'PERS' was never seen.*did you mean 'PER'"):
         one.encode(windows, tokenizer, 10)
 

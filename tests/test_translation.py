@@ -36,7 +36,7 @@ export: [saved_model, litert_float32, litert_dynamic, litert_greedy]
 def learned(**options):
     task = Task.learn(Config(**options), PAIRS)
     tokenizer = Tokenizer.train(task.texts(PAIRS), "bpe", 70, None, 1)
-    task.learn_target(
+    task.set_tokenizer(
         tokenizer, PAIRS, lambda size, texts: Tokenizer.train(texts, "bpe", size, None, 1)
     )
     return task, tokenizer

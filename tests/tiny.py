@@ -52,10 +52,9 @@ TUNERS = {"adapter": {"size": 4}, "prefix": {"length": 2, "hidden": 4}}
 
 def models(task):
     """Names of the models that go with a task."""
-    module = registry.load("task", task)
+    kind = registry.load("task", task).Task
     return [
         model
         for model in registry.names("model")
-        if module.NEEDS == registry.load("model", model).PROVIDES
-        and model not in getattr(module, "NOT_WITH", {})
+        if kind.needs == registry.load("model", model).PROVIDES and model not in kind.not_with
     ]

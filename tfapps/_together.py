@@ -11,29 +11,31 @@ from tfapps import registry
 
 def model(task: ModuleType, model: ModuleType) -> list[str]:
     """A model has to provide what the task needs."""
-    reason = getattr(task, "NOT_WITH", {}).get(_name(model))
+    reason = task.Task.not_with.get(_name(model))
     if reason:
         return [f"model.name: {_name(model)!r} does not go with task {_name(task)!r}: {reason}"]
-    if task.NEEDS == model.PROVIDES:
+    needs = task.Task.needs
+    if needs == model.PROVIDES:
         return []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
-    fitting = [name for name, there in modules.items() if there.PROVIDES == task.NEEDS]
+    fitting = [name for name, there in modules.items() if needs == there.PROVIDES]
     return [
         f"model.name: {_name(model)!r} provides {model.PROVIDES}, but task {_name(task)!r} "
-        f"needs {task.NEEDS}; models that fit: {', '.join(fitting) or 'none'}"
+        f"needs {needs}; models that fit: {', '.join(fitting) or 'none'}"
     ]
 
 
 def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
     """An objective or a tuner may be for tasks of one form only, that of its NEEDS."""
-    wanted = getattr(part, "NEEDS", task.NEEDS)
-    if wanted == task.NEEDS:
+    needs = task.Task.needs
+    wanted = getattr(part, "NEEDS", needs)
+    if wanted == needs:
         return []
     modules = {name: registry.load("task", name) for name in registry.names("task")}
-    fitting = [name for name, there in modules.items() if wanted == there.NEEDS]
+    fitting = [name for name, there in modules.items() if wanted == there.Task.needs]
     return [
         f"{section}.name: {_name(part)!r} is for tasks that need {wanted} models, but "
-        f"{_name(task)!r} needs {task.NEEDS}; tasks that fit: {', '.join(fitting)}"
+        f"{_name(task)!r} needs {needs}; tasks that fit: {', '.join(fitting)}"
     ]
 
 
@@ -54,7 +56,7 @@ def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
     """Answers can be put together where each is a class; weights, whatever they answer."""
     if hasattr(module, "cook"):
         return []
-    if _name(task) != "classification":
+    if not task.Task.comparable:
         return [
             f"ensemble: {_name(module)} puts answers of classification together, not of "
             f"{_name(task)}; use `ensemble: {{name: soup}}`"
@@ -79,7 +81,7 @@ def delta(model: Any, tuning: Any) -> list[str]:
 
 def class_weights(task: ModuleType, train: Any) -> list[str]:
     """Classes can be made to count alike only where a task has classes."""
-    if train.class_weights == "none" or hasattr(task.Task, "class_weights"):
+    if train.class_weights == "none" or task.Task.classifies:
         return []
     return [
         f"train.class_weights: got {train.class_weights}, but {_name(task)} has no classes of "
@@ -89,7 +91,7 @@ def class_weights(task: ModuleType, train: Any) -> list[str]:
 
 def untrained(task: ModuleType, section: Any, train: Any) -> list[str]:
     """A run without an epoch needs a head that is set by something else."""
-    if train.epochs or registry.optional(task, "ready", False, section):
+    if train.epochs or task.Task.ready(section):
         return []
     return [
         f"train.epochs: got 0, but nothing else sets the head of this {_name(task)} run; expected "
@@ -102,7 +104,7 @@ def per_label(task: ModuleType, section: Any, train: Any, objective: Any) -> lis
     if train.per_label is None:
         return []
     got = f"train.per_label: got {train.per_label}, "
-    if not _one_label(task, section):
+    if not task.Task.one_label(section):
         return [f"{got}but {_name(task)} has not just one label a text; leave it out"]
     if train.batch_tokens is not None:
         return [f"{got}which needs batches of as many rows; leave train.batch_tokens out"]
@@ -117,7 +119,7 @@ def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
     """What compares the vectors of texts by their labels needs both."""
     if not getattr(objective, "OF_VECTORS", False):
         return []
-    if hasattr(task.Task, "vector") and _one_label(task, section):
+    if task.Task.vector_layer is not None and task.Task.one_label(section):
         return []
     return [
         f"objective.name: {_name(objective)!r} compares texts by their one label, which "
@@ -125,15 +127,11 @@ def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
     ]
 
 
-def _one_label(task: ModuleType, section: Any) -> bool:
-    return hasattr(task.Task, "class_weights") and not getattr(section, "multi_label", False)
-
-
 def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
     """Rows can be made shorter only of running text, and only shorter than the model's."""
     if train.short_first is None:
         return []
-    if not hasattr(task.Task, "masking"):
+    if not task.Task.running_text:
         return [
             f"train.short_first: got {train.short_first}, but {_name(task)} learns from whole "
             "texts; leave it out, or use train.batch_tokens"
@@ -152,7 +150,7 @@ def lengths(task: ModuleType, model: Any, given: Sequence[int | None]) -> list[s
     Args:
         given: lengths, None for one that is a problem already.
     """
-    if given and (task.NEEDS == "seq2seq" or hasattr(task.Task, "masking")):
+    if given and (task.Task.form == "seq2seq" or task.Task.running_text):
         return [f"lengths: {_name(task)} files have one length; leave it out"]
     return [
         f"lengths: got {length}, expected less than model.max_length, {model.max_length}"
@@ -170,9 +168,9 @@ def artifacts(
         exports: names, None for one that is a problem already.
         compress: sections, None for one that is a problem already.
     """
-    if task.NEEDS == "seq2seq":
+    if task.Task.form == "seq2seq":
         return _in_steps(_name(task), exports, compress)
-    reason = getattr(task, "NOT_COMPRESSED", None)
+    reason = task.Task.not_compressed
     problems = [f"compress: leave it out for {_name(task)}: {reason}"] * bool(reason and compress)
     return problems + [
         f"export: {name!r} cannot be made for {_name(task)}: it repeats the steps of a "

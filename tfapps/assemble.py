@@ -44,7 +44,7 @@ def assemble(
     """
     module = registry.load("model", config.model.name)
     compression = compression or {}
-    own = getattr(task, "target_vocabulary_size", None)
+    own = task.target_vocabulary_size
     encoder = module.build(
         config.model,
         vocabulary_size=compression.get("vocabulary_size", vocabulary_size),

@@ -16,6 +16,7 @@ from typing import Any
 
 from tfapps.errors import InputError
 
+CONTRACT = "base"  # the module that says what every plug-in of a folder has
 KINDS: dict[str, str] = {
     "task": "tfapps.tasks",
     "model": "tfapps.models",
@@ -47,9 +48,14 @@ def _modules(package: str) -> tuple[str, ...]:
         sorted(
             module.name
             for module in pkgutil.iter_modules(folders)
-            if not module.ispkg and not module.name.startswith("_")
+            if not module.ispkg and is_plugin(module.name)
         )
     )
+
+
+def is_plugin(module: str) -> bool:
+    """Return whether a module of a folder of plug-ins is one: no helper, and not the contract."""
+    return module != CONTRACT and not module.startswith("_")
 
 
 def load(kind: str, name: str) -> ModuleType:

@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
         bundle.artifact(artifact)
     settings = config.load(bundle.config_path)
     # Of running text Keras judges what any artefact says.
-    judged = hasattr(registry.load("task", settings.task.name).Task, "reduced")
+    judged = registry.load("task", settings.task.name).Task.reduces
     import_backend("keras" if judged else artifact)
     rows, metrics = evaluate(bundle, settings, arguments.data, artifact)
     for name, value in metrics.items():

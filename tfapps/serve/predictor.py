@@ -152,19 +152,19 @@ class Predictor:
             InputError: answers of this run look at nothing.
         """
         outputs, examples = next(iter(self._outputs([text])))
-        draw = getattr(self._task, "attention_png", None)
-        picture = draw(outputs[0][0], examples[0]) if draw else None
+        picture = None
+        if self._task.form == "seq2seq":
+            picture = self._task.attention_png(outputs[0][0], examples[0])
         if picture is None:
             raise InputError("this run's answer has no attention to draw; expected a translation")
         return picture
 
     def _outputs(self, texts: Sequence[str | tuple[str, str]]) -> Any:
         examples = _examples(texts, self.paired)
-        rows = getattr(self._task, "rows_at_once", BATCH)
+        rows = self._task.rows_at_once
         for start in range(0, len(examples), rows):
             batch = examples[start : start + rows]
-            if hasattr(self._task, "cut"):
-                batch = self._task.cut(batch, self._tokenizer, self._max_length)
+            batch = self._task.expand(batch, self._tokenizer, self._max_length)
             columns, truncated = self._task.encode(batch, self._tokenizer, self._max_length)
             with self._counting:
                 self._truncated += truncated
@@ -262,7 +262,7 @@ def open_runner(
         InputError: the run has no such artefact, or its file is damaged.
     """
     file = bundle.artifact(name)
-    if registry.load("task", run.task.name).NEEDS == "seq2seq":
+    if task.form == "seq2seq":
         from tfapps.serve import greedy, translator
 
         if name == "keras":
@@ -273,7 +273,7 @@ def open_runner(
         else:
             found = translator.of_file(name, file, run, task, threads)
         return found, ("token_ids", "padding_mask")
-    wanted = getattr(task, "outputs", ("logits",))
+    wanted = task.outputs
     if name.startswith("litert_"):
         from tfapps.runners.litert import LiteRTRunner
 

@@ -42,8 +42,8 @@ def attack(
     Raises:
         InputError: the task has no text whose embeddings could be attacked.
     """
-    task = registry.load("task", config.task.name)
-    if task.NEEDS != "encoder" or hasattr(task.Task, "masking"):
+    task = registry.load("task", config.task.name).Task
+    if task.form != "single" or task.running_text:
         raise InputError(
             f"attack: {config.task.name} is not judged by one answer a text; expected a run of "
             "classification, prompt, tagging or intent_slots"

@@ -40,8 +40,8 @@ class Dev:
 def dev(prepared: Prepared, model: keras.Model) -> Dev:
     """Return the dev set of a run."""
     task, examples = prepared.task, prepared.examples["dev"]
-    decide = functools.partial(getattr(task, "decisions", None) or _none, examples=examples)
-    if hasattr(task, "reduced"):
+    decide = functools.partial(task.decide, examples=examples)
+    if task.reduces:
         return _sample(prepared, model, decide)
     targets = prepared.targets("dev")
 
@@ -50,7 +50,7 @@ def dev(prepared: Prepared, model: keras.Model) -> Dev:
         return outputs_of(prepared, model, "dev", likeliest=likeliest)
 
     features = prepared.arrays("dev")
-    if hasattr(task, "paths"):  # logits of all places, up to the end of the longest row
+    if task.tags_words:  # logits of all places, up to the end of the longest row
         logits = said(False)
         length = (logits["logits"] if isinstance(logits, dict) else logits).shape[1]
         features = {name: column[:, :length] for name, column in features.items()}
@@ -71,11 +71,7 @@ def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]
         return each(np.asarray, model.predict_on_batch(features))
 
     def figures(outputs: Any) -> dict[str, float]:
-        kept = each(np.asarray, task.reduced(targets, outputs))
+        kept = each(np.asarray, task.reduce(targets, outputs))
         return task.predict_metrics(kept, targets, ())
 
     return Dev(len(rows), features, said, figures, decide)
-
-
-def _none(outputs: Any, examples: Any) -> None:
-    """A search has answers, which are compared as they are."""

@@ -117,7 +117,7 @@ class _Work:
 
     def __init__(self, config: RunConfig, module: Any, prepared: Prepared) -> None:
         self.config, self.module, self.prepared = config, module, prepared
-        self.activation = getattr(prepared.task, "activation", "softmax")
+        self.activation = prepared.task.activation
         self.members: list[Bundle] = []
         self.told: list[np.ndarray] = []
         self.sequential = hasattr(module, "rows")

@@ -54,8 +54,7 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     """
     if bundle.members:
         return _by_members(bundle, config, data, artifact)
-    task = registry.load("task", config.task.name).Task
-    if hasattr(task, "reduced"):
+    if registry.load("task", config.task.name).Task.reduces:
         return _by_parts(bundle, config, data, artifact)
     there = opened(bundle, config, data, artifact)
     unjudged.log(there.task, there.targets, there.examples, Path(data).name)
@@ -80,7 +79,7 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
         targets = {name: encoded.columns[name][rows] for name in task.targets}
         changed = masking(features, targets, (config.seed, start))
         features, targets = (each(np.asarray, part) for part in changed)
-        parts.append(each(np.asarray, task.reduced(targets, runner(features))))
+        parts.append(each(np.asarray, task.reduce(targets, runner(features))))
     outputs = each(lambda *arrays: np.concatenate(arrays), *parts)
     return len(encoded), task.predict_metrics(outputs, {}, ())
 
@@ -107,7 +106,6 @@ def _read(bundle: Bundle, config: RunConfig, data: str) -> tuple[Any, Any, Any, 
     source = registry.load("source", config.data.source)
     examples = source.read_file(config.data, Path(data))
     tokenizer = Tokenizer.load(bundle.text)
-    if hasattr(task, "cut"):
-        examples = task.cut(examples, tokenizer, config.model.max_length)
+    examples = task.expand(examples, tokenizer, config.model.max_length)
     encoded = encoding.encode(examples, task, tokenizer, config.model.max_length, None)
     return task, tokenizer, examples, encoded

@@ -58,7 +58,7 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
     from tfapps.text.tokenizer import Tokenizer
 
     task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
-    if not hasattr(task, "activation"):  # of one row of logits a text
+    if not task.classifies:
         raise InputError(
             f"explain: {config.task.name} has no label of a whole text; expected a run of "
             "classification or prompt"

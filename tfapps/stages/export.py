@@ -62,7 +62,7 @@ def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     module = registry.load("model", prepared.config.model.name)
     if not hasattr(module, "step_of"):
         graphs = _module.whole(model)
-        if "transitions" in getattr(prepared.task, "outputs", ()):
+        if "transitions" in prepared.task.outputs:
             graphs[_tags.SIGNATURE] = _tags.Tagger(model, prepared.task.allowed)
         return graphs
     graphs = {"encode": module.encoder_of(model), "step": module.step_of(model)}

@@ -16,8 +16,6 @@ from tfapps.stages import leaks
 from tfapps.stages import teachers as ask
 from tfapps.stages.prepare import Prepared, cache_folder
 
-TEXTS = "classification"  # a text is all that this task needs to see
-
 
 @dataclass(frozen=True)
 class Lessons:
@@ -70,7 +68,7 @@ def lessons(prepared: Prepared) -> Lessons:
         prepared, labelled = _beside(prepared, texts), count / (count + len(texts))
         extra[LABELLED] = np.repeat(np.array([1, 0], np.int32), [count, len(texts)])
     teachers = getattr(objective, "teacher", ())
-    if teachers and prepared.config.task.name == TEXTS and not _blocks.asked(objective):
+    if teachers and prepared.task.comparable and not _blocks.asked(objective):
         whole = [*texts_of(origin.examples["train"]), *texts]
         extra[TOLD] = ask.answers(prepared, teachers, whole)
         teachers = ()
@@ -78,9 +76,9 @@ def lessons(prepared: Prepared) -> Lessons:
 
 
 def _only_texts(prepared: Prepared, key: str) -> None:
-    name = prepared.config.task.name
-    if name != TEXTS or "text_pair" in prepared.examples["train"][0]:
-        pairs = " of pairs" if name == TEXTS else ""
+    comparable, name = prepared.task.comparable, prepared.config.task.name
+    if not comparable or "text_pair" in prepared.examples["train"][0]:
+        pairs = " of pairs" if comparable else ""
         raise InputError(
             f"{key}: texts without labels serve the classification of single texts, not "
             f"{name}{pairs}; leave it out"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tfapps import registry
 from tfapps.stages.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def outputs_of(
         final: False at the end of an epoch, where a search may be narrower.
         likeliest: take the likeliest token each time, as files do that search by themselves.
     """
-    if registry.load("task", prepared.config.task.name).NEEDS == "seq2seq":
+    if prepared.task.form == "seq2seq":
         from tfapps.serve import greedy, translator
 
         config, how = prepared.config, prepared.task.search(final)
@@ -43,4 +42,5 @@ def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
 
     how = {"batch_size": EVALUATION_BATCH, "multiple": replicas(), "shuffle": False}
     batches = prepared.batches(split, **how)
-    return predict(model, batches, reduce=getattr(prepared.task, "reduced", None))
+    task = prepared.task
+    return predict(model, batches, reduce=task.reduce if task.reduces else None)

@@ -63,7 +63,8 @@ class Prepared:
         """Return what hides tokens of a batch, where the task hides some; else None."""
         from tfapps.data.masking import Masking
 
-        return Masking(**self.task.masking()) if hasattr(self.task, "masking") else None
+        how = self.task.masking()
+        return None if how is None else Masking(**how)
 
     @functools.cached_property
     def text_files(self) -> dict[str, str]:
@@ -117,7 +118,7 @@ class Prepared:
             dataclasses.replace(encoded, columns={**encoded.columns, **extra}),
             features=self.features,
             targets=(*self.task.targets, *extra),
-            weight=getattr(self.task, "weights", None),
+            weight=self.task.weight_column,
             batch_size=batch_size,
             batch_tokens=batch_tokens,
             multiple=multiple,
@@ -187,8 +188,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
         tokenizer = _learned(
             config, make, lambda: (task.texts(rows["train"]), unlabelled.texts(config))
         )
-        if hasattr(task, "learn_target"):
-            task.learn_target(tokenizer, rows["train"], make)
+        task.set_tokenizer(tokenizer, rows["train"], make)
     else:
         from tfapps.text.tokenizer import Tokenizer
 
@@ -217,7 +217,7 @@ def refuse_ensemble(config: RunConfig) -> None:
 
 def _check_kind(config: RunConfig, task: Any, rows: Any) -> None:
     """Running text is for tasks that hide words of it, and rows are for the others."""
-    if isinstance(rows, Corpus) and not hasattr(task.Task, "masking"):
+    if isinstance(rows, Corpus) and not task.Task.running_text:
         raise InputError(
             f"data.source: got {config.data.source}, which is running text, but "
             f"{config.task.name} needs rows; use a source of rows, or task masked_lm"
@@ -234,9 +234,8 @@ def _encoded(
     config: RunConfig, task: Any, tokenizer: Tokenizer, rows: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Encoded]]:
     """Examples by split, and their columns."""
-    length, examples = config.model.max_length, dict(rows)
-    if hasattr(task, "cut"):
-        examples = {name: task.cut(some, tokenizer, length) for name, some in rows.items()}
+    length = config.model.max_length
+    examples = {name: task.expand(part, tokenizer, length) for name, part in rows.items()}
     encoded = {
         name: encoding.encode(some, task, tokenizer, length, cache_folder())
         for name, some in examples.items()

@@ -95,5 +95,5 @@ def _check_same(prepared: Prepared, run: Any, tokenizer: Any, task: Any, path: s
             f"objective.teacher: {path} reads {run.model.max_length} tokens, the student "
             f"{prepared.config.model.max_length}; lower model.max_length"
         )
-    if getattr(task, "labels", None) != getattr(prepared.task, "labels", None):
+    if list(task.labels) != list(prepared.task.labels):
         raise InputError(f"objective.teacher: {path} has other labels, or in another order")

@@ -63,8 +63,9 @@ def train_prepared(prepared: Prepared) -> Bundle:
         records = [record.figures() for record in learned.history.records]
         notes = {"training": records, "parameters": learned.parameters}
         write_model(draft, prepared, model, notes, learned.model)
-        if hasattr(prepared.task, "vectors"):
-            projector.write(draft.path / "logs", *prepared.task.vectors(model))
+        projection = prepared.task.projection(model)
+        if projection is not None:
+            projector.write(draft.path / "logs", *projection)
     states.clear(config.name, [keeper])
     return Bundle.open(OUTPUT / config.name)
 
@@ -204,7 +205,7 @@ def objective(lesson: Lessons, model: keras.Model, steps: int) -> Any:
 
 def unit(prepared: Prepared) -> str:
     """Return what the weights of the task's rows count."""
-    return getattr(prepared.task, "unit", "examples")
+    return prepared.task.unit
 
 
 def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfapps import registry
 from tfapps.printable import plain
 
 SHOWN = 8
@@ -18,7 +17,7 @@ def log(task: Any, targets: Mapping[str, Any], examples: Any, where: str) -> Non
         targets: what is true of the rows, as the task judges it.
         where: what the rows are called, `dev` say.
     """
-    missing = registry.optional(task, "labels_without_rows", [], targets, examples)
+    missing = task.labels_without_rows(targets, examples)
     if not missing:
         return
     names = ", ".join(plain(label) for label in missing[:SHOWN])

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tfapps import bundle as bundles
-from tfapps import registry
 from tfapps.bundle import Bundle, write_json
 from tfapps.config import RunConfig
 from tfapps.errors import Failure
@@ -50,7 +49,7 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         print(f"verifying {name} on {there.rows} rows", flush=True)
         proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, there)
         try:
-            headline, scale = prepared.task.headline, getattr(prepared.task, "scale", 1.0)
+            headline, scale = prepared.task.headline, prepared.task.best_headline
             parity.check(name, proof[name], headline=headline, scale=scale, rounded=rounded)
         except Failure as failure:
             failures.append(str(failure))
@@ -79,7 +78,7 @@ def _prove(
     runner, _ = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
     figures, before = there.figures(outputs), there.figures(reference)[task.headline]
-    if registry.load("task", prepared.config.task.name).NEEDS != "seq2seq":
+    if task.form != "seq2seq":
         proof = parity.compare(reference, outputs, there.decide, features.get("padding_mask"))
         proof = _with_tags(proof, prepared, name, file, features, outputs)
     else:
@@ -101,13 +100,13 @@ def _with_tags(
     """The proof, with the tags that the file finds by itself held against those of its logits."""
     from tfapps.serve import tagger
 
-    if not hasattr(prepared.task, "paths"):
+    if not prepared.task.tags_words:
         return proof
     windows = prepared.examples["dev"]
     inside = tagger.tags(name, file, features, windows)
     if inside is None:
         return proof
-    pairs = zip(inside, prepared.task.paths(outputs, windows), strict=True)
+    pairs = zip(inside, prepared.task.tag_numbers(outputs, windows), strict=True)
     same = float(np.mean([np.array_equal(found, expected) for found, expected in pairs]))
     return {**proof, "agreement": min(proof["agreement"], same), "tag_agreement": same}
 

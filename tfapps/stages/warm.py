@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 
 def warm(prepared: Prepared, model: keras.Model) -> None:
-    """Let the task set its head, if it wants to, in a model whose encoder has its weights."""
-    task = prepared.task
-    if hasattr(task, "warm"):
-        embed = functools.partial(vectors, prepared, model)
-        task.warm(model, embed, prepared.examples["train"], prepared.config)
+    """Let the task set its head in a model whose encoder has its weights."""
+    embed = functools.partial(vectors, prepared, model)
+    prepared.task.start_head(model, embed, prepared.examples["train"], prepared.config)
 
 
 def vectors(prepared: Prepared, model: keras.Model, examples: Any) -> np.ndarray:
@@ -41,5 +39,5 @@ def vectors(prepared: Prepared, model: keras.Model, examples: Any) -> np.ndarray
         max_length=length,
         shuffle=False,
     )
-    layer = model.get_layer(prepared.task.vector)
+    layer = model.get_layer(prepared.task.vector_layer)
     return predict(keras.Model(model.input, layer.input), batches)

@@ -13,14 +13,13 @@ from pydantic import Field, model_validator
 from tfapps.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
-from tfapps.tasks import _heads, _shown
+from tfapps.tasks import _heads, _shown, base
 from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
 from tfapps.text import surface
 
 if TYPE_CHECKING:
     import keras
 
-NEEDS = "encoder"
 LABELS_FILE = "labels.json"
 Examples = Sequence[dict[str, Any]]
 
@@ -50,30 +49,36 @@ class Config(_heads.Head):
         return self
 
 
-def ready(config: Config) -> bool:
-    """Whether the head is set without training."""
-    return config.start != "random"
-
-
-class Task:
-    """What the labels are, how they are learned, judged and told.
+class Task(base.Task):
+    """What the labels are, how they are learned and judged, and how answers are written.
 
     Example:
         >>> Task(Config(), ["a", "b"]).decode(np.array([[2.0, 0.0]]))[0]["label"]
         'a'
     """
 
+    classifies = comparable = True
     targets = ("label",)
     heads = (_heads.HEAD,)
-    vector = _heads.VECTOR  # the layer that is given the vector of a text
+    vector_layer = _heads.VECTOR
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
-        self.config = config
+        super().__init__(config)
         self.labels = list(labels)
         self.headline = "micro_f1" if config.multi_label else "accuracy"
         self.labels_of_outputs = None if config.multi_label else self.labels
         self.activation = "sigmoid" if config.multi_label else "softmax"
         self._number = numbered(self.labels)
+
+    @classmethod
+    def one_label(cls, config: Config) -> bool:
+        """Return whether each row has exactly one label."""
+        return not config.multi_label
+
+    @classmethod
+    def ready(cls, config: Config) -> bool:
+        """Return whether the head is set without training."""
+        return config.start != "random"
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -130,20 +135,6 @@ class Task:
             columns["label"] = self._encode_labels(examples)
         return columns, tokens.truncated
 
-    def places(self, columns: dict[str, Any], tokenizer: Any) -> list[np.ndarray]:
-        """Return where the pieces of each text (of a pair, both) stand in the one encoded row.
-
-        Args:
-            columns: `encode` of one example.
-        """
-        ids, segments = columns["token_ids"][0], columns["segment_ids"][0]
-        special = np.isin(ids, list(tokenizer.special_ids))
-        return [np.flatnonzero(~special & (segments == segment)) for segment in (0, 1)]
-
-    def blank(self, tokenizer: Any) -> int:
-        """Return the piece that says nothing: [MASK] where the vocabulary has it, else [UNK]."""
-        return tokenizer.unknown_id if tokenizer.mask_id is None else tokenizer.mask_id
-
     def _encode_labels(self, examples: Examples) -> np.ndarray:
         rows = [of_example(example, self.config.multi_label) for example in examples]
         if self.config.min_label_count:
@@ -163,7 +154,9 @@ class Task:
         logits = _heads.logits(self.config, len(self.labels), encoder.output["pooled"])
         return keras.Model(encoder.input, logits, name="classification")
 
-    def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
+    def start_head(
+        self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any
+    ) -> None:
         """Set the head from what the encoder makes of texts before it is trained, if asked to.
 
         Args:
@@ -219,7 +212,7 @@ class Task:
 
         return balanced_weights(targets["label"], len(self.labels))
 
-    def decisions(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
+    def decide(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
         """Return the answer of each row: (rows,) class number, or (rows, c) 0/1."""
         if self.config.multi_label:
             return (sigmoid(logits) >= self.config.threshold).astype(np.int32)
@@ -232,7 +225,7 @@ class Task:
         from tfapps.metrics.calibration import expected_calibration_error
         from tfapps.metrics.classes import f1_scores
 
-        truth, predicted = targets["label"], self.decisions(logits)
+        truth, predicted = targets["label"], self.decide(logits)
         scores = f1_scores(truth, predicted, len(self.labels))
         if self.config.multi_label:
             probability = sigmoid(logits)
@@ -251,7 +244,7 @@ class Task:
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
     ) -> tuple[dict[str, Any], str]:
         """Return precision, recall, F1 and support of every class, as data and as text."""
-        return _shown.report(targets["label"], self.decisions(logits), self.labels)
+        return _shown.report(targets["label"], self.decide(logits), self.labels)
 
     def labels_without_rows(self, targets: dict[str, Any], examples: Examples = ()) -> list[str]:
         """Return the labels that no row has: nothing is said of them by the figures."""
@@ -263,14 +256,14 @@ class Task:
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
     ) -> dict[str, bytes]:
         """Draw the confusion matrix (or, multi-label, the F1 of the frequent labels) as PNG."""
-        truth, predicted = targets["label"], self.decisions(logits)
+        truth, predicted = targets["label"], self.decide(logits)
         return _shown.pictures(truth, predicted, self.labels, self.config.multi_label)
 
     def notes(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples, limit: int = 20
     ) -> dict[str, str]:
         """Return a markdown table of the wrong answers given with most confidence."""
-        answers, wrong = self.decode(logits), self.decisions(logits) != targets["label"]
+        answers, wrong = self.decode(logits), self.decide(logits) != targets["label"]
         truth = [of_example(example, self.config.multi_label) for example in examples]
         return {"mistakes": _shown.mistakes(answers, wrong, truth, examples, limit)}
 

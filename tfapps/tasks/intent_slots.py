@@ -18,7 +18,6 @@ from tfapps.tasks._labels import check_seen, numbered
 if TYPE_CHECKING:
     import keras
 
-NEEDS = "encoder"
 INTENTS_FILE = "intents.json"
 Examples = tagging.Examples
 Outputs = Mapping[str, np.ndarray]
@@ -46,7 +45,7 @@ class Task(tagging.Task):
 
     targets = ("label_ids", "label")
     heads = (*tagging.Task.heads, "intent_head")
-    weights = None
+    weight_column = None
     unit = "examples"
     headline = "frame_accuracy"
 
@@ -124,7 +123,7 @@ class Task(tagging.Task):
         intent = softmax_cross_entropy(outputs["intent"], targets["label"], count, label_smoothing)
         return slots + self.config.intent_weight * intent
 
-    def decisions(self, outputs: Outputs, examples: Examples) -> list[Any]:
+    def decide(self, outputs: Outputs, examples: Examples) -> list[Any]:
         """Return the intent and the tags of the words of each sentence."""
         numbers = _of_sentences(outputs, examples).argmax(axis=-1)
         tags = self._tags(outputs, examples)
@@ -134,7 +133,7 @@ class Task(tagging.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> dict[str, float]:
         """Judge intents (`accuracy`), slots (`f1` and more), and both (`frame_accuracy`)."""
-        said = self.decisions(outputs, examples)
+        said = self.decide(outputs, examples)
         truth = list(zip(_intents(examples), self._truth(examples), strict=True))
         right = [(a[0] == b[0], a == b) for a, b in zip(said, truth, strict=True)]
         intent, frame = np.mean(right, axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,14 +13,12 @@ from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.printable import markdown, plain
-from tfapps.tasks import _guessing, _packing
+from tfapps.tasks import _guessing, _packing, base
+from tfapps.tasks.base import logits_of
 
 if TYPE_CHECKING:
     import keras
 
-NEEDS = "encoder"
-NOT_WITH = {"bilstm_cnn": "the letters of a hidden word would tell it"}
-NOT_COMPRESSED = "the runs that take it as their preset are made small"
 PLACES = "masked_places"
 GAP = "[MASK]"  # how a hidden word is written in a text
 GAPS = "gaps"  # how many of a text are read
@@ -46,20 +44,20 @@ class Config(Section):
     top_k: int = Field(default=5, ge=1)
 
 
-class Task:
-    """How text becomes rows, what is hidden in them, and how guesses are judged and told."""
+class Task(base.Task):
+    """How text becomes rows, what is hidden in them, and how guesses are judged and written."""
 
+    not_with: ClassVar = {"bilstm_cnn": "the letters of a hidden word would tell it"}
+    not_compressed = "the runs that take it as their preset are made small"
+    running_text = reduces = True
     # The table of the embeddings, where it is the output matrix, belongs to the encoder.
     heads = ("head",)
-    weights = "pieces"
+    weight_column = "pieces"
     unit = "tokens"
-    headline = "accuracy"
-    labels_of_outputs = None
-    rows_at_once = 8  # texts that are answered at a time: each gap has logits for all pieces
+    rows_at_once = 8  # each gap has logits for all pieces
 
     def __init__(self, config: Config) -> None:
-        self.config = config
-        self.tokenizer: Any = None
+        super().__init__(config)
         self.targets = () if config.pairs == "none" else ("label",)
         self.outputs = ("logits",) if config.pairs == "none" else ("logits", "pair")
 
@@ -78,7 +76,7 @@ class Task:
         """Return what a vocabulary is learned from, a sentence at a time."""
         return corpus.sentences()
 
-    def learn_target(self, tokenizer: Any, corpus: Any, make: Callable[..., Any]) -> None:
+    def set_tokenizer(self, tokenizer: Any, corpus: Any, make: Callable[..., Any]) -> None:
         """Take the tokenizer.
 
         Raises:
@@ -96,16 +94,13 @@ class Task:
             )
         self.tokenizer = tokenizer
 
-    def save(self, folder: Path) -> None:
-        """Nothing: the tokenizer is saved by whoever saves the run."""
-
     @classmethod
     def load(cls, config: Config, folder: Path) -> Task:
         """Take the tokenizer that lies in the folder."""
         from tfapps.text.tokenizer import Tokenizer
 
         task = cls(config)
-        task.learn_target(Tokenizer.load(folder), None, None)
+        task.set_tokenizer(Tokenizer.load(folder), None, None)
         return task
 
     def masking(self) -> dict[str, Any]:
@@ -117,7 +112,7 @@ class Task:
         how = {"never": never, "continues": continues, "rate": self.config.rate}
         return {"mask_id": there.mask_id, "vocabulary_size": there.vocabulary_size, **how}
 
-    def cut(self, examples: Any, tokenizer: Any, max_length: int) -> Any:
+    def expand(self, examples: Any, tokenizer: Any, max_length: int) -> Any:
         """Note how many gaps of each text the model reads; running text stays as it is."""
         if hasattr(examples, "sentences"):
             return examples
@@ -187,7 +182,9 @@ class Task:
         pair = keras.layers.Activation("linear", dtype="float32", name="pair")(pair)
         return keras.Model(inputs, {"logits": logits, "pair": pair}, name="masked_lm")
 
-    def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
+    def start_head(
+        self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any
+    ) -> None:
         """Start from the head of the preset, else from what counting the corpus tells."""
         preset = getattr(run.model, "preset", None)
         _guessing.start(model, preset, examples.sentences(), self.tokenizer.ids, run.seed)
@@ -199,12 +196,12 @@ class Task:
         from tfapps.metrics.cross_entropy import sequence_cross_entropy, softmax_cross_entropy
 
         truth = targets["masked_ids"]
-        loss = sequence_cross_entropy(_logits(outputs), truth, label_smoothing)
+        loss = sequence_cross_entropy(logits_of(outputs), truth, label_smoothing)
         if self.targets:
             loss = loss + softmax_cross_entropy(outputs["pair"], targets["label"], 2, 0.0)
         return loss
 
-    def reduced(self, targets: dict[str, Any], outputs: Any) -> dict[str, Any]:
+    def reduce(self, targets: dict[str, Any], outputs: Any) -> dict[str, Any]:
         """Return what is judged of outputs whose logits would fill the memory, on `keras.ops`.
 
         Shapes: `truth` (b, m), ids of hidden tokens, 0 for none; `best` (b, m), the guesses;
@@ -212,7 +209,7 @@ class Task:
         """
         from keras import ops
 
-        logits = _logits(outputs)
+        logits = logits_of(outputs)
         truth = ops.convert_to_tensor(targets["masked_ids"])
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         right = ops.take_along_axis(log_probs, ops.expand_dims(truth, -1), axis=-1)[..., 0]
@@ -225,7 +222,7 @@ class Task:
     def predict_metrics(
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
     ) -> dict[str, float]:
-        """Judge guesses, as `reduced` has them: `accuracy` and `perplexity` of hidden tokens."""
+        """Judge guesses, as `reduce` returns them: `accuracy` and `perplexity` of hidden tokens."""
         there = outputs["truth"] > 0
         right = (outputs["best"] == outputs["truth"])[there]
         loss = -float(outputs["log_prob"][there].mean(dtype=np.float64))
@@ -233,10 +230,6 @@ class Task:
         if self.targets:
             figures["pair_accuracy"] = float((outputs["said"] == outputs["label"]).mean())
         return figures
-
-    def decisions(self, outputs: Any, examples: Any) -> np.ndarray:
-        """Return the guesses of each row, (rows, m)."""
-        return _logits(outputs).argmax(axis=-1)
 
     def report(
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
@@ -253,10 +246,6 @@ class Task:
         lines += [f"{counts[i]:>6} {of[i]:>4}  {plain(pieces[i])}" for i in worst]
         return figures, "\n".join(lines) + "\n"
 
-    def pictures(self, outputs: Outputs, targets: Any, examples: Any) -> dict[str, bytes]:
-        """Nothing to draw."""
-        return {}
-
     def notes(
         self, outputs: Outputs, targets: Any, examples: Any, limit: int = 40
     ) -> dict[str, str]:
@@ -269,7 +258,7 @@ class Task:
             lines.append(f"| {cells} | {np.exp(outputs['log_prob'][place]):.3f} |")
         return {"guesses": "\n".join(lines)}
 
-    def vectors(self, model: keras.Model) -> tuple[np.ndarray, list[str]]:
+    def projection(self, model: keras.Model) -> tuple[np.ndarray, list[str]]:
         """Return the table of the embeddings (v, d) and the pieces it is of."""
         return np.asarray(model.get_layer("embeddings").weights[0]), self.tokenizer.pieces()
 
@@ -280,7 +269,7 @@ class Task:
             `{"filled", "gaps": [[[piece, probability], ...], ...]}` a text: the text with the best
             guesses in it, and the best of each gap. Gaps behind what the model reads stay gaps.
         """
-        logits = _logits(outputs)
+        logits = logits_of(outputs)
         pieces = self.tokenizer.pieces()
         answers = []
         for row, example in zip(logits, examples, strict=True):
@@ -293,7 +282,3 @@ class Task:
             filled = "".join(map("".join, zip(parts, [*words, ""], strict=True)))
             answers.append({"filled": filled, "gaps": gaps})
         return answers
-
-
-def _logits(outputs: Any) -> Any:
-    return outputs["logits"] if isinstance(outputs, Mapping) else outputs

@@ -20,10 +20,6 @@ from tfapps.text.labels import normal
 if TYPE_CHECKING:
     import keras
 
-NEEDS = "encoder"
-NOT_WITH = dict.fromkeys(
-    ("bilstm", "bilstm_cnn"), "it takes no preset, and only a masked_lm run knows how to fill a gap"
-)
 PROMPT_FILE = "prompt.json"
 TEXT, GAP = "{text}", "[MASK]"
 Examples = classification.Examples
@@ -61,11 +57,6 @@ class Config(Section):
         return {normal(label): word for label, word in words.items()}
 
 
-def ready(config: Config) -> bool:
-    """Whether the head is set without training: it comes from the preset."""
-    return True
-
-
 class Task(classification.Task):
     """Labels as in `classification`, read off the masked-LM head of the run it takes as preset.
 
@@ -73,13 +64,23 @@ class Task(classification.Task):
     others, and whatever quantizes a linear head quantizes it.
     """
 
-    vector = "head"
+    not_with = dict.fromkeys(
+        ("bilstm", "bilstm_cnn"),
+        "it takes no preset, and only a masked_lm run knows how to fill a gap",
+    )
+    comparable = False  # a label is read off words of the vocabulary
+    vector_layer = "head"
 
     def __init__(self, config: Config, labels: Sequence[str], mask_id: int | None = None) -> None:
         super().__init__(config, labels)
         self.labels_of_outputs = None  # a plain client would not put the text into the pattern
         self.mask_id = mask_id
         self.words: list[np.ndarray] = []
+
+    @classmethod
+    def ready(cls, config: Config) -> bool:
+        """Return whether the head is set without training: it comes from the preset."""
+        return True
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -107,7 +108,7 @@ class Task(classification.Task):
         found = self.config.verbalizer[label]
         return [found] if isinstance(found, str) else found
 
-    def learn_target(self, tokenizer: Any, examples: Any, make: Callable[..., Any] | None) -> None:
+    def set_tokenizer(self, tokenizer: Any, examples: Any, make: Callable[..., Any] | None) -> None:
         """Look up the words.
 
         Raises:
@@ -213,7 +214,9 @@ class Task(classification.Task):
         logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
         return keras.Model(encoder.input, logits, name="prompt")
 
-    def warm(self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any) -> None:
+    def start_head(
+        self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any
+    ) -> None:
         """Take the head of the preset.
 
         Args:

@@ -14,14 +14,14 @@ from tfapps.bundle import read_json, write_json
 from tfapps.config import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
-from tfapps.tasks import _entities, _windows
+from tfapps.tasks import _entities, _windows, base
 from tfapps.tasks._labels import check_seen
+from tfapps.tasks.base import logits_of
 from tfapps.text import tags as schemes
 
 if TYPE_CHECKING:
     import keras
 
-NEEDS = "encoder"
 LABELS_FILE = "tags.json"
 Examples = Sequence[dict[str, Any]]
 Outputs = np.ndarray | Mapping[str, np.ndarray]
@@ -47,18 +47,17 @@ class Config(Section):
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
 
 
-class Task:
+class Task(base.Task):
     """How words are labelled by their first pieces, and how labels become entities."""
 
+    tags_words = True
     targets = ("label_ids",)
     heads = ("head", "crf")
-    weights = "words"
-    unit = "words"
+    weight_column = unit = "words"
     headline = "f1"
-    labels_of_outputs = None
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
-        self.config = config
+        super().__init__(config)
         self.labels = list(labels)
         self.tags = [schemes.OUTSIDE]
         for label in self.labels:
@@ -100,7 +99,7 @@ class Task:
         """Read what `save` wrote."""
         return cls(config, read_json(Path(folder) / LABELS_FILE))
 
-    def cut(self, examples: Examples, tokenizer: Any, max_length: int) -> Examples:
+    def expand(self, examples: Examples, tokenizer: Any, max_length: int) -> Examples:
         """Turn sentences into the windows that everything else here takes as examples."""
         how, context = self.config.split, self.config.context
         return _windows.cut(examples, tokenizer, max_length, how=how, context=context)
@@ -177,7 +176,7 @@ class Task:
         if not self.config.crf:
             from tfapps.metrics.cross_entropy import sequence_cross_entropy
 
-            return sequence_cross_entropy(_logits(outputs), label_ids, label_smoothing, first=1)
+            return sequence_cross_entropy(logits_of(outputs), label_ids, label_smoothing, first=1)
         from keras import ops
 
         from tfapps.layers.crf import log_likelihood
@@ -188,7 +187,7 @@ class Task:
         words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
         return ops.divide(ops.negative(found), ops.maximum(words, 1.0))
 
-    def decisions(self, outputs: Outputs, examples: Examples) -> list[Any]:
+    def decide(self, outputs: Outputs, examples: Examples) -> list[Any]:
         """Return what is answered for each sentence: the tags of its words, in IOB2."""
         return self._tags(outputs, examples)
 
@@ -255,14 +254,14 @@ class Task:
 
     def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
         """Logits of the words of each sentence, (words, k)."""
-        logits = _logits(outputs)
+        logits = logits_of(outputs)
         rows = [row[window["places"]] for row, window in zip(logits, examples, strict=True)]
         sentences = _windows.stitched(examples, rows)
         return [np.array(rows, np.float32).reshape(-1, len(self.tags)) for rows in sentences]
 
-    def paths(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
+    def tag_numbers(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
         """Return the best path of each window by itself: numbers of tags, (words,) each."""
-        rows = zip(_logits(outputs), examples, strict=True)
+        rows = zip(logits_of(outputs), examples, strict=True)
         return [self._numbers(row[window["places"]], outputs) for row, window in rows]
 
     def _numbers(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -283,7 +282,3 @@ class Task:
 
     def _truth(self, examples: Examples) -> list[list[str]]:
         return _windows.stitched(examples, [window["tags"] for window in examples])
-
-
-def _logits(outputs: Any) -> Any:
-    return outputs["logits"] if isinstance(outputs, Mapping) else outputs

@@ -13,11 +13,11 @@ from tfapps.config import Section
 from tfapps.decoding import Hypothesis, Search
 from tfapps.errors import InputError
 from tfapps.printable import markdown, plain
+from tfapps.tasks import base
 
 if TYPE_CHECKING:
     import keras
 
-NEEDS = "seq2seq"
 Examples = Sequence[dict[str, Any]]
 Outputs = Sequence[Sequence[Hypothesis]]  # the best answers of each row
 TARGET_FOLDER = "target"
@@ -54,26 +54,21 @@ class Config(Section):
         return self
 
 
-class Task:
-    """How sentences become pairs of id sequences, how translations are learned, judged and told.
+class Task(base.Task):
+    """How sentences become pairs of id sequences, and how translations are learned and judged.
 
     Attributes:
         tokenizer: of the source.
         target_tokenizer: of the target; the same where both languages share a vocabulary.
     """
 
+    form = needs = "seq2seq"
     targets = ("label_ids",)
     heads = ()  # no part of the model is pre-trained: its output matrix starts as the rest does
-    weights = "pieces"
+    weight_column = "pieces"
     unit = "tokens"
     headline = "bleu"
-    scale = 100.0
-    labels_of_outputs = None
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.tokenizer: Any = None
-        self.target_tokenizer: Any = None
+    best_headline = 100.0
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -93,7 +88,7 @@ class Task:
         sides = ["text"] if self.config.target_vocabulary_size else ["text", "target"]
         return [example[side] for example in examples for side in sides]
 
-    def learn_target(self, tokenizer: Any, examples: Examples, make: Callable[..., Any]) -> None:
+    def set_tokenizer(self, tokenizer: Any, examples: Examples, make: Callable[..., Any]) -> None:
         """Take the tokenizers.
 
         Args:

@@ -18,12 +18,12 @@ def apart(task: Any, outputs: Any, wanted: Any, features: dict[str, Any], heat: 
     """Divergence (b,) of `outputs` from `wanted`, summed over outputs that differ by text.
 
     Args:
-        task: its `activation`, if it has one, tells how logits become probabilities.
+        task: its `activation` says how logits become probabilities.
         heat: temperature that both are divided by.
     """
     if not isinstance(outputs, dict):
         outputs, wanted = {"": outputs}, {"": wanted}
-    activation = getattr(task, "activation", "softmax")
+    activation = task.activation
     return sum(
         divergence(
             outputs[name] / heat, wanted[name] / heat, activation, _places(outputs[name], features)
@@ -50,7 +50,7 @@ def together(task: Any, answers: Sequence[Any]) -> Any:
 
     if len(answers) == 1:
         return each(ops.stop_gradient, answers[0])
-    activation = getattr(task, "activation", "softmax")
+    activation = task.activation
 
     def mean(*outputs: Any) -> Any:
         outputs = [ops.cast(output, "float32") for output in outputs]

@@ -41,7 +41,7 @@ def build(
     """
     from tfapps.train.objectives import _pairs
 
-    both = _pairs.WithVectors(task.vector)
+    both = _pairs.WithVectors(task.vector_layer)
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
