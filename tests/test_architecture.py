@@ -45,6 +45,8 @@ TENSORFLOW_RUNNERS = {
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
+CONTRACTS = {"task"}  # kinds of plug-ins whose folder has a base.py
+PLUGINS = {"task", "Task"}  # how variables that hold plug-ins of these kinds are called
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
 
 
@@ -126,6 +128,46 @@ def eager(source, module):
     return wrong
 
 
+def asked(source, module):
+    """Complaints about hasattr, getattr and registry.optional with a fixed name on a plug-in.
+
+    The contract of its kind has a default for everything that is asked of a plug-in.
+    """
+    tree = ast.parse(source)
+    loaded = {
+        ast.unparse(target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _loads(node.value)
+        for target in node.targets
+    }
+    wrong = []
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and len(node.args) > 1):
+            continue
+        function, owner, name = ast.unparse(node.func), *node.args[:2]
+        if function not in ("hasattr", "getattr", "registry.optional"):
+            continue
+        if not isinstance(name, ast.Constant):
+            continue
+        last = ast.unparse(owner).rpartition(".")[2].lstrip("_")
+        if last in PLUGINS or ast.unparse(owner) in loaded or _loads(owner):
+            wrong.append(f"{module}:{node.lineno} asks whether a plug-in has {name.value}")
+    return wrong
+
+
+def _loads(node):
+    """Whether an expression is a plug-in of a kind that has a contract, or comes from one."""
+    while True:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "registry.load":
+            return isinstance(node.args[0], ast.Constant) and node.args[0].value in CONTRACTS
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Attribute):
+            node = node.value
+        else:
+            return False
+
+
 def sizes(source, module):
     """Complaints about files of 300 lines and functions of more than 50."""
     wrong = []
@@ -177,6 +219,10 @@ def test_plugins_are_import_light():
 
 def test_files_and_functions_are_small():
     assert check_all(sizes, MODULES + TOOLS) == []
+
+
+def test_nothing_asks_whether_a_plugin_has_something():
+    assert check_all(asked, MODULES) == []
 
 
 def test_packages_import_nothing():
@@ -320,6 +366,37 @@ def test_a_heavy_import_at_the_top_is_found(source):
 )
 def test_a_light_plugin_passes(source):
     assert eager(source, "tfapps.models.bert") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'hasattr(task, "cut")',
+        'getattr(self._task, "cut", None)',
+        'getattr(prepared.task, "cut", None)()',
+        'hasattr(module.Task, "cut")',
+        'registry.optional(task, "ready", False)',
+        'hasattr(registry.load("task", name), "cut")',
+        'hasattr(registry.load("task", name).Task, "cut")',
+        'one = registry.load("task", name)\ngetattr(one, "cut", 1)',
+        'one = registry.load("task", name).Task.load(a, b)\nhasattr(one, "cut")',
+    ],
+)
+def test_a_question_to_a_plugin_is_found(source):
+    assert len(asked(source, "m")) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'hasattr(stream, "isatty")',
+        "getattr(task, name)",
+        'task.expand(rows)\ngetattr(self, "task")',
+        'one = registry.names("task")\nhasattr(one, "cut")',
+    ],
+)
+def test_other_questions_pass(source):
+    assert asked(source, "m") == []
 
 
 def test_big_files_and_functions_are_found():
