@@ -47,6 +47,13 @@ def test_importing_the_module_imports_no_keras():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("layers", [None, 1, 3])
+def test_layers_replace_the_blocks_of_a_size(layers):
+    config = bert.Config(size="tiny", layers=layers, max_length=16)
+    names = [layer.name for layer in bert.build(config, vocabulary_size=20).layers]
+    assert sum(name.endswith("_output_norm") for name in names) == (layers or 2)
+
+
 def test_shapes(tiny):
     out = tiny(features())
     assert out["sequence"].shape == (3, 12, 128)

@@ -272,11 +272,6 @@ def test_a_shorter_student_starts_from_its_preset(place):
         train(longer)
 
 
-def test_layers_without_a_preset_are_refused(place):
-    with pytest.raises(InputError, match="layers takes blocks of a preset"):
-        made(place, "odd", model="name: bert, size: tiny, layers: 1")
-
-
 # Augmentation
 
 

@@ -42,7 +42,8 @@ class Config(Section):
     """A BERT encoder: `preset` takes weights and dimensions from somewhere, `size` starts anew.
 
     Attributes:
-        layers: of the preset's blocks only so many, at equal distances: a smaller student.
+        layers: number of blocks, in place of that of `size`; of a preset's blocks so many, at equal
+            distances: a smaller student.
         case: tell the model of each piece whether its word is in lower or upper case, which an
             uncased vocabulary does not.
     """
@@ -66,8 +67,6 @@ class Config(Section):
                 f"got {got} of preset and size, expected exactly one: preset for pre-trained "
                 f"weights, size ({', '.join(SIZES)}) to start from random ones"
             )
-        if self.layers is not None and self.preset is None:
-            raise ValueError("layers takes blocks of a preset, but size is given; leave it out")
         return self
 
 
@@ -114,7 +113,7 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
         layers, hidden = SIZES[config.size]
         return presets.BertShape(
             vocabulary_size,
-            layers,
+            config.layers or layers,
             hidden,
             hidden // presets.HEAD_WIDTH,
             4 * hidden,
