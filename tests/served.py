@@ -3,37 +3,27 @@
 import random
 
 import keras
+import tiny
 
 from tfapps import config, registry, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import writing
-from tfapps.data.corpora import Corpus
 
 WORDS = ["ann", "smith", "eats", "plums", "good", "bad", "thing", "fly", "to", "rome", "bonn"]
 WORDS += ["gute", "dinge", "it", "runs", "cat"]
 LENGTH = 16
 TEXTS = [" ".join(WORDS[i : i + 4]) for i in range(12)]
-ROWS = [{"text": text, "label": f"class {i % 3}"} for i, text in enumerate(TEXTS)]
-TAGS = ["B-PER", "I-PER", "O", "B-CITY"]
-TAGGED = [{"tokens": row["text"].split(), "tags": TAGS, "label": row["label"]} for row in ROWS]
-EXAMPLES = {
-    "classification": ROWS,
-    "intent_slots": TAGGED,
-    "masked_lm": Corpus(lambda: iter([TEXTS]), ["served"]),
-    "prompt": ROWS,
-    "tagging": TAGGED,
-    "translation": [{"text": text, "target": text[::-1]} for text in TEXTS],
-}
-SETTINGS = {
-    "prompt": {"verbalizer": {f"class {i}": WORDS[i] for i in range(3)}},
-    "tagging": {"crf": True},
-}
 MODELS = {
     "encoder": {"name": "bert", "size": "tiny", "max_length": LENGTH},
     "seq2seq": {"name": "seq2seq_lstm", "units": 16, "embedding_size": 8, "max_length": LENGTH},
 }
 VOCABULARY = {"encoder": 200, "seq2seq": 40}
-ARTIFACTS = {"translation": ["litert_float32", "litert_greedy"]}
+ARTIFACTS = {"single": ["litert_float32"], "seq2seq": ["litert_float32", "litert_greedy"]}
+
+
+def artifacts_of(task):
+    """Artefacts that answer for a task."""
+    return ARTIFACTS[registry.load("task", task).Task.form]
 
 
 def write(path, task, artifacts=None, **model):
@@ -42,16 +32,17 @@ def write(path, task, artifacts=None, **model):
 
     module = registry.load("task", task)
     raw = {
-        "task": {"name": task, **SETTINGS.get(task, {})},
+        "task": {"name": task, **tiny.of(task).options},
         "data": {"source": "sample", "sample": "support_intents"},
         "model": {**MODELS[module.Task.needs], **model},
         "text": {"vocabulary_size": VOCABULARY[module.Task.needs], "min_frequency": 1},
     }
     run = config.from_dict(raw, path.name)
-    learned = module.Task.learn(run.task, EXAMPLES[task])
+    examples = tiny.of(task).labelled(TEXTS)
+    learned = module.Task.learn(run.task, examples)
     models = registry.load("model", run.model.name)
-    tokenizer = models.tokenizer(run.model, run.text, learned.texts(EXAMPLES[task]))
-    learned.set_tokenizer(tokenizer, EXAMPLES[task], None)
+    tokenizer = models.tokenizer(run.model, run.text, learned.texts(examples))
+    learned.set_tokenizer(tokenizer, examples, None)
     size = {"vocabulary_size": tokenizer.vocabulary_size}
     keras.utils.set_random_seed(1)
     model = assemble(run, learned, **size)
@@ -68,7 +59,7 @@ def write(path, task, artifacts=None, **model):
             return assemble(run, learned, weights_file=file, **size, **shape)
 
         prepared = Prepared(run, learned)
-        for name in artifacts or ARTIFACTS.get(task, ["litert_float32"]):
+        for name in artifacts or artifacts_of(task):
             exporter = registry.load("exporter", registry.artifacts()[name])
             exporter.export(
                 [name],
@@ -95,13 +86,13 @@ def spread(model, scale=3.0):
 
 
 def texts(task, count, seed=0):
-    """Texts of every length, empty and too long ones among them; with gaps for masked_lm."""
-    chance = random.Random(seed)
+    """Texts of every length, empty and too long ones too; with gaps where words are guessed."""
+    chance, gaps = random.Random(seed), registry.load("task", task).Task.running_text
     found = []
     for number in range(count):
         size = (0, 1, 3 * LENGTH)[number] if number < 3 else chance.randint(1, LENGTH - 4)
         words = [chance.choice(WORDS) for _ in range(size)]
-        if task == "masked_lm":
+        if gaps:
             for _ in range(chance.randint(0, 3)):
                 words.insert(chance.randint(0, len(words)), "[MASK]")
         found.append(" ".join(words))

@@ -1,7 +1,7 @@
 """One contract for every task x model that fit: build, learn, save, reload, answer.
 
-A new file in tasks/ or models/ is picked up here unedited; it only has to say in tests/tiny.py
-how small it may be built and what its examples look like.
+A new file in tasks/ or models/ is picked up here unedited. A model says in `Config.tiny` how small
+it may be built; what the examples of a task look like is in tests/tiny_tasks/.
 """
 
 import keras
@@ -25,7 +25,7 @@ from tfapps.train.objectives._embedded import Cut
 def pairs(task):
     """Cases of a task; with its options, models after the first are left to `make test-slow`."""
     models = tiny.models(task)
-    for more in tiny.VARIANTS.get(task, [{}]):
+    for more in tiny.of(task).variants:
         for model in models:
             raw = {"name": task, **more}
             name = "-".join([*map(str, raw.values()), model])
@@ -36,10 +36,10 @@ def pairs(task):
 PAIRS = [case for task in registry.names("task") for case in pairs(task)]
 
 
-def test_every_plugin_says_how_small_it_can_be():
-    assert set(tiny.MODELS) == set(registry.names("model"))
-    assert set(tiny.EXAMPLES) == set(registry.names("task"))
-    assert PAIRS
+def test_every_task_and_every_model_is_in_a_pair():
+    tasks, models = zip(*(case.values[0] for case in PAIRS), strict=True)
+    assert {task["name"] for task in tasks} == set(registry.names("task"))
+    assert set(models) == set(registry.names("model"))
 
 
 @pytest.fixture(params=PAIRS, scope="module")
@@ -49,11 +49,11 @@ def parts(request):
     raw = {
         "task": raw_task,
         "data": {"source": "sample", "sample": "support_intents"},
-        "model": {"name": model_name, **tiny.MODELS[model_name]},
+        "model": tiny.section("model", model_name),
         "text": {"vocabulary_size": 40, "min_frequency": 1},
     }
     run = config.from_dict(raw, "contract")
-    examples = tiny.EXAMPLES[run.task.name]
+    examples = tiny.of(run.task.name).examples
     task = registry.load("task", run.task.name).Task.learn(run.task, examples)
     module = registry.load("model", model_name)
     tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
@@ -179,7 +179,7 @@ def test_answers_and_figures_for_every_row(parts, model, tmp_path):
         outputs = translator.of_model(run, task, model, task.search())(rows)
     else:
         outputs = each(np.asarray, model(rows))
-    answered, asked = outputs, tiny.EXAMPLES[run.task.name]
+    answered, asked = outputs, tiny.of(run.task.name).examples
     if task.reduces:
         answered, asked = outputs, [{"text": "it [MASK] away"}] * len(encoded)
         outputs, examples = each(np.asarray, task.reduce(targets, outputs)), asked
@@ -204,7 +204,7 @@ def test_every_tuner_fits_or_says_why_not(parts):
     fitting, refused = [], {}
     for name in registry.names("tuner"):
         tuner = registry.load("tuner", name)
-        settings = tuner.Config(**tiny.TUNERS.get(name, {}))
+        settings = tuner.Config(**tuner.Config.tiny)
         if getattr(tuner, "NEEDS", task.needs) != task.needs:
             continue  # which config refuses
         whole = run.model_copy(update={"tuning": settings})

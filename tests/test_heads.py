@@ -22,12 +22,12 @@ from tfapps.tuning import freeze
 CASES = {
     f"{task}-{number}": {"name": task, **more}
     for task in registry.names("task")
-    for number, more in enumerate(tiny.VARIANTS.get(task, [{}]))
+    for number, more in enumerate(tiny.of(task).variants)
 }
 CASES["intent_slots-crf"] = {"name": "intent_slots", "crf": True}
 CASES["masked_lm-own"] = {"name": "masked_lm"}
 SEVERAL = ("intent_slots-crf",)  # three heads; the other cases are slow
-MODELS = {"translation": "seq2seq_lstm", "masked_lm-own": "bilstm"}
+MODELS = {"masked_lm-own": "bilstm"}  # of other cases the first that fits
 RATE, HEAD_RATE = 1e-4, 1e-2
 
 
@@ -35,17 +35,17 @@ RATE, HEAD_RATE = 1e-4, 1e-2
 def built(case):
     """Model and task of a case, the paths that the task has added, and one batch."""
     raw = CASES[case]
-    name = MODELS.get(case) or MODELS.get(raw["name"], "bert")
+    name = MODELS.get(case) or tiny.models(raw["name"])[0]
     run = config.from_dict(
         {
             "task": raw,
             "data": {"source": "sample", "sample": "support_intents"},
-            "model": {"name": name, **tiny.MODELS[name]},
+            "model": tiny.section("model", name),
             "text": {"vocabulary_size": 60, "min_frequency": 1},
         },
         "heads",
     )
-    examples = tiny.EXAMPLES[raw["name"]]
+    examples = tiny.of(raw["name"]).examples
     task = registry.load("task", raw["name"]).Task.learn(run.task, examples)
     module = registry.load("model", name)
     tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
@@ -101,7 +101,7 @@ def test_a_step_moves_every_weight_of_every_head(case, name):
     module = registry.load("tuner", name)
     if getattr(module, "NEEDS", task_needs(case)) != task_needs(case) or not added:
         pytest.skip("does not go together, or has no head")
-    settings = module.Config(**tiny.TUNERS.get(name, {}))
+    settings = module.Config(**module.Config.tiny)
     model = clone(base)
     if hasattr(module, "build"):
         try:

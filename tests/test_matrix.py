@@ -16,26 +16,19 @@ import tiny_runs
 import yaml
 from covering import array, ordered, pairs
 from running import tfapps
-from tiny_runs import RUNS
+from tiny_runs import RUNS, TASK_OF
 
 from tfapps import config, registry
 from tfapps.errors import ConfigError
 
-CASES = {
-    name: {"name": tiny_runs.task_of(name)} | run.get("task", {}) for name, run in RUNS.items()
-}
+CASES = {name: {"name": TASK_OF[name], **run.task} for name, run in RUNS.items()}
 CASES |= {
     "-".join([task, *more]): {"name": task, **more}
     for task in registry.names("task")
-    for more in tiny.VARIANTS.get(task, [{}])
-    if more and task not in tiny_runs.NEEDS
+    for more in tiny.of(task).variants
+    if more and not any(run.after for run in tiny.of(task).runs.values())
 }
 SHORT = {"max_length": 10}
-COMPRESSORS = {
-    "prune": {"sparsity": 0.5},
-    "prune_structured": {"units": 0.5},
-    "cluster": {"clusters": 8},
-}
 MEANS = {
     "none": {},
     "patience": {"patience": 1},
@@ -66,12 +59,12 @@ ENSEMBLES = registry.names("ensemble")
 
 def raw(row):
     """The config of a row, but for its data."""
-    tuner, objective = row["tuner"], row["objective"]
+    tuner, objective, run = row["tuner"], row["objective"], RUNS.get(row["case"])
     made = {
         "task": CASES[row["case"]],
-        "model": {"name": row["model"], **tiny.MODELS[row["model"]], **SHORT},
+        "model": {**tiny.section("model", row["model"]), **SHORT},
         "text": {"vocabulary_size": 90, "min_frequency": 1},
-        "tuning": {"name": tuner, **tiny.TUNERS.get(tuner, {})},
+        "tuning": tiny.section("tuner", tuner),
         "objective": {"name": objective},
         "train": {
             "epochs": 2,
@@ -82,8 +75,8 @@ def raw(row):
         },
         "lengths": [6] if row["lengths"] == "two" else [],
     }
-    if row["case"] in tiny_runs.NEEDS and row["model"] == "bert":
-        made["model"] = RUNS[row["case"]]["model"] | SHORT
+    if run and run.after and row["model"] == run.model["name"]:
+        made["model"] = {**run.model, **SHORT}
         del made["text"]
     if objective == "distill":
         made["objective"]["teacher"] = f"saved_models/{name_of(teacher(row))}"
@@ -93,7 +86,7 @@ def raw(row):
         name = row["compressor"]
         settings = registry.load("compressor", name).Config.model_fields
         epochs = {"epochs": 1} if "epochs" in settings else {}
-        made["compress"] = [{"name": name, **epochs, **COMPRESSORS.get(name, {})}]
+        made["compress"] = [{**tiny.section("compressor", name), **epochs}]
     if "ensemble" in row:
         made["ensemble"] = {"name": row["ensemble"], "members": 2}
     return made
@@ -110,7 +103,8 @@ def name_of(row):
 
 def needed(row):
     """Rows that are run before a row, by name."""
-    rows = {name: DEFAULT | {"case": name} for name in tiny_runs.NEEDS.get(row["case"], ())}
+    before = RUNS[row["case"]].after if row["case"] in RUNS else ()
+    rows = {name: DEFAULT | {"case": name} for name in before}
     if row["objective"] == "distill":
         rows[name_of(teacher(row))] = teacher(row)
     return rows
@@ -119,7 +113,7 @@ def needed(row):
 def data(row):
     """The data of a row, in a folder of its own."""
     run = RUNS.get(row["case"]) or RUNS[CASES[row["case"]]["name"]]
-    return {**run["data"], "root": "data"} | ({"dev": 0.25} if row["dev"] == "fraction" else {})
+    return {**run.data, "root": "data"} | ({"dev": 0.25} if row["dev"] == "fraction" else {})
 
 
 def allowed(row):

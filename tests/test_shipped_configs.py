@@ -6,21 +6,26 @@ import io
 import json
 
 import pytest
+import tiny
 import yaml
 from running import ROOT
 
-from tfapps import config
+from tfapps import config, registry
 from tfapps.cli.main import main
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
-SHORT = ["task.beam=2", "model.max_length=12"]
-TINY = {
-    "bert": ["model.preset=null", "model.size=tiny", "model.max_length=12"],
-    "seq2seq_lstm": ["model.units=8", "model.embedding_size=8", *SHORT],
-    "seq2seq_transformer": ["model.width=8", "model.heads=2", "model.inner=8", *SHORT],
-    "bilstm_cnn": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
-    "bilstm": ["model.units=8", "model.embedding_size=8", "model.max_length=12"],
-}
+
+
+def tiny_options(raw):
+    """Overrides that make the model and the task of a config small."""
+    small = registry.load("model", raw["model"]["name"]).Config.tiny
+    preset = {"preset": None} if "preset" in raw["model"] else {}
+    sections = {"model": {**preset, **small}, "task": tiny.of(raw["task"]["name"]).quick}
+    return [
+        f"{section}.{key}={json.dumps(value)}"
+        for section, options in sections.items()
+        for key, value in options.items()
+    ]
 
 
 def kind(path):
@@ -66,14 +71,13 @@ def small(raw):
 WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["ball", "bat"]}
 
 
-def rows(raw, count):
+def rows(raw, count, labels):
     """Toy rows with the columns that a config names."""
     texts = raw["text"] if isinstance(raw["text"], list) else [raw["text"]]
     made = []
     for i in range(count):
-        label = "abc"[i % 3]
-        row = dict.fromkeys(texts, f"the {WORDS[label][i % 2]} and row {i}")
-        made.append({**row, raw["label"]: label})
+        row = dict.fromkeys(texts, f"the {WORDS['abc'[i % 3]][i % 2]} and row {i}")
+        made.append({**row, raw["label"]: labels[i % 3]})
     return made
 
 
@@ -136,7 +140,7 @@ def write_corpus(folder):
 
 def write_data(folder, raw, task):
     """Files under `folder` where the config looks for them; returns overrides, if any."""
-    data = raw["data"]
+    data, labels = raw["data"], tiny.of(task["name"]).labels
     if data["source"] == "corpus":
         return write_corpus(folder)
     if data["source"] in ("conll", "tagged") and "sample" not in data:
@@ -146,7 +150,7 @@ def write_data(folder, raw, task):
     if "sample" in data:
         return ["data.limit=600"]
     if data["source"] == "tfds":
-        made = content("tsv", rows(data, 48), False)
+        made = content("tsv", rows(data, 48, labels), False)
         (folder / "train.tsv").write_text(made)
         columns = {key: data[key] for key in ("text", "label")}
         twin = {"source": "tsv", "train": "train.tsv", "dev": 0.25, **columns}
@@ -154,7 +158,7 @@ def write_data(folder, raw, task):
     for split, count in (("train", 48), ("dev", 12)):
         if not isinstance(data[split], str):
             continue
-        made = content(data["source"], rows(data, count), task.get("multi_label"))
+        made = content(data["source"], rows(data, count, labels), task.get("multi_label"))
         target = folder / data[split]
         target.parent.mkdir(parents=True, exist_ok=True)
         packed = gzip.compress(made.encode()) if target.suffix == ".gz" else made.encode()
@@ -193,7 +197,7 @@ def looked_at():
 def test_config_can_be_inspected(path, tmp_path, monkeypatch, capfd):
     raw = yaml.safe_load(path.read_text())
     overrides = ["text.min_frequency=1", "text.vocabulary_size=300", "objective=null"]
-    overrides += TINY[raw["model"]["name"]] + write_data(tmp_path, raw, raw["task"])
+    overrides += tiny_options(raw) + write_data(tmp_path, raw, raw["task"])
     stages = 1
     if "short_first" in raw["train"]:  # which `write_data` leaves out
         overrides += ["train.short_first=8", "train.batch_size=8", "train.batch_tokens=null"]
@@ -217,7 +221,7 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     overrides = [f"train.epochs={epochs}", "train.batch_size=16", "train.batch_tokens=null"]
     overrides += ["train.per_label=4"] if "per_label" in raw["train"] else []
     overrides += ["text.min_frequency=1", "text.vocabulary_size=300"]
-    overrides += TINY[raw["model"]["name"]] + write_data(tmp_path, raw, raw["task"])
+    overrides += tiny_options(raw) + write_data(tmp_path, raw, raw["task"])
     compressors = [item["name"] for item in raw.get("compress", [])]
     # The float32 file of a quantized model leaves its activations unrounded: another function. What
     # is only compressed needs no conversion either: the run that it comes from has one.
@@ -245,7 +249,9 @@ def test_config_runs_at_tiny_size(path, tmp_path, monkeypatch, capfd):
     # A rounded value between two steps falls either way: of a tagger, which has logits for every
     # word, some differ by a step; a translation goes on from there, one in twelve.
     rounded = "qat" in compressors
-    by_word = raw["task"]["name"] in ("tagging", "intent_slots")
-    assert proof[artifact]["max_logit_difference"] <= (0.05 if rounded and by_word else 1e-4)
-    translated = rounded and raw["task"]["name"] == "translation"
+    task = registry.load("task", raw["task"]["name"]).Task
+    assert proof[artifact]["max_logit_difference"] <= (
+        0.05 if rounded and task.tags_words else 1e-4
+    )
+    translated = rounded and task.form == "seq2seq"
     assert proof[artifact]["agreement"] >= (0.9 if translated else 1.0)

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 import tiny_runs as tiny
 from running import ROOT, tfapps
+from tiny import FRUIT, TOOLS
 
 from tfapps import registry
 from tfapps.bundle import Bundle
@@ -19,11 +20,11 @@ from tfapps.serve.predictor import Predictor
 
 RUNS = [name for name in tiny.RUNS if name != "many_labels"]
 ARTIFACT = "litert_float32"
-# What stands for a file of each source, and which tasks cannot do a verb.
-DATA = {"tsv": "dev.tsv", "jsonl": "dev.jsonl", "conll": "dev.conll", "corpus": "dev.txt"}
+# Which tasks cannot do a verb.
+TASKS = {name: registry.load("task", name).Task for name in registry.names("task")}
 REFUSED = {
-    "explain": ("tagging", "intent_slots", "translation", "masked_lm"),
-    "attack": ("translation", "masked_lm"),
+    "explain": [name for name, task in TASKS.items() if not task.classifies],
+    "attack": [n for n, task in TASKS.items() if task.form != "single" or task.running_text],
 }
 ODD = ["I want the pear", "", "a\u2028saw\u2029and\x85a\vdrill\f", "the [MASK] apple 梨 \U0001f600"]
 
@@ -49,12 +50,15 @@ def refused(done, *expected):
 
 def can(verb, slow=()):
     """The runs that can do a verb; some are left to `make test-slow`."""
-    names = [name for name in RUNS if tiny.task_of(name) not in REFUSED[verb]]
+    names = [name for name in RUNS if tiny.TASK_OF[name] not in REFUSED[verb]]
     return [pytest.param(n, marks=[pytest.mark.slow] if n in slow else []) for n in names]
 
 
-def test_every_task_has_a_tiny_run():
-    assert {tiny.task_of(name) for name in RUNS} == set(registry.names("task"))
+def test_every_task_has_a_tiny_run_of_its_name():
+    assert set(registry.names("task")) <= set(RUNS)
+    assert {"tagging", "intent_slots", "translation", "masked_lm"} <= set(REFUSED["explain"])
+    assert {"translation", "masked_lm"} <= set(REFUSED["attack"])
+    assert not {"classification", "prompt"} & {*REFUSED["explain"], *REFUSED["attack"]}
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -91,7 +95,7 @@ def test_what_a_run_does_not_read_is_refused(tiny_runs, name):
 @pytest.mark.parametrize("name", RUNS)
 def test_threads_get_the_answers_of_one(tiny_runs, name):
     predictor = Predictor.open(tiny_runs(name) / "saved_models" / name, ARTIFACT)
-    texts = [f"I want {word} [MASK] {i}" for i in range(30) for word in (*tiny.FRUIT, *tiny.TOOLS)]
+    texts = [f"I want {word} [MASK] {i}" for i in range(30) for word in (*FRUIT, *TOOLS)]
     texts = [question(name, text)[1] for text in texts]
     parts = [texts[i::9] for i in range(9)]
     alone = [predictor(part) for part in parts]
@@ -102,20 +106,14 @@ def test_threads_get_the_answers_of_one(tiny_runs, name):
 @pytest.mark.parametrize("name", RUNS)
 def test_evaluate_repeats_what_verify_measured(tiny_runs, name):
     folder = tiny_runs(name)
-    data = DATA.get(tiny.RUNS[name]["data"]["source"], "dev")
     more = ("--artifact", ARTIFACT, "--json")
-    report = json.loads(lines(tfapps("evaluate", name, "--data", data, *more, cwd=folder))[-1])
+    report = json.loads(
+        lines(tfapps("evaluate", name, "--data", tiny.RUNS[name].data["dev"], *more, cwd=folder))[
+            -1
+        ]
+    )
     expected = Bundle.open(folder / "saved_models" / name).metrics["dev"][ARTIFACT]
     assert report["metrics"] == pytest.approx(expected, abs=1e-5)
-
-
-LEARNED = {
-    "many_labels": "(no label|fruit|tool|fruit, any|tool, any) <- i want",
-    "tagging": "O O O B-THING O B-NUMBER <- i want",
-    "intent_slots": "(fruit|tool) O O O B-THING O B-NUMBER <- i want",
-    "translation": r"I WANT THE \w+ NUMBER \d <- I want",
-    "masked_lm": "(i want|then it)",
-}
 
 
 def first_batch(done):
@@ -131,7 +129,7 @@ def test_inspect_shows_rows_and_what_is_learned_of_them(tiny_runs, name):
     rows = [line for line in shown if line.startswith("  ")]
     assert len(rows) == 3
     for row in rows:
-        assert re.match(f"  {LEARNED.get(name, '(fruit|tool) <- ')}", row)
+        assert re.match(f"  {tiny.RUNS[name].shown}", row)
     assert not (folder / "saved_models" / "looked_at").exists()
 
 

@@ -1,53 +1,75 @@
-"""How small every plug-in can be: for tests that run all of them."""
+"""How small every plug-in can be: for tests that run all of them.
+
+Models, tuners and compressors say it themselves, in `Config.tiny`. The examples of a task are in
+`tests/tiny_tasks/<task>.py`: a `TINY` of the class below, found by the task's name.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tfapps import registry
-from tfapps.data.corpora import Corpus
 
-MODELS = {
-    "bert": {"size": "tiny", "max_length": 12},
-    "bilstm": {"units": 8, "embedding_size": 8, "max_length": 12},
-    "bilstm_cnn": {"units": 8, "embedding_size": 8, "filters": 6, "max_length": 12},
-    "seq2seq_lstm": {"units": 8, "embedding_size": 8, "max_length": 12},
-    "seq2seq_transformer": {"width": 8, "heads": 2, "inner": 16, "max_length": 12},
-}
-EXAMPLES = {
-    "classification": [
-        {"text": f"{'good' if i % 2 else 'bad'} thing {i}", "label": "yes" if i % 2 else "no"}
-        for i in range(24)
-    ],
-    "tagging": [
-        {
-            "tokens": f"{'Ann' if i % 2 else 'Bob'} Smith eats {i} plums".split(),
-            "tags": ["B-PER", "I-PER", "O", "B-NUM", "O"],
-            "document": i // 4,
-        }
-        for i in range(24)
-    ],
-    "intent_slots": [
-        {
-            "tokens": f"{'fly' if i % 2 else 'drive'} to {'Rome' if i % 3 else 'Bonn'}".split(),
-            "tags": ["O", "O", "B-CITY"],
-            "label": "flight" if i % 2 else "car",
-        }
-        for i in range(24)
-    ],
-    "translation": [
-        {"text": f"{'gute' if i % 2 else 'böse'} Dinge {i}", "target": f"{i} things, all of them"}
-        for i in range(24)
-    ],
-}
-EXAMPLES["masked_lm"] = Corpus(
-    lambda: iter([[f"the cat sees {i}", "it runs away", f"then {i} cats sleep"] for i in range(8)]),
-    ["contract"],
-)
-EXAMPLES["prompt"] = EXAMPLES["classification"]
-VARIANTS = {
-    "classification": [{}, {"head": "prototype", "scale": 4.0}],
-    "prompt": [{"pattern": "{text} [MASK]", "verbalizer": {"yes": "1", "no": ["2", "3"]}}],
-    "masked_lm": [{}, {"pairs": "next"}],
-    "tagging": [{}, {"crf": True, "scheme": "bioes"}, {"context": 4}],
-}
-TUNERS = {"adapter": {"size": 4}, "prefix": {"length": 2, "hidden": 4}}
+FRUIT, TOOLS = ("apple", "pear", "plum"), ("hammer", "saw", "drill")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A config that trains the task in seconds.
+
+    Attributes:
+        data: the section `data:`; its files are those of `files`.
+        files: (split, number of rows) -> {file: lines}.
+        task: options of the section `task:`.
+        model: the section `model:`.
+        after: tiny runs that are trained before, by name.
+        shown: what `inspect` shows in front of the text of a row, as a regular expression.
+    """
+
+    data: Mapping[str, Any]
+    files: Callable[[str, int], Mapping[str, Sequence[str]]]
+    task: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(
+        default_factory=lambda: {**section("model", "bert"), "max_length": 16}
+    )
+    after: Sequence[str] = ()
+    shown: str = "(fruit|tool) <- "
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """What tests that run every task need to know about one.
+
+    Attributes:
+        examples: what a source would give, at least 24 rows that a model can learn from.
+        runs: by name, which is that of the task for one of them.
+        variants: options of `task:` that are tried with `examples`.
+        labelled: texts -> examples of the task's form.
+        options: of `task:`, that go with what is `labelled`.
+        quick: options of `task:` that only save time.
+        labels: of the toy rows that shipped configs with a column of labels are run on.
+    """
+
+    examples: Any
+    runs: Mapping[str, Run]
+    labelled: Callable[[Sequence[str]], Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    variants: Sequence[Mapping[str, Any]] = ({},)
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    labels: Sequence[Any] = ("a", "b", "c")
+
+
+@functools.cache
+def of(task):
+    """The `Tiny` of a task."""
+    return importlib.import_module(f"tiny_tasks.{task}").TINY
+
+
+def section(kind, name):
+    """The section of a config that selects a plug-in at its smallest."""
+    return {"name": name, **registry.load(kind, name).Config.tiny}
 
 
 def models(task):
@@ -58,3 +80,12 @@ def models(task):
         for model in registry.names("model")
         if kind.needs == registry.load("model", model).PROVIDES and model not in kind.not_with
     ]
+
+
+def rows(count):
+    """The rows of every tiny run, (label, text)."""
+    made = []
+    for i in range(count):
+        kind, words = (("fruit", FRUIT), ("tool", TOOLS))[i % 2]
+        made.append((kind, f"I want the {words[i // 2 % 3]} number {i % 9}"))
+    return made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -22,6 +24,9 @@ class Section(BaseModel):
 
     Example: `class Config(Section): name: str = "lora"; rank: int = Field(8, ge=1)`.
     """
+
+    # Options of the smallest plug-in that does its work: for tests that run every one.
+    tiny: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     # protected_namespaces: plug-ins may well call a field `model_...`.
     model_config = ConfigDict(

@@ -8,7 +8,7 @@ Compression").
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,8 @@ class Config(FineTune):
             embeddings by row, which splits their clusters; its `embedding_bits: null` does not.
         exclude: patterns of weight paths that are left alone.
     """
+
+    tiny: ClassVar = {"clusters": 8}
 
     name: str = "cluster"
     clusters: int = Field(32, ge=2, le=256)

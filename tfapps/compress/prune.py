@@ -8,7 +8,7 @@ is nothing to strip afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,8 @@ class Config(FineTune):
         include: patterns of weight paths (`block_0_*`, `*/qkv/kernel`).
         exclude: patterns of weight paths that are left alone.
     """
+
+    tiny: ClassVar = {"sparsity": 0.5}
 
     name: str = "prune"
     sparsity: float | None = Field(None, ge=0, lt=1)

@@ -8,7 +8,7 @@ Layers of Pre-trained Transformer Models").
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -47,6 +47,8 @@ class Config(FineTune):
         ranking: "global" compares heads and units of all blocks, so that blocks may differ and
             `heads` and `units` hold on average; "block" takes as many from each.
     """
+
+    tiny: ClassVar = {"units": 0.5}
 
     name: str = "prune_structured"
     epochs: int = Field(4, ge=0, le=1_000_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,8 @@ class Config(Section):
         case: tell the model of each piece whether its word is in lower or upper case, which an
             uncased vocabulary does not.
     """
+
+    tiny: ClassVar = {"size": "tiny", "max_length": 12}
 
     name: str = "bert"
     preset: Weights | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ INPUTS = ("token_ids", "padding_mask")
 
 class Config(Section):
     """Embeddings, `layers` bidirectional LSTMs and a pooling of their states."""
+
+    tiny: ClassVar = {"units": 8, "embedding_size": 8, "max_length": 12}
 
     name: str = "bilstm"
     max_length: int = Field(64, ge=2)

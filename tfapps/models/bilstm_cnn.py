@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -35,6 +35,8 @@ class Config(Section):
         vectors: file of word vectors to start from, as GloVe writes them.
         filters: patterns of `filter_width` letters that are looked for in a word.
     """
+
+    tiny: ClassVar = {"units": 8, "embedding_size": 8, "filters": 6, "max_length": 12}
 
     name: str = "bilstm_cnn"
     max_length: int = Field(128, ge=2)

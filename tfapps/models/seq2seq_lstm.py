@@ -6,7 +6,7 @@ Luong et al. 2015, "Effective Approaches to Attention-based Neural Machine Trans
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,8 @@ class Config(Section):
         dropout: between layers and in front of the logits.
         variational: drop the same values at all places of a sequence.
     """
+
+    tiny: ClassVar = {"units": 8, "embedding_size": 8, "max_length": 12}
 
     name: str = "seq2seq_lstm"
     max_length: int = Field(64, ge=2)

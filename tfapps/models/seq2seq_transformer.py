@@ -6,7 +6,7 @@ Vaswani et al. 2017, "Attention Is All You Need".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,8 @@ class Config(Section):
         tie: which embeddings are one table: target and output, or source as well.
         attention_dropout: on attention weights.
     """
+
+    tiny: ClassVar = {"width": 8, "heads": 2, "inner": 16, "max_length": 12}
 
     name: str = "seq2seq_transformer"
     max_length: int = Field(64, ge=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ class Config(Stored):
             al. 2019), `pfeiffer` the latter alone (Pfeiffer et al. 2021, "AdapterFusion").
         activation: of the narrow layer.
     """
+
+    tiny: ClassVar = {"size": 4}
 
     name: str = "adapter"
     size: int = Field(64, ge=1, le=65536)

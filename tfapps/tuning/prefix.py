@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class Config(Stored):
         hidden: width between the prefix and what it is computed from while it is learned; null
             learns it by itself.
     """
+
+    tiny: ClassVar = {"length": 2, "hidden": 4}
 
     name: str = "prefix"
     length: int = Field(16, ge=0, le=4096)
