@@ -114,13 +114,13 @@ def first_of_length(bundle, run, task, settings):
 
 
 def main():
-    from tfapps import config
     from tfapps.bundle import Bundle
+    from tfapps.config import load as configs
     from tfapps.tasks.translation import Task
 
     options = arguments()
     bundle = Bundle.open(Path(options.bundle))
-    run = config.load(bundle.path / "config.yaml")
+    run = configs.load(bundle.path / "config.yaml")
     task = Task.load(run.task, bundle.path / "text")
     settings = {"start_id": task.target_tokenizer.start_id, "tokens": options.tokens}
     source, text = first_of_length(bundle, run, task, settings)

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfapps import config
 from tfapps.bundle import Bundle
+from tfapps.config import load as configs
 from tfapps.serve import greedy
 from tfapps.stages.evaluate import opened
 
@@ -39,7 +39,7 @@ def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
 
 def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
     """Figures of all artefacts with one beam, those of Keras first."""
-    run = config.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
+    run = configs.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
     found, exact = {}, None
     for name in ("keras", *(name for name in bundle.artifacts() if name != "keras")):
         if name in greedy.ARTIFACTS and beam > 1:
@@ -62,7 +62,7 @@ def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
 
 def main(folder: str, data: str) -> None:
     bundle = Bundle.open(Path(folder))
-    beam = config.load(bundle.config_path).task.beam
+    beam = configs.load(bundle.config_path).task.beam
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     name = Path(folder).name
     results[name] = {

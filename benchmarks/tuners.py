@@ -19,9 +19,10 @@ from pathlib import Path
 
 from _versus import HERE, header, middle, ratios, take_turns, write
 
-from tfapps import config, registry, tuned
+from tfapps import registry, tuned
 from tfapps.assemble import assemble
 from tfapps.bundle import Bundle
+from tfapps.config import load as configs
 
 
 class Run:
@@ -38,7 +39,7 @@ class Run:
         from tfapps.train.step import Step
 
         self.bundle = Bundle.open(path)
-        settings = config.load(self.bundle.config_path)
+        settings = configs.load(self.bundle.config_path)
         prepared = prepare(settings, self.bundle)
         model = assemble(
             settings, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tfapps import config, registry
+from tfapps import registry
+from tfapps.config import load as configs
 from tfapps.errors import ConfigError
 
 FILES = {
     "task/classification": """
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         from tfapps.tasks import base
         class Config(Section):
             name: str = "classification"
@@ -24,7 +25,7 @@ FILES = {
             classifies = comparable = True
     """,
     "task/translation": """
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         from tfapps.tasks import base
         class Config(Section):
             name: str = "translation"
@@ -34,7 +35,7 @@ FILES = {
     "model/bert": """
         from typing import Literal
         from pydantic import Field
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         PROVIDES = "encoder"
         PARTS = ()
         class Config(Section):
@@ -46,7 +47,7 @@ FILES = {
             buckets: tuple[int, ...] = ()
     """,
     "model/bilstm": """
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         PROVIDES = "encoder"
         PARTS = ()
         class Config(Section):
@@ -57,7 +58,7 @@ FILES = {
     "source/tsv": """
         from typing import Self
         from pydantic import model_validator
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         class Config(Section):
             source: str = "tsv"
             train: str
@@ -71,25 +72,25 @@ FILES = {
                 return self
     """,
     "tuner/full": """
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         class Config(Section):
             name: str = "full"
     """,
     "tuner/lora": """
         from pydantic import Field
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         class Config(Section):
             name: str = "lora"
             rank: int = Field(8, ge=1)
     """,
     "objective/plain": """
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         class Config(Section):
             name: str = "plain"
     """,
     "compressor/prune": """
         from pydantic import Field
-        from tfapps.config import Section
+        from tfapps.config.sections import Section
         class Config(Section):
             name: str = "prune"
             sparsity: float = Field(0.5, gt=0, lt=1)
@@ -126,7 +127,7 @@ def good(**sections):
 
 def problems(raw, name="run"):
     with pytest.raises(ConfigError) as caught:
-        config.from_dict(raw, name)
+        configs.from_dict(raw, name)
     return caught.value.problems
 
 
@@ -138,5 +139,5 @@ def written(folder, text, name="run.yaml"):
 
 def load_problems(path, overrides=()):
     with pytest.raises(ConfigError) as caught:
-        config.load(path, overrides)
+        configs.load(path, overrides)
     return caught.value.problems

@@ -5,9 +5,10 @@ import random
 import keras
 import tiny
 
-from tfapps import config, registry, weights
+from tfapps import registry, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import writing
+from tfapps.config import load as configs
 
 WORDS = ["ann", "smith", "eats", "plums", "good", "bad", "thing", "fly", "to", "rome", "bonn"]
 WORDS += ["gute", "dinge", "it", "runs", "cat"]
@@ -37,7 +38,7 @@ def write(path, task, artifacts=None, **model):
         "model": {**MODELS[module.Task.needs], **model},
         "text": {"vocabulary_size": VOCABULARY[module.Task.needs], "min_frequency": 1},
     }
-    run = config.from_dict(raw, path.name)
+    run = configs.from_dict(raw, path.name)
     examples = tiny.of(task).labelled(TEXTS)
     learned = module.Task.learn(run.task, examples)
     models = registry.load("model", run.model.name)
@@ -48,7 +49,7 @@ def write(path, task, artifacts=None, **model):
     model = assemble(run, learned, **size)
     spread(model)
     with writing(path) as draft:
-        (draft.path / "config.yaml").write_text(config.dump(run), encoding="utf-8")
+        (draft.path / "config.yaml").write_text(configs.dump(run), encoding="utf-8")
         tokenizer.save(draft.path / "text")
         learned.save(draft.path / "text")
         file = draft.path / "weights.safetensors"

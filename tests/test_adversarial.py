@@ -8,7 +8,7 @@ from fitting import FakeBatches, Task, scores, tiny_model
 from qat_models import classifier, given
 
 from tfapps import registry
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
 from tfapps.train.loop import fit
 from tfapps.train.objectives import _embedded, fgm, freelb, pgd, plain, r_drop, vat

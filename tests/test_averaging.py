@@ -8,7 +8,7 @@ import pytest
 from fitting import FakeBatches, Task, scores, tiny_model
 from pydantic import ValidationError
 
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train import averaging
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit

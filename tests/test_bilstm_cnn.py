@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfapps.config import ConfigError, TextConfig, from_dict
+from tfapps.config.load import ConfigError, from_dict
+from tfapps.config.sections import TextConfig
 from tfapps.errors import InputError
 from tfapps.layers.linear import Linear
 from tfapps.layers.strongest import Strongest

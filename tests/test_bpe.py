@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.stages import prepare
 from tfapps.text import vocabulary
@@ -66,7 +66,7 @@ def test_the_length_of_those_texts_changes_no_vocabulary(kind, monkeypatch):
 def test_only_a_size_that_was_asked_for_must_be_filled(text, capsys):
     raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}}
     raw |= {"data": {"source": "tsv", "train": "t", "dev": "d"}}
-    run = config.from_dict(raw | {"text": {"tokenizer": "bpe", **text}}, "x")
+    run = configs.from_dict(raw | {"text": {"tokenizer": "bpe", **text}}, "x")
 
     def make(size, texts):
         return Tokenizer.train(texts, "bpe", size)
@@ -320,8 +320,8 @@ def test_a_config_may_ask_for_it():
         "data": {"source": "sample", "sample": "support_intents"},
         "model": {"name": "bilstm"},
     }
-    run = config.from_dict({**raw, "text": {"tokenizer": "bpe"}}, "run")
+    run = configs.from_dict({**raw, "text": {"tokenizer": "bpe"}}, "run")
     assert (run.text.tokenizer, run.text.lowercase) == ("bpe", None)
-    assert config.from_dict({**raw, "text": {"lowercase": False}}, "run").text.lowercase is False
+    assert configs.from_dict({**raw, "text": {"lowercase": False}}, "run").text.lowercase is False
     with pytest.raises(ConfigError, match=r"text\.lowercase: got 'yes' \(str\), expected bool or"):
-        config.from_dict({**raw, "text": {"lowercase": "yes"}}, "run")
+        configs.from_dict({**raw, "text": {"lowercase": "yes"}}, "run")

@@ -6,7 +6,7 @@ import json
 import pytest
 from running import ROOT
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.stages.card import _note, artifact_table, card
 
 METRICS = {
@@ -83,7 +83,7 @@ def test_the_table_of_the_readme_takes_old_and_new_runs(tmp_path, proof, more):
 )
 def test_samples_are_called_synthetic(data, synthetic):
     raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}, "data": data}
-    assert _note(config.from_dict(raw, "run")) == (
+    assert _note(configs.from_dict(raw, "run")) == (
         ["The data is synthetic, written by the project itself."] if synthetic else []
     )
 
@@ -96,7 +96,7 @@ def test_a_greedy_file_is_told_from_the_best_answers(exported):
         "model": {"name": "seq2seq_lstm"},
         "export": exported,
     }
-    text = card(config.from_dict(raw, "run"), METRICS, {})
+    text = card(configs.from_dict(raw, "run"), METRICS, {})
     there = "litert_greedy takes the likeliest token each time, and is compared with" in text
     assert there == ("litert_greedy" in exported)
 
@@ -105,6 +105,6 @@ def test_data_marks_up_nothing_in_the_card():
     evil = "t.tsv\x1b[2J\u202e [x](http://evil) <b>\n# heading"
     data = {"source": "tsv", "train": evil, "dev": "d"}
     raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}, "data": data}
-    text = card(config.from_dict(raw, "run"), METRICS, {})
+    text = card(configs.from_dict(raw, "run"), METRICS, {})
     assert r"train t.tsv\\x1b\[2J\\u202e \[x\](http://evil) &lt;b&gt; \# heading" in text
     assert text.count("\n# ") == 0

@@ -11,12 +11,12 @@ import pytest
 from fitting import FakeBatches, Task, scores, tiny_model
 from running import TINY, on_two_devices
 
-from tfapps import config as configs
 from tfapps import weights
 from tfapps.assemble import assemble
 from tfapps.compress import cluster, qat
 from tfapps.compress._constraints import Clusters, Mask, add, held
-from tfapps.config import TrainConfig
+from tfapps.config import load as configs
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import ConfigError, InputError
 from tfapps.layers.linear import Linear
 from tfapps.stages import compress as stage
@@ -350,7 +350,7 @@ import io
 import keras
 from fitting import FakeBatches, Task, scores, tiny_model
 from tfapps.compress import cluster
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make

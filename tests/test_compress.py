@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from running import TINY, at
 
-from tfapps import config, weights
+from tfapps import weights
 from tfapps.bundle import Bundle, read_json
+from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.export import _integers
 from tfapps.stages.compress import compress
@@ -39,7 +40,7 @@ def made(folder, name, *items, export="[]", model="name: bert, size: tiny"):
     if items:
         text += "compress:\n" + "".join(f"  - {item}\n" for item in items)
     path.write_text(text)
-    return config.load(path)
+    return configs.load(path)
 
 
 def model_of(settings, bundle):
@@ -110,7 +111,7 @@ def test_no_sparsity_is_no_change(place):
 
 
 def test_without_a_trained_model_there_is_nothing_to_compress(place):
-    settings = config.load(made_path(place, "untrained", PRUNE), ["train.epochs=1"])
+    settings = configs.load(made_path(place, "untrained", PRUNE), ["train.epochs=1"])
     with pytest.raises(InputError, match="no model trained with this config .* `tfapps train`"):
         compress(settings)
 

@@ -7,7 +7,9 @@ import yaml
 from plugins import FILES, GOOD, good, install, load_problems, problems, written
 from pydantic import Field
 
-from tfapps import config, registry
+from tfapps import registry
+from tfapps.config import load as configs
+from tfapps.config import messages, sections
 from tfapps.errors import ConfigError
 
 
@@ -20,16 +22,16 @@ def _plugins(tmp_path, monkeypatch):
 
 
 def test_a_short_config_gets_every_default():
-    run = config.from_dict(good(), "run")
+    run = configs.from_dict(good(), "run")
     assert (run.name, run.seed, run.compress, run.export) == ("run", 13, [], [])
     assert (run.tuning.name, run.objective.name) == ("full", "plain")
-    assert run.train == config.TrainConfig()
-    assert run.text == config.TextConfig()
+    assert run.train == sections.TrainConfig()
+    assert run.text == sections.TextConfig()
     assert type(run.model) is registry.load("model", "bert").Config
 
 
 def test_sections_are_instances_of_the_plugin_they_name():
-    run = config.from_dict(
+    run = configs.from_dict(
         good(
             tuning={"name": "lora", "rank": 4},
             compress=[{"name": "prune", "sparsity": 0.8}],
@@ -44,29 +46,29 @@ def test_sections_are_instances_of_the_plugin_they_name():
 
 @pytest.mark.parametrize("key", ["text", "train", "tuning", "objective", "compress", "export"])
 def test_an_optional_section_left_empty_is_its_default(key):
-    assert config.from_dict(good(**{key: None}), "run") == config.from_dict(good(), "run")
+    assert configs.from_dict(good(**{key: None}), "run") == configs.from_dict(good(), "run")
 
 
 def test_a_config_cannot_be_changed():
-    run = config.from_dict(good(), "run")
+    run = configs.from_dict(good(), "run")
     with pytest.raises(ValueError, match="frozen"):
         run.train.epochs = 5
 
 
 def test_the_name_comes_from_the_file(tmp_path):
-    assert config.load(written(tmp_path, yaml.safe_dump(GOOD), "intents.yaml")).name == "intents"
-    assert config.load(written(tmp_path, yaml.safe_dump(GOOD), "intents.yml")).name == "intents"
+    assert configs.load(written(tmp_path, yaml.safe_dump(GOOD), "intents.yaml")).name == "intents"
+    assert configs.load(written(tmp_path, yaml.safe_dump(GOOD), "intents.yml")).name == "intents"
 
 
 def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path):
     text = "\ufeff" + yaml.safe_dump(GOOD).replace("\n", "\r\n")
-    assert config.load(written(tmp_path, text)).model.name == "bert"
+    assert configs.load(written(tmp_path, text)).model.name == "bert"
 
 
 @pytest.mark.parametrize("text", ["5e-5", "5.0e-5", "5E-5", "0.00005", "+.5e-4", "5.e-5"])
 def test_exponents_yaml_reads_as_strings_are_floats(tmp_path, text):
     path = written(tmp_path, yaml.safe_dump(GOOD) + f"train: {{learning_rate: {text}}}\n")
-    assert config.load(path).train.learning_rate == 5e-5
+    assert configs.load(path).train.learning_rate == 5e-5
 
 
 def test_an_exponent_is_no_int():
@@ -76,11 +78,11 @@ def test_an_exponent_is_no_int():
 
 
 def test_an_exponent_stays_text_where_text_is_taken():
-    assert config.from_dict(good(data={**GOOD["data"], "dev": "1e3"}), "run").data.dev == "1e3"
+    assert configs.from_dict(good(data={**GOOD["data"], "dev": "1e3"}), "run").data.dev == "1e3"
 
 
 def test_an_int_is_a_float_but_a_bool_is_no_number():
-    assert config.from_dict(good(train={"learning_rate": 1}), "run").train.learning_rate == 1.0
+    assert configs.from_dict(good(train={"learning_rate": 1}), "run").train.learning_rate == 1.0
     assert problems(good(train={"learning_rate": True, "epochs": True})) == [
         "train.epochs: got True (bool), expected int >= 0 and <= 1000000",
         "train.learning_rate: got True (bool), expected float > 0",
@@ -88,7 +90,7 @@ def test_an_int_is_a_float_but_a_bool_is_no_number():
 
 
 def test_a_list_fills_a_tuple():
-    assert config.from_dict(
+    assert configs.from_dict(
         good(model={"name": "bert", "buckets": [8, 16]}), "run"
     ).model.buckets == (
         8,
@@ -97,7 +99,7 @@ def test_a_list_fills_a_tuple():
 
 
 def test_a_string_fills_a_path_and_dumps_as_one():
-    class Files(config.Section):
+    class Files(sections.Section):
         root: Path | None = None
         rates: list[float] = Field([], min_length=1)
 
@@ -127,7 +129,7 @@ TRICKY = [
 
 @pytest.mark.parametrize("text", TRICKY)
 def test_dump_loads_back_equal(tmp_path, text):
-    run = config.from_dict(
+    run = configs.from_dict(
         good(
             seed=7,
             model={"name": "bert", "preset": text, "buckets": [8]},
@@ -138,22 +140,22 @@ def test_dump_loads_back_equal(tmp_path, text):
         ),
         "first",
     )
-    again = config.load(written(tmp_path, config.dump(run), "second.yaml"))
+    again = configs.load(written(tmp_path, configs.dump(run), "second.yaml"))
     assert again == run
-    assert config.dump(again) == config.dump(run)
+    assert configs.dump(again) == configs.dump(run)
 
 
 @pytest.mark.parametrize("strip_accents", [True, False])
 def test_accents_are_dumped_only_where_they_are_stripped(strip_accents):
     """So the fingerprints of runs from before there was the setting hold."""
     raw = {**GOOD, "text": {"strip_accents": strip_accents}}
-    run = config.from_dict(raw, "x")
-    assert ("strip_accents" in config.dump(run)) is strip_accents
-    assert config.from_dict(yaml.safe_load(config.dump(run)), "x") == run
+    run = configs.from_dict(raw, "x")
+    assert ("strip_accents" in configs.dump(run)) is strip_accents
+    assert configs.from_dict(yaml.safe_load(configs.dump(run)), "x") == run
 
 
 def test_dump_spells_defaults_out():
-    plain = yaml.safe_load(config.dump(config.from_dict(good(), "run")))
+    plain = yaml.safe_load(configs.dump(configs.from_dict(good(), "run")))
     assert plain["train"]["epochs"] == 3
     assert plain["tuning"] == {"name": "full"}
     assert plain["model"]["max_length"] == 128
@@ -206,7 +208,7 @@ def test_every_section_reports_at_once():
 
 def test_the_text_of_the_error_is_one_line_a_problem():
     with pytest.raises(ConfigError) as caught:
-        config.from_dict(good(train={"epochs": -1, "batch_size": 0}), "run")
+        configs.from_dict(good(train={"epochs": -1, "batch_size": 0}), "run")
     assert str(caught.value).splitlines() == caught.value.problems
     assert len(caught.value.problems) == 2
 
@@ -286,7 +288,7 @@ def test_keys_that_are_no_strings():
     assert problems({**good(train={1: 2}), True: 1}) == [
         "True: unknown key; known: name, seed, split_seed, task, data, model, text, train, tuning, "
         "objective, draw, ensemble, compress, export, lengths, search",
-        "train.1: unknown key; known: " + ", ".join(config.TrainConfig.model_fields),
+        "train.1: unknown key; known: " + ", ".join(sections.TrainConfig.model_fields),
     ]
 
 
@@ -309,15 +311,15 @@ def test_a_rule_of_the_plugin_speaks_for_itself():
 
 
 def test_nested_sections_are_named_by_their_path():
-    class Inner(config.Section):
+    class Inner(sections.Section):
         size: int = Field(1, ge=1)
 
-    class Outer(config.Section):
+    class Outer(sections.Section):
         inner: Inner = Inner()
 
     with pytest.raises(ValueError, match="size") as caught:
         Outer(inner={"size": 0, "sise": 1})
-    assert config._problems.explain(caught.value, Outer, "model") == [
+    assert messages.explain(caught.value, Outer, "model") == [
         "model.inner.size: got 0 (int), expected int >= 1",
         "model.inner.sise: unknown key; did you mean 'size'?; known: size",
     ]

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from plugins import GOOD, good, install, load_problems, written
 
-from tfapps import config
+from tfapps.config import load as configs
+from tfapps.config import sections, strict_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def test_anchors_and_merges_work(tmp_path):
         "seed: &n 7\ntuning: {<<: {rank: *n}, name: lora}\n"
         "compress:\n- {<<: {sparsity: 0.1, name: prune}, sparsity: 0.9}\n"
     )
-    run = config.load(written(tmp_path, shared))
+    run = configs.load(written(tmp_path, shared))
     assert (run.seed, run.tuning.rank, run.compress[0].sparsity) == (7, 7, 0.9)
 
 
@@ -94,7 +95,7 @@ def test_aliases_that_stand_for_too_much(tmp_path, level):
 
 def test_aliases_that_people_write(tmp_path):
     shared = "shared: &s {a: 1}\n" + "".join(f"k{i}: {{<<: *s, b: [*s, *s]}}\n" for i in range(500))
-    parsed = config._yaml.parse(shared, "x")
+    parsed = strict_yaml.parse(shared, "x")
     assert parsed["k499"] == {"a": 1, "b": [{"a": 1}, {"a": 1}]}
 
 
@@ -147,7 +148,7 @@ def path(tmp_path):
 
 
 def test_overrides_take_dotted_paths_and_yaml_values(path):
-    run = config.load(
+    run = configs.load(
         path,
         [
             "train.epochs=2",
@@ -169,11 +170,11 @@ def test_overrides_take_dotted_paths_and_yaml_values(path):
 
 def test_an_override_of_shared_anchors_changes_one_place_only(tmp_path):
     text = yaml.safe_dump(GOOD) + "train: &t {l2: 0.5}\ntext: {}\n"
-    run = config.load(written(tmp_path, text), ["train.l2=0.25"])
+    run = configs.load(written(tmp_path, text), ["train.l2=0.25"])
     assert run.train.l2 == 0.25
     from_one = {"a": {"x": 1}}
     from_one["b"] = from_one["a"]
-    changed = config._yaml.override(from_one, ["a.x=2"], [])
+    changed = strict_yaml.override(from_one, ["a.x=2"], [])
     assert changed == {"a": {"x": 2}, "b": {"x": 1}}
     assert from_one["a"] == {"x": 1}
 
@@ -199,7 +200,7 @@ def test_malformed_overrides_are_listed_with_the_rest(path):
         "but found '<stream end>'",
         "override 'train={l2: 0, l2: 1}': l2: given twice, lines 1 and 1",
         "train.epoch: unknown key; did you mean 'epochs'?; known: "
-        + ", ".join(config.TrainConfig.model_fields),
+        + ", ".join(sections.TrainConfig.model_fields),
     ]
 
 

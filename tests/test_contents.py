@@ -9,8 +9,9 @@ from typing import get_args
 
 import pytest
 
-from tfapps import config, registry
+from tfapps import registry
 from tfapps.bundle import writing
+from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.stages import contents
 from tfapps.stages.contents import compression_key
@@ -89,7 +90,7 @@ def test_all_that_is_marked_is_tried():
 @pytest.mark.parametrize("key", NAMED)
 def test_the_fingerprint_knows_the_content(place, key):
     sections, fill = NAMED[key]
-    run = config.from_dict(CLASSIFY | sections, "x")
+    run = configs.from_dict(CLASSIFY | sections, "x")
     fill(place / "named", "one")
     first = fingerprint(run, {})
     assert fingerprint(run, {}) == first
@@ -99,7 +100,7 @@ def test_the_fingerprint_knows_the_content(place, key):
 
 @pytest.mark.parametrize("file", ["config.json", "vocab.txt", "model.safetensors"])
 def test_the_fingerprint_knows_a_local_folder_of_weights(place, file):
-    run = config.from_dict(CLASSIFY | {"model": {"name": "bert", "preset": "folder"}}, "x")
+    run = configs.from_dict(CLASSIFY | {"model": {"name": "bert", "preset": "folder"}}, "x")
     for name in ("config.json", "vocab.txt", "model.safetensors", "README.md"):
         write(place / "folder" / name, "one")
     first = fingerprint(run, {})
@@ -111,7 +112,7 @@ def test_the_fingerprint_knows_a_local_folder_of_weights(place, file):
 
 def test_a_compression_knows_its_list_of_words(place):
     items = [{"name": "prune", "sparsity": 0.5}, {"name": "trim_vocabulary", "words": "words.txt"}]
-    run = config.from_dict(CLASSIFY | {"compress": items[::-1]}, "x")
+    run = configs.from_dict(CLASSIFY | {"compress": items[::-1]}, "x")
     write(place / "words.txt", "one")
     first, trained = compression_key(run), fingerprint(run, {})
     write(place / "words.txt", "two")
@@ -120,13 +121,13 @@ def test_a_compression_knows_its_list_of_words(place):
 
 
 def test_keys_of_what_names_no_file_stay(place):
-    run = config.from_dict(
+    run = configs.from_dict(
         CLASSIFY | {"compress": [{"name": "prune", "sparsity": 0.5}], "name": "x"}, "x"
     )
     items = [item.model_dump(mode="json") for item in run.compress]
     assert compression_key(run) == hashlib.sha256(json.dumps(items).encode()).hexdigest()
     settings = run.model_copy(update={"name": "", "compress": []})
-    expected = hashlib.sha256((config.dump(settings) + "null" * 3).encode()).hexdigest()
+    expected = hashlib.sha256((configs.dump(settings) + "null" * 3).encode()).hexdigest()
     assert fingerprint(run, {}) == expected
 
 

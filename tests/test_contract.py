@@ -11,9 +11,10 @@ import tensorflow as tf
 import tiny
 from rounding import assert_same_sums, longest_sum
 
-from tfapps import config, registry, weights
+from tfapps import registry, weights
 from tfapps.arrays import each, listed
 from tfapps.assemble import assemble
+from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
@@ -52,7 +53,7 @@ def parts(request):
         "model": tiny.section("model", model_name),
         "text": {"vocabulary_size": 40, "min_frequency": 1},
     }
-    run = config.from_dict(raw, "contract")
+    run = configs.from_dict(raw, "contract")
     examples = tiny.of(run.task.name).examples
     task = registry.load("task", run.task.name).Task.learn(run.task, examples)
     module = registry.load("model", model_name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from running import ROOT
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.data import encoding, stored
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded, Ragged

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from running import ROOT
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.stages.train import train
 from tfapps.tasks import _counts
 
@@ -141,7 +141,7 @@ def test_the_first_guesses_are_as_frequent_as_the_words(tmp_path, monkeypatch, n
     def perplexity(run):
         path = tmp_path / f"{run}.yaml"
         path.write_text(f"model: {{{model}max_length: 16}}{BODY}")
-        return train(config.load(path)).metrics["dev"]["keras"]["perplexity"]
+        return train(configs.load(path)).metrics["dev"]["keras"]["perplexity"]
 
     counted = perplexity(name)
     monkeypatch.setattr(_counts, "start", lambda *_: None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from running import TINY, at
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.data.augment import MASK, masked_copies
 from tfapps.errors import InputError
 from tfapps.models._bert_weights import evenly, shortened
@@ -40,7 +40,7 @@ def made(folder, name, objective="name: plain", model="name: bert, size: tiny", 
     text = TINY.split("export:")[0].replace("name: bert, size: tiny", model)
     path = folder / f"{name}.yaml"
     path.write_text(f"{text}objective: {{{objective}}}\n{rest}{NOTHING}")
-    return config.load(path, more)
+    return configs.load(path, more)
 
 
 def taught(*more, by="saved_models/teacher"):
@@ -191,7 +191,7 @@ def test_a_student_is_exported_and_quantized(place):
         f"{text}objective: {{{taught('augment: 4')}}}\n"
         "compress:\n  - {name: qat, epochs: 1, distill: 0.5}\nexport: [litert_int8]\n"
     )
-    proof = json.loads((run(config.load(path, SLOWER)).path / "verify.json").read_text())
+    proof = json.loads((run(configs.load(path, SLOWER)).path / "verify.json").read_text())
     assert proof["litert_int8"]["agreement"] > 0.8
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.data import encoding
 from tfapps.data.encoding import Ragged
 from tfapps.text.tokenizer import Tokenizer

@@ -9,8 +9,10 @@ import yaml
 from running import TINY, at, tfapps
 from sklearn.metrics import log_loss
 
-from tfapps import config, registry
+from tfapps import registry
 from tfapps.bundle import Bundle
+from tfapps.config import load as configs
+from tfapps.config import sections
 from tfapps.data import draws, splits
 from tfapps.ensembles import bagging, boosting, soup, stacking, voting
 from tfapps.errors import ConfigError, Failure, InputError
@@ -143,18 +145,18 @@ ROWS = [{"text": f"{i}", "label": "rare" if i == 7 else f"{i % 3}"} for i in ran
 
 def test_a_bootstrap_is_as_large_and_loses_no_label():
     for number in range(8):
-        draw = config.DrawConfig(bootstrap=number)
+        draw = sections.DrawConfig(bootstrap=number)
         rows = draws.drawn(draw, ROWS)
         assert rows == draws.drawn(draw, ROWS)
         assert {row["label"] for row in rows} == {"0", "1", "2", "rare"}
         assert 60 <= len(rows) <= 61
         assert 0.5 < len({row["text"] for row in rows}) / 60 < 0.8
-    other = draws.drawn(config.DrawConfig(bootstrap=9), ROWS)
+    other = draws.drawn(sections.DrawConfig(bootstrap=9), ROWS)
     assert other != rows
 
 
 def test_folds_leave_every_row_out_once():
-    parts = [draws.numbers_of(config.DrawConfig(leave=i, of=4), ROWS) for i in range(4)]
+    parts = [draws.numbers_of(sections.DrawConfig(leave=i, of=4), ROWS) for i in range(4)]
     left = [set(range(60)) - set(part.tolist()) for part in parts]
     assert sum(map(len, left)) == 59
     assert set().union(*left) == set(range(60)) - {7}  # the only row of its label
@@ -167,8 +169,8 @@ def test_folds_leave_every_row_out_once():
 def test_no_draw_loses_a_label(labels):
     rows = [{"text": f"{i}", "label": label} for i, label in enumerate(labels)]
     every = {label for row in labels for label in row}
-    drawing = [config.DrawConfig(leave=i, of=3) for i in range(3)]
-    drawing += [config.DrawConfig(bootstrap=i) for i in range(6)]
+    drawing = [sections.DrawConfig(leave=i, of=3) for i in range(3)]
+    drawing += [sections.DrawConfig(bootstrap=i) for i in range(6)]
     for draw in drawing:
         assert {label for row in draws.drawn(draw, rows) for label in row["label"]} == every
     assert draws.with_every_label(np.array([0, 0]), rows)[:2].tolist() == [0, 0]
@@ -185,7 +187,7 @@ def test_no_draw_loses_a_label(labels):
 )
 def test_a_draw_that_makes_no_sense_is_refused(fields, text):
     with pytest.raises(ValueError, match=text):
-        config.DrawConfig(**fields)
+        sections.DrawConfig(**fields)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_a_draw_that_makes_no_sense_is_refused(fields, text):
 def test_a_bad_file_of_rows_is_refused(tmp_path, content, text):
     (tmp_path / "rows.json").write_text(content)
     with pytest.raises(InputError, match=text):
-        draws.drawn(config.DrawConfig(file=str(tmp_path / "rows.json")), ROWS)
+        draws.drawn(sections.DrawConfig(file=str(tmp_path / "rows.json")), ROWS)
 
 
 # Whole ensembles
@@ -212,7 +214,7 @@ def made(folder, kind, more="members: 2", export="[]", rest=""):
     text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
     path = folder / f"{kind}.yaml"
     path.write_text(f"{text}ensemble: {{name: {kind}, {more}}}\nexport: {export}\n{rest}")
-    return config.load(path)
+    return configs.load(path)
 
 
 def test_an_ensemble_answers_evaluates_and_exports(place):
@@ -280,7 +282,7 @@ def test_trained_members_are_not_trained_again(place, capsys):
     ensemble(made(place, "bagging"))
     assert {p: p.stat().st_mtime_ns for p in first} == first
     assert "bagging_1: already trained" in capsys.readouterr().out
-    draw = config.load(place / "saved_models/bagging_1/config.yaml").draw
+    draw = configs.load(place / "saved_models/bagging_1/config.yaml").draw
     assert draw.bootstrap == 1
 
 
@@ -309,14 +311,14 @@ def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
         prepared = prepare(settings)
         learned.append(prepared.task.labels)
         bundle = SimpleNamespace(config_path=place / f"{settings.name}.yaml")
-        bundle.config_path.write_text(config.dump(settings))
+        bundle.config_path.write_text(configs.dump(settings))
         return bundle
 
     monkeypatch.setattr(stage, "run", read)
     monkeypatch.setattr(
         stage, "_logits", lambda bundle, rows, name="keras": said(1, rows=len(rows))[0]
     )
-    settings = config.load(place / f"{kind}.yaml", [f"name=rare_{kind}", "data.train=rare.tsv"])
+    settings = configs.load(place / f"{kind}.yaml", [f"name=rare_{kind}", "data.train=rare.tsv"])
     alone = settings.model_copy(update={"ensemble": None})
     work = stage._Work(settings, registry.load("ensemble", kind), prepare(alone))
     for number in range(4):
@@ -334,7 +336,7 @@ def test_a_stack_of_single_rows_is_refused_before_training(place):
     made(place, "stacking", "members: 2")
     more = ["name=ones", "data.train=ones.tsv", "data.dev=ones.tsv"]
     with pytest.raises(InputError, match="needs labels with more than one row, but each of the 4"):
-        ensemble(config.load(place / "stacking.yaml", more))
+        ensemble(configs.load(place / "stacking.yaml", more))
     assert not (place / "saved_models/ones_0").exists()
 
 
@@ -347,7 +349,7 @@ def split_of(settings):
 @pytest.mark.parametrize("rows", ["dev: 0.25", "dev: 0.25, limit: 40", "dev: 0.25, shots: 5"])
 def test_members_have_the_rows_of_the_ensemble(place, kind, rows):
     made(place, kind, "members: 3, variants: [{}, {seed: 99}]")
-    settings = config.load(
+    settings = configs.load(
         place / f"{kind}.yaml", [f"data={{source: tsv, train: train.tsv, {rows}}}"]
     )
     module = registry.load("ensemble", kind)
@@ -355,7 +357,7 @@ def test_members_have_the_rows_of_the_ensemble(place, kind, rows):
     assert members[1].seed == 99
     for each in members:
         assert split_of(each) == split_of(settings)
-        assert config.from_dict(yaml.safe_load(config.dump(each)), "x") == each
+        assert configs.from_dict(yaml.safe_load(configs.dump(each)), "x") == each
     assert split_of(settings) != split_of(settings.model_copy(update={"split_seed": 5}))
 
 
@@ -389,7 +391,7 @@ def test_the_seed_of_the_splits_changes_no_fingerprint(place):
 def test_a_stack_may_have_more_members_than_rows(place):
     made(place, "stacking", "members: 5")
     few = ["name=few", "data.limit=4", "train.batch_size=2"]
-    bundle = ensemble(config.load(place / "stacking.yaml", few))
+    bundle = ensemble(configs.load(place / "stacking.yaml", few))
     learned = json.loads((bundle.path / "ensemble.json").read_text())["learned"]
     assert np.shape(learned["kernel"]) == (2, 2)
     assert np.isfinite(Predictor.open(bundle.path, "keras").logits(TEXTS)).all()
@@ -418,7 +420,7 @@ def test_an_ensemble_can_teach(place):
     text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
     path = place / "pupil.yaml"
     path.write_text(text + "objective: {name: distill, teacher: saved_models/voting}\nexport: []\n")
-    settings = config.load(path)
+    settings = configs.load(path)
     told = lessons(prepare(settings)).extra[TOLD]
     texts = [row["text"] for row in prepare(settings).rows["train"]]
     said = Predictor.open("saved_models/voting", "keras").logits(texts)
@@ -473,4 +475,4 @@ def test_a_config_without_an_ensemble_is_refused(place):
     path = place / "single.yaml"
     path.write_text(TINY)
     with pytest.raises(InputError, match="no ensemble section; add"):
-        ensemble(config.load(path))
+        ensemble(configs.load(path))

@@ -11,10 +11,10 @@ import qat_models
 from keras import ops
 from running import copied, tfapps
 
-from tfapps import config as configs
 from tfapps import registry
 from tfapps.bundle import Bundle
 from tfapps.cli import _coloured, _page
+from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.explain import _text, integrated_gradients, occlusion, rollout
 from tfapps.explain._reader import Reader, attentions

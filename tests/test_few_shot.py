@@ -9,8 +9,8 @@ import pytest
 import yaml
 from running import TINY, at
 
-from tfapps import config
-from tfapps.config import ConfigError
+from tfapps.config import load as configs
+from tfapps.config.load import ConfigError
 from tfapps.data import plan, splits
 from tfapps.errors import InputError
 from tfapps.serve.predictor import Predictor
@@ -41,7 +41,7 @@ def made(name, *, export="[]", **sections):
     raw = yaml.safe_load(TINY)
     for section, keys in sections.items():
         raw[section] = {**raw.get(section, {}), **keys} if isinstance(keys, dict) else keys
-    return config.from_dict({**raw, "export": yaml.safe_load(export)}, name)
+    return configs.from_dict({**raw, "export": yaml.safe_load(export)}, name)
 
 
 def started(name, **sections):
@@ -191,7 +191,7 @@ def small(name, objective, **train_keys):
     raw = yaml.safe_load(TINY)
     raw["train"] |= train_keys
     raw |= {"model": BILSTM, "objective": objective, "export": []}
-    return config.from_dict(raw, name)
+    return configs.from_dict(raw, name)
 
 
 def values(bundle):
@@ -343,7 +343,7 @@ def prompt(name, *, preset="saved_models/before", **sections):
     raw["task"] = {"name": "prompt", "verbalizer": VERBALIZER} | sections.pop("task", {})
     raw["model"] = {"name": "bert", "preset": preset, "max_length": 16}
     raw["train"] |= sections.pop("train", {"epochs": 0})
-    return config.from_dict({**raw, "export": [], **sections}, name)
+    return configs.from_dict({**raw, "export": [], **sections}, name)
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +358,7 @@ def filler(place):
         "text": {"vocabulary_size": 120, "min_frequency": 1},
         "train": {"epochs": 1, "batch_size": 8, "learning_rate": 2e-3},
     }
-    train(config.from_dict(raw, "before"))
+    train(configs.from_dict(raw, "before"))
     return place
 
 
@@ -444,7 +444,7 @@ def test_prompts_that_cannot_be_filled_are_refused(filler, task, preset, text):
         raw["train"] |= {"epochs": 0}
         raw["task"] |= {"head_start": "means"}
         raw |= {"model": {"name": "bert", "preset": "saved_models/before", "max_length": 16}}
-        train(config.from_dict({**raw, "export": []}, "other"))
+        train(configs.from_dict({**raw, "export": []}, "other"))
     words = {"verbalizer": {"fruit": "a", "tool": "i"}} if preset == "minilm_l6" else {}
     with pytest.raises(InputError, match=text):
         train(prompt("refused", preset=preset, task={**words, **task}))
@@ -455,4 +455,4 @@ def test_a_pattern_without_a_gap_is_refused():
         prompt("odd", task={"pattern": "{text} It was good."})
     raw = {**yaml.safe_load(TINY), "task": {"name": "prompt", "verbalizer": VERBALIZER}}
     with pytest.raises(ConfigError, match="only a masked_lm run knows how to fill a gap"):
-        config.from_dict({**raw, "model": {"name": "bilstm"}}, "odd")
+        configs.from_dict({**raw, "model": {"name": "bilstm"}}, "odd")

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 import zstandard
 
-from tfapps.config import ConfigError, from_dict
+from tfapps.config.load import ConfigError, from_dict
 from tfapps.data.sources import (
     _opening,
     conll,

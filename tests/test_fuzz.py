@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import TINY, tfapps, write_rows
 
-from tfapps import config
 from tfapps.bundle import Bundle
+from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.data.corpora import Corpus
 from tfapps.errors import InputError
@@ -94,11 +94,11 @@ def changed(path, value, how):
 @given(st.sampled_from(PLACES), JUNK, st.sampled_from(["put", "put", "add", "remove"]))
 def test_a_broken_config_is_told(path, value, how):
     try:
-        run = config.from_dict(changed(path, value, how), "fuzz")
+        run = configs.from_dict(changed(path, value, how), "fuzz")
     except InputError as error:
         told(error)
     else:
-        assert config.from_dict(yaml.safe_load(config.dump(run)), "fuzz") == run
+        assert configs.from_dict(yaml.safe_load(configs.dump(run)), "fuzz") == run
 
 
 @settings(max_examples=150, **QUICK)
@@ -109,7 +109,7 @@ def test_a_broken_config_file_is_told(tmp_path_factory, data, place, cut):
     place %= len(whole)
     path.write_bytes(whole[:place] + data + (b"" if cut else whole[place:]))
     try:
-        config.load(path)
+        configs.load(path)
     except InputError as error:
         told(error)
 
@@ -120,7 +120,7 @@ def test_a_broken_override_is_told(tmp_path_factory, overrides):
     path = tmp_path_factory.mktemp("override") / "fuzz.yaml"
     path.write_text(TINY)
     try:
-        config.load(path, overrides)
+        configs.load(path, overrides)
     except InputError as error:
         told(error)
 
@@ -162,7 +162,7 @@ def read(folder, source, data, ending):
     raw = {"source": source, "train": name, "dev": "dev.txt", "root": str(folder)}
     raw |= COLUMNS if source in ("tsv", "csv", "jsonl", "parquet") else {}
     task = {"conll": "tagging", "corpus": "masked_lm"}.get(source, "classification")
-    run = config.from_dict(
+    run = configs.from_dict(
         {"task": {"name": task}, "data": raw, "model": {"name": "bert", "size": "tiny"}}, "fuzz"
     )
     found = splits.load(run.data, 1)["train"]

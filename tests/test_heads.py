@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from tfapps import assemble, config, heads, registry
+from tfapps import assemble, heads, registry
 from tfapps.clone import clone
 from tfapps.compress import _select, prune
-from tfapps.config import TrainConfig
+from tfapps.config import load as configs
+from tfapps.config.sections import TrainConfig
 from tfapps.data import encoding
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
@@ -36,7 +37,7 @@ def built(case):
     """Model and task of a case, the paths that the task has added, and one batch."""
     raw = CASES[case]
     name = MODELS.get(case) or tiny.models(raw["name"])[0]
-    run = config.from_dict(
+    run = configs.from_dict(
         {
             "task": raw,
             "data": {"source": "sample", "sample": "support_intents"},

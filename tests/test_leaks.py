@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from running import write_rows
 
-from tfapps import config
 from tfapps.bundle import writing
+from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.errors import InputError
 from tfapps.stages import leaks
@@ -24,13 +24,13 @@ def place(tmp_path, monkeypatch):
 def settings(**more):
     raw = {"task": {"name": "classification"}, "model": {"name": "bert", "size": "tiny"}}
     raw["data"] = {"source": "tsv", "train": "train.tsv", "dev": 0.2} | more.pop("data", {})
-    return config.from_dict(raw | more, "run")
+    return configs.from_dict(raw | more, "run")
 
 
 def finished(run, name="teacher"):
     """A folder that looks like a finished run of this config."""
     with writing(name) as draft:
-        (draft.path / "config.yaml").write_text(config.dump(run))
+        (draft.path / "config.yaml").write_text(configs.dump(run))
     return name
 
 

@@ -7,8 +7,8 @@ import pytest
 from keras import ops
 from running import TINY, at, tfapps
 
-from tfapps import config
-from tfapps.config import ConfigError
+from tfapps.config import load as configs
+from tfapps.config.load import ConfigError
 from tfapps.export import litert
 from tfapps.models import bilstm
 from tfapps.runners._interpreter import Session
@@ -120,7 +120,7 @@ def test_files_with_ranges_keep_one_length(tmp_path):
 def test_a_run_has_files_of_its_lengths(tmp_path):
     with at(tmp_path, 64):
         (tmp_path / "tiny.yaml").write_text(TINY)
-        settings = config.load("tiny.yaml", ["lengths=[8,12]", "export=[litert_float32]"])
+        settings = configs.load("tiny.yaml", ["lengths=[8,12]", "export=[litert_float32]"])
         bundle = run(settings)
         weights = bundle.weights.stat().st_mtime_ns
         file = bundle.artifact("litert_float32")
@@ -128,7 +128,7 @@ def test_a_run_has_files_of_its_lengths(tmp_path):
         assert bundle.metrics["dev"]["litert_float32"] == bundle.metrics["dev"]["keras"]
         said = tfapps("predict", "tiny", "the saw", "a " * 30, cwd=tmp_path)
         assert len(said.stdout.splitlines()) == 2
-        again = run(config.load("tiny.yaml", ["export=[litert_float32]"]))
+        again = run(configs.load("tiny.yaml", ["export=[litert_float32]"]))
         assert signatures(again.artifact("litert_float32")) == ["serving_default"]
         assert again.weights.stat().st_mtime_ns == weights  # nothing was trained again
 
@@ -136,10 +136,10 @@ def test_a_run_has_files_of_its_lengths(tmp_path):
 def test_lengths_change_no_fingerprint(tmp_path):
     with at(tmp_path, 64):
         (tmp_path / "tiny.yaml").write_text(TINY)
-        plain, with_lengths = config.load("tiny.yaml"), config.load("tiny.yaml", ["lengths=[8]"])
-        assert "lengths" not in config.dump(plain)
-        (tmp_path / "again.yaml").write_text(config.dump(with_lengths))
-        assert config.load("again.yaml") == with_lengths
+        plain, with_lengths = configs.load("tiny.yaml"), configs.load("tiny.yaml", ["lengths=[8]"])
+        assert "lengths" not in configs.dump(plain)
+        (tmp_path / "again.yaml").write_text(configs.dump(with_lengths))
+        assert configs.load("again.yaml") == with_lengths
         assert prepare(plain).fingerprint == prepare(with_lengths).fingerprint
 
 
@@ -156,10 +156,10 @@ def test_lengths_change_no_fingerprint(tmp_path):
 def test_wrong_lengths_are_told(tmp_path, lengths, problem):
     (tmp_path / "tiny.yaml").write_text(f"{TINY}lengths: {lengths}\n")
     with pytest.raises(ConfigError, match=problem):
-        config.load(tmp_path / "tiny.yaml")
+        configs.load(tmp_path / "tiny.yaml")
 
 
 @pytest.mark.parametrize("name", ["translation_lstm_sample", "pretrain_bert_tiny_sample"])
 def test_what_has_one_length_says_so(name):
     with pytest.raises(ConfigError, match="lengths: .* files have one length; leave it out"):
-        config.load(f"configs/{name}.yaml", ["lengths=[8]"])
+        configs.load(f"configs/{name}.yaml", ["lengths=[8]"])

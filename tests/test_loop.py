@@ -10,7 +10,7 @@ import tensorflow as tf
 from fitting import FakeBatches, Task, scores, tiny_model
 
 from tfapps.compress import prune
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import Failure, InputError
 from tfapps.train import averaging
 from tfapps.train.evaluation import Evaluation

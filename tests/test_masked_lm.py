@@ -9,10 +9,10 @@ import pytest
 import yaml
 from running import tfapps
 
-from tfapps import config
 from tfapps.assemble import assemble
 from tfapps.bundle import Bundle
-from tfapps.config import ConfigError
+from tfapps.config import load as configs
+from tfapps.config.load import ConfigError
 from tfapps.data.corpora import Corpus
 from tfapps.errors import InputError
 from tfapps.stages.train import train
@@ -76,7 +76,7 @@ def test_pairs_have_two_segments_and_a_label(tokenizer, pairs):
 
 def test_loss_is_that_of_the_whole_vocabulary_at_hidden_places(tokenizer):
     """Against logits of all places, straight from the table, of which only hidden ones count."""
-    run = config.from_dict(
+    run = configs.from_dict(
         {
             "task": {"name": "masked_lm"},
             "data": {"source": "corpus", "sample": "short_documents"},
@@ -161,12 +161,12 @@ def test_a_typed_special_stays_text(tokenizer):
 def test_short_rows_are_for_running_text_and_shorter():
     raw = {"task": {"name": "masked_lm"}, "data": {"source": "corpus"}}
     raw |= {"model": {"name": "bert", "size": "tiny", "max_length": 32}}
-    config.from_dict({**raw, "train": {"short_first": 16}}, "x")
+    configs.from_dict({**raw, "train": {"short_first": 16}}, "x")
     with pytest.raises(ConfigError, match="short_first: got 32, expected less than model.max_len"):
-        config.from_dict({**raw, "train": {"short_first": 32}}, "x")
+        configs.from_dict({**raw, "train": {"short_first": 32}}, "x")
     raw |= {"task": {"name": "classification"}, "data": {"source": "sample", "sample": "x"}}
     with pytest.raises(ConfigError, match="short_first: got 16, but classification learns from"):
-        config.from_dict({**raw, "train": {"short_first": 16}}, "x")
+        configs.from_dict({**raw, "train": {"short_first": 16}}, "x")
 
 
 def test_refusals(tokenizer):
@@ -181,10 +181,10 @@ def test_refusals(tokenizer):
         task(tokenizer.looking_at("case_ids"))
     raw = {"task": {"name": "masked_lm"}, "model": {"name": "bilstm_cnn"}}
     with pytest.raises(ConfigError, match="the letters of a hidden word would tell it"):
-        config.from_dict({**raw, "data": {"source": "corpus"}}, "x")
+        configs.from_dict({**raw, "data": {"source": "corpus"}}, "x")
     raw |= {"model": {"name": "bert", "size": "tiny"}, "compress": [{"name": "qat"}]}
     with pytest.raises(ConfigError, match="leave it out for masked_lm: the runs that take it as"):
-        config.from_dict({**raw, "data": {"source": "corpus"}}, "x")
+        configs.from_dict({**raw, "data": {"source": "corpus"}}, "x")
 
 
 PRETRAIN = """
@@ -299,7 +299,7 @@ def read_on(place, monkeypatch, name, preset):
     model = {"name": "bert", "preset": f"saved_models/{preset}", "max_length": 20}
     run = {**raw["train"], "epochs": 1, "learning_rate": 1e-9}
     parts = {"name": name, "model": model, "text": {}, "train": run, "export": []}
-    bundle = train(config.from_dict({**raw, **parts}, name))
+    bundle = train(configs.from_dict({**raw, **parts}, name))
     return bundle.metrics["dev"]["keras"], load_file(bundle.weights)
 
 
@@ -327,7 +327,7 @@ def test_another_pretraining_is_another_run(place, monkeypatch):
     from tfapps import identity
     from tfapps.stages.prepare import fingerprint
 
-    run = config.load(place / "after.yaml")
+    run = configs.load(place / "after.yaml")
     monkeypatch.chdir(place)
     rows = {"train": [{"text": "a", "label": "b"}]}
     first = fingerprint(run, rows)

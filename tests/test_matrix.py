@@ -18,7 +18,8 @@ from covering import array, ordered, pairs
 from running import tfapps
 from tiny_runs import RUNS, TASK_OF
 
-from tfapps import config, registry
+from tfapps import registry
+from tfapps.config import load as configs
 from tfapps.errors import ConfigError
 
 CASES = {name: {"name": TASK_OF[name], **run.task} for name, run in RUNS.items()}
@@ -119,7 +120,7 @@ def data(row):
 def allowed(row):
     """Whether the config of a row is accepted."""
     try:
-        config.from_dict({**raw(row), "data": data(row)}, "matrix")
+        configs.from_dict({**raw(row), "data": data(row)}, "matrix")
     except ConfigError:
         return False
     return True
@@ -169,7 +170,7 @@ def test_every_value_is_in_a_row_and_no_refused_pair():
 def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem):
     row = DEFAULT | {"model": "bilstm"} | change
     with pytest.raises(ConfigError, match=re.escape(problem)):
-        config.from_dict({**raw(row), "data": data(row)}, "matrix")
+        configs.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem)
 def test_an_ensemble_that_does_not_fit_is_refused_by_the_config(case, ensemble, problem):
     row = {**DEFAULT, "case": case, "ensemble": ensemble}
     with pytest.raises(ConfigError, match=re.escape(problem)):
-        config.from_dict({**raw(row), "data": data(row)}, "matrix")
+        configs.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from tfapps._published import MINILM_MODULE
-from tfapps.config import TextConfig
+from tfapps.config.sections import TextConfig
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm, seq2seq_lstm, seq2seq_transformer
 from tfapps.text.tokenizer import Tokenizer

@@ -6,12 +6,14 @@ import shutil
 import pytest
 from running import ROOT, tfapps
 
-from tfapps import config, registry
+from tfapps import registry
+from tfapps.config import load as configs
+from tfapps.config import sections
 
 OLDER = ROOT / "tests/fixtures/older"
 DEFAULTS = json.loads((OLDER / "defaults.json").read_text(encoding="utf-8"))
 OPTIONS = [(kind, name) for kind, names in DEFAULTS.items() for name in names]
-SECTIONS = {"text": config.TextConfig, "train": config.TrainConfig, "draw": config.DrawConfig}
+SECTIONS = {"text": sections.TextConfig, "train": sections.TrainConfig, "draw": sections.DrawConfig}
 ANSWERS = {"I want the plum number 3": "fruit", "I want the drill number 4": "tool"}
 
 
@@ -33,10 +35,10 @@ def test_options_have_the_order_and_the_defaults_that_fingerprints_know(kind, na
 
 
 def test_a_config_is_dumped_as_it_was(place):
-    loaded = config.load(place / "older.yaml")
+    loaded = configs.load(place / "older.yaml")
     stored = (OLDER / "run/config.yaml").read_text(encoding="utf-8")
-    assert config.dump(loaded) == stored
-    assert config.load(OLDER / "run/config.yaml") == loaded
+    assert configs.dump(loaded) == stored
+    assert configs.load(OLDER / "run/config.yaml") == loaded
 
 
 def test_it_is_not_trained_again(place):

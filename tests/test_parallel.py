@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.data.sources import parallel
 from tfapps.errors import ConfigError, InputError
@@ -232,7 +232,7 @@ def test_a_split_without_a_name(tmp_path):
 def test_a_config_that_cannot_be_right(data, problem):
     raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}}
     with pytest.raises(ConfigError) as caught:
-        config.from_dict({**raw, "data": {"source": "parallel", **data}}, "run")
+        configs.from_dict({**raw, "data": {"source": "parallel", **data}}, "run")
     assert [line for line in caught.value.problems if line.startswith(problem)]
 
 

@@ -157,7 +157,7 @@ def test_pad_cuts_and_fills():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A whole bundle around a small model, written as a run writes it."""
-    config = pytest.importorskip("tfapps.config")
+    config = pytest.importorskip("tfapps.config.load")
     bundles = pytest.importorskip("tfapps.bundle")
     registry = pytest.importorskip("tfapps.registry")
     text = pytest.importorskip("tfapps.text.tokenizer")

@@ -11,7 +11,7 @@ from running import on_two_devices
 
 from tfapps import weights
 from tfapps.compress import prune
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
@@ -242,7 +242,7 @@ import io, json, os, sys
 import keras, numpy as np, tensorflow as tf
 from fitting import FakeBatches, Task, scores, tiny_model
 from tfapps.compress import prune
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make

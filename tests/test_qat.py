@@ -12,7 +12,7 @@ from running import on_two_devices
 from tfapps import weights
 from tfapps.compress import qat
 from tfapps.compress._constraints import Clusters, add
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
 from tfapps.export import _integers
 from tfapps.layers.embedding import Embedding

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfapps import config
 from tfapps.bundle import read_json
+from tfapps.config import load as configs
 from tfapps.stages.run import run
 
 RAW = {
@@ -27,7 +27,7 @@ RAW = {
 def test_the_integer_file_answers_as_the_quantized_model(real_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFAPPS_DATA", str(real_data))
-    bundle = run(config.from_dict(RAW, "real"))
+    bundle = run(configs.from_dict(RAW, "real"))
     proof = read_json(bundle.path / "verify.json")["litert_int8"]
     assert proof["agreement"] >= 0.99
     assert abs(proof["metric_drop"]) <= 0.003

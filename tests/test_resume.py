@@ -10,7 +10,7 @@ import pytest
 from fitting import FakeBatches, Task, tiny_model
 
 from tfapps import registry, stopping
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, Failure
 from tfapps.layers.linear import Linear
 from tfapps.train import averaging

@@ -11,8 +11,8 @@ import tensorflow as tf
 from running import on_two_devices
 from sampling import WORDS, batches, loss, translator
 
-from tfapps import config
-from tfapps.config import TrainConfig
+from tfapps.config import load as configs
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import ConfigError
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
@@ -145,14 +145,14 @@ def test_tasks_that_write_nothing_are_refused():
         "'classification' needs encoder; tasks that fit: translation"
     )
     with pytest.raises(ConfigError, match=expected):
-        config.from_dict(raw, "run")
+        configs.from_dict(raw, "run")
 
 
 PROGRAM = """
 import io, json, sys
 import keras, numpy as np
 from sampling import batches, loss, translator
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps.train.objectives import scheduled_sampling

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from running import TINY, tfapps, write_rows
 
-from tfapps import _swap, config, registry
+from tfapps import _swap, registry
+from tfapps.config import load as configs
+from tfapps.config import sections
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
@@ -27,7 +29,7 @@ def tiny(**search):
 
 def refused(space, name="random", **more):
     with pytest.raises(ConfigError) as caught:
-        config.from_dict(tiny(name=name, space=space, **more), "run")
+        configs.from_dict(tiny(name=name, space=space, **more), "run")
     return caught.value.problems
 
 
@@ -35,21 +37,21 @@ def refused(space, name="random", **more):
 
 
 def test_a_config_without_a_search_has_none():
-    run = config.from_dict(tiny(), "run")
+    run = configs.from_dict(tiny(), "run")
     assert run.search is None
-    assert "search" not in config.dump(run)
+    assert "search" not in configs.dump(run)
 
 
 def test_a_search_loads_back_as_it_was_dumped():
-    run = config.from_dict(tiny(name="bayesian", trials=3, space=SPACE), "run")
+    run = configs.from_dict(tiny(name="bayesian", trials=3, space=SPACE), "run")
     assert (run.search.trials, run.search.space) == (3, SPACE)
-    assert config.from_dict(yaml.safe_load(config.dump(run)), "run") == run
+    assert configs.from_dict(yaml.safe_load(configs.dump(run)), "run") == run
 
 
 @pytest.mark.parametrize("name", registry.names("search"))
 def test_every_search_takes_trials_and_a_space(name):
     raw = {**tiny(name=name, trials=4, space=SPACE), "train": {"epochs": 9}}
-    assert config.from_dict(raw, "run").search.name == name
+    assert configs.from_dict(raw, "run").search.name == name
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_both_ends_and_all_choices_go_through_the_config():
         "search.space: train.log_every: got 0 (int), expected int >= 1",
         "search.space: train.log_every: got 'two' (str), expected int >= 1",
         "search.space: train.learnin_rate: unknown key; did you mean 'learning_rate'?; known: "
-        + ", ".join(config.TrainConfig.model_fields),
+        + ", ".join(sections.TrainConfig.model_fields),
         "search.space: model.max_length: got 8.5 (float), expected int >= 2",
         "search.space: task.name is 'classification' (str), not a mapping; give task.name= as a "
         "whole",
@@ -122,7 +124,7 @@ def test_problems_of_the_config_are_told_once_and_with_those_of_the_space():
     raw = tiny(name="rendom", space={"train.log_every": [0]})
     raw["train"]["batch_size"] = 0
     with pytest.raises(ConfigError) as caught:
-        config.from_dict(raw, "run")
+        configs.from_dict(raw, "run")
     assert caught.value.problems == [
         "train.batch_size: got 0 (int), expected int >= 1 and <= 1000000",
         "search.name: unknown search 'rendom': expected one of bayesian, hyperband, random; did "
@@ -155,16 +157,16 @@ def test_a_plugin_may_be_a_choice_as_a_whole(tmp_path):
     models = [{"name": "bert", "size": "mini"}, {"name": "bilstm"}]
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(tiny(name="random", space={"model": models})))
-    variant = config.variants(file)
+    variant = configs.variants(file)
     made = variant({"model.max_length": 12, "model": models[1]})
     assert (made.model.name, made.model.max_length, made.search) == ("bilstm", 12, None)
 
 
 def test_the_fingerprint_knows_nothing_of_a_search():
     without, with_one = (
-        config.from_dict(raw, "run") for raw in (tiny(), tiny(name="random", space=SPACE))
+        configs.from_dict(raw, "run") for raw in (tiny(), tiny(name="random", space=SPACE))
     )
-    other = config.from_dict({**tiny(), "seed": 14}, "run")
+    other = configs.from_dict({**tiny(), "seed": 14}, "run")
     rows = {"train": [{"text": "a", "label": "b"}]}
     assert fingerprint(without, rows) == fingerprint(with_one, rows)
     assert fingerprint(without, rows) != fingerprint(other, rows)
@@ -328,7 +330,7 @@ def tuned(place, *overrides, **search):
     search = {"name": "random", "trials": 6, "space": SPACE, **search}
     file = place / "hill.yaml"
     file.write_text(yaml.safe_dump(tiny(**search)), encoding="utf-8")
-    stage.tune(config.load(file, overrides), config.variants(file, overrides))
+    stage.tune(configs.load(file, overrides), configs.variants(file, overrides))
     return place / "saved_models" / "hill_search"
 
 
@@ -339,10 +341,10 @@ def trials(folder):
 def test_the_best_trial_is_written_as_a_whole_config(place, trainings, capsys):
     folder = tuned(place)
     best = max(trials(folder), key=lambda row: row["metric"])
-    found = config.load(folder / "best.yaml")
+    found = configs.load(folder / "best.yaml")
     assert found.name == "hill_best"
     assert found.search is None
-    variant = config.variants(place / "hill.yaml")
+    variant = configs.variants(place / "hill.yaml")
     assert found == variant({**best["values"], "name": "hill_best"})
     assert {run.seed for run in trainings.seen} == {13}
     assert sorted(best) == ["epochs", "failed", "headline", "metric", "seconds", "trial", "values"]
@@ -467,7 +469,7 @@ def test_hyperband_sets_the_epochs_of_its_trials(place, trainings):
     folder = tuned(place, "train.epochs=3", name="hyperband", trials=None)
     assert {run.train.epochs for run in trainings.seen} == {1, 3}
     best = max(trials(folder), key=lambda row: row["metric"])
-    assert config.load(folder / "best.yaml").train.epochs == best["values"]["train.epochs"]
+    assert configs.load(folder / "best.yaml").train.epochs == best["values"]["train.epochs"]
 
 
 def test_the_same_values_are_trained_once(place, trainings, capsys):
@@ -501,7 +503,7 @@ def test_trials_of_other_seeds_are_judged_on_the_same_rows(place, trainings):
     folder = tuned(place, "data.dev=0.25", space={"seed": [1, 2, 3]})
     assert {run.seed for run in trainings.seen} == {1, 2, 3}
     assert {run.rows_seed for run in trainings.seen} == {13}
-    assert config.load(folder / "best.yaml").rows_seed == 13
+    assert configs.load(folder / "best.yaml").rows_seed == 13
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import tiny
 import yaml
 from running import ROOT
 
-from tfapps import config, registry
+from tfapps import registry
 from tfapps.cli.main import main
+from tfapps.config import load as configs
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
@@ -177,7 +178,7 @@ def test_header_tells_command_cost_and_metric(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_is_valid_as_shipped(path):
-    assert config.load(path).name == path.stem
+    assert configs.load(path).name == path.stem
 
 
 def looked_at():

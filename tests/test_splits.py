@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.data.sources import tsv
 from tfapps.errors import ConfigError, InputError
@@ -167,4 +167,4 @@ def test_such_a_limit_is_refused(limit):
     raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}}
     raw["data"] = {"source": "tsv", "train": "t", "dev": "d", "limit": limit}
     with pytest.raises(ConfigError, match=r"data\.limit"):
-        config.from_dict(raw, "x")
+        configs.from_dict(raw, "x")

@@ -141,7 +141,7 @@ def test_a_run_that_is_a_preset_is_read_by_its_manifest(workplace):
 
 def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
     """Whoever looks for weights that were trained already passes it over."""
-    from tfapps import config
+    from tfapps.config import load as configs
     from tfapps.stages import prepare, states, trained
 
     folder = workplace / "saved_models"
@@ -157,7 +157,7 @@ def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(workplace)
         patch.setenv("TFAPPS_DATA", str(workplace))
-        settings = config.load(workplace / "tiny.yaml", ["name=another", "export=[]"])
+        settings = configs.load(workplace / "tiny.yaml", ["name=another", "export=[]"])
         prepared = prepare.prepare(settings)
         found = trained.find_trained(prepared)
         # Another version of tfapps may make another vocabulary of the same config and data.

@@ -14,7 +14,7 @@ PROGRAM = """
 import io, json, sys
 import keras, numpy as np, tensorflow as tf
 from fitting import FakeBatches, Task, tiny_model
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.data.encoding import Encoded, Ragged
 from tfapps.data.pipeline import Batches
 from tfapps.train.evaluation import Evaluation

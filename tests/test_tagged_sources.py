@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tfapps.config import ConfigError, from_dict
+from tfapps.config.load import ConfigError, from_dict
 from tfapps.data.sources import conll, corpus, tagged
 from tfapps.errors import InputError
 from tfapps.text import tags

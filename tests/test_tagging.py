@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapps import chain
-from tfapps.config import ConfigError, from_dict
+from tfapps.config.load import ConfigError, from_dict
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import _windows

@@ -13,7 +13,7 @@ from fitting import FakeBatches, Task, scores, tiny_model
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfapps import registry
-from tfapps._sections import TextConfig
+from tfapps.config.sections import TextConfig
 from tfapps.errors import InputError
 from tfapps.text.tokenizer import Tokenizer
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from running import ROOT, tfapps
 
-from tfapps import config
+from tfapps.config import load as configs
 from tfapps.decoding import Hypothesis
 from tfapps.errors import ConfigError, InputError
 from tfapps.metrics.cross_entropy import sequence_cross_entropy
@@ -157,7 +157,7 @@ def test_what_cannot_be_is_refused_before_anything_is_loaded(changes, message):
         **changes,
     }
     with pytest.raises(ConfigError, match=message):
-        config.from_dict(raw, "run")
+        configs.from_dict(raw, "run")
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from plugins import problems
 from running import tfapps, write_rows
 
-from tfapps import config, presets
+from tfapps import presets
 from tfapps._published import MINILM
 from tfapps.bundle import Bundle
 from tfapps.compress import trim_vocabulary as trim
 from tfapps.compress._job import Job
+from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm
 from tfapps.serve.predictor import Predictor
@@ -244,7 +245,9 @@ def test_the_config_says_where_it_belongs():
     }
     [problem] = problems(raw)
     assert problem.startswith("compress[1]: trim_vocabulary cannot come after qat (compress[0]): ")
-    assert config.from_dict({**raw, "compress": raw["compress"][::-1]}, "x").compress[0].epochs == 0
+    assert (
+        configs.from_dict({**raw, "compress": raw["compress"][::-1]}, "x").compress[0].epochs == 0
+    )
 
 
 # The model
@@ -295,10 +298,10 @@ def folder(tmp_path_factory):
     first = {"name": "trim_vocabulary"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        train(config.from_dict(raw, "whole"))
-        run(config.from_dict({**raw, "compress": [first]}, "trimmed"))
+        train(configs.from_dict(raw, "whole"))
+        run(configs.from_dict({**raw, "compress": [first]}, "trimmed"))
         then = {"name": "qat", "epochs": 0}
-        compress(config.from_dict({**raw, "compress": [first, then]}, "integer"))
+        compress(configs.from_dict({**raw, "compress": [first, then]}, "integer"))
     keras.config.set_dtype_policy("float32")
     return folder
 

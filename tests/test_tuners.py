@@ -11,7 +11,7 @@ from rounding import assert_same_sums, longest_sum
 
 from tfapps import weights
 from tfapps.clone import clone
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
 from tfapps.train.loop import fit
 from tfapps.train.strategy import make

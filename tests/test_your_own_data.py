@@ -12,7 +12,8 @@ import yaml
 import zstandard
 from running import ROOT
 
-from tfapps import config, registry
+from tfapps import registry
+from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.text import tag_forms
 from tfapps.text import tags as schemes
@@ -99,7 +100,7 @@ def expected(data):
 def test_every_example_is_read(tmp_path, data):
     written(tmp_path, data)
     task, model = task_of(data)
-    run = config.from_dict({"task": task, "data": data, "model": model}, "example")
+    run = configs.from_dict({"task": task, "data": data, "model": model}, "example")
     if "dataset" in data:  # of TensorFlow Datasets: it would be downloaded
         return
     if "sample" in data:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfapps.bundle import Bundle
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
 
 
 def assemble(

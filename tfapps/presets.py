@@ -9,8 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import _offline, _published, _yaml
+from tfapps import _offline, _published
 from tfapps.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle
+from tfapps.config import strict_yaml
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _check_run(folder: Path, modified: int) -> None:
     Its files are hashed, once as long as its manifest stays.
     """
     bundle = Bundle.open(folder)
-    config = _yaml.read(bundle.config_path)
+    config = strict_yaml.read(bundle.config_path)
     try:
         model = config["model"]["name"]
     except (KeyError, TypeError):
@@ -185,7 +186,7 @@ def _check_run(folder: Path, modified: int) -> None:
 
 
 def _section(folder: Path, name: str) -> dict[str, Any]:
-    return _yaml.read(folder / "config.yaml")[name]
+    return strict_yaml.read(folder / "config.yaml")[name]
 
 
 def _run_shape(folder: Path) -> BertShape:

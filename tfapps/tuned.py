@@ -13,7 +13,7 @@ from tfapps.errors import InputError
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
 
 PRESET = "preset"
 

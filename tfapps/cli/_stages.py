@@ -31,10 +31,10 @@ class StageVerb:
 
     def main(self, arguments: argparse.Namespace) -> None:
         """Run the stage; Keras is loaded once the config is known to be right."""
-        from tfapps import config
         from tfapps.cli._quiet import import_keras
+        from tfapps.config import load as configs
 
-        settings = config.load(arguments.config, arguments.overrides)
+        settings = configs.load(arguments.config, arguments.overrides)
         import_keras()
         stage = importlib.import_module(f"tfapps.stages.{self.name}")
         self.show(getattr(stage, self.name)(settings))

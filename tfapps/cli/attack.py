@@ -27,8 +27,8 @@ def main(arguments: argparse.Namespace) -> None:
     """Print a line an attack; the picture and the figures are in the bundle."""
     import json
 
-    from tfapps import config
     from tfapps.cli._quiet import import_keras
+    from tfapps.config import load as configs
     from tfapps.errors import InputError
     from tfapps.stages import attack
 
@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.rows is not None and arguments.rows < 1:
         raise InputError(f"--rows: got {arguments.rows}, expected 1 or more")
     bundle = open_bundle(arguments.run)
-    settings = config.load(bundle.config_path)
+    settings = configs.load(bundle.config_path)
     import_keras()
     figures = attack.attack(bundle, settings, epsilons, arguments.rows)
     print(attack.table(bundle.metrics["headline"], figures))

@@ -27,12 +27,12 @@ def main(arguments: argparse.Namespace) -> None:
     """Print a table, one line an artefact."""
     import json
 
-    from tfapps import config
     from tfapps.cli._quiet import import_keras
+    from tfapps.config import load as configs
     from tfapps.stages.benchmark import benchmark, table
 
     bundle = open_bundle(arguments.run)
-    settings = config.load(bundle.config_path)
+    settings = configs.load(bundle.config_path)
     import_keras()
     figures = benchmark(bundle, settings, arguments.rows, arguments.threads, arguments.artifact)
     print(table(bundle, figures))

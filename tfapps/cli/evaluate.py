@@ -21,15 +21,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print the task's metrics."""
-    from tfapps import config, registry
+    from tfapps import registry
     from tfapps.cli._quiet import import_backend
+    from tfapps.config import load as configs
     from tfapps.stages.evaluate import evaluate
 
     bundle = open_bundle(arguments.run, several=True)
     artifact = arguments.artifact or "keras"
     if not bundle.members:
         bundle.artifact(artifact)
-    settings = config.load(bundle.config_path)
+    settings = configs.load(bundle.config_path)
     # Of running text Keras judges what any artefact says.
     judged = registry.load("task", settings.task.name).Task.reduces
     import_backend("keras" if judged else artifact)

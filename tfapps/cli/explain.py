@@ -13,7 +13,7 @@ from tfapps.printable import json_line
 
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
-    from tfapps.config import RunConfig, Section
+    from tfapps.config.sections import RunConfig, Section
 
 HELP = "which words of a text led to its label"
 METHOD = "integrated_gradients"
@@ -48,8 +48,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print a line a text, or for `--faithful` a line a method."""
-    from tfapps import config, registry
+    from tfapps import registry
     from tfapps.cli._quiet import import_keras
+    from tfapps.config import load as configs
     from tfapps.errors import InputError
 
     for text in _senseless(arguments):
@@ -58,9 +59,9 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.method or arguments.set or not arguments.faithful:
         name = arguments.method or METHOD
         explainer = registry.load("explainer", name)
-        how = config.options(explainer.Config, [*arguments.set, f"name={name}"], name)
+        how = configs.options(explainer.Config, [*arguments.set, f"name={name}"], name)
     bundle = open_bundle(arguments.run)
-    settings = config.load(bundle.config_path)
+    settings = configs.load(bundle.config_path)
     import_keras()
     if arguments.faithful:
         _judge(arguments, bundle, settings, how)

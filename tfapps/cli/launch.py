@@ -23,14 +23,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from tfapps import config, launching
+    from tfapps import launching
+    from tfapps.config import load as configs
     from tfapps.errors import InputError
 
     if arguments.workers < 2:
         raise InputError(f"--workers: got {arguments.workers}, expected 2 or more")
     if arguments.restarts < 0:
         raise InputError(f"--restarts: got {arguments.restarts}, expected 0 or more")
-    settings = config.load(arguments.config, arguments.overrides)
+    settings = configs.load(arguments.config, arguments.overrides)
     if settings.train.strategy not in ("auto", "multi_worker"):
         raise InputError(
             f"train.strategy: got {settings.train.strategy}, expected multi_worker or auto to run "

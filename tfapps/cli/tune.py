@@ -16,18 +16,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Run the verb."""
-    from tfapps import config
     from tfapps.cli._quiet import import_keras
+    from tfapps.config import load as configs
     from tfapps.errors import InputError
 
-    settings = config.load(arguments.config, arguments.overrides)
+    settings = configs.load(arguments.config, arguments.overrides)
     if settings.search is None:
         raise InputError(
             f"{arguments.config}: no search: in this config; add one, such as search: {{name: "
             "random, trials: 20, space: {train.learning_rate: {low: 1.0e-5, high: 1.0e-3, "
             "log: true}}}"
         )
-    variant = config.variants(arguments.config, arguments.overrides)
+    variant = configs.variants(arguments.config, arguments.overrides)
     import_keras()
     from tfapps.stages.tune import tune
 

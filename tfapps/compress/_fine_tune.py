@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 
 
 class FineTune(Section):

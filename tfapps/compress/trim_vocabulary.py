@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tfapps.compress._fine_tune import FineTune
-from tfapps.reads import DataFile
+from tfapps.config.reads import DataFile
 
 if TYPE_CHECKING:
     import keras
@@ -153,7 +153,7 @@ def _words(path: str, root: str | None) -> list[str]:
     Raises:
         InputError: no such file, or a line that is neither a word nor a word with a count.
     """
-    from tfapps import paths
+    from tfapps.config import paths
     from tfapps.data.sources import _opening, _records
     from tfapps.errors import InputError
 

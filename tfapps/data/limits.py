@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 
 Count = Annotated[int, Field(ge=1)]
 

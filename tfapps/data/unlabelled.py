@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps import paths
-from tfapps.config import RunConfig
+from tfapps.config import paths
+from tfapps.config.sections import RunConfig
 from tfapps.data.sources._opening import read_lines
 
 

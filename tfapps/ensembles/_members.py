@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 
 TINY = 1e-9
 

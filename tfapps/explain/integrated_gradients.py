@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.explain._scores import Scores, by_word
 from tfapps.explain._text import Text, blanked

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.explain import _text
 from tfapps.explain._scores import Scores
 

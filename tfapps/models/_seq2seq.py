@@ -11,7 +11,7 @@ from tfapps.models import _tokenizers
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import TextConfig
+    from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
 INPUTS = ("token_ids", "padding_mask", "target_ids")

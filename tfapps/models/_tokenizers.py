@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
-    from tfapps.config import TextConfig
+    from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
 

@@ -7,7 +7,7 @@ import unicodedata
 
 import numpy as np
 
-from tfapps import paths
+from tfapps.config import paths
 from tfapps.errors import InputError
 
 

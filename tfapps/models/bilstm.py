@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.models import _tokenizers
 
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import TextConfig
+    from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "encoder"

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, field_validator
 
-from tfapps.config import Section
+from tfapps.config.reads import SharedFile
+from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.models import _tokenizers, _vectors
-from tfapps.reads import SharedFile
 from tfapps.text import surface
 
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import TextConfig
+    from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "encoder"

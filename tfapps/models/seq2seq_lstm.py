@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.models import _seq2seq
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import TextConfig
+    from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "seq2seq"

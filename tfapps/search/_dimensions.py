@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfapps import _space
-from tfapps._space import Range
+from tfapps.config import space as spaces
+from tfapps.config.space import Range
 
 
 class Dimensions:
@@ -22,7 +22,7 @@ class Dimensions:
     """
 
     def __init__(self, space: Mapping[str, Any], whole: Callable[[str], bool]) -> None:
-        self.there = {path: _space.dimension(raw) for path, raw in space.items()}
+        self.there = {path: spaces.dimension(raw) for path, raw in space.items()}
         self.whole = {
             path
             for path, numbers in self.there.items()

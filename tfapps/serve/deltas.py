@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import _offline, identity, registry, tuned, weights
-from tfapps import config as configs
 from tfapps.arrays import each
 from tfapps.bundle import DELTA, Bundle
+from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.serve.lines import KEYS, reads_pairs
 from tfapps.serve.predictor import BATCH, Predictor
@@ -20,7 +20,7 @@ from tfapps.serve.predictor import BATCH, Predictor
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
 
 
 class Shared:

@@ -12,7 +12,7 @@ from tfapps.errors import InputError
 
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
     from tfapps.serve.predictor import Predictor
 
 

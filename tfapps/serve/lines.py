@@ -9,7 +9,7 @@ from tfapps.errors import InputError
 from tfapps.text.lines import check_whole
 
 if TYPE_CHECKING:
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
 
 KEYS = ("text", "text_pair")
 Question = str | tuple[str, str]  # a text, or a pair of texts

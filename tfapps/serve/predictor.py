@@ -20,7 +20,7 @@ from tfapps.text.lines import check_whole
 
 if TYPE_CHECKING:
     from tfapps.bundle import Bundle
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
     from tfapps.serve.ensemble import Ensemble
 
 # Faithful before small: float32 equals the trained model, float16 nearly, the dynamic ones are
@@ -85,12 +85,12 @@ class Predictor:
         Raises:
             InputError: no run there, a damaged file, or no such artefact.
         """
-        from tfapps import config
         from tfapps.bundle import Bundle
+        from tfapps.config import load as configs
         from tfapps.text.tokenizer import Tokenizer
 
         bundle = Bundle.open(Path(path))
-        run = config.load(bundle.config_path)
+        run = configs.load(bundle.config_path)
         if bundle.members:
             from tfapps.serve.ensemble import Ensemble
 

@@ -14,7 +14,7 @@ from tfapps.decoding import MORE, TIMES, Hypothesis, Search, Stepped, search
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config import RunConfig
+    from tfapps.config.sections import RunConfig
 
 Arrays = Mapping[str, np.ndarray]
 BATCH = 64  # rows that are searched at once

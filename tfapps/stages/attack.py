@@ -10,7 +10,7 @@ import numpy as np
 
 from tfapps import _offline, registry
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.data import noise
 from tfapps.errors import InputError
 from tfapps.stages.notes import note

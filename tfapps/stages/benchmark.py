@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapps import _offline, registry
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.stages.prepare import prepare
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.printable import markdown
 
 

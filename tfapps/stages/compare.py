@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfapps import _yaml
 from tfapps.bundle import Bundle
+from tfapps.config import strict_yaml
 from tfapps.errors import InputError
 from tfapps.printable import plain
 from tfapps.stages.card import number
@@ -52,7 +52,7 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     for row in rows:
         row["pareto"] = not any(_beats(other, row) for other in rows)
     rows.sort(key=lambda row: (-row["metric"], row["bytes"], row["run"], row["artifact"]))
-    data = [_yaml.read(bundle.config_path) for bundle in bundles]
+    data = [strict_yaml.read(bundle.config_path) for bundle in bundles]
     same_data = all(config["data"] == data[0]["data"] for config in data)
     return {"headline": next(iter(judged)), "same_data": same_data, "rows": rows}
 

@@ -14,7 +14,7 @@ from tfapps import registry, weights
 from tfapps.assemble import assemble
 from tfapps.bundle import COMPRESSION, Bundle, write_json
 from tfapps.clone import clone
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages import contents, states
 from tfapps.stages import train as training

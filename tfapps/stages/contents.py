@@ -10,9 +10,10 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from tfapps import identity, paths
-from tfapps.config import RunConfig, Section
-from tfapps.reads import Reads
+from tfapps import identity
+from tfapps.config import paths
+from tfapps.config.reads import Reads
+from tfapps.config.sections import RunConfig, Section
 
 CHUNK = 1 << 20
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from tfapps import _offline, registry
 from tfapps import bundle as bundles
-from tfapps import config as configs
 from tfapps.bundle import (
     ARCHITECTURE,
     COMPRESSION,
@@ -25,7 +24,9 @@ from tfapps.bundle import (
     read_json,
     write_json,
 )
-from tfapps.config import RunConfig, dump
+from tfapps.config import load as configs
+from tfapps.config.load import dump
+from tfapps.config.sections import RunConfig
 from tfapps.data import draws
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.stages import soup, unjudged

@@ -11,7 +11,7 @@ import numpy as np
 from tfapps import _offline, registry
 from tfapps.arrays import each
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.stages import unjudged
 
 PART = 64  # rows at a time, where each has logits for a whole vocabulary at many places

@@ -10,7 +10,7 @@ import numpy as np
 from tfapps import _offline, registry
 from tfapps.assemble import of_bundle
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig, Section
+from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
 from tfapps.metrics.probability import sigmoid, softmax

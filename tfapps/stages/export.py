@@ -13,7 +13,8 @@ import numpy as np
 from tfapps import bundle as bundles
 from tfapps import registry
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig, dump
+from tfapps.config.load import dump
+from tfapps.config.sections import RunConfig
 from tfapps.stages.prepare import Prepared
 from tfapps.stages.trained import open_trained, rebuild
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapps import _offline, registry
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig, Section
+from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
 from tfapps.stages.explain import DIGITS, Explained, opened, refusal

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfapps.assemble import assemble
-from tfapps.config import RunConfig, dump
+from tfapps.config.load import dump
+from tfapps.config.sections import RunConfig
 from tfapps.data.corpora import Corpus
 from tfapps.data.staged import Stage, Staged
 from tfapps.printable import plain

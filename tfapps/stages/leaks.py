@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfapps import config as configs
 from tfapps.bundle import MANIFEST, Bundle
-from tfapps.config import RunConfig
+from tfapps.config import load as configs
+from tfapps.config.sections import RunConfig
 from tfapps.data import splits
 from tfapps.errors import InputError
 from tfapps.printable import plain

@@ -18,7 +18,8 @@ import numpy as np
 
 from tfapps import _manifest, registry
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig, dump
+from tfapps.config.load import dump
+from tfapps.config.sections import RunConfig
 from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded

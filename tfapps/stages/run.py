@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfapps import cluster
 from tfapps.bundle import MANIFEST, Bundle
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.stages import states
 from tfapps.stages import train as training
 from tfapps.stages.card import artifact_table

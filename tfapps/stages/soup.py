@@ -8,7 +8,7 @@ from typing import Any
 from tfapps import bundle as bundles
 from tfapps.assemble import assemble
 from tfapps.bundle import Bundle
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages import states
 from tfapps.stages import train as training

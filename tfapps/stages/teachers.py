@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import _offline, registry
-from tfapps import config as configs
 from tfapps.bundle import Bundle
+from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.stages.prepare import Prepared
 

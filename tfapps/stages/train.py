@@ -14,7 +14,8 @@ from tfapps import cluster, registry, tuned, weights
 from tfapps.assemble import architecture, assemble
 from tfapps.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
 from tfapps.clone import in_float32
-from tfapps.config import RunConfig, dump
+from tfapps.config.load import dump
+from tfapps.config.sections import RunConfig
 from tfapps.stages import states, teachers, unjudged
 from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons

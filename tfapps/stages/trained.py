@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tfapps.assemble import of_bundle
 from tfapps.bundle import MANIFEST, Bundle
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.printable import plain
 from tfapps.stages.contents import compression_key

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfapps import _space, _swap, registry
+from tfapps import _swap, registry
 from tfapps.bundle import read_json, write_json
-from tfapps.config import RunConfig, dump
+from tfapps.config import space as spaces
+from tfapps.config.load import dump
+from tfapps.config.sections import RunConfig
 from tfapps.data import splits
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.printable import plain
@@ -177,7 +179,7 @@ def _on_one_dev_set(config: RunConfig, variant: Variant) -> Variant:
         path
         for path, dimension in config.search.space.items()
         if path.split(".")[0] in ("data", "split_seed")
-        for value in _space.ends(_space.dimension(dimension))
+        for value in spaces.ends(spaces.dimension(dimension))
         if splits.judged_on((v := variant({path: value})).data, v.rows_seed) != judged
     ]
     if changing:
@@ -202,14 +204,14 @@ def _is_whole(config: RunConfig, variant: Variant, path: str) -> bool:
 def _check_together(dimensions: Dimensions, variant: Variant) -> None:
     """Refuse values that are right one by one and wrong together, before anything is trained."""
     there = dimensions.there
-    every = itertools.product(*map(_space.ends, there.values()))
+    every = itertools.product(*map(spaces.ends, there.values()))
     for values in itertools.islice(every, TOGETHER):
         try:
             variant(dict(zip(there, values, strict=True)))
         except ConfigError as error:
             told = ", ".join(f"{path} {shown(v)}" for path, v in zip(there, values, strict=True))
             raise ConfigError(
-                [f"{_space.PATH}: {problem}; with {told}" for problem in error.problems]
+                [f"{spaces.PATH}: {problem}; with {told}" for problem in error.problems]
             ) from error
 
 

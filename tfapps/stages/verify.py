@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapps import bundle as bundles
 from tfapps.bundle import Bundle, write_json
-from tfapps.config import RunConfig
+from tfapps.config.sections import RunConfig
 from tfapps.errors import Failure
 from tfapps.stages.card import card
 from tfapps.stages.dev import Dev, dev

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from tfapps import _yaml, paths, registry
-from tfapps.config import Section
+from tfapps import registry
+from tfapps.config import paths, strict_yaml
+from tfapps.config.reads import DataFile
+from tfapps.config.sections import Section
 from tfapps.errors import ConfigError, InputError
-from tfapps.reads import DataFile
 from tfapps.text import lines
 from tfapps.text.labels import normal
 
@@ -142,7 +143,7 @@ def _read(path: Path) -> dict[str, str]:
     try:
         content = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".yaml", ".yml"):
-            texts = _yaml.parse(content, str(path))
+            texts = strict_yaml.parse(content, str(path))
         else:
             texts = dict(line.split("\t") for line in lines.split(content) if line.strip())
     except ConfigError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.printable import markdown, plain

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from tfapps import presets, registry
 from tfapps.bundle import read_json, write_json
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.tasks import _guessing, classification
 from tfapps.text.labels import normal

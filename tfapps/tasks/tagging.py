@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tfapps import chain
 from tfapps.bundle import read_json, write_json
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import _entities, _windows, base

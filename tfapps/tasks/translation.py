@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 from tfapps.decoding import Hypothesis, Search
 from tfapps.errors import InputError
 from tfapps.printable import markdown, plain

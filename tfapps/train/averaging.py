@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train.checkpoint import packed, unpacked
 
 

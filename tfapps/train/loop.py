@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfapps import heads
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, InputError
 from tfapps.train import optimizer as optimizers
 from tfapps.train.best import Best

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfapps import heads
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.train import schedules
 
 _UNDECAYED = frozenset({"bias", "gamma", "beta", "scale"})

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapps import stopping
-from tfapps.config import TrainConfig
+from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, Failure, InputError
 from tfapps.train.checkpoint import packed, unpacked
 from tfapps.train.progress import Progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 
 
 class Config(Section):

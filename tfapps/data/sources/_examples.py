@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from tfapps import paths, registry
-from tfapps.config import ADDED, Section
+from tfapps import registry
+from tfapps.config import paths
+from tfapps.config.sections import ADDED, Section
 from tfapps.data.limits import Limit
 from tfapps.data.sources import _options, _records
 from tfapps.data.sources._options import Column, Fraction

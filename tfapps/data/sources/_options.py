@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tfapps.config import ADDED, Section
+from tfapps.config.sections import ADDED, Section
 from tfapps.text import labels
 
 # Python has codecs of text for other things than files.

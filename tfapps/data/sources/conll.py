@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import model_validator
 
-from tfapps import paths
+from tfapps.config import paths
 from tfapps.data.limits import Limit
 from tfapps.data.sources import _conllu, _examples, _opening, _samples, _tagged
 from tfapps.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import field_validator
 
-from tfapps import paths
+from tfapps.config import paths
 from tfapps.data.corpora import Corpus, Document
 from tfapps.data.limits import First, Limit
 from tfapps.data.sources import _examples, _opening, _options, _samples, _tables, _tfds

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from tfapps import paths
+from tfapps.config import paths
 from tfapps.data.limits import Limit
 from tfapps.data.sources import _examples, _opening, _options, _records, _samples, _tables, _tfds
 from tfapps.errors import InputError

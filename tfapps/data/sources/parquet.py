@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from tfapps.config import ADDED
+from tfapps.config.sections import ADDED
 from tfapps.data.sources import _examples, _options, _records
 
 

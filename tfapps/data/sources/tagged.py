@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tfapps import paths
+from tfapps.config import paths
 from tfapps.data.limits import Limit
 from tfapps.data.sources import _examples, _opening, _options, _records, _tables, _tagged, _tfds
 from tfapps.errors import InputError

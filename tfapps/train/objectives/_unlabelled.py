@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfapps.config import Section
-from tfapps.reads import DataFile
+from tfapps.config.reads import DataFile
+from tfapps.config.sections import Section
 
 LABELLED = "labelled"  # a target column beside the task's own: 1 for rows with a label, else 0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from tfapps.reads import Weights
+from tfapps.config.reads import Weights
 from tfapps.train.objectives._unlabelled import Unlabelled
 
 

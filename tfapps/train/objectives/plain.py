@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 
 
 class Config(Section):

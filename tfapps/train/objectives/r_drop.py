@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from tfapps.config import Section
+from tfapps.config.sections import Section
 
 
 class Config(Section):

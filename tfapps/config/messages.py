@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from tfapps import _yaml, registry
+from tfapps import registry
+from tfapps.config import strict_yaml
 
 # PyYAML follows YAML 1.1, where a float needs a dot and a signed exponent.
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -83,7 +84,7 @@ def _line(found: Any, model: type[BaseModel], path: str) -> tuple[str, str]:
     takes = expected(inside, field.metadata if field and inside is field.annotation else ())
     if found["type"] == "missing":
         return where, f"{where}: missing; expected {takes}"
-    return where, f"{where}: got {_yaml.show(found['input'])}, expected {takes}"
+    return where, f"{where}: got {strict_yaml.show(found['input'])}, expected {takes}"
 
 
 def _walk(

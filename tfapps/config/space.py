@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
-from tfapps import _problems, _yaml
-from tfapps._sections import Section
+from tfapps.config import messages, strict_yaml
+from tfapps.config.sections import Section
 
 PATH = "search.space"
 UNREAD = ("name", "compress", "export", "lengths", "ensemble", "search")
@@ -74,7 +74,7 @@ def changed(raw: dict[Any, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
     Raises: ConfigError for a key inside what is no mapping.
     """
     for path in sorted(values, key=lambda path: path.count(".")):
-        raw = _yaml.put(raw, path.split("."), values[path])
+        raw = strict_yaml.put(raw, path.split("."), values[path])
     return raw
 
 
@@ -115,14 +115,14 @@ def _wrong(raw: Any, where: str) -> list[str]:
         return [] if raw else [f"{where}: got an empty list, expected one choice or more"]
     if not isinstance(raw, dict):
         return [
-            f"{where}: got {_yaml.show(raw)}, expected a list of choices or a mapping with low "
-            "and high"
+            f"{where}: got {strict_yaml.show(raw)}, expected a list of choices or a mapping "
+            "with low and high"
         ]
     odd = [key for key in raw if not isinstance(key, str)]
     if odd:
-        return [_problems.unknown_key((where,), key, Range.model_fields) for key in odd]
+        return [messages.unknown_key((where,), key, Range.model_fields) for key in odd]
     try:
         Range(**raw)
     except ValidationError as error:
-        return _problems.explain(error, Range, where)
+        return messages.explain(error, Range, where)
     return []

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from tfapps import _problems
+from tfapps.config import messages
 
 
 class Section(BaseModel):
@@ -42,7 +42,7 @@ class Section(BaseModel):
     @classmethod
     def _as_yaml_meant(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields[str(info.field_name)]
-        return _problems.as_meant(value, field.annotation)
+        return messages.as_meant(value, field.annotation)
 
 
 def _unset(value: Any) -> bool:

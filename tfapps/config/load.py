@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from tfapps import _problems, _space, _together, _yaml, registry
-from tfapps._sections import ADDED, DrawConfig, RunConfig, Section, TextConfig, TrainConfig
+from tfapps import registry
+from tfapps.config import messages, strict_yaml, together
+from tfapps.config import space as spaces
+from tfapps.config.sections import DrawConfig, RunConfig, Section, TextConfig, TrainConfig
+from tfapps.config.strict_yaml import show
 from tfapps.errors import ConfigError, InputError
-
-__all__ = ["ADDED", "DrawConfig", "RunConfig", "Section", "TextConfig", "TrainConfig"]
-__all__ += ["dump", "from_dict", "load", "variants"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -31,10 +31,10 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     problems: list[str] = []
     raw: dict[Any, Any] | None = None
     try:
-        raw = _yaml.read(path)
+        raw = strict_yaml.read(path)
     except ConfigError as error:
         problems.extend(error.problems)
-    overridden = _yaml.override(raw or {}, overrides, problems)
+    overridden = strict_yaml.override(raw or {}, overrides, problems)
     if raw is None:
         raise ConfigError(problems)
     return _Checker(problems).run(overridden, _default_name(path))
@@ -49,12 +49,12 @@ def variants(
     Raises: ConfigError for a file or overrides that cannot be read; the function, for values.
     """
     problems: list[str] = []
-    raw = _yaml.override(_yaml.read(Path(path)), overrides, problems)
+    raw = strict_yaml.override(strict_yaml.read(Path(path)), overrides, problems)
     if problems:
         raise ConfigError(problems)
     raw = {key: value for key, value in raw.items() if key != "search"}
     name = _default_name(Path(path))
-    return lambda values: from_dict(_space.changed(raw, values), name)
+    return lambda values: from_dict(spaces.changed(raw, values), name)
 
 
 def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
@@ -71,7 +71,7 @@ def options(section: type[Section], given: Sequence[str], path: str) -> Section:
     Raises: ConfigError with every problem of them.
     """
     checker = _Checker([])
-    found = checker.section(section, _yaml.override({}, given, checker.problems), path)
+    found = checker.section(section, strict_yaml.override({}, given, checker.problems), path)
     if checker.problems:
         raise ConfigError(checker.problems)
     return found
@@ -95,11 +95,9 @@ class _Checker:
 
     def run(self, raw: Any, default_name: str) -> RunConfig:
         if not isinstance(raw, dict):
-            raise ConfigError(
-                [*self.problems, f"config: got {_yaml.show(raw)}, expected a mapping"]
-            )
+            raise ConfigError([*self.problems, f"config: got {show(raw)}, expected a mapping"])
         known = list(RunConfig.model_fields)
-        self.problems += [_problems.unknown_key((), key, known) for key in raw if key not in known]
+        self.problems += [messages.unknown_key((), key, known) for key in raw if key not in known]
         task, task_module = self._plugin("task", raw.get("task"), "task")
         model, model_module = self._plugin("model", raw.get("model"), "model")
         built: dict[str, Any] = {
@@ -142,26 +140,26 @@ class _Checker:
         task_module, model_module = modules["task"], modules["model"]
         task, model, train = built["task"], built["model"], built["train"]
         if task_module and model_module:
-            self.problems += _together.model(task_module, model_module)
-            self.problems += _together.artifacts(task_module, built["export"], built["compress"])
+            self.problems += together.model(task_module, model_module)
+            self.problems += together.artifacts(task_module, built["export"], built["compress"])
         if task_module and train:
-            self.problems += _together.class_weights(task_module, train)
+            self.problems += together.class_weights(task_module, train)
         if task_module and task and train:
-            self.problems += _together.untrained(task_module, task, train)
-            self.problems += _together.per_label(task_module, task, train, built["objective"])
+            self.problems += together.untrained(task_module, task, train)
+            self.problems += together.per_label(task_module, task, train, built["objective"])
         if task_module and task and modules["ensemble"]:
-            self.problems += _together.ensemble(modules["ensemble"], task_module, task)
+            self.problems += together.ensemble(modules["ensemble"], task_module, task)
         if task_module and task and modules["objective"]:
-            self.problems += _together.vectors(modules["objective"], task_module, task)
+            self.problems += together.vectors(modules["objective"], task_module, task)
         if task_module and model and train:
-            self.problems += _together.short_first(task_module, model, train)
+            self.problems += together.short_first(task_module, model, train)
         if task_module and model:
-            self.problems += _together.lengths(task_module, model, built["lengths"])
+            self.problems += together.lengths(task_module, model, built["lengths"])
         if model and built["tuning"]:
-            self.problems += _together.delta(model, built["tuning"])
+            self.problems += together.delta(model, built["tuning"])
         for section in ("objective", "tuning"):
             if task_module and modules[section]:
-                self.problems += _together.form(section, modules[section], task_module)
+                self.problems += together.form(section, modules[section], task_module)
 
     def _parts(
         self, model_module: ModuleType | None, plugins: dict[str, ModuleType | None]
@@ -169,7 +167,7 @@ class _Checker:
         """Whether the model has what the plug-ins of these sections work on."""
         for section, module in plugins.items():
             if module and model_module:
-                self.problems += _together.parts(section, module, model_module)
+                self.problems += together.parts(section, module, model_module)
 
     def _name(self, raw: dict[Any, Any], default_name: str) -> str:
         given = raw.get("name")
@@ -177,7 +175,7 @@ class _Checker:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             hint = "" if given is not None else "; it comes from the file's name, set name: instead"
             self.problems.append(
-                f"name: got {_yaml.show(name)}, expected letters, digits, '_' and '-' "
+                f"name: got {show(name)}, expected letters, digits, '_' and '-' "
                 f"(1 to 128 of them){hint}"
             )
         return str(name)
@@ -188,23 +186,23 @@ class _Checker:
             return field.default
         seed = raw[key]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            expected = _problems.expected(field.annotation, field.metadata)
-            self.problems.append(f"{key}: got {_yaml.show(seed)}, expected {expected}")
+            expected = messages.expected(field.annotation, field.metadata)
+            self.problems.append(f"{key}: got {show(seed)}, expected {expected}")
         return seed
 
     def section(self, section: type[Section], raw: Any, path: str) -> Section | None:
         if raw is None:
             raw = {}
         if not isinstance(raw, dict):
-            self.problems.append(f"{path}: got {_yaml.show(raw)}, expected a mapping")
+            self.problems.append(f"{path}: got {show(raw)}, expected a mapping")
             return None
         odd = [key for key in raw if not isinstance(key, str)]
         known = list(section.model_fields)
-        self.problems += [_problems.unknown_key((path,), key, known) for key in odd]
+        self.problems += [messages.unknown_key((path,), key, known) for key in odd]
         try:
             return section(**{key: value for key, value in raw.items() if key not in odd})
         except ValidationError as error:
-            self.problems += _problems.explain(error, section, path)
+            self.problems += messages.explain(error, section, path)
             return None
 
     def _plugin(
@@ -218,12 +216,12 @@ class _Checker:
             self.problems.append(f"{path}: missing; expected a mapping with {key!r}, {choices}")
         elif not isinstance(raw, dict):
             self.problems.append(
-                f"{path}: got {_yaml.show(raw)}, expected a mapping with {key!r}, {choices}"
+                f"{path}: got {show(raw)}, expected a mapping with {key!r}, {choices}"
             )
         elif key not in raw:
             self.problems.append(f"{path}.{key}: missing; expected {choices}")
         elif not isinstance(raw[key], str):
-            self.problems.append(f"{path}.{key}: got {_yaml.show(raw[key])}, expected {choices}")
+            self.problems.append(f"{path}.{key}: got {show(raw[key])}, expected {choices}")
         else:
             try:
                 module = registry.load(kind, raw[key])
@@ -244,14 +242,14 @@ class _Checker:
 
         def check(values: Mapping[str, Any]) -> list[str]:
             try:
-                _Checker([]).run(_space.changed(rest, values), default_name)
+                _Checker([]).run(spaces.changed(rest, values), default_name)
             except ConfigError as error:
                 return [problem for problem in error.problems if problem not in known]
             return []
 
         space = given.get("space") if isinstance(given, dict) else None
         if isinstance(space, dict):
-            self.problems += _space.problems(space, check)
+            self.problems += spaces.problems(space, check)
         if section and module and train:
             self.problems += registry.optional(module, "problems", [], section, train)
         return section
@@ -261,7 +259,7 @@ class _Checker:
         if items is None:
             items = []
         if not isinstance(items, list | tuple):
-            self.problems.append(f"{key}: got {_yaml.show(items)}, expected a list")
+            self.problems.append(f"{key}: got {show(items)}, expected a list")
             return []
         checked = [check(item, f"{key}[{index}]") for index, item in enumerate(items)]
         if key in ("export", "lengths"):
@@ -272,7 +270,7 @@ class _Checker:
     def _length(self, item: Any, path: str) -> int | None:
         if isinstance(item, int) and not isinstance(item, bool) and item >= 2:
             return item
-        self.problems.append(f"{path}: got {_yaml.show(item)}, expected an integer of at least 2")
+        self.problems.append(f"{path}: got {show(item)}, expected an integer of at least 2")
         return None
 
     def _compressors(self, raw: dict[Any, Any]) -> tuple[list[Any], dict[str, ModuleType | None]]:
@@ -280,7 +278,7 @@ class _Checker:
         items = self._each(
             raw, "compress", lambda item, path: self._plugin("compressor", item, path)
         )
-        self.problems += _together.compressors([module for _, module in items])
+        self.problems += together.compressors([module for _, module in items])
         modules = {f"compress[{index}]": module for index, (_, module) in enumerate(items)}
         return [section for section, _ in items], modules
 
@@ -289,9 +287,7 @@ class _Checker:
         if item == "keras":
             self.problems.append(f"{path}: 'keras' is in every bundle; leave it out")
         elif not isinstance(item, str):
-            self.problems.append(
-                f"{path}: got {_yaml.show(item)}, expected one of {', '.join(there)}"
-            )
+            self.problems.append(f"{path}: got {show(item)}, expected one of {', '.join(there)}")
         elif item not in there:
             self.problems.append(f"{path}: {registry.unknown('artefact', item, there)}")
         else:
