@@ -111,7 +111,7 @@ def compared(options, folder, ours, kernel, tokens, threads):
     arrays = {"ids": ids, "mask": np.ones_like(ids), "kernel": kernel}
     data = folder / f"{tokens}.npz"
     np.savez(data, **arrays)
-    from tfapps.presets import locate
+    from tfapps.presets.presets import locate
 
     common = {"threads": threads, "data": str(data), "work": str(folder), "classes": CLASSES}
     common["folder"] = str(locate("minilm_l6"))

@@ -49,7 +49,7 @@ class Ours:
     def __init__(self, job, rows, options):
         import tensorflow as tf
 
-        from tfapps import presets
+        from tfapps.presets import presets
         from tfapps.tasks.classification import Config, Task
         from tfapps.text.tokenizer import Tokenizer
 
@@ -91,7 +91,7 @@ def main():
     rows = [{"text": text, "label": str(i % 10)} for i, text in enumerate(texts(options.rows))]
     report = {}
     with tempfile.TemporaryDirectory() as folder:
-        from tfapps.presets import locate
+        from tfapps.presets.presets import locate
 
         data = Path(folder) / "rows.json"
         data.write_text(json.dumps(rows), encoding="utf-8")

@@ -114,7 +114,7 @@ def first_of_length(bundle, run, task, settings):
 
 
 def main():
-    from tfapps.bundle import Bundle
+    from tfapps.bundle.bundle import Bundle
     from tfapps.config import load as configs
     from tfapps.tasks.translation import Task
 

@@ -72,7 +72,7 @@ class Fresh:
 
 def main():
     options = arguments()
-    from tfapps.presets import locate
+    from tfapps.presets.presets import locate
 
     with tempfile.TemporaryDirectory() as work:
         ids = np.ones((1, 8), "int32")

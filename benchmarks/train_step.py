@@ -66,7 +66,7 @@ def ours(options, arrays):
 
 def peer(options, arrays, folder):
     """transformers on PyTorch."""
-    from tfapps.presets import locate
+    from tfapps.presets.presets import locate
 
     path = Path(folder) / "data.npz"
     np.savez(path, **arrays)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.serve import greedy
 from tfapps.stages.evaluate import opened

@@ -21,7 +21,7 @@ from _versus import HERE, header, middle, ratios, take_turns, write
 
 from tfapps import registry, tuned
 from tfapps.assemble import assemble
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 
 

@@ -1,6 +1,6 @@
 """A bundle with a file of every kind, none of them real."""
 
-from tfapps.bundle import write_json, writing
+from tfapps.bundle.bundle import write_json, writing
 
 
 def fill(draft, word="first"):

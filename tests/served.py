@@ -7,7 +7,7 @@ import tiny
 
 from tfapps import registry, weights
 from tfapps.assemble import assemble
-from tfapps.bundle import writing
+from tfapps.bundle.bundle import writing
 from tfapps.config import load as configs
 
 WORDS = ["ann", "smith", "eats", "plums", "good", "bad", "thing", "fly", "to", "rome", "bonn"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from running import copied, tfapps
 
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.data import noise
 
 

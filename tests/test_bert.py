@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tfapps._published import MINILM, MINILM_MODULE
 from tfapps.errors import InputError
 from tfapps.models import bert
+from tfapps.presets._published import MINILM, MINILM_MODULE
 
 TINY = bert.Config(size="tiny", max_length=16)
 needs_minilm = pytest.mark.skipif(

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from tfapps._published import MINILM, MINILM_MODULE
 from tfapps.errors import InputError
 from tfapps.models import _bert_weights, bert
-from tfapps.presets import locate, vocabulary
+from tfapps.presets._published import MINILM, MINILM_MODULE
+from tfapps.presets.presets import locate, vocabulary
 
 # KerasHub saves its presets by numpy.array(variable).
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from drafts import fill, left
 
-from tfapps import bundle
-from tfapps.bundle import Bundle, read_json, write_json, writing
+from tfapps.bundle import bundle
+from tfapps.bundle.bundle import Bundle, read_json, write_json, writing
 from tfapps.errors import InputError
 
 

@@ -10,8 +10,8 @@ import sys
 import pytest
 from drafts import fill, interrupted, left
 
-from tfapps import _swap
-from tfapps.bundle import Bundle, writing
+from tfapps.bundle import replace
+from tfapps.bundle.bundle import Bundle, writing
 from tfapps.errors import InputError
 
 
@@ -140,7 +140,7 @@ def test_a_reader_that_recovers_in_the_middle_of_a_swap(path, monkeypatch):
 
 def test_a_killed_process_leaves_the_old_one_and_no_lock(path):
     script = (
-        "import os, signal, sys; from tfapps.bundle import writing\n"
+        "import os, signal, sys; from tfapps.bundle.bundle import writing\n"
         "with writing(sys.argv[1]) as draft:\n"
         "    (draft.path / 'x').write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -270,5 +270,5 @@ def test_the_lock_goes_with_the_draft(path):
 
 
 def test_restore_without_anything_to_restore(tmp_path):
-    _swap.restore(tmp_path / "run")
+    replace.restore(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

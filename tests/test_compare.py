@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 from running import ROOT
 
-from tfapps.bundle import write_json, writing
+from tfapps.bundle.bundle import write_json, writing
 from tfapps.cli.main import main
 from tfapps.errors import InputError
 from tfapps.metrics import pictures

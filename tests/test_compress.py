@@ -7,7 +7,7 @@ import pytest
 from running import TINY, at
 
 from tfapps import weights
-from tfapps.bundle import Bundle, read_json
+from tfapps.bundle.bundle import Bundle, read_json
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.export import _integers

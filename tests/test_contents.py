@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from tfapps import registry
-from tfapps.bundle import writing
+from tfapps.bundle.bundle import writing
 from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.stages import contents

@@ -10,7 +10,7 @@ from running import TINY, at, tfapps
 from sklearn.metrics import log_loss
 
 from tfapps import registry
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.config import sections
 from tfapps.data import draws, splits
@@ -430,7 +430,7 @@ def test_an_ensemble_can_teach(place):
 
 
 def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
-    from tfapps import identity
+    from tfapps.bundle import identity
 
     bundle = ensemble(made(place, "voting", export="[litert_float32]"))
     digests = [

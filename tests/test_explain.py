@@ -12,7 +12,7 @@ from keras import ops
 from running import copied, tfapps
 
 from tfapps import registry
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.cli import _coloured, _page
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError

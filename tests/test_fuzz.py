@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import TINY, tfapps, write_rows
 
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.data.corpora import Corpus

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from running import write_rows
 
-from tfapps.bundle import writing
+from tfapps.bundle.bundle import writing
 from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.errors import InputError

@@ -10,7 +10,7 @@ import yaml
 from running import tfapps
 
 from tfapps.assemble import assemble
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
 from tfapps.data.corpora import Corpus
@@ -324,7 +324,7 @@ def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monke
 
 def test_another_pretraining_is_another_run(place, monkeypatch):
     """The preset's name says nothing about its weights."""
-    from tfapps import identity
+    from tfapps.bundle import identity
     from tfapps.stages.prepare import fingerprint
 
     run = configs.load(place / "after.yaml")

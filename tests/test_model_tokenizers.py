@@ -4,10 +4,10 @@ import importlib.util
 
 import pytest
 
-from tfapps._published import MINILM_MODULE
 from tfapps.config.sections import TextConfig
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm, seq2seq_lstm, seq2seq_transformer
+from tfapps.presets._published import MINILM_MODULE
 from tfapps.text.tokenizer import Tokenizer
 
 TEXTS = ["the card has not arrived", "where is the card", "the card the card"] * 3

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfapps import network
 from tfapps.data import splits
 from tfapps.data.sources import _samples, sample, tfds
 from tfapps.errors import InputError
+from tfapps.presets import network
 
 # --- TensorFlow Datasets
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tfapps import _hub, _offline, network, presets
 from tfapps.data.sources import _tfds
 from tfapps.errors import InputError
+from tfapps.presets import _hub, network, offline, presets
 
 NOWHERE = "http://nowhere.invalid/file.zip"  # a name that never resolves (RFC 2606)
 
@@ -104,7 +104,7 @@ def test_a_bundle_does_not_ask_for_data(tmp_path, monkeypatch, name):
     monkeypatch.setattr(network, "unreachable", lambda urls: pytest.fail("asked"))
     monkeypatch.setattr(tfds, "builder", lambda *_, **__: builder(tmp_path, NOWHERE))
     with (
-        _offline.bundle(tmp_path),
+        offline.bundle(tmp_path),
         pytest.raises(InputError, match=f"its config names data set '{name}'.* downloads nothing"),
     ):
         _tfds.prepared(name, str(tmp_path))

@@ -158,7 +158,7 @@ def test_pad_cuts_and_fills():
 def run(tmp_path_factory):
     """A whole bundle around a small model, written as a run writes it."""
     config = pytest.importorskip("tfapps.config.load")
-    bundles = pytest.importorskip("tfapps.bundle")
+    bundles = pytest.importorskip("tfapps.bundle.bundle")
     registry = pytest.importorskip("tfapps.registry")
     text = pytest.importorskip("tfapps.text.tokenizer")
     joined = pytest.importorskip("tfapps.assemble")

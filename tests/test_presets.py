@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tfapps import _hub, _offline, _published, presets
 from tfapps.errors import InputError
+from tfapps.presets import _hub, _published, offline, presets
 
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec(_published.MINILM_MODULE) is None,
@@ -174,7 +174,7 @@ def test_a_bundle_does_not_ask_the_network(monkeypatch):
     monkeypatch.setattr(preset_utils, "check_file_exists", lambda *_: pytest.fail("asked"))
     for name in ("hf://owner/model", "bert_tiny_en_uncased", "kaggle://a/b/c/d/1"):
         with (
-            _offline.bundle(Path("stranger")),
+            offline.bundle(Path("stranger")),
             pytest.raises(InputError, match=r"stranger: its config names preset .* downloads noth"),
         ):
             presets.locate(name)

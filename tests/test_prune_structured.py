@@ -18,7 +18,7 @@ from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.layers.linear import Linear
 from tfapps.models import bert, bilstm
-from tfapps.presets import BertShape
+from tfapps.presets.presets import BertShape
 
 LAYERS, HEADS, UNITS, HIDDEN, WORDS, ROWS = 3, 4, 32, 16, 40, 24
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfapps.bundle import read_json
+from tfapps.bundle.bundle import read_json
 from tfapps.config import load as configs
 from tfapps.stages.run import run
 

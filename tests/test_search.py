@@ -8,7 +8,8 @@ import pytest
 import yaml
 from running import TINY, tfapps, write_rows
 
-from tfapps import _swap, registry
+from tfapps import registry
+from tfapps.bundle import replace
 from tfapps.config import load as configs
 from tfapps.config import sections
 from tfapps.errors import ConfigError, Failure, InputError
@@ -393,7 +394,7 @@ def test_a_trial_that_only_its_own_file_knows_is_run(place, trainings):
 
 def test_two_processes_do_not_search_in_one_folder(place, trainings):
     folder = tuned(place)
-    handle = _swap.lock(folder, folder)
+    handle = replace.lock(folder, folder)
     try:
         with pytest.raises(InputError, match="another process is writing it"):
             tuned(place)

@@ -7,7 +7,7 @@ import json
 import pytest
 from running import copied, tfapps
 
-from tfapps import presets
+from tfapps.presets import presets
 from tfapps.runners import saved_model
 
 VERBS = {

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from plugins import problems
 from running import tfapps, write_rows
 
-from tfapps import presets
-from tfapps._published import MINILM
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.compress import trim_vocabulary as trim
 from tfapps.compress._job import Job
 from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm
+from tfapps.presets import presets
+from tfapps.presets._published import MINILM
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.compress import compress
 from tfapps.stages.run import run

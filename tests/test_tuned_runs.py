@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from running import TINY, at, tfapps
 
-from tfapps import identity, registry, weights
-from tfapps.bundle import DELTA, Bundle, read_json
+from tfapps import registry, weights
+from tfapps.bundle import identity
+from tfapps.bundle.bundle import DELTA, Bundle, read_json
 from tfapps.config import load as config
 from tfapps.errors import InputError
 from tfapps.serve.deltas import Shared, _names

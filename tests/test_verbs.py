@@ -14,7 +14,7 @@ from running import ROOT, tfapps
 from tiny import FRUIT, TOOLS
 
 from tfapps import registry
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.errors import InputError
 from tfapps.serve.predictor import Predictor
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapps import heads, registry, tuned, weights
-from tfapps.bundle import DELTA
+from tfapps.bundle.bundle import DELTA
 
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.bundle import Bundle
+    from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig
 
 

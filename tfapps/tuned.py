@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import identity, registry, weights
+from tfapps import registry, weights
+from tfapps.bundle import identity
 from tfapps.clone import carry, clone
 from tfapps.errors import InputError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
-    from tfapps.bundle import Bundle
+    from tfapps.bundle.bundle import Bundle
 
 
 def config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def open_bundle(run: str, several: bool = False) -> Bundle:
     Args:
         several: whether it may be an ensemble.
     """
-    from tfapps.bundle import MEMBERS, Bundle
+    from tfapps.bundle.bundle import MEMBERS, Bundle
 
     bundle = Bundle.open(bundle_path(run))
     if bundle.members and not several:

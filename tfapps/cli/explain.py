@@ -12,7 +12,7 @@ from tfapps.cli._arguments import open_bundle, texts_argument
 from tfapps.printable import json_line
 
 if TYPE_CHECKING:
-    from tfapps.bundle import Bundle
+    from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig, Section
 
 HELP = "which words of a text led to its label"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.bundle import read_json
+from tfapps.bundle.bundle import read_json
 from tfapps.data.splits import labels_of
 from tfapps.errors import InputError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfapps import presets
 from tfapps.errors import InputError
+from tfapps.presets import presets
 
 if TYPE_CHECKING:
     import keras

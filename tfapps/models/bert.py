@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from tfapps import presets
 from tfapps.config.reads import Weights
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.models import _tokenizers
+from tfapps.presets import presets
 from tfapps.text.surface import CASES
 
 if TYPE_CHECKING:
     import keras
 
     from tfapps.config.sections import TextConfig
-    from tfapps.presets import BertShape
+    from tfapps.presets.presets import BertShape
     from tfapps.text.tokenizer import Tokenizer
 
 PROVIDES = "encoder"

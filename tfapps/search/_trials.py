@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfapps.bundle import read_json, write_json
+from tfapps.bundle.bundle import read_json, write_json
 
 
 class Trials:

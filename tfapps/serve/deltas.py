@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import _offline, identity, registry, tuned, weights
+from tfapps import registry, tuned, weights
 from tfapps.arrays import each
-from tfapps.bundle import DELTA, Bundle
+from tfapps.bundle import identity
+from tfapps.bundle.bundle import DELTA, Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
+from tfapps.presets import offline
 from tfapps.serve.lines import KEYS, reads_pairs
 from tfapps.serve.predictor import BATCH, Predictor
 
@@ -65,7 +67,7 @@ class Shared:
                 )
             first = first or run
             _check_alike(first, run, path)
-            with _offline.bundle(bundle.path):
+            with offline.bundle(bundle.path):
                 made._add(name, bundle, run)
         made.paired = reads_pairs(first)
         return made

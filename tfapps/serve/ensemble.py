@@ -11,7 +11,7 @@ from tfapps import registry
 from tfapps.errors import InputError
 
 if TYPE_CHECKING:
-    from tfapps.bundle import Bundle
+    from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig
     from tfapps.serve.predictor import Predictor
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import _offline, registry
+from tfapps import registry
 from tfapps.arrays import each
 from tfapps.assemble import of_bundle
 from tfapps.errors import InputError
+from tfapps.presets import offline
 from tfapps.runners._features import OWN_LENGTH
 from tfapps.serve.lines import asked, reads_pairs
 from tfapps.text.lines import check_whole
 
 if TYPE_CHECKING:
-    from tfapps.bundle import Bundle
+    from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig
     from tfapps.serve.ensemble import Ensemble
 
@@ -85,7 +86,7 @@ class Predictor:
         Raises:
             InputError: no run there, a damaged file, or no such artefact.
         """
-        from tfapps.bundle import Bundle
+        from tfapps.bundle.bundle import Bundle
         from tfapps.config import load as configs
         from tfapps.text.tokenizer import Tokenizer
 
@@ -98,7 +99,7 @@ class Predictor:
         name = artifact if artifact is not None else preferred(bundle.artifacts())
         tokenizer = Tokenizer.load(bundle.text)
         task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
-        with _offline.bundle(bundle.path):
+        with offline.bundle(bundle.path):
             runner, inputs = open_runner(name, bundle, run, task, tokenizer, threads=threads)
         return cls(
             artifact=name,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import _offline, registry
-from tfapps.bundle import Bundle
+from tfapps import registry
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.data import noise
 from tfapps.errors import InputError
+from tfapps.presets import offline
 from tfapps.stages.notes import note
 from tfapps.stages.outputs import EVALUATION_BATCH, outputs_of
 from tfapps.stages.prepare import Prepared, prepare, retokenized
@@ -48,7 +49,7 @@ def attack(
             f"attack: {config.task.name} is not judged by one answer a text; expected a run of "
             "classification, prompt, tagging or intent_slots"
         )
-    with _offline.bundle(bundle.path):
+    with offline.bundle(bundle.path):
         prepared = _first(prepare(config, bundle), rows)
         model = rebuild(prepared, bundle, None, None)
     clean = _metric(prepared, outputs_of(prepared, model, "dev"))

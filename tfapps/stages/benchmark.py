@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import _offline, registry
-from tfapps.bundle import Bundle
+from tfapps import registry
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
+from tfapps.presets import offline
 from tfapps.stages.prepare import prepare
 
 
@@ -37,14 +38,14 @@ def benchmark(
     if artifacts is None:
         artifacts = [name for name in bundle.artifacts() if name != SAVED_MODEL]
     files = {name: bundle.artifact(name) for name in artifacts}
-    with _offline.bundle(bundle.path):
+    with offline.bundle(bundle.path):
         prepared = prepare(config, bundle)
     features = prepared.arrays("dev", np.arange(min(rows, len(prepared.encoded["dev"]))))
     dev = bundle.metrics["dev"]
     module = registry.load("model", config.model.name)
     figures: dict[str, dict[str, Any]] = {}
     for name, file in files.items():
-        with _offline.bundle(bundle.path):
+        with offline.bundle(bundle.path):
             runner, inputs = open_runner(
                 name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
             )

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import bundle as bundles
 from tfapps import registry, weights
 from tfapps.assemble import assemble
-from tfapps.bundle import COMPRESSION, Bundle, write_json
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import COMPRESSION, Bundle, write_json
 from tfapps.clone import clone
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError

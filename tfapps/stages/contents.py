@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from tfapps import identity
+from tfapps.bundle import identity
 from tfapps.config import paths
 from tfapps.config.reads import Reads
 from tfapps.config.sections import RunConfig, Section

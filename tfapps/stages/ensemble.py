@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import _offline, registry
-from tfapps import bundle as bundles
-from tfapps.bundle import (
+from tfapps import registry
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import (
     ARCHITECTURE,
     COMPRESSION,
     DELTA,
@@ -29,6 +29,7 @@ from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data import draws
 from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.presets import offline
 from tfapps.stages import soup, unjudged
 from tfapps.stages.card import card
 from tfapps.stages.prepare import Prepared, prepare
@@ -262,7 +263,7 @@ def _limit(name: str, members: Sequence[Bundle]) -> parity.Limit:
 def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.ndarray:
     from tfapps.serve.predictor import Predictor, texts_of
 
-    with _offline.own():
+    with offline.own():
         return np.asarray(Predictor.open(bundle.path, artifact).logits(texts_of(rows)))
 
 

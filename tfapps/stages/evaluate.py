@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfapps import _offline, registry
+from tfapps import registry
 from tfapps.arrays import each
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
+from tfapps.presets import offline
 from tfapps.stages import unjudged
 
 PART = 64  # rows at a time, where each has logits for a whole vocabulary at many places
@@ -39,7 +40,7 @@ def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opene
 
     task, tokenizer, examples, encoded = _read(bundle, config, data)
     rows = len({example.get("sentence", number) for number, example in enumerate(examples)})
-    with _offline.bundle(bundle.path):
+    with offline.bundle(bundle.path):
         runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
     features = encoding.dense(encoded, inputs, config.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
@@ -69,7 +70,7 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
     from tfapps.serve.predictor import open_runner
 
     task, tokenizer, _, encoded = _read(bundle, config, data)
-    with _offline.bundle(bundle.path):
+    with offline.bundle(bundle.path):
         runner, _ = open_runner(artifact, bundle, config, task, tokenizer)
     masking, inputs = Masking(**task.masking()), registry.inputs(config.model)
     parts = []

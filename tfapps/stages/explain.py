@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfapps import _offline, registry
+from tfapps import registry
 from tfapps.assemble import of_bundle
-from tfapps.bundle import Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
 from tfapps.metrics.probability import sigmoid, softmax
+from tfapps.presets import offline
 from tfapps.text.labels import normal
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
         )
     keras.config.set_dtype_policy("float32")
     tokenizer = Tokenizer.load(bundle.text)
-    with _offline.bundle(bundle.path):
+    with offline.bundle(bundle.path):
         model = of_bundle(bundle, config, task, tokenizer)
     return Explained(Reader(model), task, tokenizer, config.model.max_length)
 

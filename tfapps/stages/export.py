@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import bundle as bundles
 from tfapps import registry
-from tfapps.bundle import Bundle
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.stages.prepare import Prepared

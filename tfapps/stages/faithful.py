@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import _offline, registry
-from tfapps.bundle import Bundle
+from tfapps import registry
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
+from tfapps.presets import offline
 from tfapps.stages.explain import DIGITS, Explained, opened, refusal
 from tfapps.stages.notes import note
 from tfapps.stages.prepare import prepare
@@ -45,7 +46,7 @@ def faithful(
     refused = refusal(only.name, run) if only else None
     if refused:
         raise InputError(refused)
-    with _offline.bundle(bundle.path):
+    with offline.bundle(bundle.path):
         examples = prepare(config, bundle).rows["dev"]
     rows = min(rows, len(examples))
     texts = [run.read(examples[row * len(examples) // rows])[0] for row in range(rows)]

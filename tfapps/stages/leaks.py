@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfapps.bundle import MANIFEST, Bundle
+from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config import load as configs
 from tfapps.config.sections import RunConfig
 from tfapps.data import splits

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfapps import bundle as bundles
-from tfapps.bundle import Bundle, write_json
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import Bundle, write_json
 
 
 def note(

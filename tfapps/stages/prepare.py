@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import _manifest, registry
-from tfapps.bundle import Bundle
+from tfapps import registry
+from tfapps.bundle import manifest
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data import draws, encoding, splits, unlabelled
@@ -73,7 +74,7 @@ class Prepared:
         with tempfile.TemporaryDirectory() as root:
             self.save_text(Path(root) / "text")
             files = [path for path in Path(root).rglob("*") if path.is_file()]
-            return {f.relative_to(root).as_posix(): _manifest.digest(f) for f in sorted(files)}
+            return {f.relative_to(root).as_posix(): manifest.digest(f) for f in sorted(files)}
 
     def save_text(self, folder: Path) -> None:
         """Write what turns texts into ids and outputs into answers: tokenizers and labels."""

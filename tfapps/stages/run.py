@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfapps import cluster
-from tfapps.bundle import MANIFEST, Bundle
+from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.stages import states
 from tfapps.stages import train as training

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfapps import bundle as bundles
 from tfapps.assemble import assemble
-from tfapps.bundle import Bundle
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.stages import states

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import _offline, registry
-from tfapps.bundle import Bundle
+from tfapps import registry
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
+from tfapps.presets import offline
 from tfapps.stages.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
         run = configs.load(bundle.config_path)
         tokenizer = Tokenizer.load(bundle.text)
         _check_same(prepared, run, tokenizer, task, path)
-        with _offline.bundle(bundle.path):
+        with offline.bundle(bundle.path):
             model = of_bundle(bundle, run, task, tokenizer)
         model.trainable = False
         found.append(model)

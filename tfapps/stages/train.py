@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import bundle as bundles
 from tfapps import cluster, registry, tuned, weights
 from tfapps.assemble import architecture, assemble
-from tfapps.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
 from tfapps.clone import in_float32
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfapps.assemble import of_bundle
-from tfapps.bundle import MANIFEST, Bundle
+from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.printable import plain

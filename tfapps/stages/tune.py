@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfapps import _swap, registry
-from tfapps.bundle import read_json, write_json
+from tfapps import registry
+from tfapps.bundle import replace
+from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config import space as spaces
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
@@ -231,9 +232,9 @@ def _digest(config: RunConfig, variant: Variant) -> str:
 @contextlib.contextmanager
 def _opened(folder: Path, digest: str) -> Iterator[None]:
     """The folder of this search, for this process alone."""
-    with _swap.explained(folder):
+    with replace.explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = _swap.lock(folder, folder)
+        handle = replace.lock(folder, folder)
     try:
         if (folder / KEY).exists():
             if read_json(folder / KEY) != {"digest": digest}:
@@ -243,7 +244,7 @@ def _opened(folder: Path, digest: str) -> Iterator[None]:
                 )
         elif any(folder.iterdir()):
             raise InputError(f"cannot write {folder}: it holds something else; move it away")
-        with _swap.explained(folder, folder):
+        with replace.explained(folder, folder):
             write_json(folder / KEY, {"digest": digest})
             yield
     finally:

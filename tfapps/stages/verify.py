@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import bundle as bundles
-from tfapps.bundle import Bundle, write_json
+from tfapps.bundle import bundle as bundles
+from tfapps.bundle.bundle import Bundle, write_json
 from tfapps.config.sections import RunConfig
 from tfapps.errors import Failure
 from tfapps.stages.card import card

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import presets
+from tfapps.presets import presets
 from tfapps.tasks import _counts
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from tfapps.bundle import read_json, write_json
+from tfapps.bundle.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _shown, base

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from tfapps.bundle import read_json, write_json
+from tfapps.bundle.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import tagging

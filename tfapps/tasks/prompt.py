@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, field_validator
 
-from tfapps import presets, registry
-from tfapps.bundle import read_json, write_json
+from tfapps import registry
+from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
+from tfapps.presets import presets
 from tfapps.tasks import _guessing, classification
 from tfapps.text.labels import normal
 

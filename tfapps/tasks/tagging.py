@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from tfapps import chain
-from tfapps.bundle import read_json, write_json
+from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax

@@ -17,7 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import tokenizers
 from tokenizers import normalizers
 
-from tfapps.bundle import read_json, write_json
+from tfapps.bundle.bundle import read_json, write_json
 from tfapps.errors import InputError
 from tfapps.text import _copies, _pairs, pipelines, training, vocabulary
 from tfapps.text.pipelines import BOS, CLS, EOS, MASK, PAD, SEP, SPECIALS, UNK

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfapps import _offline, network, registry
+from tfapps import registry
 from tfapps.errors import InputError
+from tfapps.presets import network, offline
 
 OFFLINE = "prepare it with tensorflow_datasets first"
 
@@ -28,7 +29,7 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
         if dataset.startswith((".", "/", "~")):
             raise InputError(f"{folder}: no prepared data set (no dataset_info.json) there")
         if ":" in dataset:  # of a community, whose code would be fetched
-            _offline.check(f"data set {dataset!r}", OFFLINE)
+            offline.check(f"data set {dataset!r}", OFFLINE)
         where = None if data_dir is None else Path(data_dir).expanduser()
         builder = tfds.builder(dataset, data_dir=where)
     except tfds.core.DatasetNotFoundError as error:
@@ -43,7 +44,7 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
     except Exception as error:  # whatever a third party's builder raises ends in one line
         raise InputError(f"cannot open data set {dataset!r}: {_line(error)}") from error
     if not builder.data_path.exists():
-        _offline.check(f"data set {dataset!r}", OFFLINE)
+        offline.check(f"data set {dataset!r}", OFFLINE)
     _check_reachable(builder, dataset)
     try:
         builder.download_and_prepare()

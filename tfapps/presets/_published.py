@@ -7,8 +7,9 @@ import importlib.util
 from functools import lru_cache
 from pathlib import Path
 
-from tfapps import _hub, _offline, registry
+from tfapps import registry
 from tfapps.errors import InputError
+from tfapps.presets import _hub, offline
 
 EXPECTED = (
     "expected minilm_l6, a local folder, a KerasHub preset such as bert_tiny_en_uncased, or "
@@ -67,7 +68,7 @@ def fetch(name: str) -> Path:
         hint = f"did you mean {folder.parent / near}?" if near else EXPECTED
         what = "no such folder" if "/" in name else "unknown"
         raise InputError(f"preset {name!r}: {what}; {hint}")
-    _offline.check(f"preset {name!r}", f"give it {MINILM} or a local folder as its preset")
+    offline.check(f"preset {name!r}", f"give it {MINILM} or a local folder as its preset")
     folder = _hub.cached(name)
     if folder is not None:
         return folder

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from tfapps.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
+from tfapps.bundle.bundle import DELTA, MANIFEST, WEIGHTS, Bundle
 
 MODEL_FILES = (".json", ".txt", ".safetensors", ".bin", ".h5")  # of KerasHub and Hugging Face
 

@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import _offline, _published
-from tfapps.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle
+from tfapps.bundle.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle
 from tfapps.config import strict_yaml
 from tfapps.errors import InputError
+from tfapps.presets import _published, offline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -196,7 +196,7 @@ def _run_shape(folder: Path) -> BertShape:
     if architecture:
         return stated(architecture)
     config = _section(folder, "model")
-    with _offline.bundle(folder):
+    with offline.bundle(folder):
         origin = bert_shape(locate(config["preset"])) if config.get("preset") else None
     with safe_open(folder / WEIGHTS, "np") as file:
         shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118

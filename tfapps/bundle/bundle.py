@@ -16,8 +16,10 @@ from typing import Any
 
 import yaml
 
-from tfapps import _manifest, _swap, registry
-from tfapps._manifest import MANIFEST
+from tfapps import registry
+from tfapps.bundle import manifest as manifests
+from tfapps.bundle import replace
+from tfapps.bundle.manifest import MANIFEST
 from tfapps.errors import InputError
 
 COMPRESSION = "compression.json"
@@ -48,15 +50,15 @@ class Bundle:
         Raises: InputError naming the file that is missing, cut short or changed.
         """
         path = Path(path)
-        _swap.restore(path)
+        replace.restore(path)
         if not path.is_dir():
             raise InputError(_no_bundle(path))
         if not (path / MANIFEST).is_file():
             raise InputError(f"{path}: no {MANIFEST}, so this is no finished run; run it again")
-        manifest = _manifest.check(path, read_json(_manifest.plain(path, MANIFEST)))
+        manifest = manifests.check(path, read_json(manifests.plain(path, MANIFEST)))
         if verify:
             for name, digest in manifest["files"].items():
-                _manifest.verify(path, name, digest)
+                manifests.verify(path, name, digest)
         return cls(path, manifest)
 
     def file(self, name: str) -> Path:
@@ -67,12 +69,12 @@ class Bundle:
         if name not in self.manifest["files"]:
             raise InputError(f"{self.path}: {MANIFEST} lists no {name}; run it again")
         try:
-            return _manifest.plain(self.path, name)
+            return manifests.plain(self.path, name)
         except OSError as error:
             raise InputError(f"{self.path / name}: {error.strerror}; run it again") from error
 
     def _folder(self, name: str) -> Path:
-        return _manifest.check_folder(self.path, name, self.manifest["files"])
+        return manifests.check_folder(self.path, name, self.manifest["files"])
 
     def _figures(self, name: str) -> dict[str, Any]:
         return read_json(self.file(name)) if name in self.manifest["files"] else {}
@@ -192,7 +194,7 @@ def writing(path: str | Path, *, base: Bundle | None = None) -> Iterator[Draft]:
         if base is not None:
             _copy(base, folder)
 
-    with _swap.replacing(path, _is_ours, fill) as (folder, commit):
+    with replace.replacing(path, _is_ours, fill) as (folder, commit):
         draft = Draft(folder, dict(base.manifest.get("stages", {})) if base else {})
         yield draft
         commit(lambda: write_json(folder / MANIFEST, _listed(draft)))
@@ -259,7 +261,7 @@ def _listed(draft: Draft) -> dict[str, Any]:
     for file in draft.path.rglob("*"):
         name = file.relative_to(draft.path)
         if file.is_file() and name.parts[0] not in (*UNHASHED, MANIFEST):
-            files[name.as_posix()] = _manifest.digest(file, sync=True)
+            files[name.as_posix()] = manifests.digest(file, sync=True)
     config = draft.path / "config.yaml"
     run = yaml.safe_load(config.read_text(encoding="utf-8")) if config.exists() else None
     seed = run.get("seed") if isinstance(run, dict) else None

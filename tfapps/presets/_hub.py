@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps import network
 from tfapps.errors import InputError
+from tfapps.presets import network
 
 HUGGING_FACE = "hf://"
 

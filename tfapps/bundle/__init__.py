@@ -1,0 +1,1 @@
+"""The run directory: the only thing that passes from training to serving."""

@@ -1,0 +1,1 @@
+"""Pre-trained weights: names of ours, finished runs, local folders, what KerasHub downloads."""
