@@ -38,7 +38,7 @@ def ours(options, arrays, weights_file):
     def make():
         import keras
 
-        from tfapps import weights
+        from tfapps.graph import weights
         from tfapps.models import bilstm
 
         sizes = {"embedding_size": options.width, "units": options.units}

@@ -22,9 +22,9 @@ import keras
 import numpy as np
 from _timing import timed
 
-from tfapps import weights
 from tfapps.compress import qat
 from tfapps.export import _module, edge_quantizer, litert
+from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
 from tfapps.runners.litert import partitions

@@ -34,7 +34,7 @@ def arguments():
 
 def ours(options, arrays, weights_file):
     def make():
-        from tfapps import weights
+        from tfapps.graph import weights
         from tfapps.metrics.cross_entropy import sequence_cross_entropy
         from tfapps.models import seq2seq_lstm
 

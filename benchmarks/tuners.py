@@ -19,8 +19,9 @@ from pathlib import Path
 
 from _versus import HERE, header, middle, ratios, take_turns, write
 
-from tfapps import registry, tuned
-from tfapps.assemble import assemble
+from tfapps import registry
+from tfapps.assembly import tuned
+from tfapps.assembly.assemble import assemble
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from export_models import features
 
-from tfapps import weights
 from tfapps.compress import qat
+from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert, bilstm
 

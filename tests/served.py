@@ -5,10 +5,11 @@ import random
 import keras
 import tiny
 
-from tfapps import registry, weights
-from tfapps.assemble import assemble
+from tfapps import registry
+from tfapps.assembly.assemble import assemble
 from tfapps.bundle.bundle import writing
 from tfapps.config import load as configs
+from tfapps.graph import weights
 
 WORDS = ["ann", "smith", "eats", "plums", "good", "bad", "thing", "fly", "to", "rome", "bonn"]
 WORDS += ["gute", "dinge", "it", "runs", "cat"]

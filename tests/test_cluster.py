@@ -11,13 +11,13 @@ import pytest
 from fitting import FakeBatches, Task, scores, tiny_model
 from running import TINY, on_two_devices
 
-from tfapps import weights
-from tfapps.assemble import assemble
+from tfapps.assembly.assemble import assemble
 from tfapps.compress import cluster, qat
 from tfapps.compress._constraints import Clusters, Mask, add, held
 from tfapps.config import load as configs
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import ConfigError, InputError
+from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.stages import compress as stage
 from tfapps.stages import train as training

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from running import TINY, at
 
-from tfapps import weights
 from tfapps.bundle.bundle import Bundle, read_json
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.export import _integers
+from tfapps.graph import weights
 from tfapps.stages.compress import compress
 from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run

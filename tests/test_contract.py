@@ -11,14 +11,15 @@ import tensorflow as tf
 import tiny
 from rounding import assert_same_sums, longest_sum
 
-from tfapps import registry, weights
+from tfapps import registry
 from tfapps.arrays import each, listed
-from tfapps.assemble import assemble
+from tfapps.assembly.assemble import assemble
 from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
+from tfapps.graph import weights
 from tfapps.serve import translator
 from tfapps.train.objectives._embedded import Cut
 

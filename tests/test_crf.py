@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfapps import chain
+from tfapps.decoding import viterbi
 from tfapps.layers.crf import CRF, log_likelihood
 
 
@@ -54,7 +54,7 @@ def test_likelihood_is_a_share_of_all_paths(seed, tags, places):
 def test_best_path_is_the_best_of_all(seed, tags, places):
     logits, transitions, allowed = chains(seed, tags, places)
     best, _ = max(all_paths(logits, transitions, allowed), key=lambda path: path[1])
-    assert tuple(chain.best_path(logits, transitions, allowed)) == best
+    assert tuple(viterbi.best_path(logits, transitions, allowed)) == best
 
 
 @pytest.mark.parametrize(("seed", "tags", "places"), CASES)
@@ -66,7 +66,7 @@ def test_marginals_are_sums_over_all_paths(seed, tags, places):
     expected = np.zeros((places, tags))
     for (path, _), share in zip(paths, shares, strict=True):
         expected[np.arange(places), list(path)] += share
-    found = chain.marginals(logits, transitions, allowed)
+    found = viterbi.marginals(logits, transitions, allowed)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -109,5 +109,5 @@ def test_learning_finds_what_follows_what():
         )
     assert float(loss) < 1.0  # two rows with a start of their own cost at least log 2
     learned = ops.convert_to_numpy(model(nothing)["transitions"])[0]
-    found = chain.best_path(np.zeros((6, 3)), learned, np.ones((5, 3), bool))
+    found = viterbi.best_path(np.zeros((6, 3)), learned, np.ones((5, 3), bool))
     assert list(np.diff(found) % 3) == [1] * 5

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapps.decoding import Search, Stepped, search
+from tfapps.decoding.beam import Search, Stepped, search
 
 START, END = 0, 1
 

@@ -129,7 +129,7 @@ def test_states_and_attention_come_closer(place, model, capsys):
 
 
 def test_a_projection_stands_between_widths_and_learns(place):
-    from tfapps.assemble import assemble
+    from tfapps.assembly.assemble import assemble
     from tfapps.stages.train import objective
     from tfapps.train import optimizer, strategy
     from tfapps.train.step import Step

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from export_models import features
 
-from tfapps import weights
 from tfapps.compress import prune
 from tfapps.export import _flat, litert
+from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
 from tfapps.runners.litert import LiteRTRunner, operators, partitions

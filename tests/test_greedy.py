@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from seq2seq_models import WORDS, fill
 
-from tfapps.decoding import Search
+from tfapps.decoding.beam import Search
 from tfapps.errors import InputError
 from tfapps.export import _greedy, greedy, litert, saved_model
 from tfapps.models import seq2seq_lstm, seq2seq_transformer

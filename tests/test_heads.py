@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from tfapps import assemble, heads, registry
-from tfapps.clone import clone
+from tfapps import registry
+from tfapps.assembly import assemble
 from tfapps.compress import _select, prune
 from tfapps.config import load as configs
 from tfapps.config.sections import TrainConfig
@@ -17,6 +17,8 @@ from tfapps.data import encoding
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
+from tfapps.graph import heads
+from tfapps.graph.clone import clone
 from tfapps.train import optimizer
 from tfapps.tuning import freeze
 

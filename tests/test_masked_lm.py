@@ -9,7 +9,7 @@ import pytest
 import yaml
 from running import tfapps
 
-from tfapps.assemble import assemble
+from tfapps.assembly.assemble import assemble
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.config.load import ConfigError

@@ -73,11 +73,11 @@ def test_a_verb_that_prints_and_writes_a_file_writes_it(tmp_path):
 
 IGNORES = """
 import os, signal, subprocess, sys
-from tfapps import stopping
-stopping.install()
+from tfapps.processes import signals
+signals.install()
 try:
     os.kill(os.getpid(), int(sys.argv[1]))
-except stopping.Stopped as stop:
+except signals.Stopped as stop:
     sys.exit(stop.code)
 """
 

@@ -161,11 +161,11 @@ def run(tmp_path_factory):
     bundles = pytest.importorskip("tfapps.bundle.bundle")
     registry = pytest.importorskip("tfapps.registry")
     text = pytest.importorskip("tfapps.text.tokenizer")
-    joined = pytest.importorskip("tfapps.assemble")
+    joined = pytest.importorskip("tfapps.assembly.assemble")
     if "classification" not in registry.names("task") or "bilstm" not in registry.names("model"):
         pytest.skip("needs the classification task and the bilstm model")
-    from tfapps import weights
     from tfapps.export import litert, saved_model
+    from tfapps.graph import weights
 
     settings = config.from_dict(
         {

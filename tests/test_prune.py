@@ -9,10 +9,10 @@ from fitting import FakeBatches, Task, scores, tiny_model
 from pydantic import ValidationError
 from running import on_two_devices
 
-from tfapps import weights
 from tfapps.compress import prune
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
+from tfapps.graph import weights
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make

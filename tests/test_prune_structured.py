@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 from running import TINY, tfapps, write_rows
 
-from tfapps import weights
 from tfapps.compress import _importance
 from tfapps.compress import prune_structured as pruning
 from tfapps.compress._blocks import blocks
 from tfapps.compress._job import Job
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
+from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert, bilstm
 from tfapps.presets.presets import BertShape

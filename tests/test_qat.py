@@ -9,12 +9,12 @@ from fitting import Task, scores
 from qat_models import CLASSES, LENGTH, WORDS, classifier, given, ready
 from running import on_two_devices
 
-from tfapps import weights
 from tfapps.compress import qat
 from tfapps.compress._constraints import Clusters, add
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
 from tfapps.export import _integers
+from tfapps.graph import weights
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.fake_quant import in_model
 from tfapps.layers.linear import Linear

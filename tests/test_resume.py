@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from fitting import FakeBatches, Task, tiny_model
 
-from tfapps import registry, stopping
+from tfapps import registry
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, Failure
 from tfapps.layers.linear import Linear
+from tfapps.processes import signals
 from tfapps.train import averaging
 from tfapps.train.checkpoint import Checkpoint, State
 from tfapps.train.evaluation import Evaluation
@@ -210,11 +211,11 @@ def test_a_state_holds_every_kind_of_array(tmp_path):
 
 
 def test_a_signal_saves_and_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(stopping, "_asked", signal.SIGTERM)
-    with pytest.raises(stopping.Stopped, match="stopped at step 1 of 15, saved; the same command"):
+    monkeypatch.setattr(signals, "_asked", signal.SIGTERM)
+    with pytest.raises(signals.Stopped, match="stopped at step 1 of 15, saved; the same command"):
         fitted(tmp_path, seconds=1e9)
     assert reached(tmp_path) == 1
-    monkeypatch.setattr(stopping, "_asked", 0)
+    monkeypatch.setattr(signals, "_asked", 0)
     fitted(tmp_path)
 
 
@@ -222,13 +223,13 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole,
     plain = fit.__globals__["_Run"]._judged
 
     def judged(self, evaluate, headline):
-        if self.steps.done == 5 and not stopping.asked():
-            monkeypatch.setattr(stopping, "_asked", signal.SIGTERM)
-            raise stopping.Stopped
+        if self.steps.done == 5 and not signals.asked():
+            monkeypatch.setattr(signals, "_asked", signal.SIGTERM)
+            raise signals.Stopped
         return plain(self, evaluate, headline)
 
     monkeypatch.setattr(fit.__globals__["_Run"], "_judged", judged)
-    with pytest.raises(stopping.Stopped, match="stopped at step 5 of 15"):
+    with pytest.raises(signals.Stopped, match="stopped at step 5 of 15"):
         fitted(tmp_path, seconds=1e9)
     monkeypatch.undo()
     weights, records, told = fitted(tmp_path)

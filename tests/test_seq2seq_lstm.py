@@ -24,9 +24,9 @@ from seq2seq_models import (
     stepped,
 )
 
-from tfapps.clone import clone
 from tfapps.compress import qat
 from tfapps.errors import InputError
+from tfapps.graph.clone import clone
 from tfapps.models import seq2seq_lstm
 
 OPTIONS = [

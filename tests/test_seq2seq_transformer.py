@@ -25,9 +25,9 @@ from seq2seq_models import (
     stepped,
 )
 
-from tfapps.clone import clone
 from tfapps.compress import qat
 from tfapps.errors import InputError
+from tfapps.graph.clone import clone
 from tfapps.models import _seq2seq, seq2seq_transformer
 
 OPTIONS = [

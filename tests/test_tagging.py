@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfapps import chain
 from tfapps.config.load import ConfigError, from_dict
+from tfapps.decoding import viterbi
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import _windows
@@ -173,7 +173,7 @@ def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
     (said,) = one.decide(outputs, windows)
     assert said[0] != "I-LOC"
     logits = outputs["logits"][0, windows[0]["places"]]
-    shares = chain.marginals(logits, outputs["transitions"][0], one.allowed)
+    shares = viterbi.marginals(logits, outputs["transitions"][0], one.allowed)
     (answer,) = one.decode(outputs, windows)
     first = answer["entities"][0]
     count = len(first["text"].split())

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfapps import chain
+from tfapps.decoding import viterbi
 from tfapps.export import _module, _tags, edge_quantizer, litert, saved_model
 from tfapps.layers.crf import CRF
 from tfapps.layers.embedding import Embedding
@@ -64,7 +64,7 @@ def test_the_same_path_as_in_numpy(files, name):
     for row, starts in enumerate(rows["word_starts"].astype(bool)):
         assert (found[row][~starts] == -1).all()
         if starts.any():
-            best = chain.best_path(logits[row][starts], transitions[row], ALLOWED)
+            best = viterbi.best_path(logits[row][starts], transitions[row], ALLOWED)
             assert found[row][starts].tolist() == best.tolist()
 
 

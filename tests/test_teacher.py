@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfapps.clone import clone
 from tfapps.errors import InputError
+from tfapps.graph.clone import clone
 from tfapps.layers.layer_norm import LayerNorm
 from tfapps.layers.linear import Linear
 from tfapps.train.objectives import plain

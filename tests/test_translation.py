@@ -10,7 +10,7 @@ import pytest
 from running import ROOT, tfapps
 
 from tfapps.config import load as configs
-from tfapps.decoding import Hypothesis
+from tfapps.decoding.beam import Hypothesis
 from tfapps.errors import ConfigError, InputError
 from tfapps.metrics.cross_entropy import sequence_cross_entropy
 from tfapps.tasks.translation import Config, Task

@@ -10,9 +10,10 @@ from running import tfapps
 from seq2seq_models import fill
 from test_translation import PAIRS, RUN
 
-from tfapps import registry, weights
+from tfapps import registry
 from tfapps.compress import qat
 from tfapps.export import litert
+from tfapps.graph import weights
 from tfapps.runners.keras_steps import KerasSteps
 from tfapps.runners.litert_steps import LiteRTSteps
 from tfapps.train.objectives._teacher import taught

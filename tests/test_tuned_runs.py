@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from running import TINY, at, tfapps
 
-from tfapps import registry, weights
+from tfapps import registry
 from tfapps.bundle import identity
 from tfapps.bundle.bundle import DELTA, Bundle, read_json
 from tfapps.config import load as config
 from tfapps.errors import InputError
+from tfapps.graph import weights
 from tfapps.serve.deltas import Shared, _names
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.prepare import prepare

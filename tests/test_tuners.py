@@ -9,10 +9,10 @@ from fitting import scores
 from qat_models import classifier, given
 from rounding import assert_same_sums, longest_sum
 
-from tfapps import weights
-from tfapps.clone import clone
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
+from tfapps.graph import weights
+from tfapps.graph.clone import clone
 from tfapps.train.loop import fit
 from tfapps.train.strategy import make
 from tfapps.tuning import _budget, adalora, adapter, bitfit, gradual, layerwise, lora, prefix

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tfapps import weights
 from tfapps.errors import InputError
+from tfapps.graph import weights
 
 
 def model(units=3, name="second", dtype=None):

@@ -9,8 +9,8 @@ import pytest
 from running import TINY, process, tfapps, write_rows
 from safetensors.numpy import load_file
 
-from tfapps import cluster, launching
 from tfapps.errors import InputError
+from tfapps.processes import launch, workers
 
 STILL = "name: bert, size: tiny, dropout: 0.0"
 
@@ -48,22 +48,22 @@ def test_two_workers_train_what_one_process_trains(place):
 
 def told(monkeypatch, **config):
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    return cluster.here()
+    return workers.here()
 
 
 def test_the_chief_is_the_first_of_all(monkeypatch):
     pair = {"worker": ["a:1", "b:2"]}
     assert told(monkeypatch, cluster=pair, task={"type": "worker", "index": 0}).chief
     second = told(monkeypatch, cluster=pair, task={"type": "worker", "index": 1})
-    assert (second.index, second.chief, cluster.chief()) == (1, False, False)
+    assert (second.index, second.chief, workers.chief()) == (1, False, False)
     both = {"chief": ["c:0"], "worker": ["a:1"]}
     assert told(monkeypatch, cluster=both, task={"type": "worker", "index": 0}).index == 1
 
 
 def test_a_process_alone_has_no_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert cluster.here() is None
-    assert cluster.chief()
+    assert workers.here() is None
+    assert workers.chief()
     assert told(monkeypatch, cluster={"worker": ["a:1"]}, task={}) is None
 
 
@@ -80,7 +80,7 @@ def test_a_process_alone_has_no_cluster(monkeypatch):
 def test_a_cluster_that_leaves_this_process_out_is_refused(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=r"TF_CONFIG: .*; expected \{\"cluster\""):
-        cluster.here()
+        workers.here()
 
 
 def test_several_machines_need_somebody_to_name_them(place):
@@ -115,8 +115,8 @@ def launched(tmp_path, monkeypatch, code, times, restarts):
         ends = code if started[-1] == 1 and started.count(1) <= times else 0
         return Ended(ends, waits=started[-1] == 0 and ends == 0 and started.count(0) <= times)
 
-    monkeypatch.setattr(launching.subprocess, "Popen", popen)
-    return launching.launch("x", ["run", "c.yaml"], 2, restarts), started
+    monkeypatch.setattr(launch.subprocess, "Popen", popen)
+    return launch.launch("x", ["run", "c.yaml"], 2, restarts), started
 
 
 class Ended:
@@ -156,8 +156,8 @@ def test_bad_input_is_not_tried_again(tmp_path, monkeypatch):
 
 
 def test_addresses_are_free_and_differ():
-    addresses = launching.free_addresses(3)
+    addresses = launch.free_addresses(3)
     assert len(set(addresses)) == 3
     assert os.environ.get("TF_CONFIG") is None
-    told = json.loads(launching.environment(addresses, 2)["TF_CONFIG"])
+    told = json.loads(launch.environment(addresses, 2)["TF_CONFIG"])
     assert told == {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 2}}

@@ -129,7 +129,7 @@ class Bundle:
 
     @property
     def compression(self) -> dict[str, Any]:
-        """How to build the compressed model again, see `tfapps.assemble`; empty if it is whole."""
+        """How to build the compressed model again, see `assembly.assemble`; empty if whole."""
         return self._figures(COMPRESSION)
 
     def artifact(self, name: str) -> Path:

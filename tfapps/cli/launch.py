@@ -23,9 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from tfapps import launching
     from tfapps.config import load as configs
     from tfapps.errors import InputError
+    from tfapps.processes import launch
 
     if arguments.workers < 2:
         raise InputError(f"--workers: got {arguments.workers}, expected 2 or more")
@@ -38,4 +38,4 @@ def main(arguments: argparse.Namespace) -> int:
             "on several workers"
         )
     command = ["run", arguments.config, *arguments.overrides]
-    return launching.launch(settings.name, command, arguments.workers, arguments.restarts)
+    return launch.launch(settings.name, command, arguments.workers, arguments.restarts)

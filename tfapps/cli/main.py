@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tfapps import stopping
 from tfapps.cli import _output, _pipes, _stages
 from tfapps.errors import Failure, InputError
 from tfapps.printable import plain
+from tfapps.processes import signals
 
 VERBS = (
     "run",
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _output.escape()
     if argv is not None:  # a program of one's own has signals and streams of its own
         return _answer(_parsed(argv))
-    stopping.install()
+    signals.install()
     try:
         with _pipes.guarded() as output:
             arguments = _parsed(None)
@@ -79,7 +79,7 @@ def _answer(arguments: argparse.Namespace) -> int:
     except Failure as error:
         print("failed:", "\n".join(map(plain, str(error).split("\n"))), file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, stopping.Stopped) as stop:
+    except (KeyboardInterrupt, signals.Stopped) as stop:
         print(str(stop) or "stopped", file=sys.stderr)
         return getattr(stop, "code", 130)
 

@@ -39,7 +39,7 @@ def blocks(model: Any) -> dict[int, Block]:
     Raises:
         InputError: there are none.
     """
-    from tfapps.clone import leaves
+    from tfapps.graph.clone import leaves
     from tfapps.layers.attention import SelfAttention
 
     layers = {layer.name: layer for layer in leaves(model)}
@@ -58,7 +58,7 @@ def blocks(model: Any) -> dict[int, Block]:
 
 def layers_of(model: Any, numbers: Iterable[int]) -> set[str]:
     """Names of all layers of some blocks: left out, each passes on what it was given first."""
-    from tfapps.clone import leaves
+    from tfapps.graph.clone import leaves
 
     wanted = set(numbers)
     return {layer.name for layer in leaves(model) if number_of(layer.name) in wanted}

@@ -43,8 +43,8 @@ def weakest_blocks(job: Job, count: int) -> list[int]:
     """The `count` blocks that the dev loss misses least, chosen one after the other."""
     import keras
 
-    from tfapps.clone import clone
     from tfapps.compress._blocks import blocks, layers_of
+    from tfapps.graph.clone import clone
 
     # On a copy: a layer that is called again would no longer have one input.
     whole = clone(job.model, lambda layer: {})

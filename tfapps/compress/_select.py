@@ -29,8 +29,8 @@ def matrices(
     Raises:
         InputError: a pattern meets no matrix, or nothing is left.
     """
-    from tfapps import heads, weights
     from tfapps.errors import InputError
+    from tfapps.graph import heads, weights
 
     there = {path: w for path, w in weights.variables(model).items() if len(w.shape) >= 2}
     given: Mapping[str, Sequence[str]] = {"include": include, "exclude": exclude}

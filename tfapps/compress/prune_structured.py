@@ -74,9 +74,9 @@ def plan(config: Config, job: Job) -> dict[str, Any]:
     Raises:
         InputError: more is to stay than there is, or everything.
     """
-    from tfapps.clone import clone
     from tfapps.compress import _importance
     from tfapps.compress._blocks import blocks, layers_of
+    from tfapps.graph.clone import clone
 
     there = blocks(job.model)
     first = next(iter(there.values()))
@@ -124,8 +124,8 @@ def choose(
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
     """The smaller model; what stays has the weights it had, under the names it had."""
-    from tfapps.clone import clone
     from tfapps.compress._blocks import blocks, layers_of
+    from tfapps.graph.clone import clone
 
     there = blocks(model)
     kept = {number: there[number] for number in plan["layers"]}

@@ -108,8 +108,8 @@ def quantize(
         >>> calibrate(model, [features])
         >>> model.compile("adam", loss); model.fit(data); settle(model)
     """
-    from tfapps.clone import clone, leaves
     from tfapps.errors import InputError
+    from tfapps.graph.clone import clone, leaves
 
     layers = leaves(model)
     kept = _kept([layer.name for layer in layers], keep_float)

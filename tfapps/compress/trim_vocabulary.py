@@ -97,7 +97,7 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
     """The same model with the rows of the pieces that stay."""
     from keras import ops
 
-    from tfapps.clone import clone
+    from tfapps.graph.clone import clone
 
     kept = plan["kept"]
     tables = {layer.name: layer for layer in _tables(model, plan["pieces"])}
@@ -124,7 +124,7 @@ def report(config: Config, model: keras.Model) -> dict[str, float]:
 
 def _tables(model: keras.Model, pieces: int) -> list[Any]:
     """The layers that look up one of so many pieces."""
-    from tfapps.clone import leaves
+    from tfapps.graph.clone import leaves
 
     return [
         layer

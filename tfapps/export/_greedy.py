@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfapps import decoding
+from tfapps.decoding import beam
 
 SIGNATURE = "translate"
 
@@ -35,7 +35,7 @@ class Greedy:
         found = self._encoder(features, training=False)
         states = {name: found.pop(name) for name in self._states}
         lengths = tf.reduce_sum(features["padding_mask"], axis=1)
-        limits = tf.minimum(decoding.TIMES * lengths + decoding.MORE, self._limit)
+        limits = tf.minimum(beam.TIMES * lengths + beam.MORE, self._limit)
 
         def step(said: dict[str, Any]) -> list[dict[str, Any]]:
             return [self._step(said, found, limits)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.chain import FORBIDDEN
+from tfapps.decoding.viterbi import FORBIDDEN
 
 SIGNATURE = "tag"
 STARTS = "word_starts"

@@ -16,7 +16,7 @@ class CRF(keras.layers.Layer):
     """Scores of every tag, and beside them what it counts that one tag follows another.
 
     Which of these are forbidden is no weight: whoever scores a path says it (`log_likelihood`,
-    `tfapps.chain`).
+    `tfapps.decoding.viterbi`).
 
     Source: Lafferty et al. 2001, "Conditional Random Fields"; for tagging on top of a network
     Lample et al. 2016, "Neural Architectures for Named Entity Recognition".

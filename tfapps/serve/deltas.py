@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps import registry, tuned, weights
+from tfapps import registry
 from tfapps.arrays import each
+from tfapps.assembly import tuned
 from tfapps.bundle import identity
 from tfapps.bundle.bundle import DELTA, Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
+from tfapps.graph import weights
 from tfapps.presets import offline
 from tfapps.serve.lines import KEYS, reads_pairs
 from tfapps.serve.predictor import BATCH, Predictor

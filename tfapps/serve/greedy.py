@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.decoding import Hypothesis, Search
+from tfapps.decoding.beam import Hypothesis, Search
 
 Arrays = Mapping[str, np.ndarray]
 ARTIFACTS = ("litert_greedy",)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.arrays import each
-from tfapps.assemble import of_bundle
+from tfapps.assembly.assemble import of_bundle
 from tfapps.errors import InputError
 from tfapps.presets import offline
 from tfapps.runners._features import OWN_LENGTH

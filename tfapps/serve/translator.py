@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tfapps import registry
-from tfapps.decoding import MORE, TIMES, Hypothesis, Search, Stepped, search
+from tfapps.decoding.beam import MORE, TIMES, Hypothesis, Search, Stepped, search
 
 if TYPE_CHECKING:
     import keras

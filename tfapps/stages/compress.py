@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import registry, weights
-from tfapps.assemble import assemble
+from tfapps import registry
+from tfapps.assembly.assemble import assemble
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import COMPRESSION, Bundle, write_json
-from tfapps.clone import clone
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
+from tfapps.graph import weights
+from tfapps.graph.clone import clone
 from tfapps.stages import contents, states
 from tfapps.stages import train as training
 from tfapps.stages.contents import compression_key

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.assemble import assemble
+from tfapps.assembly.assemble import assemble
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data.corpora import Corpus

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tfapps import cluster
 from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
+from tfapps.processes import workers
 from tfapps.stages import states
 from tfapps.stages import train as training
 from tfapps.stages.card import artifact_table
@@ -31,7 +31,7 @@ def run(config: RunConfig) -> Bundle:
         bundle = source or train_prepared(prepared)
         if config.compress:
             prepared, bundle = compress_prepared(prepared, bundle)
-    if not cluster.chief():
+    if not workers.chief():
         states.leave()
         return bundle
     return proven(prepared, bundle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfapps.assemble import assemble
+from tfapps.assembly.assemble import assemble
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
@@ -43,7 +43,7 @@ def soup(config: RunConfig, module: Any, members: Sequence[RunConfig]) -> Bundle
 def _cooked(prepared: Prepared, module: Any, runs: Sequence[Bundle]) -> Bundle:
     from safetensors.numpy import load_file
 
-    from tfapps import weights
+    from tfapps.graph import weights
 
     config, headline = prepared.config, prepared.task.headline
     model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfapps import cluster
+from tfapps.processes import workers
 from tfapps.stages.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SHARED = Path("saved_models")
 DIGITS = 12  # of a hash in the name of a folder
 # All workers of a training write alike, but only what the chief writes is kept.
-_WORKER = cluster.here()
-OUTPUT = SHARED if cluster.chief() else SHARED / f".worker_{_WORKER.index}"
+_WORKER = workers.here()
+OUTPUT = SHARED if workers.chief() else SHARED / f".worker_{_WORKER.index}"
 
 
 def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
@@ -43,7 +43,7 @@ def checkpoint(prepared: Prepared, stage: str, more: str = "") -> Checkpoint:
     key = f"{prepared.fingerprint} {json.dumps(prepared.text_files)} {stage} {more}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:DIGITS]
     folder, seconds = _folder(config.name) / f"{stage}_{digest}", config.train.checkpoint_every
-    return Checkpoint(folder, key, seconds, writes=cluster.chief())
+    return Checkpoint(folder, key, seconds, writes=workers.chief())
 
 
 def report_others(name: str, own: Iterable[Checkpoint]) -> None:
@@ -54,7 +54,7 @@ def report_others(name: str, own: Iterable[Checkpoint]) -> None:
     """
     root, mine = _folder(name), {checkpoint.folder.name for checkpoint in own}
     others = sorted(path.name for path in root.glob("*") if path.name not in mine)
-    if others and cluster.chief():
+    if others and workers.chief():
         print(
             f"{name}: unfinished work of another config or other data is kept in {root} "
             f"({', '.join(others)}); run that config again to resume it, or delete the folder",
@@ -64,7 +64,7 @@ def report_others(name: str, own: Iterable[Checkpoint]) -> None:
 
 def clear(name: str, own: Iterable[Checkpoint]) -> None:
     """Delete the unfinished work of a run whose bundle is written, but not that of others."""
-    if not cluster.chief():
+    if not workers.chief():
         return
     for checkpoint in own:
         checkpoint.clear()
@@ -74,7 +74,7 @@ def clear(name: str, own: Iterable[Checkpoint]) -> None:
 
 def leave() -> None:
     """Remove what a worker that is not the chief has written."""
-    if not cluster.chief():
+    if not workers.chief():
         shutil.rmtree(OUTPUT, ignore_errors=True)
 
 

@@ -44,7 +44,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
 
     Raises: InputError for a teacher of another task, or one that reads other ids.
     """
-    from tfapps.assemble import of_bundle
+    from tfapps.assembly.assemble import of_bundle
     from tfapps.text.tokenizer import Tokenizer
 
     found = []

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import cluster, registry, tuned, weights
-from tfapps.assemble import architecture, assemble
+from tfapps import registry
+from tfapps.assembly import tuned
+from tfapps.assembly.assemble import architecture, assemble
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
-from tfapps.clone import in_float32
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
+from tfapps.graph import weights
+from tfapps.graph.clone import in_float32
+from tfapps.processes import workers
 from tfapps.stages import states, teachers, unjudged
 from tfapps.stages.card import card
 from tfapps.stages.lessons import Lessons, lessons
@@ -43,7 +46,7 @@ def train(config: RunConfig) -> Bundle:
 
 def join(config: RunConfig) -> None:
     """Meet the other machines, where there are some: TensorFlow wants that before anything else."""
-    if cluster.here() is not None:
+    if workers.here() is not None:
         from tfapps.train import strategy
 
         strategy.make(config.train.strategy)

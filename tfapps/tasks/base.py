@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.decoding import Hypothesis, Search
+    from tfapps.decoding.beam import Hypothesis, Search
 
 
 class Task(ABC):

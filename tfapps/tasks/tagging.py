@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from tfapps import chain
 from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
+from tfapps.decoding import viterbi
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import _entities, _windows, base
@@ -268,13 +268,13 @@ class Task(base.Task):
         """Number of the tag of each word, (words,)."""
         if not len(logits) or not self.config.crf:
             return logits.argmax(axis=-1)
-        return chain.best_path(logits, outputs["transitions"][0], self.allowed)
+        return viterbi.best_path(logits, outputs["transitions"][0], self.allowed)
 
     def _probabilities(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
         """Probability of each tag of each word, (words, k)."""
         if not len(logits) or not self.config.crf:
             return softmax(logits)
-        return chain.marginals(logits, outputs["transitions"][0], self.allowed)
+        return viterbi.marginals(logits, outputs["transitions"][0], self.allowed)
 
     def _iob2(self, numbers: np.ndarray) -> list[str]:
         tags = [self.tags[number] for number in numbers]

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
-from tfapps.decoding import Hypothesis, Search
+from tfapps.decoding.beam import Hypothesis, Search
 from tfapps.errors import InputError
 from tfapps.printable import markdown, plain
 from tfapps.tasks import base

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 import keras
 import tensorflow as tf
 
-from tfapps import heads
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, InputError
+from tfapps.graph import heads
 from tfapps.train import optimizer as optimizers
 from tfapps.train.best import Best
 from tfapps.train.checkpoint import Checkpoint

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfapps import heads
 from tfapps.config.sections import TrainConfig
+from tfapps.graph import heads
 from tfapps.train import schedules
 
 _UNDECAYED = frozenset({"bias", "gamma", "beta", "scale"})

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import stopping
 from tfapps.errors import Diverged
+from tfapps.processes import signals
 from tfapps.train.checkpoint import Checkpoint, State, packed, unpacked
 from tfapps.train.history import History, short
 
@@ -37,7 +37,7 @@ class Resume:
 
     def held(self) -> contextlib.AbstractContextManager[None]:
         """A signal waits for `pause` inside, if there is somewhere to save to."""
-        return contextlib.nullcontext() if self.checkpoint is None else stopping.held()
+        return contextlib.nullcontext() if self.checkpoint is None else signals.held()
 
     def take(self, run: Any) -> int:
         """Put the state into a fit that has begun; the epoch it goes on with."""
@@ -79,9 +79,9 @@ class Resume:
         """Between two steps: save if it is time, and end if a signal asked for it."""
         if self.checkpoint is None:
             return
-        if stopping.asked():
+        if signals.asked():
             self._save(run)
-            raise stopping.Stopped(_told(run))
+            raise signals.Stopped(_told(run))
         if self.checkpoint.due:
             self._save(run)
 
@@ -93,12 +93,12 @@ class Resume:
             return
         before = len(run.history.records)
         try:
-            with stopping.free():
+            with signals.free():
                 yield
-        except stopping.Stopped:
+        except signals.Stopped:
             if len(run.history.records) == before:
                 self._save(run)
-                raise stopping.Stopped(_told(run)) from None
+                raise signals.Stopped(_told(run)) from None
             raise
 
     def _save(self, run: Any) -> None:

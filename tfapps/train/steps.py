@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapps import stopping
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, Failure, InputError
+from tfapps.processes import signals
 from tfapps.train.checkpoint import packed, unpacked
 from tfapps.train.progress import Progress
 from tfapps.train.step import Report, Step
@@ -126,7 +126,7 @@ class Steps:
             waiting.append(report)
             self.done += 1
             self.progress.step()
-            if len(waiting) == self.config.log_every or self._due() or stopping.asked():
+            if len(waiting) == self.config.log_every or self._due() or signals.asked():
                 yield self._flush(waiting, time.perf_counter() - started)
                 waiting, started = [], time.perf_counter()
         if waiting:

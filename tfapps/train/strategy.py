@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfapps import cluster
 from tfapps.errors import InputError
+from tfapps.processes import workers
 
 NAMES = ("auto", "one_device", "mirrored", "multi_worker")
 
@@ -24,12 +24,12 @@ def make(name: str) -> tf.distribute.Strategy:
     """
     if name not in NAMES:
         raise InputError(f"train.strategy: got '{name}', expected one of {', '.join(NAMES)}")
-    if name == "multi_worker" and cluster.here() is None:
+    if name == "multi_worker" and workers.here() is None:
         raise InputError(
-            f"train.strategy: got multi_worker, but {cluster.VARIABLE} names no other worker; "
+            f"train.strategy: got multi_worker, but {workers.VARIABLE} names no other worker; "
             "start it by `tfapps launch --workers 2 CONFIG`, or set it on every machine"
         )
-    if name == "multi_worker" or (name == "auto" and cluster.here() is not None):
+    if name == "multi_worker" or (name == "auto" and workers.here() is not None):
         return _several_machines()
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
     cpus = [device.name for device in tf.config.list_logical_devices("CPU")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfapps import heads
+from tfapps.graph import heads
 
 # What no pre-training has seen beside the heads: pooling with weights, a channel beside the words.
 NEW = ("pool", "case_embeddings")

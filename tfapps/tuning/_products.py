@@ -17,7 +17,7 @@ def products(model: Any) -> dict[str, Any]:
 
     Example: `["block_0_attention/qkv", "block_0_attention/output", "block_0_intermediate", ...]`.
     """
-    from tfapps.clone import leaves
+    from tfapps.graph.clone import leaves
     from tfapps.layers.linear import Linear
     from tfapps.layers.multi_head import MultiHead
 
@@ -54,7 +54,7 @@ def beside(model: Any, chosen: dict[str, Any], make: Callable[[Any], Any]) -> An
     Args:
         make: the Linear in the old model -> its LowRank.
     """
-    from tfapps.clone import clone
+    from tfapps.graph.clone import clone
     from tfapps.layers.linear import Linear
     from tfapps.layers.multi_head import MultiHead
 
@@ -75,7 +75,7 @@ def beside(model: Any, chosen: dict[str, Any], make: Callable[[Any], Any]) -> An
 
 def merged(model: Any) -> Any:
     """The model without anything beside its products: their kernels have taken it in."""
-    from tfapps.clone import clone
+    from tfapps.graph.clone import clone
 
     plain = clone(model)
     there = products(plain)

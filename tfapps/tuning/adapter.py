@@ -41,7 +41,7 @@ def build(config: Config, model: Any) -> Any:
     """
     import keras
 
-    from tfapps.clone import clone
+    from tfapps.graph.clone import clone
     from tfapps.layers.linear import Linear
 
     parts = ("attention", "output") if config.form == "houlsby" else ("output",)

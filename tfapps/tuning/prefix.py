@@ -60,14 +60,14 @@ def stored(config: Config) -> Config:
 
 
 def _attentions(model: Any) -> dict[str, Any]:
-    from tfapps.clone import leaves
+    from tfapps.graph.clone import leaves
     from tfapps.layers.attention import SelfAttention
 
     return {layer.name: layer for layer in leaves(model) if isinstance(layer, SelfAttention)}
 
 
 def _with(model: Any, **arguments: Any) -> Any:
-    from tfapps.clone import clone
+    from tfapps.graph.clone import clone
 
     there = _attentions(model)
     if not there:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tfapps import heads
+from tfapps.graph import heads
 
 Change = Callable[[Any], Mapping[str, Any]]
 After = Callable[[Any, Any], Any]
@@ -62,7 +62,7 @@ def _is_mixed(layer: Any) -> bool:
 
 def carry(source: Any, target: Any) -> None:
     """Copy the values of all weights that both models have under one path with one shape."""
-    from tfapps import weights
+    from tfapps.graph import weights
 
     there = weights.variables(source)
     for path, weight in weights.variables(target).items():

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import heads, registry, tuned, weights
+from tfapps import registry
+from tfapps.assembly import tuned
 from tfapps.bundle.bundle import DELTA
+from tfapps.graph import heads, weights
 
 if TYPE_CHECKING:
     import keras

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from tfapps import cluster
+from tfapps.processes import workers as cluster
 
 LOGS = Path("saved_models")
 BAD_INPUT = 2

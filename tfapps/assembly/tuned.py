@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps import registry, weights
+from tfapps import registry
 from tfapps.bundle import identity
-from tfapps.clone import carry, clone
 from tfapps.errors import InputError
+from tfapps.graph import weights
+from tfapps.graph.clone import carry, clone
 
 if TYPE_CHECKING:
     import keras

@@ -1,0 +1,1 @@
+"""Config, task and vocabulary to the whole model."""

@@ -1,0 +1,1 @@
+"""A functional model as named layers and weights."""

@@ -1,0 +1,1 @@
+"""Workers, their launch, and the signals that stop them."""
