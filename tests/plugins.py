@@ -36,8 +36,7 @@ FILES = {
         from typing import Literal
         from pydantic import Field
         from tfapps.config.sections import Section
-        PROVIDES = "encoder"
-        PARTS = ()
+        from tfapps.models import base
         class Config(Section):
             name: str = "bert"
             preset: str | None = None
@@ -45,14 +44,17 @@ FILES = {
             gelu: Literal["exact", "tanh"] = "exact"
             dropout: float = Field(0.1, ge=0, lt=1)
             buckets: tuple[int, ...] = ()
+        class Model(base.Model):
+            pass
     """,
     "model/bilstm": """
         from tfapps.config.sections import Section
-        PROVIDES = "encoder"
-        PARTS = ()
+        from tfapps.models import base
         class Config(Section):
             name: str = "bilstm"
             units: int = 64
+        class Model(base.Model):
+            pass
     """,
     "model/_shared": "raise ImportError('a helper is no plug-in')",
     "source/tsv": """

@@ -37,8 +37,9 @@ TENSORFLOW_RUNNERS = {
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
-CONTRACTS = {"task"}  # kinds of plug-ins whose folder has a base.py
-PLUGINS = {"task", "Task"}  # how variables that hold plug-ins of these kinds are called
+CONTRACTS = {"task", "model"}  # kinds of plug-ins whose folder has a base.py
+LOADERS = ("registry.load", "registry.plugin")
+PLUGINS = {"task", "Task", "Model"}  # how variables that hold plug-ins of these kinds are called
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
 
 
@@ -154,7 +155,7 @@ def asked(source, module):
 def _loads(node):
     """Whether an expression is a plug-in of a kind that has a contract, or comes from one."""
     while True:
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "registry.load":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in LOADERS:
             return isinstance(node.args[0], ast.Constant) and node.args[0].value in CONTRACTS
         if isinstance(node, ast.Call):
             node = node.func

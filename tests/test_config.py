@@ -330,7 +330,7 @@ def test_a_task_the_model_cannot_serve(tmp_path, monkeypatch):
         "model.name: 'bert' provides encoder, but task 'translation' needs seq2seq; "
         "models that fit: none"
     ]
-    files = {**FILES, "model/lstm": FILES["model/bilstm"].replace('"encoder"', '"seq2seq"')}
+    files = {**FILES, "model/lstm": FILES["model/bilstm"].replace("pass", "provides = 'seq2seq'")}
     install(tmp_path, monkeypatch, files)
     assert problems(good(task={"name": "translation"}))[0].endswith("models that fit: lstm")
 

@@ -1,8 +1,10 @@
 """The tables of contracts in docs/ are made from the docstrings of the classes."""
 
+import importlib
+
 import pytest
 
-from tfapps.tasks import base
+from tfapps import registry
 from tools import contracts
 
 
@@ -12,13 +14,26 @@ def test_the_table_is_that_of_the_class(name):
     assert found == expected, "run `python -m tools.contracts`"
 
 
-def test_every_member_of_a_task_is_in_the_table():
-    names = {n for names in contracts.attributes(base.Task) for n in names.split(", ")}
-    annotated = {name for name in base.Task.__annotations__ if not name.startswith("_")}
+@pytest.mark.parametrize(("module", "name"), contracts.PAGES.values())
+def test_every_member_is_in_the_table(module, name):
+    kind = getattr(importlib.import_module(module), name)
+    names = {n for names in contracts.attributes(kind) for n in names.split(", ")}
+    annotated = {name for name in kind.__annotations__ if not name.startswith("_")}
     assert names == annotated
-    hooks = contracts.table(base.Task).partition("| hook |")[2]
-    for name in vars(base.Task).keys() - annotated:
+    hooks = contracts.table(kind).partition("| hook |")[2]
+    for name in vars(kind).keys() - annotated:
         assert name.startswith("_") or f"{name}(" in hooks or f"`{name}`" in hooks, name
+
+
+@pytest.mark.parametrize("module", [module for module, _ in contracts.PAGES.values()])
+def test_every_plugin_has_all_that_its_contract_requires(module):
+    folder = module.rpartition(".")[0]
+    (kind,) = (kind for kind, package in registry.KINDS.items() if package == folder)
+    base = getattr(importlib.import_module(module), kind.capitalize())
+    for name in registry.names(kind):
+        plugin = registry.plugin(kind, name)
+        assert issubclass(plugin, base)
+        assert plugin.__abstractmethods__ == frozenset(), name
 
 
 class Sample:

@@ -32,9 +32,9 @@ def test_names_import_no_plugin():
 
 def test_a_new_file_is_a_new_plugin(tmp_path):
     folder = next(tmp_path.glob("plugins_*")) / "model"
-    (folder / "gru.py").write_text("PROVIDES = 'encoder'")
+    (folder / "gru.py").write_text("class Model:\n    provides = 'encoder'")
     assert registry.names("model") == ["bert", "bilstm", "gru"]
-    assert registry.load("model", "gru").PROVIDES == "encoder"
+    assert registry.plugin("model", "gru").provides == "encoder"
 
 
 def test_load_gives_the_module():

@@ -78,7 +78,7 @@ def models(task):
     return [
         model
         for model in registry.names("model")
-        if kind.needs == registry.load("model", model).PROVIDES and model not in kind.not_with
+        if kind.needs == registry.plugin("model", model).provides and model not in kind.not_with
     ]
 
 

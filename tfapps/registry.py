@@ -75,10 +75,19 @@ def optional(module: ModuleType, name: str, default: Any, *arguments: Any) -> An
     return default if function is None else function(*arguments)
 
 
+def plugin(kind: str, name: str) -> Any:
+    """Return the class of a plug-in, a subclass of the one in `base.py` of its folder.
+
+    Example: `plugin("model", "bert")` -> `tfapps.models.bert.Model`.
+
+    Raises: InputError, see `load`.
+    """
+    return getattr(load(kind, name), kind.capitalize())
+
+
 def inputs(model: Any) -> tuple[str, ...]:
     """Names of the inputs of a model, by its section of a config."""
-    module = load("model", model.name)
-    return module.inputs(model) if hasattr(module, "inputs") else module.INPUTS
+    return plugin("model", model.name).inputs(model)
 
 
 def artifacts() -> dict[str, str]:

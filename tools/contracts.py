@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = {"add_a_task.md": ("tfapps.tasks.base", "Task")}
+PAGES = {
+    "add_a_model.md": ("tfapps.models.base", "Model"),
+    "add_a_task.md": ("tfapps.tasks.base", "Task"),
+}
 START, END = "<!-- made by python -m tools.contracts -->\n", "<!-- end -->\n"
 
 
@@ -44,8 +47,10 @@ def _call(kind: type, name: str, member: Any) -> str:
     """How a hook is called."""
     if isinstance(member, property):
         return name
-    names = [n for n in inspect.signature(getattr(kind, name)).parameters if n != "self"]
-    owner = f"{kind.__name__}." if isinstance(member, classmethod) else ""
+    names = [
+        n for n in inspect.signature(getattr(kind, name)).parameters if n not in ("self", "cls")
+    ]
+    owner = f"{kind.__name__}." if isinstance(member, classmethod | staticmethod) else ""
     return f"{owner}{name}({', '.join(names)})"
 
 

@@ -44,10 +44,9 @@ def assemble(
     Returns:
         Functional model from a dictionary of int32 inputs (b, t) to the task's logits.
     """
-    module = registry.load("model", config.model.name)
     compression = compression or {}
     own = task.target_vocabulary_size
-    encoder = module.build(
+    encoder = registry.plugin("model", config.model.name).build(
         config.model,
         vocabulary_size=compression.get("vocabulary_size", vocabulary_size),
         **({} if own is None else {"target_vocabulary_size": own}),
@@ -72,8 +71,8 @@ def architecture(config: RunConfig, vocabulary_size: int) -> dict[str, Any]:
 
     They are kept in the bundle, which is then opened without the preset.
     """
-    module = registry.load("model", config.model.name)
-    return registry.optional(module, "architecture", {}, config.model, vocabulary_size)
+    kind = registry.plugin("model", config.model.name)
+    return kind.architecture(config.model, vocabulary_size)
 
 
 def of_bundle(

@@ -22,8 +22,8 @@ PRESET = "preset"
 
 def pretrained(config: RunConfig, model: keras.Model, tokenizer: Any = None) -> keras.Model:
     """The assembled model with the preset's weights, as the tuner trains it."""
-    module = registry.load("model", config.model.name)
-    module.load_pretrained(config.model, model, tokenizer)
+    kind = registry.plugin("model", config.model.name)
+    kind.load_pretrained(config.model, model, tokenizer)
     return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
 
 

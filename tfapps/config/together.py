@@ -15,12 +15,12 @@ def model(task: ModuleType, model: ModuleType) -> list[str]:
     if reason:
         return [f"model.name: {_name(model)!r} does not go with task {_name(task)!r}: {reason}"]
     needs = task.Task.needs
-    if needs == model.PROVIDES:
+    if needs == model.Model.provides:
         return []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
-    fitting = [name for name, there in modules.items() if needs == there.PROVIDES]
+    fitting = [name for name, there in modules.items() if needs == there.Model.provides]
     return [
-        f"model.name: {_name(model)!r} provides {model.PROVIDES}, but task {_name(task)!r} "
+        f"model.name: {_name(model)!r} provides {model.Model.provides}, but task {_name(task)!r} "
         f"needs {needs}; models that fit: {', '.join(fitting) or 'none'}"
     ]
 
@@ -42,10 +42,10 @@ def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
 def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
     """A tuner or a compressor may work on a part of the model that not every model has."""
     wanted = getattr(plugin, "NEEDS_PART", None)
-    if wanted is None or wanted in model.PARTS:
+    if wanted is None or wanted in model.Model.parts:
         return []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
-    fitting = [name for name, module in modules.items() if wanted in module.PARTS]
+    fitting = [name for name, module in modules.items() if wanted in module.Model.parts]
     return [
         f"{section}: {_name(plugin)} works on {wanted}, which model {_name(model)!r} has not; "
         f"models that have: {', '.join(fitting)}"

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from tfapps.config.reads import Weights
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _tokenizers
+from tfapps.models import _tokenizers, base
 from tfapps.presets import presets
 from tfapps.text.surface import CASES
 
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from tfapps.presets.presets import BertShape
     from tfapps.text.tokenizer import Tokenizer
 
-PROVIDES = "encoder"
-PARTS = (
-    "attention",
-    "transformer blocks",
-    "dense layers",
-    "word pieces",
-)  # what tuners and compressors may need
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
 
 SPREAD = 0.02  # of embeddings that start from chance, and of the kernels of deep models
@@ -280,3 +273,15 @@ def _block(
     outer = Linear(dims.hidden, kernel_initializer=_initializer(), name=name("output"))(inner)
     outer = Dropout(config.dropout, name=name("output_dropout"))(outer)
     return LayerNorm(dims.epsilon, name=name("output_norm"))(outer, x)
+
+
+class Model(base.Model):
+    """What other packages ask of this file."""
+
+    parts = ("attention", "transformer blocks", "dense layers", "word pieces")
+    reads = INPUTS
+    inputs = staticmethod(inputs)
+    tokenizer = staticmethod(tokenizer)
+    build = staticmethod(build)
+    load_pretrained = staticmethod(load_pretrained)
+    architecture = staticmethod(architecture)

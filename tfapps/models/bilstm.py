@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from tfapps.config.sections import Section
-from tfapps.models import _tokenizers
+from tfapps.models import _tokenizers, base
 
 if TYPE_CHECKING:
     import keras
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
-PROVIDES = "encoder"
-PARTS = ("word pieces",)  # what tuners and compressors may need
 INPUTS = ("token_ids", "padding_mask")
 
 
@@ -80,5 +78,10 @@ def build(
     return keras.Model(inputs, {"sequence": x, "pooled": pooled}, name="bilstm")
 
 
-def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
-    """Nothing: there are no pre-trained weights of this architecture."""
+class Model(base.Model):
+    """What other packages ask of this file."""
+
+    parts = ("word pieces",)
+    reads = INPUTS
+    tokenizer = staticmethod(tokenizer)
+    build = staticmethod(build)

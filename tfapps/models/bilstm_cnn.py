@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from tfapps.config.reads import SharedFile
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _tokenizers, _vectors
+from tfapps.models import _tokenizers, _vectors, base
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
-PROVIDES = "encoder"
-PARTS = ("dense layers",)  # what tuners and compressors may need
 INPUTS = ("token_ids", "padding_mask", "case_ids", "char_ids")
 
 
@@ -141,3 +139,13 @@ def _letters(config: Config, char_ids: Any) -> Any:
     x = Unfold(config.filter_width, name="letter_neighbours")(x)
     x = Linear(config.filters, activation="relu", name="letter_filters")(x)
     return Strongest(name="letter_features")(x)
+
+
+class Model(base.Model):
+    """What other packages ask of this file."""
+
+    parts = ("dense layers",)
+    reads = INPUTS
+    tokenizer = staticmethod(tokenizer)
+    build = staticmethod(build)
+    load_pretrained = staticmethod(load_pretrained)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
-from tfapps.models import _seq2seq
+from tfapps.models import _seq2seq, base
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
-PROVIDES = "seq2seq"
-PARTS = ("dense layers", "word pieces")  # what tuners and compressors may need
 INPUTS = _seq2seq.INPUTS
 
 
@@ -109,10 +107,6 @@ def build(
     encoded = _encode(layers, inputs["token_ids"], inputs["padding_mask"])
     decoded = _decode(layers, inputs["target_ids"], encoded)
     return keras.Model(inputs, {"logits": decoded["logits"]}, name=config.name)
-
-
-def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
-    """Nothing: there are no pre-trained weights of this architecture."""
 
 
 def encoder_of(
@@ -249,3 +243,15 @@ def _decode(layers: Layers, target_ids: Any, given: Tensors) -> Tensors:
         x = layers["merge"](layers["context_and_state"]([attended, x]))
     logits = _seq2seq.logits(layers, layers["logits_dropout"](x))
     return {"logits": logits, "attention": weights, **dict(zip(names, after, strict=True))}
+
+
+class Model(base.Model):
+    """What other packages ask of this file."""
+
+    provides = "seq2seq"
+    parts = ("dense layers", "word pieces")
+    reads = INPUTS
+    tokenizer = staticmethod(tokenizer)
+    build = staticmethod(build)
+    encoder_of = staticmethod(encoder_of)
+    step_of = staticmethod(step_of)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _seq2seq
+from tfapps.models import _seq2seq, base
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
-PROVIDES = "seq2seq"
-PARTS = ("attention", "dense layers", "word pieces")  # what tuners and compressors may need
 INPUTS = _seq2seq.INPUTS
 EPSILON = 1e-6
 
@@ -115,10 +113,6 @@ def build(
     given = {name: encoded[name] for name in context(config)}
     decoded = _decode(layers, inputs["target_ids"], given)
     return keras.Model(inputs, {"logits": decoded["logits"]}, name=config.name)
-
-
-def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
-    """Nothing: there are no pre-trained weights of this architecture."""
 
 
 def encoder_of(
@@ -285,3 +279,15 @@ def _attended(layers: Layers, name: str, x: Any, *args: Any, **kept: Any) -> tup
 def _fed_forward(layers: Layers, name: str, x: Any) -> Any:
     inner = layers[f"{name}_intermediate"]
     return _around(layers, f"{name}_output", x, lambda block, y: block(inner(y)))
+
+
+class Model(base.Model):
+    """What other packages ask of this file."""
+
+    provides = "seq2seq"
+    parts = ("attention", "dense layers", "word pieces")
+    reads = INPUTS
+    tokenizer = staticmethod(tokenizer)
+    build = staticmethod(build)
+    encoder_of = staticmethod(encoder_of)
+    step_of = staticmethod(step_of)

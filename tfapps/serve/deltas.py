@@ -127,11 +127,11 @@ class Shared:
 
 def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
     """The preset with what the tuner puts beside it, and no head."""
-    module = registry.load("model", run.model.name)
+    kind = registry.plugin("model", run.model.name)
     tuner = registry.load("tuner", run.tuning.name)
-    encoder = module.build(run.model, vocabulary_size=tokenizer.vocabulary_size)
+    encoder = kind.build(run.model, vocabulary_size=tokenizer.vocabulary_size)
     encoder = registry.optional(tuner, "build", encoder, run.tuning, encoder)
-    module.load_pretrained(run.model, encoder, tokenizer)
+    kind.load_pretrained(run.model, encoder, tokenizer)
     if run.tuning.name == "freeze":
         return encoder
     return tuner.apply(tuned.stored(run).tuning, encoder)

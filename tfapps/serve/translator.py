@@ -96,8 +96,8 @@ def of_model(config: RunConfig, task: Any, model: keras.Model, how: Search) -> T
     # Kept with the model, past Keras' own tracking, so that it goes when the model does.
     steps = model.__dict__.setdefault("_steps", {})
     if "keras" not in steps:
-        module = registry.load("model", config.model.name)
-        steps["keras"] = KerasSteps(module.encoder_of(model), module.step_of(model))
+        kind = registry.plugin("model", config.model.name)
+        steps["keras"] = KerasSteps(kind.encoder_of(model), kind.step_of(model))
     return around(steps["keras"], config, task, how)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tfapps import registry
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.presets import offline
@@ -42,7 +41,6 @@ def benchmark(
         prepared = prepare(config, bundle)
     features = prepared.arrays("dev", np.arange(min(rows, len(prepared.encoded["dev"]))))
     dev = bundle.metrics["dev"]
-    module = registry.load("model", config.model.name)
     figures: dict[str, dict[str, Any]] = {}
     for name, file in files.items():
         with offline.bundle(bundle.path):
@@ -51,7 +49,7 @@ def benchmark(
             )
         found = {"bytes": measuring.size(file)}
         found |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
-        if name != "keras" and not hasattr(module, "step_of"):
+        if name != "keras" and prepared.task.form == "single":
             found["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
         headline = prepared.task.headline
         if name in dev:

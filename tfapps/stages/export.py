@@ -60,16 +60,16 @@ def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     """Return a run's graphs by signature: the model, or its encoder, steps, and all in one."""
     from tfapps.export import _greedy, _module, _tags
 
-    module = registry.load("model", prepared.config.model.name)
-    if not hasattr(module, "step_of"):
+    if prepared.task.form == "single":
         graphs = _module.whole(model)
         if "transitions" in prepared.task.outputs:
             graphs[_tags.SIGNATURE] = _tags.Tagger(model, prepared.task.allowed)
         return graphs
-    graphs = {"encode": module.encoder_of(model), "step": module.step_of(model)}
+    kind = registry.plugin("model", prepared.config.model.name)
+    graphs = {"encode": kind.encoder_of(model), "step": kind.step_of(model)}
     beam = prepared.task.search().beam
     if beam > 1 and model.input["token_ids"].shape[0] is not None:
-        graphs["steps"] = module.step_of(model, batch_size=beam)
+        graphs["steps"] = kind.step_of(model, batch_size=beam)
     there, limit = prepared.task.target_tokenizer, prepared.config.model.max_length - 1
     graphs[_greedy.SIGNATURE] = _greedy.Greedy(
         graphs["encode"], graphs["step"], there.start_id, there.end_id, limit

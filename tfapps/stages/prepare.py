@@ -185,8 +185,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     rows["train"] = draws.drawn(config.draw, rows["train"])
     if bundle is None:
         task = task_module.Task.learn(config.task, rows["train"])
-        model_module = registry.load("model", config.model.name)
-        make = functools.partial(_tokenizer, config, model_module)
+        make = functools.partial(_tokenizer, config)
         tokenizer = _learned(
             config, make, lambda: (task.texts(rows["train"]), unlabelled.texts(config))
         )
@@ -285,7 +284,6 @@ def _learned(
         return make(error.possible, itertools.chain.from_iterable(texts()))
 
 
-def _tokenizer(config: RunConfig, model: Any, size: int, texts: Iterable[str]) -> Tokenizer:
-    return model.tokenizer(
-        config.model, config.text.model_copy(update={"vocabulary_size": size}), texts
-    )
+def _tokenizer(config: RunConfig, size: int, texts: Iterable[str]) -> Tokenizer:
+    text = config.text.model_copy(update={"vocabulary_size": size})
+    return registry.plugin("model", config.model.name).tokenizer(config.model, text, texts)

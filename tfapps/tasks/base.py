@@ -28,7 +28,7 @@ class Task(ABC):
     Attributes:
         form: how a model is run: `single` is features -> outputs, `seq2seq` is an encoder and a
             step that is repeated.
-        needs: what a model has to provide, see `PROVIDES` of the models.
+        needs: what a model has to provide, see `provides` of the models.
         not_with: models that do not fit all the same -> the reason.
         not_compressed: the reason why runs are not compressed; None if they may be.
         running_text: learns from a `Corpus` by hiding tokens of it, instead of from rows.

@@ -1,0 +1,112 @@
+"""The contract of a model: every attribute and hook that other packages ask for.
+
+A file of this folder holds a `Config` and a class `Model`, a subclass of the one here. Letters of
+shapes: b rows, t tokens, s tokens of a source, d width, v pieces of a vocabulary.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfapps.config.sections import TextConfig
+    from tfapps.text.tokenizer import Tokenizer
+
+
+class Model(ABC):
+    """How an architecture is built; it is never instantiated.
+
+    Attributes:
+        provides: what tasks ask for in `needs`, `encoder` or `seq2seq`.
+        parts: what tuners and compressors may ask for: `attention`, `dense layers`,
+            `transformer blocks`, `word pieces`.
+        reads: names of the columns of a batch that are its inputs.
+    """
+
+    provides: ClassVar[str] = "encoder"
+    parts: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def inputs(cls, config: Any) -> tuple[str, ...]:
+        """Return the names of the inputs of the model that `config` describes."""
+        return cls.reads
+
+    @staticmethod
+    @abstractmethod
+    def tokenizer(config: Any, text: TextConfig, texts: Iterable[Any]) -> Tokenizer:
+        """Return the tokenizer of a preset, or train one.
+
+        Args:
+            text: the section `text:`.
+            texts: strings, or lists of words.
+
+        Raises:
+            InputError: a tokenizer that does not fit the model.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def build(
+        config: Any,
+        *,
+        vocabulary_size: int,
+        target_vocabulary_size: int | None = None,
+        batch_size: int | None = None,
+        length: int | None = None,
+        architecture: Mapping[str, Any] | None = None,
+    ) -> keras.Model:
+        """Build the functional model with random weights.
+
+        Args:
+            vocabulary_size: pieces of the tokenizer.
+            target_vocabulary_size: given to `seq2seq` models of two vocabularies.
+            batch_size, length: with both, every shape of the graph is static.
+            architecture: what the hook of this name returned, where that is not empty.
+
+        Returns:
+            Named int32 inputs (b, t) -> `sequence` (b, t, d) and `pooled` (b, d); of `seq2seq`
+            models -> `logits` (b, t, v), the prediction after every token of `target_ids`.
+
+        Raises:
+            InputError: sizes that do not fit the preset.
+        """
+
+    @staticmethod
+    def load_pretrained(config: Any, model: keras.Model, tokenizer: Any = None) -> None:
+        """Set the weights that training starts from, where they are not random.
+
+        Raises:
+            InputError: weights that are missing or do not fit.
+        """
+
+    @staticmethod
+    def architecture(config: Any, vocabulary_size: int) -> dict[str, Any]:
+        """Return the dimensions that a config leaves to its preset, for the bundle to keep."""
+        return {}
+
+    @staticmethod
+    def encoder_of(
+        model: keras.Model, batch_size: int | None = None, length: int | None = None
+    ) -> keras.Model:
+        """Return the encoder of a `seq2seq` model or of its clone, on the same weights.
+
+        It maps `token_ids` and `padding_mask` (b, s) to the first states and to what every step
+        reads, by name.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def step_of(
+        model: keras.Model, batch_size: int | None = None, length: int | None = None
+    ) -> keras.Model:
+        """Return one step of the decoder of a `seq2seq` model, on the same weights.
+
+        It maps `token_ids` (b,) and the outputs of `encoder_of` to `logits` (b, v), `attention`
+        (b, s) and the next states, which have the names of the first ones.
+        """
+        raise NotImplementedError
