@@ -74,31 +74,49 @@ FILES = {
                 return self
     """,
     "tuner/full": """
-        from tfapps.config.sections import Section
-        class Config(Section):
+        from tfapps.tuning import base
+        class Config(base.Config):
             name: str = "full"
+        class Tuner(base.Tuner):
+            pass
     """,
     "tuner/lora": """
         from pydantic import Field
-        from tfapps.config.sections import Section
-        class Config(Section):
+        from tfapps.tuning import base
+        class Config(base.Config):
             name: str = "lora"
             rank: int = Field(8, ge=1)
+        class Tuner(base.Tuner):
+            pass
     """,
     "objective/plain": """
         from tfapps.config.sections import Section
+        from tfapps.train.objectives import base
         class Config(Section):
             name: str = "plain"
+        class Objective(base.Objective):
+            pass
     """,
     "compressor/prune": """
         from pydantic import Field
+        from tfapps.compress import base
         from tfapps.config.sections import Section
         class Config(Section):
             name: str = "prune"
             sparsity: float = Field(0.5, gt=0, lt=1)
+        class Compressor(base.Compressor):
+            pass
     """,
-    "exporter/litert": "ARTIFACTS = ('litert_float32', 'litert_int8')",
-    "exporter/saved_model": "ARTIFACTS = ('saved_model',)",
+    "exporter/litert": """
+        from tfapps.export import base
+        class Exporter(base.Exporter):
+            artifacts = ("litert_float32", "litert_int8")
+    """,
+    "exporter/saved_model": """
+        from tfapps.export import base
+        class Exporter(base.Exporter):
+            artifacts = ("saved_model",)
+    """,
 }
 
 

@@ -37,9 +37,11 @@ TENSORFLOW_RUNNERS = {
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
-CONTRACTS = {"task", "model"}  # kinds of plug-ins whose folder has a base.py
+CONTRACTS = {*registry.KINDS} - {"source"}  # kinds of plug-ins whose folder has a base.py
 LOADERS = ("registry.load", "registry.plugin")
-PLUGINS = {"task", "Task", "Model"}  # how variables that hold plug-ins of these kinds are called
+PLUGINS = {"task", "module", "kind", "tuner"} | {
+    kind.capitalize() for kind in CONTRACTS
+}  # how variables that hold plug-ins of these kinds are called
 PLUGIN_FOLDERS = {package.removeprefix("tfapps.") for package in registry.KINDS.values()}
 
 

@@ -8,32 +8,48 @@ from tfapps import registry
 from tools import contracts
 
 
-@pytest.mark.parametrize("name", contracts.PAGES)
-def test_the_table_is_that_of_the_class(name):
-    found, expected = contracts.page(name)
-    assert found == expected, "run `python -m tools.contracts`"
+def of_kind(kind):
+    """The contract of a kind of plug-ins."""
+    return getattr(importlib.import_module(f"{registry.KINDS[kind]}.base"), kind.capitalize())
 
 
-@pytest.mark.parametrize(("module", "name"), contracts.PAGES.values())
-def test_every_member_is_in_the_table(module, name):
-    kind = getattr(importlib.import_module(module), name)
-    names = {n for names in contracts.attributes(kind) for n in names.split(", ")}
-    annotated = {name for name in kind.__annotations__ if not name.startswith("_")}
+CONTRACTS = {kind: of_kind(kind) for kind in registry.KINDS if kind != "source"}
+
+
+def test_the_tables_are_those_of_the_classes():
+    for path, (found, expected) in contracts.pages().items():
+        assert found == expected, f"{path.name}: run `python -m tools.contracts`"
+
+
+def test_every_contract_has_a_table():
+    assert set(contracts.contracts()) == set(CONTRACTS.values())
+
+
+@pytest.mark.parametrize("kind", CONTRACTS)
+def test_every_member_is_in_the_table(kind):
+    contract = CONTRACTS[kind]
+    names = {n for names in contracts.attributes(contract) for n in names.split(", ")}
+    annotated = {name for name in contract.__annotations__ if not name.startswith("_")}
     assert names == annotated
-    hooks = contracts.table(kind).partition("| hook |")[2]
-    for name in vars(kind).keys() - annotated:
+    hooks = contracts.table(contract).partition("| hook |")[2]
+    for name in vars(contract).keys() - annotated:
         assert name.startswith("_") or f"{name}(" in hooks or f"`{name}`" in hooks, name
 
 
-@pytest.mark.parametrize("module", [module for module, _ in contracts.PAGES.values()])
-def test_every_plugin_has_all_that_its_contract_requires(module):
-    folder = module.rpartition(".")[0]
-    (kind,) = (kind for kind, package in registry.KINDS.items() if package == folder)
-    base = getattr(importlib.import_module(module), kind.capitalize())
+@pytest.mark.parametrize("kind", CONTRACTS)
+def test_every_plugin_has_all_that_its_contract_requires(kind):
     for name in registry.names(kind):
         plugin = registry.plugin(kind, name)
-        assert issubclass(plugin, base)
+        assert issubclass(plugin, CONTRACTS[kind])
         assert plugin.__abstractmethods__ == frozenset(), name
+
+
+@pytest.mark.parametrize("kind", CONTRACTS)
+def test_no_plugin_has_a_hook_that_its_contract_lacks(kind):
+    for name in registry.names(kind):
+        public = {member for member in vars(registry.plugin(kind, name)) if member[0] != "_"}
+        if kind != "task":  # whose helpers of its own are methods as well
+            assert public <= set(dir(CONTRACTS[kind])), name
 
 
 class Sample:

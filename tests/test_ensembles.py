@@ -320,7 +320,7 @@ def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
     )
     settings = configs.load(place / f"{kind}.yaml", [f"name=rare_{kind}", "data.train=rare.tsv"])
     alone = settings.model_copy(update={"ensemble": None})
-    work = stage._Work(settings, registry.load("ensemble", kind), prepare(alone))
+    work = stage._Work(settings, registry.plugin("ensemble", kind), prepare(alone))
     for number in range(4):
         work.train(number)
     assert learned == [["fruit", "other", "tool"]] * 4
@@ -352,7 +352,7 @@ def test_members_have_the_rows_of_the_ensemble(place, kind, rows):
     settings = configs.load(
         place / f"{kind}.yaml", [f"data={{source: tsv, train: train.tsv, {rows}}}"]
     )
-    module = registry.load("ensemble", kind)
+    module = registry.plugin("ensemble", kind)
     members = [member(settings, module, number) for number in range(3)]
     assert members[1].seed == 99
     for each in members:

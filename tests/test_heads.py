@@ -101,26 +101,21 @@ def moved(model, task, batch, callbacks):
 @pytest.mark.parametrize("name", registry.names("tuner"))
 def test_a_step_moves_every_weight_of_every_head(case, name):
     base, task, added, batch = built(case)
-    module = registry.load("tuner", name)
-    if getattr(module, "NEEDS", task_needs(case)) != task_needs(case) or not added:
+    module, tuner = registry.load("tuner", name), registry.plugin("tuner", name)
+    if tuner.needs not in (None, task.needs) or not added:
         pytest.skip("does not go together, or has no head")
     settings = module.Config(**module.Config.tiny)
     model = clone(base)
-    if hasattr(module, "build"):
-        try:
-            model = module.build(settings, model)
-        except InputError:
-            pytest.skip("the model has no place for this tuner")
-    model = module.apply(settings, model)
-    makers = registry.optional(module, "callbacks", [], settings, model, 10)
+    try:
+        model = tuner.build(settings, model)
+    except InputError:
+        pytest.skip("the model has no place for this tuner")
+    model = tuner.apply(settings, model)
+    makers = tuner.callbacks(settings, model, 10)
     steps = moved(model, task, batch, makers)
     for path in added:
         assert steps[path] == pytest.approx(HEAD_RATE, rel=0.05), path
     assert max(step for path, step in steps.items() if path not in added) <= RATE * 1.05
-
-
-def task_needs(case):
-    return registry.load("task", CASES[case]["name"]).Task.needs
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -76,7 +76,7 @@ def test_artifacts_map_to_their_exporter():
 
 
 def test_two_exporters_of_one_artifact_are_refused(tmp_path, monkeypatch):
-    install(tmp_path, monkeypatch, {**FILES, "exporter/other": "ARTIFACTS = ('saved_model',)"})
+    install(tmp_path, monkeypatch, {**FILES, "exporter/other": FILES["exporter/saved_model"]})
     with pytest.raises(ValueError, match="saved_model: written by both other and saved_model"):
         registry.artifacts()
 

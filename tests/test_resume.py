@@ -48,10 +48,11 @@ def fitted(folder, stop=None, seconds=0.0, seed=1, **case):
     strategy = make("one_device")
     # One block, but for a tuner that tells blocks apart: graphs are what costs time here.
     model = tiny_model(dropout=0.3, dense=Linear, blocks=2 if "tuner" in case else 1)
-    tuner = registry.load("tuner", case.get("tuner", "full"))
-    tuning = tuner.Config(**case.get("tuning", {}))
+    module = registry.load("tuner", case.get("tuner", "full"))
+    tuner = module.Tuner
+    tuning = module.Config(**case.get("tuning", {}))
     model = tuner.apply(tuning, model)
-    callbacks = registry.optional(tuner, "callbacks", [], tuning, model, STEPS)
+    callbacks = tuner.callbacks(tuning, model, STEPS)
     callbacks += averaging.callbacks(config, model)
     module = registry.load("objective", case.get("objective", "plain"))
     objective = module.build(module.Config(), Task.loss, task=Task, steps=STEPS, seed=3)

@@ -46,11 +46,12 @@ for name in ("one_device", "mirrored"):
     batches = make_batches(case)
     with strategy.scope():
         model = tiny_model(dropout=case.get("dropout", 0.0), dense=Linear)
-        tuner = registry.load("tuner", case.get("tuner", "full"))
-        tuning = tuner.Config(**case.get("tuning", {}))
+        module = registry.load("tuner", case.get("tuner", "full"))
+        tuner = module.Tuner
+        tuning = module.Config(**case.get("tuning", {}))
         model = tuner.apply(tuning, model)
         steps = 3 * batches.steps_per_epoch
-        callbacks = registry.optional(tuner, "callbacks", [], tuning, model, steps)
+        callbacks = tuner.callbacks(tuning, model, steps)
     norms = []
     values = iter((0.1, 0.2, 0.3))
     history = fit(

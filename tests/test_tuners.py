@@ -50,10 +50,8 @@ TUNERS = {
 def tuned(name, base=None):
     module, config = TUNERS[name]
     base = base or classifier()
-    built = module.build(config, base) if hasattr(module, "build") else base
-    return module.apply(
-        config, built
-    ), lambda model: module.merge(config, model) if hasattr(module, "merge") else model
+    model = module.Tuner.apply(config, module.Tuner.build(config, base))
+    return model, lambda model: module.Tuner.merge(config, model)
 
 
 @pytest.mark.parametrize("name", ["lora", "adalora", "houlsby", "pfeiffer", "bitfit"])

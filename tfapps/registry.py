@@ -69,12 +69,6 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"{KINDS[kind]}.{name}")
 
 
-def optional(module: ModuleType, name: str, default: Any, *arguments: Any) -> Any:
-    """Call a function that a plug-in may leave out; `default` if it does."""
-    function = getattr(module, name, None)
-    return default if function is None else function(*arguments)
-
-
 def plugin(kind: str, name: str) -> Any:
     """Return the class of a plug-in, a subclass of the one in `base.py` of its folder.
 
@@ -82,7 +76,14 @@ def plugin(kind: str, name: str) -> Any:
 
     Raises: InputError, see `load`.
     """
-    return getattr(load(kind, name), kind.capitalize())
+    return class_of(load(kind, name))
+
+
+def class_of(module: ModuleType) -> Any:
+    """Return the class of a plug-in that is loaded already."""
+    package = module.__name__.rpartition(".")[0]
+    (kind,) = (kind for kind, folder in KINDS.items() if folder == package)
+    return getattr(module, kind.capitalize())
 
 
 def inputs(model: Any) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def artifacts() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for exporter in names("exporter"):
-        for artifact in load("exporter", exporter).ARTIFACTS:
+        for artifact in plugin("exporter", exporter).artifacts:
             if artifact in found:
                 raise ValueError(f"{artifact}: written by both {found[artifact]} and {exporter}")
             found[artifact] = exporter

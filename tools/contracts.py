@@ -1,6 +1,7 @@
 """Tables of the contracts of plug-ins, made from their docstrings: `python -m tools.contracts`.
 
-A page of docs/ holds the table between two marks; a test compares it with what is made here.
+A page of docs/ holds each table between two marks, which name the class; a test compares it with
+what is made here.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = {
-    "add_a_model.md": ("tfapps.models.base", "Model"),
-    "add_a_task.md": ("tfapps.tasks.base", "Task"),
-}
-START, END = "<!-- made by python -m tools.contracts -->\n", "<!-- end -->\n"
+BLOCK = re.compile(
+    r"<!-- python -m tools\.contracts: ([\w.]+)\.(\w+) -->\n(?:.*?\n)??<!-- end -->\n", re.S
+)
 
 
 def table(kind: type) -> str:
     """Return a markdown table of a class: its attributes, then its hooks, with their defaults."""
-    lines = ["| attribute | default | meaning |", "| --- | --- | --- |"]
+    lines = []
+    if attributes(kind):
+        lines += ["| attribute | default | meaning |", "| --- | --- | --- |"]
     for names, text in attributes(kind).items():
         defaults = ", ".join(f"`{getattr(kind, name)!r}`" for name in names.split(", "))
         lines.append(f"| `{names}` | {defaults} | {text} |")
@@ -38,7 +39,7 @@ def table(kind: type) -> str:
 def attributes(kind: type) -> dict[str, str]:
     """Return the attributes of a class by its docstring, name (or names) -> text."""
     section = inspect.getdoc(kind).partition("Attributes:\n")[2].split("\n\n")[0]
-    entries = re.split(r"\n(?=    \w)", section.rstrip())
+    entries = re.split(r"\n(?=    \w)", section.rstrip()) if section else []
     pairs = [" ".join(entry.split()).split(": ", 1) for entry in entries]
     return {names: text.replace("|", r"\|") for names, text in pairs}
 
@@ -59,15 +60,31 @@ def _first(function: Any) -> str:
     return " ".join(inspect.getdoc(function).split("\n\n")[0].split()).replace("|", r"\|")
 
 
-def page(name: str) -> tuple[str, str]:
-    """Return a page as it is, and as it should be."""
-    module, kind = PAGES[name]
-    text = (DOCS / name).read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    made = table(getattr(importlib.import_module(module), kind))
-    return text, f"{before}{START}{made}{END}{rest.partition(END)[2]}"
+def pages() -> dict[Path, tuple[str, str]]:
+    """Return the pages with tables, each as it is and as it should be."""
+    found = {}
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if BLOCK.search(text):
+            found[path] = (text, BLOCK.sub(_block, text))
+    return found
+
+
+def contracts() -> list[type]:
+    """Return the classes that have a table."""
+    texts = [text for text, _ in pages().values()]
+    return [_kind(block) for text in texts for block in BLOCK.finditer(text)]
+
+
+def _kind(block: re.Match[str]) -> type:
+    return getattr(importlib.import_module(block[1]), block[2])
+
+
+def _block(block: re.Match[str]) -> str:
+    start = block[0].partition("\n")[0]
+    return f"{start}\n{table(_kind(block))}<!-- end -->\n"
 
 
 if __name__ == "__main__":
-    for name in PAGES:
-        (DOCS / name).write_text(page(name)[1], encoding="utf-8")
+    for path, (_, made) in pages().items():
+        path.write_text(made, encoding="utf-8")

@@ -55,10 +55,10 @@ def assemble(
         length=length,
     )
     model = heads.mark(task.attach(encoder), task.heads)
-    tuner = registry.load("tuner", config.tuning.name)
-    model = registry.optional(tuner, "build", model, config.tuning, model)
+    tuner = registry.plugin("tuner", config.tuning.name)
+    model = tuner.build(config.tuning, model)
     for item, plan in zip(config.compress, compression.get("plans", ()), strict=False):
-        model = registry.load("compressor", item.name).build(item, model, plan)
+        model = registry.plugin("compressor", item.name).build(item, model, plan)
     if weights_file is not None and weights_file.name == DELTA:
         return tuned.load(config, model, weights_file)
     if weights_file is not None:

@@ -24,20 +24,20 @@ def pretrained(config: RunConfig, model: keras.Model, tokenizer: Any = None) -> 
     """The assembled model with the preset's weights, as the tuner trains it."""
     kind = registry.plugin("model", config.model.name)
     kind.load_pretrained(config.model, model, tokenizer)
-    return registry.load("tuner", config.tuning.name).apply(config.tuning, model)
+    return registry.plugin("tuner", config.tuning.name).apply(config.tuning, model)
 
 
 def stored(config: RunConfig) -> RunConfig:
     """The config of the form that `save` writes, where the tuner needs more while it trains."""
-    tuner = registry.load("tuner", config.tuning.name)
-    tuning = registry.optional(tuner, "stored", config.tuning, config.tuning)
+    tuner = registry.plugin("tuner", config.tuning.name)
+    tuning = tuner.stored(config.tuning)
     return config.model_copy(update={"tuning": tuning})
 
 
 def merged(config: RunConfig, model: keras.Model) -> keras.Model:
     """The model as it is assembled again: without what only its training needed."""
-    tuner = registry.load("tuner", config.tuning.name)
-    return registry.optional(tuner, "merge", model, config.tuning, model)
+    tuner = registry.plugin("tuner", config.tuning.name)
+    return tuner.merge(config.tuning, model)
 
 
 def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) -> None:
@@ -45,7 +45,7 @@ def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) 
     notes = {PRESET: identity.of_weights(config.model.preset)}
     kept = stored(config).tuning
     if kept != config.tuning:
-        tuned = registry.load("tuner", kept.name).apply(kept, clone(model))
+        tuned = registry.plugin("tuner", kept.name).apply(kept, clone(model))
     weights.save(tuned, path, _learned(model), notes)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from tfapps.compress import base
 from tfapps.compress._fine_tune import FineTune
 from tfapps.compress._imports import importing_toolkit
 from tfapps.compress._select import EXCLUDE, INCLUDE, matrices
@@ -162,3 +163,13 @@ def _borders(centroids: np.ndarray) -> np.ndarray:
 
 def _weights(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
     return matrices(config.name, model, config.include, config.exclude)
+
+
+class Compressor(base.Compressor):
+    """What other packages ask of this file."""
+
+    not_after = NOT_AFTER
+    build = staticmethod(build)
+    begin = staticmethod(begin)
+    hold = staticmethod(hold)
+    report = staticmethod(report)

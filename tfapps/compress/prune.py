@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from tfapps.compress import base
 from tfapps.compress._fine_tune import FineTune
 from tfapps.compress._imports import importing_toolkit
 from tfapps.compress._select import EXCLUDE, INCLUDE
@@ -253,3 +254,15 @@ def _toolkit() -> tuple[Any, Any]:
             pruning_schedule,
         )
     return pruning_impl, pruning_schedule
+
+
+class Compressor(base.Compressor):
+    """What other packages ask of this file."""
+
+    not_after = NOT_AFTER
+    build = staticmethod(build)
+    callbacks = staticmethod(callbacks)
+    ready = staticmethod(ready)
+    finish = staticmethod(finish)
+    hold = staticmethod(hold)
+    report = staticmethod(report)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from tfapps.compress import base
 from tfapps.compress._fine_tune import FineTune
 from tfapps.errors import InputError
 
@@ -27,8 +28,6 @@ NOT_AFTER = {
     "prune": "its pattern of zeros would be torn; put it before prune",
     "cluster": "it would cluster what this takes out; put it before cluster",
 }
-NOT_IN_STEPS = "it knows the blocks of an encoder only"
-NEEDS_PART = "transformer blocks"
 MULTIPLE = 8  # units come in multiples of it, which vector instructions like
 PARTS = ("layers", "heads", "units")
 
@@ -196,3 +195,14 @@ def _fill(new: Any, old: Any, heads: Sequence[int], units: Sequence[int]) -> Non
     rows = out.reshape(old.heads, size, -1)[list(heads)].reshape(-1, out.shape[-1])
     new.attention.output_projection.kernel.assign(rows)
     new.output.kernel.assign(old.output.kernel.numpy()[list(units)])
+
+
+class Compressor(base.Compressor):
+    """What other packages ask of this file."""
+
+    needs_part = "transformer blocks"
+    not_after = NOT_AFTER
+    not_in_steps = "it knows the blocks of an encoder only"
+    plan = staticmethod(plan)
+    build = staticmethod(build)
+    report = staticmethod(report)

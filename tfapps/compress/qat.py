@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from tfapps.compress import base
 from tfapps.compress._fine_tune import FineTune
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
 def finish(config: Config, model: keras.Model) -> None:
     """Weights moved after their ranges were last taken, and lie between two steps."""
     settle(model)
+
+
+def trains_ranges(config: Config) -> bool:
+    """Return whether activations have ranges."""
+    return bool(config.activation_bits)
 
 
 def quantize(
@@ -243,3 +249,14 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
                 quantizer.phase = None
 
     return Schedule()
+
+
+class Compressor(base.Compressor):
+    """What other packages ask of this file."""
+
+    plan = staticmethod(plan)
+    build = staticmethod(build)
+    begin = staticmethod(begin)
+    callbacks = staticmethod(callbacks)
+    finish = staticmethod(finish)
+    trains_ranges = staticmethod(trains_ranges)

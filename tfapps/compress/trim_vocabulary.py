@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from tfapps.compress import base
 from tfapps.compress._fine_tune import FineTune
 from tfapps.config.reads import DataFile
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _FIRST = "it was fitted to the whole table and the old pieces; put trim_vocabulary first"
 NOT_AFTER = dict.fromkeys(("qat", "prune", "prune_structured", "cluster"), _FIRST)
-NEEDS_PART = "word pieces"
-NOT_IN_STEPS = "what is left out could be neither read nor said; lower text.vocabulary_size"
 # The argument of a layer that says how many rows its table has; the table is its first weight.
 ROWS = {"BertEmbeddings": "vocabulary_size", "Embedding": "input_dim"}
 
@@ -179,3 +178,16 @@ def _likeness(table: np.ndarray, used: np.ndarray) -> np.ndarray:
     rows = table - table.mean(axis=0)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     return np.argsort(-(rows @ rows[used].sum(axis=0)), kind="stable")
+
+
+class Compressor(base.Compressor):
+    """What other packages ask of this file."""
+
+    needs_part = "word pieces"
+    not_after = NOT_AFTER
+    not_in_steps = "what is left out could be neither read nor said; lower text.vocabulary_size"
+    retokenizes = True
+    plan = staticmethod(plan)
+    tokenizer = staticmethod(tokenizer)
+    build = staticmethod(build)
+    report = staticmethod(report)

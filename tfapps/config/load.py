@@ -251,7 +251,7 @@ class _Checker:
         if isinstance(space, dict):
             self.problems += spaces.problems(space, check)
         if section and module and train:
-            self.problems += registry.optional(module, "problems", [], section, train)
+            self.problems += registry.class_of(module).problems(section, train)
         return section
 
     def _each(self, raw: dict[Any, Any], key: str, check: Callable[[Any, str], Any]) -> list[Any]:

@@ -26,10 +26,10 @@ def model(task: ModuleType, model: ModuleType) -> list[str]:
 
 
 def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
-    """An objective or a tuner may be for tasks of one form only, that of its NEEDS."""
+    """An objective or a tuner may be for tasks of one form only, that it needs."""
     needs = task.Task.needs
-    wanted = getattr(part, "NEEDS", needs)
-    if wanted == needs:
+    wanted = registry.class_of(part).needs
+    if wanted in (None, needs):
         return []
     modules = {name: registry.load("task", name) for name in registry.names("task")}
     fitting = [name for name, there in modules.items() if wanted == there.Task.needs]
@@ -41,7 +41,7 @@ def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
 
 def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
     """A tuner or a compressor may work on a part of the model that not every model has."""
-    wanted = getattr(plugin, "NEEDS_PART", None)
+    wanted = registry.class_of(plugin).needs_part
     if wanted is None or wanted in model.Model.parts:
         return []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
@@ -54,14 +54,15 @@ def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
 
 def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
     """Answers can be put together where each is a class; weights, whatever they answer."""
-    if hasattr(module, "cook"):
+    kind = registry.class_of(module)
+    if kind.averages_weights:
         return []
     if not task.Task.comparable:
         return [
             f"ensemble: {_name(module)} puts answers of classification together, not of "
             f"{_name(task)}; use `ensemble: {{name: soup}}`"
         ]
-    if hasattr(module, "learn") and section.multi_label:
+    if kind.learns and section.multi_label:
         return [
             f"ensemble: {_name(module)} needs one right class a text; use voting or bagging with "
             "task.multi_label"
@@ -71,7 +72,7 @@ def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
 
 def delta(model: Any, tuning: Any) -> list[str]:
     """What was learned beside a preset can be kept alone only where there is a preset."""
-    if getattr(tuning, "store", None) != "delta" or getattr(model, "preset", None):
+    if not tuning.keeps_delta or registry.plugin("model", model.name).preset(model):
         return []
     return [
         "tuning.store: got delta, which needs the weights it was learned beside, but there is no "
@@ -110,14 +111,15 @@ def per_label(task: ModuleType, section: Any, train: Any, objective: Any) -> lis
         return [f"{got}which needs batches of as many rows; leave train.batch_tokens out"]
     if train.batch_size % train.per_label:
         return [f"{got}expected a divisor of train.batch_size, {train.batch_size}"]
-    if getattr(objective, "unlabelled", None) or getattr(objective, "augment", 0):
+    kind = registry.plugin("objective", objective.name)
+    if kind.unlabelled(objective) or kind.augment(objective):
         return [f"{got}but objective.{objective.name} adds texts without labels; leave one out"]
     return []
 
 
 def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
     """What compares the vectors of texts by their labels needs both."""
-    if not getattr(objective, "OF_VECTORS", False):
+    if not registry.class_of(objective).compares_vectors:
         return []
     if task.Task.vector_layer is not None and task.Task.one_label(section):
         return []
@@ -176,7 +178,7 @@ def artifacts(
         f"export: {name!r} cannot be made for {_name(task)}: it repeats the steps of a "
         f"translation, and {_name(task)} answers in one; leave it out"
         for name in exports
-        if name in _exported("ONLY_STEPS")
+        if name in _exported("only_steps")
     ]
 
 
@@ -187,7 +189,7 @@ def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
         for first, earlier in enumerate(modules[:second]):
             if earlier is None or later is None:
                 continue
-            reason = getattr(later, "NOT_AFTER", {}).get(_name(earlier))
+            reason = later.Compressor.not_after.get(_name(earlier))
             if earlier is later:
                 reason = "once is enough"
             if reason:
@@ -199,19 +201,20 @@ def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
 
 
 def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
-    there = _exported("OF_STEPS")
+    there = _exported("of_steps")
     problems = [
         f"export: {name!r} cannot be made for {task}; expected some of {', '.join(there)}"
         for name in exports
         if name is not None and name not in there
     ]
     for index, item in enumerate(compress):
-        reason = item and getattr(registry.load("compressor", item.name), "NOT_IN_STEPS", None)
+        reason = item and registry.plugin("compressor", item.name).not_in_steps
         if reason:
             problems.append(
                 f"compress[{index}]: {item.name} does not go with {task}: {reason}; leave it out"
             )
-    if "litert_int8" in exports and not any(getattr(i, "activation_bits", None) for i in compress):
+    ranges = [i for i in compress if i and registry.plugin("compressor", i.name).trains_ranges(i)]
+    if "litert_int8" in exports and not ranges:
         problems.append(
             f"export: 'litert_int8' for {task} needs the ranges of integers to be trained; put "
             "{name: qat} into compress"
@@ -220,8 +223,8 @@ def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any])
 
 
 def _exported(kind: str) -> list[str]:
-    modules = [registry.load("exporter", name) for name in registry.names("exporter")]
-    return [name for module in modules for name in getattr(module, kind, ())]
+    exporters = [registry.plugin("exporter", name) for name in registry.names("exporter")]
+    return [name for exporter in exporters for name in getattr(exporter, kind)]
 
 
 def _name(module: ModuleType) -> str:

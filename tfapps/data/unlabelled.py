@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tfapps import registry
 from tfapps.config import paths
 from tfapps.config.sections import RunConfig
 from tfapps.data.sources._opening import read_lines
@@ -14,7 +15,7 @@ def find(config: RunConfig) -> Path | None:
 
     Raises: InputError if it is missing.
     """
-    name = getattr(config.objective, "unlabelled", None)
+    name = registry.plugin("objective", config.objective.name).unlabelled(config.objective)
     return None if name is None else paths.locate(name, getattr(config.data, "root", None))
 
 

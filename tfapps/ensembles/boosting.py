@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.ensembles import base
 from tfapps.ensembles._members import Members, logits_of
 
 LEAST = 1e-3  # share of errors: a member that makes none would silence all others
@@ -75,3 +76,13 @@ def _walk(
         weights = weights * np.exp(vote * wrong)
         weights /= weights.sum()
     return weights, votes
+
+
+class Ensemble(base.Ensemble):
+    """What other packages ask of this file."""
+
+    learns = sequential = True
+    member = staticmethod(member)
+    rows = staticmethod(rows)
+    learn = staticmethod(learn)
+    combine = staticmethod(combine)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tfapps.ensembles import base
 from tfapps.ensembles._members import Members
 
 Weights = dict[str, np.ndarray]
@@ -63,3 +64,11 @@ def averaged(found: Sequence[Weights]) -> Weights:
         else:
             made[path] = first
     return made
+
+
+class Ensemble(base.Ensemble):
+    """What other packages ask of this file."""
+
+    averages_weights = True
+    member = staticmethod(member)
+    cook = staticmethod(cook)

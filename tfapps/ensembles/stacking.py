@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from tfapps.ensembles import base
 from tfapps.ensembles._members import Members, mean, probabilities
 
 TINY = 1e-6
@@ -72,3 +73,12 @@ def combine(
 
 def _entries(logits: np.ndarray) -> np.ndarray:
     return np.log(probabilities(logits, "softmax") + TINY)
+
+
+class Ensemble(base.Ensemble):
+    """What other packages ask of this file."""
+
+    learns = True
+    member = staticmethod(member)
+    learn = staticmethod(learn)
+    combine = staticmethod(combine)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.ensembles import base
 from tfapps.ensembles._members import Members, mean
 
 
@@ -26,3 +27,10 @@ def combine(
 ) -> np.ndarray:
     """The members' logits (rows, c) -> the ensemble's."""
     return mean(told, activation)
+
+
+class Ensemble(base.Ensemble):
+    """What other packages ask of this file."""
+
+    member = staticmethod(member)
+    combine = staticmethod(combine)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
+from tfapps.explain import base
 from tfapps.explain._scores import Scores, by_word
 from tfapps.explain._text import Text, blanked
 
@@ -61,3 +62,10 @@ def explain(config: Config, reader: Reader, text: Text, target: int) -> Scores:
     words, rest = by_word(text, (way[0] * total / config.steps).sum(axis=-1))
     first, last = reader.slopes(np.concatenate([start, end]), text.features, target)[0]
     return Scores(words, rest, float(last - first))
+
+
+class Explainer(base.Explainer):
+    """What other packages ask of this file."""
+
+    refusal = staticmethod(refusal)
+    explain = staticmethod(explain)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tfapps.config.sections import Section
-from tfapps.explain import _text
+from tfapps.explain import _text, base
 from tfapps.explain._scores import Scores
 
 if TYPE_CHECKING:
@@ -40,3 +40,9 @@ def explain(config: Config, reader: Reader, text: _text.Text, target: int) -> Sc
     logits = reader.logits(change(text, hidden))[:, target].astype(np.float64)
     whole, nothing = logits[count], logits[count + 1]
     return Scores(whole - logits[:count], 0.0, float(whole - nothing))
+
+
+class Explainer(base.Explainer):
+    """What other packages ask of this file."""
+
+    explain = staticmethod(explain)

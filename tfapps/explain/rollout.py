@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from tfapps.config.sections import Section
+from tfapps.explain import base
 from tfapps.explain._scores import Scores, by_word
 from tfapps.explain._text import Text
 
@@ -59,3 +60,10 @@ def rolled(weights: Sequence[np.ndarray], residual: float) -> np.ndarray:
         mixed = layer.astype(np.float64).mean(axis=0)
         flow = ((1 - residual) * mixed + residual * np.eye(len(flow))) @ flow
     return flow
+
+
+class Explainer(base.Explainer):
+    """What other packages ask of this file."""
+
+    refusal = staticmethod(refusal)
+    explain = staticmethod(explain)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import InputError
-from tfapps.export import _module
+from tfapps.export import _module, base
 
 ARTIFACTS = ("litert_int4", "litert_int4e", "litert_aeq_dynamic", "litert_aeq_int8")
 
@@ -106,3 +106,10 @@ def _float_file(
     litert.convert(folder / "saved_model", "float32", source)
     source.write_bytes(_embedding.look_up(source.read_bytes()))
     return source
+
+
+class Exporter(base.Exporter):
+    """What other packages ask of this file."""
+
+    artifacts = ARTIFACTS
+    export = staticmethod(export)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps.export import _greedy, _integers, _lstm, _module, litert
+from tfapps.export import _greedy, _integers, _lstm, _module, base, litert
 
 if TYPE_CHECKING:
     import numpy as np
 
-ARTIFACTS = OF_STEPS = ONLY_STEPS = ("litert_greedy",)
+ARTIFACTS = ("litert_greedy",)
 
 
 def export(
@@ -48,3 +48,10 @@ def export(
         graphs = split(model)
         _module.save({_greedy.SIGNATURE: graphs[_greedy.SIGNATURE]}, Path(temporary))
         litert.convert(Path(temporary), "float32", target)
+
+
+class Exporter(base.Exporter):
+    """What other packages ask of this file."""
+
+    artifacts = of_steps = only_steps = ARTIFACTS
+    export = staticmethod(export)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfapps.errors import Failure, InputError
-from tfapps.export import _module
+from tfapps.export import _module, base
 
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_sparse", "litert_dynamic", "litert_int8")
 # What needs no look at the values that go through a decoder's step, unless training had one.
@@ -213,3 +213,10 @@ def foreign_ops(content: bytes) -> list[str]:
         for code in codes
         if code.BuiltinCode() == schema.BuiltinOperator.CUSTOM
     )
+
+
+class Exporter(base.Exporter):
+    """What other packages ask of this file."""
+
+    artifacts, of_steps, of_lengths = ARTIFACTS, OF_STEPS, OF_LENGTHS
+    export = staticmethod(export)

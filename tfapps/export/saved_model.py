@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps.export import _module
+from tfapps.export import _module, base
 
 if TYPE_CHECKING:
     import numpy as np
 
-ARTIFACTS = OF_STEPS = ("saved_model",)
+ARTIFACTS = ("saved_model",)
 
 
 def export(
@@ -43,3 +43,10 @@ def export(
     except (TypeError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
         _module.save(split(rebuild(None, max_length)), target)
+
+
+class Exporter(base.Exporter):
+    """What other packages ask of this file."""
+
+    artifacts = of_steps = ARTIFACTS
+    export = staticmethod(export)

@@ -77,6 +77,11 @@ class Model(ABC):
         """
 
     @staticmethod
+    def preset(config: Any) -> str | None:
+        """Return what the weights are taken from; None if they start from random ones."""
+        return None
+
+    @staticmethod
     def load_pretrained(config: Any, model: keras.Model, tokenizer: Any = None) -> None:
         """Set the weights that training starts from, where they are not random.
 

@@ -275,6 +275,11 @@ def _block(
     return LayerNorm(dims.epsilon, name=name("output_norm"))(outer, x)
 
 
+def preset(config: Config) -> str | None:
+    """Return what the weights are taken from."""
+    return config.preset
+
+
 class Model(base.Model):
     """What other packages ask of this file."""
 
@@ -283,5 +288,6 @@ class Model(base.Model):
     inputs = staticmethod(inputs)
     tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
+    preset = staticmethod(preset)
     load_pretrained = staticmethod(load_pretrained)
     architecture = staticmethod(architecture)

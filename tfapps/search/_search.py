@@ -9,7 +9,7 @@ from pydantic import Field
 from tfapps.config.sections import Section
 
 
-class Search(Section):
+class Trials(Section):
     """Base of a search's Config.
 
     Attributes:

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import Field
 
-from tfapps.search._search import Search
+from tfapps.search import base
+from tfapps.search._search import Trials
 
 # The worst there is: where one is left out, KerasTuner waits for it and lets no other go on.
 FAILED = -math.inf
 
 
-class Config(Search):
+class Config(Trials):
     """Brackets of successive halving up to `train.epochs` (Li et al. 2018, "Hyperband").
 
     A trial that may go on is trained from the start with more epochs, not from its weights: the
@@ -65,3 +66,12 @@ def total(config: Config, oracle: Any) -> int:
         for number in range(oracle._get_num_rounds(bracket))
     )
     return min(there, config.trials or there)
+
+
+class Search(base.Search):
+    """What other packages ask of this file."""
+
+    failed = FAILED
+    problems = staticmethod(problems)
+    oracle = staticmethod(oracle)
+    total = staticmethod(total)

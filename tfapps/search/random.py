@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import Field
 
-from tfapps.search._search import Search
+from tfapps.search import base
+from tfapps.search._search import Trials
 
 
-class Config(Search):
+class Config(Trials):
     """Draws without looking back (Bergstra & Bengio 2012, "Random Search").
 
     Attributes:
@@ -30,3 +31,10 @@ def oracle(config: Config, epochs: int, **common: Any) -> Any:
 def total(config: Config, oracle: Any) -> int:
     """How many trials there will be at most."""
     return config.trials
+
+
+class Search(base.Search):
+    """What other packages ask of this file."""
+
+    oracle = staticmethod(oracle)
+    total = staticmethod(total)

@@ -128,9 +128,9 @@ class Shared:
 def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
     """The preset with what the tuner puts beside it, and no head."""
     kind = registry.plugin("model", run.model.name)
-    tuner = registry.load("tuner", run.tuning.name)
+    tuner = registry.plugin("tuner", run.tuning.name)
     encoder = kind.build(run.model, vocabulary_size=tokenizer.vocabulary_size)
-    encoder = registry.optional(tuner, "build", encoder, run.tuning, encoder)
+    encoder = tuner.build(run.tuning, encoder)
     kind.load_pretrained(run.model, encoder, tokenizer)
     if run.tuning.name == "freeze":
         return encoder

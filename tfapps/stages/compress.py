@@ -111,20 +111,17 @@ class _Work:
         from tfapps.train.checkpoint import State
 
         item = self.origin.config.compress[index]
-        module = registry.load("compressor", item.name)
+        kind = registry.plugin("compressor", item.name)
         print(f"compressing: {item.name}", flush=True)
         keras.utils.set_random_seed(self.origin.config.seed + 1 + index)
         if item.epochs:
             self._ask_teacher(item)
         keeper = self._keeper(index, "done")
         done = keeper.load()
+        plan = kind.plan(item, self._job()) if done is None else done.notes["plan"]
+        self._rebuild(item, kind, plan)
         if done is None:
-            plan = registry.optional(module, "plan", {}, item, self._job())
-        else:
-            plan = done.notes["plan"]
-        self._rebuild(item, module, plan)
-        if done is None:
-            figures = self._learn(index, module)
+            figures = self._learn(index, kind)
             arrays = {path: w.numpy() for path, w in weights.variables(self.model).items()}
             keeper.save(State(arrays, {"plan": plan, "figures": figures}), self._logs(index))
         else:
@@ -136,32 +133,30 @@ class _Work:
         print("  ".join([f"{item.name}: {metric}", *report]), flush=True)
         self.notes.append(figures)
 
-    def _rebuild(self, item: Any, module: Any, plan: Mapping[str, Any]) -> None:
+    def _rebuild(self, item: Any, kind: Any, plan: Mapping[str, Any]) -> None:
         """The model, its teacher and its data as the plan says."""
         self.plans.append(plan)
-        if hasattr(module, "tokenizer"):
+        if kind.retokenizes:
             self.prepared = retokenized(
-                self.prepared, module.tokenizer(plan, self.prepared.tokenizer)
+                self.prepared, kind.tokenizer(plan, self.prepared.tokenizer)
             )
             self.lesson = lessons(self.prepared)
         with self.place.scope():
-            if hasattr(module, "tokenizer") and self.teacher is not None:
-                self.teacher = module.build(item, self.teacher, plan)
-            self.model = module.build(item, self.model, plan)
+            if kind.retokenizes and self.teacher is not None:
+                self.teacher = kind.build(item, self.teacher, plan)
+            self.model = kind.build(item, self.model, plan)
 
-    def _learn(self, index: int, module: Any) -> dict[str, Any]:
+    def _learn(self, index: int, kind: Any) -> dict[str, Any]:
         """Fine-tune under the constraints of earlier items; the figures of this one."""
         item = self.origin.config.compress[index]
         with self.place.scope():
             self._hold(index)
-            registry.optional(
-                module, "begin", None, item, self.model, self._batches(index).epoch(0)
-            )
+            kind.begin(item, self.model, self._batches(index).epoch(0))
         figures: dict[str, Any] = {"name": item.name}
         if item.epochs:
-            figures |= self._fit(index, module)
-        registry.optional(module, "finish", None, item, self.model)
-        figures["report"] = registry.optional(module, "report", {}, item, self.model)
+            figures |= self._fit(index, kind)
+        kind.finish(item, self.model)
+        figures["report"] = kind.report(item, self.model)
         targets, examples = self.prepared.targets("dev"), self.prepared.examples["dev"]
         outputs = outputs_of(self.prepared, self.model, "dev")
         figures["dev"] = self.prepared.task.predict_metrics(outputs, targets, examples)
@@ -178,8 +173,7 @@ class _Work:
     def _hold(self, count: int) -> None:
         """Keep what the first items made."""
         for earlier in self.origin.config.compress[:count]:
-            holder = registry.load("compressor", earlier.name)
-            registry.optional(holder, "hold", None, earlier, self.model)
+            registry.plugin("compressor", earlier.name).hold(earlier, self.model)
 
     def keepers(self) -> list[Checkpoint]:
         """Where the states of all items are."""
@@ -210,7 +204,7 @@ class _Work:
             with self.place.scope():
                 self.teacher = clone(self.model)
 
-    def _fit(self, index: int, module: Any) -> dict[str, Any]:
+    def _fit(self, index: int, kind: Any) -> dict[str, Any]:
         from tfapps.train import loop
         from tfapps.train.objectives._teacher import led, taught
         from tfapps.train.steps import total_steps
@@ -237,7 +231,7 @@ class _Work:
         if item.distill_layers:
             objective = led(objective, self.model, self.teacher, item.distill_layers)
         with self.place.scope():
-            callbacks = registry.optional(module, "callbacks", [], item, self.model, steps)
+            callbacks = kind.callbacks(item, self.model, steps)
         history = loop.fit(
             self.model,
             config=fit,
@@ -250,7 +244,7 @@ class _Work:
             log_dir=self._logs(index),
             checkpoint=self._keeper(index, "fit"),
             unit=training.unit(self.prepared),
-            best_from=registry.optional(module, "ready", 0, item),
+            best_from=kind.ready(item),
         )
         return {"training": [record.figures() for record in history.records]}
 

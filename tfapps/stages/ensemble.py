@@ -56,19 +56,19 @@ def ensemble(config: RunConfig) -> Bundle:
             f"{config.name}: no ensemble section; add `ensemble: {{name: voting, members: 5}}`, "
             "or use `tfapps run`"
         )
-    module = registry.load("ensemble", config.ensemble.name)
-    members = [member(config, module, i) for i in _numbers(config)]  # all are checked first
-    if hasattr(module, "cook"):
-        return soup.soup(config, module, members)
+    kind = registry.plugin("ensemble", config.ensemble.name)
+    members = [member(config, kind, i) for i in _numbers(config)]  # all are checked first
+    if kind.averages_weights:
+        return soup.soup(config, kind, members)
     alone = config.model_copy(update={"ensemble": None})
     prepared = prepare(alone)
-    work = _Work(config, module, prepared)
+    work = _Work(config, kind, prepared)
     for number in _numbers(config):
         work.train(number)
     return work.write()
 
 
-def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfig:
+def member(config: RunConfig, kind: Any, number: int, **more: Any) -> RunConfig:
     """Return the config of a member: the ensemble's own with what sets it apart.
 
     Members split their rows as the ensemble does, whatever their own seed is: it judges them on
@@ -81,8 +81,8 @@ def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfi
     raw["name"] = f"{config.name}_{number}"
     raw["split_seed"] = config.rows_seed
     variants = config.ensemble.variants or [{}]
-    changes = module.member(config.ensemble, number, config.seed) | more
-    _check_rows(config, module, changes, variants)
+    changes = kind.member(config.ensemble, number, config.seed) | more
+    _check_rows(config, kind, changes, variants)
     for key, value in {**changes, **variants[number % len(variants)]}.items():
         *path, last = key.split(".")
         place = raw
@@ -95,10 +95,10 @@ def member(config: RunConfig, module: Any, number: int, **more: Any) -> RunConfi
 
 
 def _check_rows(
-    config: RunConfig, module: Any, changes: dict[str, Any], variants: list[dict[str, Any]]
+    config: RunConfig, kind: Any, changes: dict[str, Any], variants: list[dict[str, Any]]
 ) -> None:
     """Only the ensemble itself decides which rows its members learn from."""
-    if config.draw is not None and (hasattr(module, "rows") or "draw" in changes):
+    if config.draw is not None and (kind.sequential or "draw" in changes):
         raise ConfigError([f"draw: {config.ensemble.name} draws the rows itself; leave it out"])
     keys = [key for one in variants for key in one if key.split(".")[0] in ROWS]
     if keys:
@@ -117,26 +117,25 @@ def _numbers(config: RunConfig) -> range:
 class _Work:
     """State of one ensemble."""
 
-    def __init__(self, config: RunConfig, module: Any, prepared: Prepared) -> None:
-        self.config, self.module, self.prepared = config, module, prepared
+    def __init__(self, config: RunConfig, kind: Any, prepared: Prepared) -> None:
+        self.config, self.kind, self.prepared = config, kind, prepared
         self.activation = prepared.task.activation
         self.members: list[Bundle] = []
         self.told: list[np.ndarray] = []
-        self.sequential = hasattr(module, "rows")
-        if hasattr(module, "learn") and not self.sequential:
+        if kind.learns and not kind.sequential:
             self._check_rows()
 
     def train(self, number: int) -> None:
         """Run one member; what it says of the training rows is kept if the next depends on it."""
         print(f"member {number + 1} of {self.config.ensemble.members}", flush=True)
         more = {}
-        if self.sequential:
-            drawn = self.module.rows(self.config.ensemble, self.told, self._truth, self.config.seed)
+        if self.kind.sequential:
+            drawn = self.kind.rows(self.config.ensemble, self.told, self._truth, self.config.seed)
             if drawn is not None:
                 rows = draws.with_every_label(np.array(drawn), self.prepared.rows["train"])
                 more["draw"] = {"file": str(self._noted(number, rows.tolist()))}
-        self.members.append(run(member(self.config, self.module, number, **more)))
-        if self.sequential:
+        self.members.append(run(member(self.config, self.kind, number, **more)))
+        if self.kind.sequential:
             self.told.append(self._said(self.members[-1], "train"))
 
     @property
@@ -154,12 +153,12 @@ class _Work:
         return _logits(bundle, self.prepared.rows[split], artifact)
 
     def _learned(self) -> dict[str, Any]:
-        if not hasattr(self.module, "learn"):
+        if not self.kind.learns:
             return {}
-        if self.sequential:
-            return self.module.learn(self.config.ensemble, self.told, self._truth)
+        if self.kind.sequential:
+            return self.kind.learn(self.config.ensemble, self.told, self._truth)
         numbers, logits = self._left_out()
-        return self.module.learn(self.config.ensemble, [logits], self._truth[numbers])
+        return self.kind.learn(self.config.ensemble, [logits], self._truth[numbers])
 
     def _left_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that some member never saw, and its logits; all members see a label's only row."""
@@ -198,7 +197,7 @@ class _Work:
         for name in names:
             print(f"judging {name} of {len(self.members)} members", flush=True)
             told = [self._said(bundle, "dev", name) for bundle in self.members]
-            said = self.module.combine(self.config.ensemble, told, learned, self.activation)
+            said = self.kind.combine(self.config.ensemble, told, learned, self.activation)
             reference = said if reference is None else reference
             examples = self.prepared.examples["dev"]
             figures = task.predict_metrics(said, self.prepared.targets("dev"), examples)

@@ -44,7 +44,7 @@ class Explained(NamedTuple):
 
     def scores(self, config: Section, text: _text.Text, target: int) -> Scores:
         """Explain an answer as the plug-in of `config` does."""
-        return registry.load("explainer", config.name).explain(config, self.reader, text, target)
+        return registry.plugin("explainer", config.name).explain(config, self.reader, text, target)
 
 
 def opened(bundle: Bundle, config: RunConfig) -> Explained:
@@ -102,7 +102,7 @@ def explain(
 
 def refusal(name: str, run: Explained) -> str | None:
     """Tell why an explainer does not fit the model of a run; None if it does."""
-    return registry.optional(registry.load("explainer", name), "refusal", None, run.reader.model)
+    return registry.plugin("explainer", name).refusal(run.reader.model)
 
 
 def _explained(

@@ -39,9 +39,9 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         draft.stages.pop("verify", None)
         for exporter, names in exporters.items():
             print(f"exporting {', '.join(names)}", flush=True)
-            module = registry.load("exporter", exporter)
-            shorter = {"lengths": config.lengths} if hasattr(module, "OF_LENGTHS") else {}
-            module.export(
+            kind = registry.plugin("exporter", exporter)
+            shorter = {"lengths": config.lengths} if kind.of_lengths else {}
+            kind.export(
                 names,
                 **shorter,
                 rebuild=functools.partial(rebuild, prepared, bundle),

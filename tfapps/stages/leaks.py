@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tfapps import registry
 from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config import load as configs
 from tfapps.config.sections import RunConfig
@@ -54,7 +55,10 @@ def _way_out(run: RunConfig, own: dict[str, Any]) -> str:
 
 def _origins(config: RunConfig, seen: set[Path]) -> Iterator[tuple[Path, RunConfig]]:
     """Configs of the finished runs that a config learns from, and of those that these did."""
-    named = (getattr(config.model, "preset", None), *getattr(config.objective, "teacher", ()))
+    named = (
+        registry.plugin("model", config.model.name).preset(config.model),
+        *registry.plugin("objective", config.objective.name).teachers(config.objective),
+    )
     folders = [Path(name).expanduser() for name in named if name]
     for folder in folders:
         if folder in seen or not (folder / MANIFEST).is_file():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps import registry
 from tfapps.data import encoding, unlabelled
 from tfapps.data.encoding import Encoded, Ragged
 from tfapps.errors import InputError
@@ -46,29 +47,30 @@ def lessons(prepared: Prepared) -> Lessons:
 
     Raises: InputError for texts or teachers that do not fit the task.
     """
-    from tfapps.train.objectives import _blocks
     from tfapps.train.objectives._answers import TOLD
     from tfapps.train.objectives._unlabelled import LABELLED
 
     leaks.refuse(prepared)
     origin, objective = prepared, prepared.config.objective
+    kind = registry.plugin("objective", objective.name)
     texts = unlabelled.texts(prepared.config)
     if texts:
         _only_texts(prepared, "objective.unlabelled")
-    if getattr(objective, "augment", 0):
+    copies = kind.augment(objective)
+    if copies:
         from tfapps.data.augment import masked_copies
 
         _only_texts(prepared, "objective.augment")
         rows = texts_of(prepared.examples["train"])
-        texts += masked_copies(rows + texts, objective.augment, prepared.config.seed)
+        texts += masked_copies(rows + texts, copies, prepared.config.seed)
     extra, labelled = {}, 1.0
     if texts:
         count = len(prepared.encoded["train"])
         print(f"{count} rows with labels, {len(texts)} without")
         prepared, labelled = _beside(prepared, texts), count / (count + len(texts))
         extra[LABELLED] = np.repeat(np.array([1, 0], np.int32), [count, len(texts)])
-    teachers = getattr(objective, "teacher", ())
-    if teachers and prepared.task.comparable and not _blocks.asked(objective):
+    teachers = kind.teachers(objective)
+    if teachers and prepared.task.comparable and not kind.follows_blocks(objective):
         whole = [*texts_of(origin.examples["train"]), *texts]
         extra[TOLD] = ask.answers(prepared, teachers, whole)
         teachers = ()

@@ -17,7 +17,7 @@ from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.run import finished, proven, run
 
 
-def soup(config: RunConfig, module: Any, members: Sequence[RunConfig]) -> Bundle:
+def soup(config: RunConfig, kind: Any, members: Sequence[RunConfig]) -> Bundle:
     """Train the members, average them, and do with the result what the config says.
 
     Members are not compressed or exported, the soup is: it costs what one run costs.
@@ -34,13 +34,13 @@ def soup(config: RunConfig, module: Any, members: Sequence[RunConfig]) -> Bundle
     if bundle:
         print(f"{config.name}: already averaged")
         return proven(prepare(config, bundle), bundle)
-    bundle = _cooked(prepared, module, runs)
+    bundle = _cooked(prepared, kind, runs)
     if config.compress:
         prepared, bundle = compress_prepared(prepared, bundle)
     return proven(prepared, bundle)
 
 
-def _cooked(prepared: Prepared, module: Any, runs: Sequence[Bundle]) -> Bundle:
+def _cooked(prepared: Prepared, kind: Any, runs: Sequence[Bundle]) -> Bundle:
     from safetensors.numpy import load_file
 
     from tfapps.graph import weights
@@ -61,7 +61,7 @@ def _cooked(prepared: Prepared, module: Any, runs: Sequence[Bundle]) -> Bundle:
         return training.evaluate(prepared, model).metrics[headline]
 
     figures = [bundle.metrics["dev"]["keras"][headline] for bundle in runs]
-    kept, chosen = module.cook(config.ensemble, found, figures, judge)
+    kept, chosen = kind.cook(config.ensemble, found, figures, judge)
     fill(kept)
     print(f"mean of {len(chosen)} of {len(runs)} members, best member {max(figures):.4f}")
     target = states.OUTPUT / config.name

@@ -125,11 +125,11 @@ def _fit(
     config = prepared.config
     if not config.train.epochs:
         return _as_it_is(prepared, model)
-    tuner = registry.load("tuner", config.tuning.name)
+    tuner = registry.plugin("tuner", config.tuning.name)
     batches = lesson.batches(place.num_replicas_in_sync)
     steps = total_steps(batches, config.train)
     with place.scope():
-        callbacks = registry.optional(tuner, "callbacks", [], config.tuning, model, steps)
+        callbacks = tuner.callbacks(config.tuning, model, steps)
         callbacks += averaging.callbacks(config.train, model)
         learns = objective(lesson, model, steps)
     history = loop.fit(
@@ -145,7 +145,7 @@ def _fit(
         hparams=hparams,
         unit=unit(prepared),
         best_from=_ready(config),
-        patient_from=registry.optional(tuner, "settled", 0.0, config.tuning, config.train.epochs),
+        patient_from=tuner.settled(config.tuning, config.train.epochs),
         checkpoint=keeper,
     )
     early = ", stopped early" if history.stopped_early else ""
@@ -169,8 +169,8 @@ def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
 
 def _ready(config: RunConfig) -> float | None:
     """Epochs before the weights may be the best ones; None for no such."""
-    tuner = registry.load("tuner", config.tuning.name)
-    first = registry.optional(tuner, "ready", None, config.tuning, config.train.epochs)
+    tuner = registry.plugin("tuner", config.tuning.name)
+    first = tuner.ready(config.tuning, config.train.epochs)
     if config.train.swa is None:
         return first
     return max(first or 0.0, math.floor(config.train.swa * config.train.epochs) + 1)
@@ -196,7 +196,7 @@ def objective(lesson: Lessons, model: keras.Model, steps: int) -> Any:
         label_smoothing=config.train.label_smoothing,
         class_weights=weights_of_classes,
     )
-    return registry.load("objective", config.objective.name).build(
+    return registry.plugin("objective", config.objective.name).build(
         config.objective,
         loss if lesson.labelled == 1.0 else of_labelled(loss, lesson.labelled),
         steps=steps,
@@ -245,7 +245,7 @@ def write_model(
         origin: what the model was assembled for, where its data is another now.
     """
     folder, task = draft.path, prepared.task
-    if learned is not None and getattr(prepared.config.tuning, "store", None) == "delta":
+    if learned is not None and prepared.config.tuning.keeps_delta:
         tuned.save(prepared.config, learned, model, folder / DELTA)
     else:
         weights.save(model, folder / WEIGHTS)

@@ -57,15 +57,15 @@ def tune(config: RunConfig, variant: Variant) -> Path:
     variant({"name": f"{config.name}_best"})  # which may be too long a name
     dimensions = Dimensions(config.search.space, lambda path: _is_whole(config, variant, path))
     _check_together(dimensions, variant)
-    module = registry.load("search", config.search.name)
+    kind = registry.plugin("search", config.search.name)
 
     def make() -> Any:
         how = common(dimensions.hyperparameters(), config.seed)
-        return module.oracle(config.search, config.train.epochs, **how)
+        return kind.oracle(config.search, config.train.epochs, **how)
 
     with _opened(folder, _digest(config, variant)):
-        search = _Search(config, variant, dimensions, folder, module.total(config.search, make()))
-        drive(make, folder, search.judge, getattr(module, "FAILED", math.nan))
+        search = _Search(config, variant, dimensions, folder, kind.total(config.search, make()))
+        drive(make, folder, search.judge, kind.failed)
         return search.end()
 
 

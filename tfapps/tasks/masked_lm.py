@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from tfapps import registry
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
@@ -186,7 +187,7 @@ class Task(base.Task):
         self, model: keras.Model, embed: Callable[..., Any], examples: Any, run: Any
     ) -> None:
         """Start from the head of the preset, else from what counting the corpus tells."""
-        preset = getattr(run.model, "preset", None)
+        preset = registry.plugin("model", run.model.name).preset(run.model)
         _guessing.start(model, preset, examples.sentences(), self.tokenizer.ids, run.seed)
 
     def loss(

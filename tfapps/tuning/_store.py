@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tfapps.config.sections import Section
+from tfapps.tuning import base
 
 
-class Stored(Section):
+class Stored(base.Config):
     """Base of their Configs.
 
     Attributes:
@@ -16,3 +16,8 @@ class Stored(Section):
     """
 
     store: Literal["weights", "delta"] = "weights"
+
+    @property
+    def keeps_delta(self) -> bool:
+        """Whether the bundle holds only what was learned beside a preset."""
+        return self.store == "delta"

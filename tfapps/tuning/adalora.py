@@ -6,11 +6,10 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from tfapps.tuning import base
 from tfapps.tuning._only import only
 from tfapps.tuning._products import beside, chosen, merged
 from tfapps.tuning._store import Stored
-
-NEEDS_PART = "dense layers"
 
 
 class Config(Stored):
@@ -95,3 +94,13 @@ def ready(config: Config, epochs: int) -> float:
 def merge(config: Config, model: Any) -> Any:
     """The plain model again: what was learned is in its kernels and costs nothing."""
     return merged(model)
+
+
+class Tuner(base.Tuner):
+    """What other packages ask of this file."""
+
+    needs_part = "dense layers"
+    apply = staticmethod(apply)
+    callbacks = staticmethod(callbacks)
+    ready = staticmethod(ready)
+    merge = staticmethod(merge)

@@ -8,11 +8,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from tfapps.errors import InputError
+from tfapps.tuning import base
 from tfapps.tuning._only import only
 from tfapps.tuning._store import Stored
 
-NEEDS = "encoder"
-NEEDS_PART = "transformer blocks"
 _PLACE = re.compile(r"block_\d+_(attention|output)_dropout")
 
 
@@ -72,3 +71,12 @@ def build(config: Config, model: Any) -> Any:
 def apply(config: Config, model: Any) -> Any:
     """Freeze all but adapters, normalisations, the head and what is new."""
     return only(model, lambda path: "_adapter_" in path or path.rsplit("/", 1)[0].endswith("norm"))
+
+
+class Tuner(base.Tuner):
+    """What other packages ask of this file."""
+
+    needs = "encoder"
+    needs_part = "transformer blocks"
+    build = staticmethod(build)
+    apply = staticmethod(apply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfapps.errors import InputError
+from tfapps.tuning import base
 from tfapps.tuning._only import is_new, only
 from tfapps.tuning._store import Stored
 
@@ -26,3 +27,9 @@ def apply(config: Config, model: Any) -> Any:
     if all(map(is_new(model), biases)):
         raise InputError("bitfit: the model has no biases to learn; use another tuning.name")
     return only(model, lambda path: path in biases)
+
+
+class Tuner(base.Tuner):
+    """What other packages ask of this file."""
+
+    apply = staticmethod(apply)

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import Field
 
-from tfapps.config.sections import Section
+from tfapps.tuning import base
 from tfapps.tuning._depth import depths
 
 
-class Config(Section):
+class Config(base.Config):
     """When the next block joins (Howard and Ruder 2018, "Universal Language Model Fine-tuning").
 
     Attributes:
@@ -74,3 +74,11 @@ def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
             return {"blocks_that_learn": float(sum(gate.numpy() for gate in gates[1:]))}
 
     return [Unfreeze()]
+
+
+class Tuner(base.Tuner):
+    """What other packages ask of this file."""
+
+    apply = staticmethod(apply)
+    callbacks = staticmethod(callbacks)
+    settled = staticmethod(settled)

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import Field
 
-from tfapps.config.sections import Section
+from tfapps.tuning import base
 from tfapps.tuning._depth import depths
 
 
-class Config(Section):
+class Config(base.Config):
     """How much slower each block learns than the one above it.
 
     Attributes:
@@ -38,3 +38,10 @@ def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
             return config.decay ** depth(path)
 
     return [Rates()]
+
+
+class Tuner(base.Tuner):
+    """What other packages ask of this file."""
+
+    apply = staticmethod(apply)
+    callbacks = staticmethod(callbacks)

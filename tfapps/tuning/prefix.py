@@ -7,11 +7,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from tfapps.errors import InputError
+from tfapps.tuning import base
 from tfapps.tuning._only import only
 from tfapps.tuning._store import Stored
-
-NEEDS = "encoder"
-NEEDS_PART = "attention"
 
 
 class Config(Stored):
@@ -76,3 +74,14 @@ def _with(model: Any, **arguments: Any) -> Any:
             "another tuning.name"
         )
     return clone(model, lambda layer: arguments if layer.name in there else {})
+
+
+class Tuner(base.Tuner):
+    """What other packages ask of this file."""
+
+    needs = "encoder"
+    needs_part = "attention"
+    build = staticmethod(build)
+    apply = staticmethod(apply)
+    merge = staticmethod(merge)
+    stored = staticmethod(stored)

@@ -17,11 +17,6 @@ STATES, ATTENTION = "block_*_output_norm", "block_*_attention"
 TINY = 1e-9
 
 
-def asked(config: Any) -> bool:
-    """Whether an objective wants more of a teacher than its answers."""
-    return bool(getattr(config, "states", 0) or getattr(config, "attention", 0))
-
-
 class Blocks:
     """Student and teacher side by side; what their blocks say is compared.
 

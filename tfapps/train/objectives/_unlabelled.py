@@ -21,6 +21,11 @@ class Unlabelled(Section):
     unlabelled: DataFile | None = None
 
 
+def unlabelled(config: Unlabelled) -> str | None:
+    """Return the file of texts without labels."""
+    return config.unlabelled
+
+
 def of_labelled(loss: Callable[..., Any], share: float) -> Callable[..., Any]:
     """The loss of labelled rows; 0 for the others.
 

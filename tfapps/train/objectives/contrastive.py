@@ -8,8 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tfapps.config.sections import Section
-
-OF_VECTORS = True
+from tfapps.train.objectives import base
 
 
 class Config(Section):
@@ -55,3 +54,10 @@ def build(
         return loss(targets, logits) + config.weight * apart, logits
 
     return objective
+
+
+class Objective(base.Objective):
+    """What other packages ask of this file."""
+
+    compares_vectors = True
+    build = staticmethod(build)

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from tfapps.config.reads import Weights
-from tfapps.train.objectives._unlabelled import Unlabelled
+from tfapps.train.objectives import base
+from tfapps.train.objectives._unlabelled import Unlabelled, unlabelled
 
 
 class Config(Unlabelled):
@@ -62,7 +63,7 @@ def build(
     from tfapps.train.objectives import _blocks
     from tfapps.train.objectives._answers import TOLD, apart, together
 
-    by_block = _blocks.Blocks(config, model, teachers) if _blocks.asked(config) else None
+    by_block = _blocks.Blocks(config, model, teachers) if follows_blocks(config) else None
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
@@ -80,3 +81,28 @@ def build(
 
     objective.variables = by_block.variables if by_block is not None else []
     return objective
+
+
+def teachers(config: Config) -> tuple[str, ...]:
+    """Return the paths of the finished runs that are learned from."""
+    return config.teacher
+
+
+def follows_blocks(config: Config) -> bool:
+    """Return whether states or attention of the teacher are learned from."""
+    return bool(config.states or config.attention)
+
+
+def augment(config: Config) -> int:
+    """Return how many changed copies of each text are learned from."""
+    return config.augment
+
+
+class Objective(base.Objective):
+    """What other packages ask of this file."""
+
+    build = staticmethod(build)
+    unlabelled = staticmethod(unlabelled)
+    teachers = staticmethod(teachers)
+    follows_blocks = staticmethod(follows_blocks)
+    augment = staticmethod(augment)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfapps.config.sections import Section
+from tfapps.train.objectives import base
 
 
 class Config(Section):
@@ -28,3 +29,9 @@ def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., t
         return loss(targets, logits), logits
 
     return objective
+
+
+class Objective(base.Objective):
+    """What other packages ask of this file."""
+
+    build = staticmethod(build)
