@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tfapps import registry
+from tfapps.tasks.base import Task
 
 PACKAGE = Path(__file__).parent.parent / "tfapps"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -38,6 +39,7 @@ TENSORFLOW_RUNNERS = {
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
 CONTRACTS = {*registry.KINDS} - {"source"}  # kinds of plug-ins whose folder has a base.py
+TASK = {*dir(Task), *Task.__annotations__}
 LOADERS = ("registry.load", "registry.plugin")
 PLUGINS = {"task", "module", "kind", "tuner"} | {
     kind.capitalize() for kind in CONTRACTS
@@ -167,6 +169,17 @@ def _loads(node):
             return False
 
 
+def strange(source, module):
+    """Complaints about members of a task that its contract does not have."""
+    return [
+        f"{module}:{node.lineno} uses {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in ("task", "prepared.task", "self.prepared.task", "self._task")
+        and node.attr not in {*TASK, "name", "Task"}  # sections and modules are called task as well
+    ]
+
+
 def sizes(source, module):
     """Complaints about files of 300 lines and functions of more than 50."""
     wrong = []
@@ -222,6 +235,11 @@ def test_files_and_functions_are_small():
 
 def test_nothing_asks_whether_a_plugin_has_something():
     assert check_all(asked, MODULES) == []
+
+
+def test_tasks_are_asked_for_nothing_beside_their_contract():
+    paths = [path for path in MODULES if path.parent.name != "tasks"]
+    assert check_all(strange, paths) == []
 
 
 def test_packages_import_nothing():
@@ -400,6 +418,11 @@ def test_a_question_to_a_plugin_is_found(source):
 )
 def test_other_questions_pass(source):
     assert asked(source, "m") == []
+
+
+def test_a_member_that_no_contract_has_is_found():
+    assert strange("prepared.task.decisions(rows)", "m") == ["m:1 uses prepared.task.decisions"]
+    assert strange("task.decide(rows)\nrow.decisions\ntask.Task.needs", "m") == []
 
 
 def test_big_files_and_functions_are_found():

@@ -54,6 +54,9 @@ class Task(ABC):
         labels_of_outputs: the labels, if the answer is the argmax of logits (b, c) that a plain
             client may compute; else None.
         tokenizer, target_tokenizer: of a task that keeps them, see `set_tokenizer`.
+        allowed: with `transitions` among the outputs, which tag may follow which, and start and end
+            a sentence, (c + 2, c) bool.
+        config: the section `task:`.
     """
 
     form: ClassVar[Literal["single", "seq2seq"]] = "single"
@@ -79,6 +82,8 @@ class Task(ABC):
     labels_of_outputs: Sequence[str] | None = None
     tokenizer: Any = None
     target_tokenizer: Any = None
+    allowed: np.ndarray | None = None
+    config: Any = None
 
     def __init__(self, config: Any) -> None:
         self.config = config
