@@ -48,8 +48,8 @@ class Run:
         model = tuned.pretrained(settings, model, prepared.tokenizer)
         lesson = lessons(prepared)
         batches = lesson.batches(1)
-        tuner = registry.load("tuner", settings.tuning.name)
-        callbacks = registry.optional(tuner, "callbacks", [], settings.tuning, model, 1000)
+        tuner = registry.plugin("tuner", settings.tuning.name)
+        callbacks = tuner.callbacks(settings.tuning, model, 1000)
         self.name, self.tuner = path.name, settings.tuning.name
         self.batch = next(iter(batches.epoch(0)))
         self.step = Step(

@@ -38,7 +38,7 @@ TENSORFLOW_RUNNERS = {
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
-CONTRACTS = {*registry.KINDS} - {"source"}  # kinds of plug-ins whose folder has a base.py
+CONTRACTS = {*registry.KINDS}
 TASK = {*dir(Task), *Task.__annotations__}
 LOADERS = ("registry.load", "registry.plugin")
 PLUGINS = {"task", "module", "kind", "tuner"} | {

@@ -13,7 +13,7 @@ def of_kind(kind):
     return getattr(importlib.import_module(f"{registry.KINDS[kind]}.base"), kind.capitalize())
 
 
-CONTRACTS = {kind: of_kind(kind) for kind in registry.KINDS if kind != "source"}
+CONTRACTS = {kind: of_kind(kind) for kind in registry.KINDS}
 
 
 def test_the_tables_are_those_of_the_classes():

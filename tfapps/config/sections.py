@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -130,6 +130,31 @@ class DrawConfig(Section):
         return self
 
 
+class DataOptions(NamedTuple):
+    """Options of the section `data:` that a source may leave out, as they are then.
+
+    Attributes:
+        root: folder of the files; None is $TFAPPS_DATA, then here.
+        sample: an embedded data set.
+        text_pair: the column of second texts.
+        limit: rows of the training split.
+        shots: training rows of each label.
+        encoding: of files of text; None is UTF-8.
+    """
+
+    root: str | None = None
+    sample: str | None = None
+    text_pair: str | None = None
+    limit: int | None = None
+    shots: int | None = None
+    encoding: str | None = None
+
+    @classmethod
+    def of(cls, data: Section) -> DataOptions:
+        """Return those of a section, with defaults for what its source does not have."""
+        return cls(**{name: value for name, value in data if name in cls._fields})
+
+
 class RunConfig(Section):
     """A whole run; every section but text and train is an instance of its plug-in's Config."""
 
@@ -151,6 +176,11 @@ class RunConfig(Section):
     # Below model.max_length: LiteRT files answer short texts sooner.
     lengths: Annotated[list[int], ADDED] = []
     search: Annotated[SerializeAsAny[Section] | None, ADDED] = None  # read by `tfapps tune` alone
+
+    @property
+    def data_options(self) -> DataOptions:
+        """The options of `data` that not every source has."""
+        return DataOptions.of(self.data)
 
     @property
     def rows_seed(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfapps import registry
+from tfapps.config.sections import DataOptions
 from tfapps.data.limits import First
 from tfapps.errors import InputError
 from tfapps.text import tags
@@ -27,14 +28,15 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
     Raises:
         InputError: something in the data is not as the config says.
     """
-    source = registry.load("source", config.source)
-    splits = {"train": limited(source.read(config, "train"), getattr(config, "limit", None), seed)}
+    source = registry.plugin("source", config.source)
+    options = DataOptions.of(config)
+    splits = {"train": limited(source.read(config, "train"), options.limit, seed)}
     if isinstance(config.dev, str):
         splits["dev"] = source.read(config, "dev")
     else:
         splits["train"], splits["dev"] = carve(splits["train"], config.dev, seed)
-    if getattr(config, "shots", None) is not None:
-        splits["train"] = few(splits["train"], config.shots, seed)
+    if options.shots is not None:
+        splits["train"] = few(splits["train"], options.shots, seed)
     if config.test is not None:
         splits["test"] = source.read(config, "test")
     for name, examples in splits.items():

@@ -16,7 +16,7 @@ def find(config: RunConfig) -> Path | None:
     Raises: InputError if it is missing.
     """
     name = registry.plugin("objective", config.objective.name).unlabelled(config.objective)
-    return None if name is None else paths.locate(name, getattr(config.data, "root", None))
+    return None if name is None else paths.locate(name, config.data_options.root)
 
 
 def texts(config: RunConfig) -> list[str]:
@@ -27,5 +27,5 @@ def texts(config: RunConfig) -> list[str]:
     path = find(config)
     if path is None:
         return []
-    lines = read_lines(path, getattr(config.data, "encoding", None))
+    lines = read_lines(path, config.data_options.encoding)
     return [line.strip() for line in lines if line.strip()]

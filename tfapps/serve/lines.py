@@ -18,7 +18,7 @@ EXPECTED = 'the two texts with a tab between them, or {"text": "...", "text_pair
 
 def reads_pairs(config: RunConfig) -> bool:
     """Whether a run was trained on pairs of texts."""
-    return getattr(config.data, "text_pair", None) is not None
+    return config.data_options.text_pair is not None
 
 
 def question(line: str, paired: bool, place: str) -> Question:

@@ -78,5 +78,5 @@ def _greedy(config: RunConfig) -> list[str]:
 
 
 def _note(config: RunConfig) -> list[str]:
-    synthetic = getattr(config.data, "sample", None) is not None
+    synthetic = config.data_options.sample is not None
     return ["The data is synthetic, written by the project itself."] if synthetic else []

@@ -270,5 +270,5 @@ class _Work:
             ).epoch(0),
             loss=self.prepared.task.loss,
             seed=self.prepared.config.seed,
-            root=getattr(self.prepared.config.data, "root", None),
+            root=self.prepared.config.data_options.root,
         )

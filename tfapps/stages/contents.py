@@ -56,7 +56,7 @@ def compression_key(config: RunConfig) -> str:
 def of_items(config: RunConfig, count: int) -> list[Any]:
     """Return what the first items of `compress` do: their settings, and files that they name."""
     items: list[Any] = [item.model_dump(mode="json") for item in config.compress[:count]]
-    files = hashed(config.compress[:count], getattr(config.data, "root", None))
+    files = hashed(config.compress[:count], config.data_options.root)
     return [*items, files] if files else items
 
 

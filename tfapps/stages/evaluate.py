@@ -89,7 +89,7 @@ def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> 
     """The same for an ensemble, whose members each read texts in their own way."""
     from tfapps.serve.predictor import Predictor, texts_of
 
-    source = registry.load("source", config.data.source)
+    source = registry.plugin("source", config.data.source)
     rows = source.read_file(config.data, Path(data))
     predictor = Predictor.open(bundle.path, artifact)
     task, _, examples, encoded = _read(Bundle.open(bundle.members[0]), config, data)
@@ -104,7 +104,7 @@ def _read(bundle: Bundle, config: RunConfig, data: str) -> tuple[Any, Any, Any, 
     from tfapps.text.tokenizer import Tokenizer
 
     task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
-    source = registry.load("source", config.data.source)
+    source = registry.plugin("source", config.data.source)
     examples = source.read_file(config.data, Path(data))
     tokenizer = Tokenizer.load(bundle.text)
     examples = task.expand(examples, tokenizer, config.model.max_length)

@@ -260,7 +260,7 @@ def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str
     settings = config.model_copy(update=unread)
     digest = hashlib.sha256(dump(settings).encode())
     sections = (config.model, config.objective, config.task, config.tuning)
-    contents.feed(digest, sections, getattr(config.data, "root", None))
+    contents.feed(digest, sections, config.data_options.root)
     for name in SPLITS:
         part = rows.get(name)
         told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)

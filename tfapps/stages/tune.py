@@ -225,7 +225,7 @@ def _digest(config: RunConfig, variant: Variant) -> str:
         for value in raw if isinstance(raw, list) else []:
             run = variant({path: value})
             sections = (run.model, run.objective, run.task, run.tuning)
-            contents.feed(digest, sections, getattr(run.data, "root", None))
+            contents.feed(digest, sections, run.data_options.root)
     return digest.hexdigest()
 
 

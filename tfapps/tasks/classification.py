@@ -169,7 +169,7 @@ class Task(base.Task):
             return
         label = np.arange(len(self.labels))
         if config.start == "descriptions":
-            root = getattr(run.data, "root", None)
+            root = run.data_options.root
             texts = _heads.described(config.descriptions, self.labels, root)
             examples = [{"text": text} for text in texts]
         else:

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from tfapps.config import paths
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _conllu, _examples, _opening, _samples, _tagged
+from tfapps.data.sources import _conllu, _examples, _opening, _samples, _tagged, base
 from tfapps.errors import InputError
 
 DOCUMENT = "-DOCSTART-"
@@ -152,3 +152,10 @@ def _check_columns(config: Config, path: Path, number: int, width: int) -> None:
             f"{path}:{number}: {width} column(s), so data.token and data.tag are the same one; "
             "expected a word and its tag a line"
         )
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

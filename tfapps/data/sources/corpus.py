@@ -11,7 +11,7 @@ from pydantic import field_validator
 from tfapps.config import paths
 from tfapps.data.corpora import Corpus, Document
 from tfapps.data.limits import First, Limit
-from tfapps.data.sources import _examples, _opening, _options, _samples, _tables, _tfds
+from tfapps.data.sources import _examples, _opening, _options, _samples, _tables, _tfds, base
 from tfapps.errors import InputError
 from tfapps.text import lines
 
@@ -116,3 +116,10 @@ def _stored(config: Config, splits: Sequence[str], limit: int | None) -> Corpus:
 def _sentences(place: str, row: dict[str, Any], text: str) -> Document:
     sentences = map(str.strip, lines.split(_examples.text(place, row, text)))
     return [sentence for sentence in sentences if sentence]
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

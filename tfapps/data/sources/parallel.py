@@ -9,7 +9,16 @@ from pydantic import Field, field_validator, model_validator
 
 from tfapps.config import paths
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _examples, _opening, _options, _records, _samples, _tables, _tfds
+from tfapps.data.sources import (
+    _examples,
+    _opening,
+    _options,
+    _records,
+    _samples,
+    _tables,
+    _tfds,
+    base,
+)
 from tfapps.errors import InputError
 
 
@@ -179,3 +188,10 @@ def _reason(config: Config, pair: _examples.Example, train: bool) -> str:
 
 def _words(number: int) -> str:
     return f"{number} word" if number == 1 else f"{number} words"
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

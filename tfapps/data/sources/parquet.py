@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapps.config.sections import ADDED
-from tfapps.data.sources import _examples, _options, _records
+from tfapps.data.sources import _examples, _options, _records, base
 
 
 class Config(_examples.Files):
@@ -24,3 +24,10 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Examples of any file with the columns of the config."""
     return _examples.read_file(config, path, _records.Form("parquet"), labelled, config.root)
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples, _options, _records, _samples
+from tfapps.data.sources import _examples, _options, _records, _samples, base
 
 
 class Config(_examples.Columns):
@@ -32,3 +32,10 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Examples of any csv, tsv, jsonl or Parquet file with the columns of the config."""
     return _examples.read_file(config, path, _records.form_of(str(path)), labelled)
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

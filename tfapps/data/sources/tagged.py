@@ -7,7 +7,16 @@ from typing import Any
 
 from tfapps.config import paths
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _examples, _opening, _options, _records, _tables, _tagged, _tfds
+from tfapps.data.sources import (
+    _examples,
+    _opening,
+    _options,
+    _records,
+    _tables,
+    _tagged,
+    _tfds,
+    base,
+)
 from tfapps.errors import InputError
 from tfapps.text.labels import Spellings
 
@@ -140,3 +149,10 @@ def _sentence(
         value = _examples.field(place, fields, config.label)
         more["label"] = _examples.label_name(f"{place}: {config.label}", value, spellings)
     return _tagged.Sentence(tokens, tags, [place] * len(tokens), more)
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tfapps.config.sections import ADDED
-from tfapps.data.sources import _examples, _options, _records, _tables, _tfds
+from tfapps.data.sources import _examples, _options, _records, _tables, _tfds, base
 
 
 class Config(_examples.Columns):
@@ -42,3 +42,10 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Examples of any csv, tsv, jsonl or Parquet file with the features as columns."""
     return _examples.read_file(config, path, _records.form_of(str(path)), labelled)
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)

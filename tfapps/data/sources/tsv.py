@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfapps.data.sources import _examples, _records
+from tfapps.data.sources import _examples, _records, base
 
 
 class Config(_examples.Tables):
@@ -25,3 +25,10 @@ def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_
 
 def _form(config: Config) -> _records.Form:
     return _records.Form("tsv", config.encoding, config.delimiter)
+
+
+class Source(base.Source):
+    """What other packages ask of this file."""
+
+    read = staticmethod(read)
+    read_file = staticmethod(read_file)
