@@ -33,8 +33,8 @@ class Run:
         import keras
         import tensorflow as tf
 
-        from tfapps.stages.lessons import lessons
-        from tfapps.stages.prepare import prepare
+        from tfapps.runs.lessons import lessons
+        from tfapps.runs.prepared import prepare
         from tfapps.stages.train import objective
         from tfapps.train import optimizer, strategy
         from tfapps.train.step import Step

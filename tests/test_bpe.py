@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
-from tfapps.stages import prepare
+from tfapps.runs import prepared
 from tfapps.text import vocabulary
 from tfapps.text.tokenizer import Tokenizer
 
@@ -73,9 +73,9 @@ def test_only_a_size_that_was_asked_for_must_be_filled(text, capsys):
 
     if text:
         with pytest.raises(InputError, match="vocabulary_size 8000 is more than the text can fill"):
-            prepare._learned(run, make, lambda: (iter(TEXTS), iter(())))
+            prepared._learned(run, make, lambda: (iter(TEXTS), iter(())))
         return
-    made = prepare._learned(run, make, lambda: (iter(TEXTS), iter(())))
+    made = prepared._learned(run, make, lambda: (iter(TEXTS), iter(())))
     assert 80 < made.vocabulary_size < 8000
     expected = f"text.vocabulary_size: {made.vocabulary_size}, all that the text fills of 8000"
     assert capsys.readouterr().out == expected + "\n"

@@ -7,7 +7,7 @@ import pytest
 from running import ROOT
 
 from tfapps.config import load as configs
-from tfapps.stages.card import _note, artifact_table, card
+from tfapps.runs.card import _note, artifact_table, card
 
 METRICS = {
     "headline": "accuracy",

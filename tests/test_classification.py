@@ -9,7 +9,7 @@ from keras import ops
 from sklearn.metrics import f1_score, log_loss
 
 from tfapps.errors import InputError
-from tfapps.stages import unjudged
+from tfapps.runs import unjudged
 from tfapps.tasks.classification import Config, Task
 
 

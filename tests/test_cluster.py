@@ -19,9 +19,9 @@ from tfapps.config.sections import TrainConfig
 from tfapps.errors import ConfigError, InputError
 from tfapps.graph import weights
 from tfapps.layers.linear import Linear
+from tfapps.runs.outputs import outputs_of
 from tfapps.stages import compress as stage
 from tfapps.stages import train as training
-from tfapps.stages.outputs import outputs_of
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make

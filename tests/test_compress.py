@@ -11,11 +11,11 @@ from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.export import _integers
 from tfapps.graph import weights
+from tfapps.runs.prepared import prepare
+from tfapps.runs.trained import rebuild
 from tfapps.stages.compress import compress
-from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run
 from tfapps.stages.train import train
-from tfapps.stages.trained import rebuild
 
 PRUNE = "{name: prune, sparsity: 0.5, epochs: 1}"
 QAT = "{name: qat, epochs: 1, learning_rate: 1.0e-3}"

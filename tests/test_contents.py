@@ -13,9 +13,9 @@ from tfapps import registry
 from tfapps.bundle.bundle import writing
 from tfapps.config import load as configs
 from tfapps.data import encoding
-from tfapps.stages import contents
-from tfapps.stages.contents import compression_key
-from tfapps.stages.prepare import fingerprint
+from tfapps.runs import contents
+from tfapps.runs.contents import compression_key
+from tfapps.runs.prepared import fingerprint
 
 # Fields with text that name no file: a new one has to be put here, or be marked with `reads`.
 PLAIN = {"name", "source", "exclude", "include", "keep_float", "distill_layers", "targets"}

@@ -10,10 +10,10 @@ from tfapps.config import load as configs
 from tfapps.data.augment import MASK, masked_copies
 from tfapps.errors import InputError
 from tfapps.models._bert_weights import evenly, shortened
+from tfapps.runs import teachers
+from tfapps.runs.lessons import lessons
+from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
-from tfapps.stages import teachers
-from tfapps.stages.lessons import lessons
-from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run
 from tfapps.stages.train import train
 from tfapps.train.objectives import _answers, _blocks, distill
@@ -156,7 +156,7 @@ def test_a_projection_stands_between_widths_and_learns(place):
 
 
 def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
-    from tfapps.stages.teachers import models
+    from tfapps.runs.teachers import models
 
     prepared = prepare(made(place, "same", taught("states: 2.0", "attention: 3.0")))
     (teacher,) = models(prepared, ["saved_models/teacher"])
@@ -168,7 +168,7 @@ def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
 
 
 def test_attention_maps_are_those_that_were_used(place):
-    from tfapps.stages.teachers import models
+    from tfapps.runs.teachers import models
 
     prepared = prepare(made(place, "maps", taught("attention: 1.0")))
     (teacher,) = models(prepared, ["saved_models/teacher"])

@@ -16,11 +16,11 @@ from tfapps.config import sections
 from tfapps.data import draws, splits
 from tfapps.ensembles import bagging, boosting, soup, stacking, voting
 from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.runs.lessons import lessons
+from tfapps.runs.prepared import fingerprint, prepare
 from tfapps.serve.predictor import Predictor
 from tfapps.stages import ensemble as stage
 from tfapps.stages.ensemble import DROP, ensemble, member
-from tfapps.stages.lessons import lessons
-from tfapps.stages.prepare import fingerprint, prepare
 from tfapps.stages.run import run
 from tfapps.train.objectives._answers import TOLD
 from tfapps.verify import parity

@@ -13,11 +13,11 @@ from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
 from tfapps.data import plan, splits
 from tfapps.errors import InputError
+from tfapps.runs.head_start import vectors, warm
+from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
-from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run
 from tfapps.stages.train import _build, train
-from tfapps.stages.warm import vectors, warm
 from tfapps.tasks._heads import described
 from tfapps.text.tokenizer import Tokenizer
 from tfapps.train.objectives import _pairs

@@ -9,7 +9,7 @@ from tfapps.bundle.bundle import writing
 from tfapps.config import load as configs
 from tfapps.data import splits
 from tfapps.errors import InputError
-from tfapps.stages import leaks
+from tfapps.runs import leaks
 
 
 @pytest.fixture

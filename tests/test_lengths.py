@@ -13,7 +13,7 @@ from tfapps.export import litert
 from tfapps.models import bilstm
 from tfapps.runners._interpreter import Session
 from tfapps.runners.litert import LiteRTRunner, interpreter, signatures
-from tfapps.stages.prepare import prepare
+from tfapps.runs.prepared import prepare
 from tfapps.stages.run import run
 
 LENGTH, SHORTER = models.LENGTH, (4, 8)

@@ -13,10 +13,10 @@ from tfapps.bundle import replace
 from tfapps.config import load as configs
 from tfapps.config import sections
 from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.runs.prepared import fingerprint
 from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
 from tfapps.stages import tune as stage
-from tfapps.stages.prepare import fingerprint
 from tfapps.train.history import History, Record
 
 RATES = {"low": 1e-5, "high": 1e-1, "log": True}

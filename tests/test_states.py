@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tfapps.stages import states
+from tfapps.runs import unfinished
 from tfapps.train.checkpoint import State
 
 
@@ -19,7 +19,7 @@ def checkpoint(fingerprint, stage="train", more="", vocabulary="0f"):
     prepared = SimpleNamespace(
         config=config, fingerprint=fingerprint, text_files={"text/tokenizer.json": vocabulary}
     )
-    return states.checkpoint(prepared, stage, more)
+    return unfinished.checkpoint(prepared, stage, more)
 
 
 def saved(checkpoint, value):
@@ -38,16 +38,16 @@ def test_another_config_neither_resumes_nor_overwrites_nor_deletes_a_state(capsy
     assert value(second) is None
     saved(second, 2.0)
     assert value(checkpoint("one config")) == 1.0
-    states.report_others("run", [second])
+    unfinished.report_others("run", [second])
     printed = capsys.readouterr().out
     assert (
         f"kept in saved_models/.run.state ({first.folder.name}); run that config again" in printed
     )
-    states.clear("run", [second])
+    unfinished.clear("run", [second])
     assert (value(first), value(second)) == (1.0, None)
-    states.report_others("run", [first])
+    unfinished.report_others("run", [first])
     assert capsys.readouterr().out == ""
-    states.clear("run", [first])
+    unfinished.clear("run", [first])
     assert not first.folder.parent.exists()
 
 
@@ -65,6 +65,6 @@ def test_items_of_a_compression_are_apart_by_what_they_depend_on():
 
 
 def test_a_run_without_unfinished_work_has_nothing_to_report_or_clear(capsys):
-    states.report_others("run", [checkpoint("config")])
-    states.clear("run", [checkpoint("config")])
+    unfinished.report_others("run", [checkpoint("config")])
+    unfinished.clear("run", [checkpoint("config")])
     assert capsys.readouterr().out == ""

@@ -142,7 +142,8 @@ def test_a_run_that_is_a_preset_is_read_by_its_manifest(workplace):
 def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
     """Whoever looks for weights that were trained already passes it over."""
     from tfapps.config import load as configs
-    from tfapps.stages import prepare, states, trained
+    from tfapps.runs import prepared as prepare
+    from tfapps.runs import trained, unfinished
 
     folder = workplace / "saved_models"
     for name, manifest in (
@@ -165,7 +166,7 @@ def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
         older = dataclasses.replace(prepared)
         vars(older)["text_files"] = other
         assert trained.find_trained(older) is None
-    assert states.OUTPUT.name == "saved_models"
+    assert unfinished.OUTPUT.name == "saved_models"
     assert found is not None
     assert found.path.name != "a_twin"
     printed = capsys.readouterr().out

@@ -14,12 +14,12 @@ from tfapps.bundle.bundle import DELTA, Bundle, read_json
 from tfapps.config import load as config
 from tfapps.errors import InputError
 from tfapps.graph import weights
+from tfapps.runs.prepared import prepare
+from tfapps.runs.trained import rebuild
 from tfapps.serve.deltas import Shared, _names
 from tfapps.serve.predictor import Predictor
-from tfapps.stages.prepare import prepare
 from tfapps.stages.run import run
 from tfapps.stages.train import train
-from tfapps.stages.trained import rebuild
 
 SETTINGS = {"freeze": "train: head", "prefix": "length: 3", "adapter": "size: 8"}
 QAT = "compress:\n  - {name: qat, epochs: 1, learning_rate: 1.0e-3}\n"

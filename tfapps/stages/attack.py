@@ -14,10 +14,10 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import noise
 from tfapps.errors import InputError
 from tfapps.presets import offline
-from tfapps.stages.notes import note
-from tfapps.stages.outputs import EVALUATION_BATCH, outputs_of
-from tfapps.stages.prepare import Prepared, prepare, retokenized
-from tfapps.stages.trained import rebuild
+from tfapps.runs.notes import note
+from tfapps.runs.outputs import EVALUATION_BATCH, outputs_of
+from tfapps.runs.prepared import Prepared, prepare, retokenized
+from tfapps.runs.trained import rebuild
 
 if TYPE_CHECKING:
     import keras

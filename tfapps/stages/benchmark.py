@@ -10,7 +10,7 @@ import numpy as np
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.presets import offline
-from tfapps.stages.prepare import prepare
+from tfapps.runs.prepared import prepare
 
 
 def benchmark(

@@ -10,7 +10,7 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.config import strict_yaml
 from tfapps.errors import InputError
 from tfapps.printable import plain
-from tfapps.stages.card import number
+from tfapps.runs.card import number
 
 LEGEND = (
     "* on the Pareto front: no other artefact beats it in metric or size without losing the other"

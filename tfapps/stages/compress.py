@@ -17,13 +17,13 @@ from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.graph import weights
 from tfapps.graph.clone import clone
-from tfapps.stages import contents, states
+from tfapps.runs import contents, unfinished
+from tfapps.runs.contents import compression_key
+from tfapps.runs.lessons import lessons
+from tfapps.runs.outputs import EVALUATION_BATCH, logits_of, outputs_of
+from tfapps.runs.prepared import Prepared, prepare, retokenized
+from tfapps.runs.trained import find_trained
 from tfapps.stages import train as training
-from tfapps.stages.contents import compression_key
-from tfapps.stages.lessons import lessons
-from tfapps.stages.outputs import EVALUATION_BATCH, logits_of, outputs_of
-from tfapps.stages.prepare import Prepared, prepare, retokenized
-from tfapps.stages.trained import find_trained
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +41,7 @@ def compress(config: RunConfig) -> Bundle:
     source = find_trained(prepared)
     if source is None:
         raise InputError(
-            f"{states.OUTPUT / config.name}: no model trained with this config and data that is "
+            f"{unfinished.OUTPUT / config.name}: no model trained with this config and data that is "
             "still uncompressed; run `tfapps train` (or `tfapps run`) first"
         )
     return compress_prepared(prepared, source)[1]
@@ -60,7 +60,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
     place = strategy.make(config.train.strategy)
     # The model's dropout draws on from here, whether this process has trained it or found it.
     keras.utils.set_random_seed(config.seed)
-    with bundles.writing(states.OUTPUT / config.name) as draft:
+    with bundles.writing(unfinished.OUTPUT / config.name) as draft:
         with place.scope():
             model = assemble(
                 config,
@@ -71,7 +71,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         if (source.path / "logs").is_dir():
             shutil.copytree(source.path / "logs", draft.path / "logs", dirs_exist_ok=True)
         work = _Work(prepared, model, place, draft.path, source)
-        states.report_others(config.name, work.keepers())
+        unfinished.report_others(config.name, work.keepers())
         for index in range(len(config.compress)):
             work.step(index)
         notes = {"training": source.metrics["training"], "compression": work.notes}
@@ -81,8 +81,8 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
             {"vocabulary_size": prepared.tokenizer.vocabulary_size, "plans": work.plans},
         )
         draft.stages["compress"] = compression_key(config)
-    states.clear(config.name, work.keepers())
-    return work.prepared, Bundle.open(states.OUTPUT / config.name)
+    unfinished.clear(config.name, work.keepers())
+    return work.prepared, Bundle.open(unfinished.OUTPUT / config.name)
 
 
 class _Work:
@@ -185,7 +185,9 @@ class _Work:
         config = self.origin.config
         weights_hash = self.source.manifest["files"][self.source.weights.name]
         key = json.dumps([contents.of_items(config, index + 1), weights_hash])
-        return states.checkpoint(self.origin, f"{index}_{config.compress[index].name}_{what}", key)
+        return unfinished.checkpoint(
+            self.origin, f"{index}_{config.compress[index].name}_{what}", key
+        )
 
     def _logs(self, index: int) -> Path:
         return self.folder / "logs" / f"{index}_{self.origin.config.compress[index].name}"

@@ -30,11 +30,12 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import draws
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.presets import offline
-from tfapps.stages import soup, unjudged
-from tfapps.stages.card import card
-from tfapps.stages.prepare import Prepared, prepare
+from tfapps.runs import unjudged
+from tfapps.runs.card import card
+from tfapps.runs.prepared import Prepared, prepare
+from tfapps.runs.unfinished import OUTPUT
+from tfapps.stages import soup
 from tfapps.stages.run import run
-from tfapps.stages.states import OUTPUT
 from tfapps.verify import parity
 
 # Largest loss of the headline metric, from the Keras members' to that of their quantized files:

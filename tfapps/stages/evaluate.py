@@ -13,7 +13,7 @@ from tfapps.arrays import each
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.presets import offline
-from tfapps.stages import unjudged
+from tfapps.runs import unjudged
 
 PART = 64  # rows at a time, where each has logits for a whole vocabulary at many places
 

@@ -15,8 +15,8 @@ from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
-from tfapps.stages.prepare import Prepared
-from tfapps.stages.trained import open_trained, rebuild
+from tfapps.runs.prepared import Prepared
+from tfapps.runs.trained import open_trained, rebuild
 
 CALIBRATION_ROWS = 200
 

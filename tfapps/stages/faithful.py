@@ -13,9 +13,9 @@ from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain import _text
 from tfapps.presets import offline
+from tfapps.runs.notes import note
+from tfapps.runs.prepared import prepare
 from tfapps.stages.explain import DIGITS, Explained, opened, refusal
-from tfapps.stages.notes import note
-from tfapps.stages.prepare import prepare
 
 ROWS = 100
 SHARES = tuple(place / 10 for place in range(11))

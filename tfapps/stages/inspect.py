@@ -14,7 +14,7 @@ from tfapps.config.sections import RunConfig
 from tfapps.data.corpora import Corpus
 from tfapps.data.staged import Stage, Staged
 from tfapps.printable import plain
-from tfapps.stages.prepare import Prepared, prepare
+from tfapps.runs.prepared import Prepared, prepare
 from tfapps.text import tags
 
 

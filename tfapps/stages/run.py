@@ -5,15 +5,15 @@ from __future__ import annotations
 from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.processes import workers
-from tfapps.stages import states
+from tfapps.runs import unfinished
+from tfapps.runs.card import artifact_table
+from tfapps.runs.prepared import Prepared, prepare, refuse_ensemble
+from tfapps.runs.trained import find_trained, is_compressed, is_trained
+from tfapps.runs.unfinished import OUTPUT
 from tfapps.stages import train as training
-from tfapps.stages.card import artifact_table
 from tfapps.stages.compress import compress_prepared
 from tfapps.stages.export import artifacts_key, export_prepared
-from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
-from tfapps.stages.states import OUTPUT
 from tfapps.stages.train import train_prepared
-from tfapps.stages.trained import find_trained, is_compressed, is_trained
 from tfapps.stages.verify import verify_prepared
 
 
@@ -32,7 +32,7 @@ def run(config: RunConfig) -> Bundle:
         if config.compress:
             prepared, bundle = compress_prepared(prepared, bundle)
     if not workers.chief():
-        states.leave()
+        unfinished.leave()
         return bundle
     return proven(prepared, bundle)
 

@@ -10,10 +10,10 @@ from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
-from tfapps.stages import states
+from tfapps.runs import unfinished
+from tfapps.runs.prepared import Prepared, prepare
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
-from tfapps.stages.prepare import Prepared, prepare
 from tfapps.stages.run import finished, proven, run
 
 
@@ -64,7 +64,7 @@ def _cooked(prepared: Prepared, kind: Any, runs: Sequence[Bundle]) -> Bundle:
     kept, chosen = kind.cook(config.ensemble, found, figures, judge)
     fill(kept)
     print(f"mean of {len(chosen)} of {len(runs)} members, best member {max(figures):.4f}")
-    target = states.OUTPUT / config.name
+    target = unfinished.OUTPUT / config.name
     with bundles.writing(target) as draft:
         notes = {"members": figures, "averaged": chosen, "training": []}
         training.write_model(draft, prepared, model, notes)

@@ -19,13 +19,13 @@ from tfapps.config.sections import RunConfig
 from tfapps.graph import weights
 from tfapps.graph.clone import in_float32
 from tfapps.processes import workers
-from tfapps.stages import states, teachers, unjudged
-from tfapps.stages.card import card
-from tfapps.stages.lessons import Lessons, lessons
-from tfapps.stages.outputs import outputs_of
-from tfapps.stages.prepare import Prepared, prepare, refuse_ensemble
-from tfapps.stages.states import OUTPUT
-from tfapps.stages.warm import warm
+from tfapps.runs import teachers, unfinished, unjudged
+from tfapps.runs.card import card
+from tfapps.runs.head_start import warm
+from tfapps.runs.lessons import Lessons, lessons
+from tfapps.runs.outputs import outputs_of
+from tfapps.runs.prepared import Prepared, prepare, refuse_ensemble
+from tfapps.runs.unfinished import OUTPUT
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +40,7 @@ def train(config: RunConfig) -> Bundle:
     refuse_ensemble(config)
     join(config)
     bundle = train_prepared(prepare(config))
-    states.leave()
+    unfinished.leave()
     return bundle
 
 
@@ -59,8 +59,8 @@ def train_prepared(prepared: Prepared) -> Bundle:
     config = prepared.config
     lesson = lessons(prepared)
     with bundles.writing(OUTPUT / config.name) as draft:
-        keeper = states.checkpoint(prepared, "train")
-        states.report_others(config.name, [keeper])
+        keeper = unfinished.checkpoint(prepared, "train")
+        unfinished.report_others(config.name, [keeper])
         learned = learn(lesson, draft.path / "logs", _hparams(config), keeper)
         with learned.place.scope():
             model = tuned.merged(config, learned.model)
@@ -70,7 +70,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
         projection = prepared.task.projection(model)
         if projection is not None:
             projector.write(draft.path / "logs", *projection)
-    states.clear(config.name, [keeper])
+    unfinished.clear(config.name, [keeper])
     return Bundle.open(OUTPUT / config.name)
 
 

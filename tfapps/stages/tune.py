@@ -23,13 +23,13 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import splits
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.printable import plain
+from tfapps.runs import contents
+from tfapps.runs.lessons import lessons
+from tfapps.runs.prepared import fingerprint, prepare, refuse_ensemble
+from tfapps.runs.unfinished import OUTPUT
 from tfapps.search._dimensions import Dimensions
 from tfapps.search._drive import EPOCHS, common, drive
 from tfapps.search._trials import Trials
-from tfapps.stages import contents
-from tfapps.stages.lessons import lessons
-from tfapps.stages.prepare import fingerprint, prepare, refuse_ensemble
-from tfapps.stages.states import OUTPUT
 from tfapps.stages.train import learn
 
 KEY = "search.json"

@@ -11,11 +11,11 @@ from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle, write_json
 from tfapps.config.sections import RunConfig
 from tfapps.errors import Failure
-from tfapps.stages.card import card
-from tfapps.stages.dev import Dev, dev
+from tfapps.runs.card import card
+from tfapps.runs.dev import Dev, dev
+from tfapps.runs.prepared import Prepared
+from tfapps.runs.trained import open_trained, rebuild
 from tfapps.stages.export import artifacts_key
-from tfapps.stages.prepare import Prepared
-from tfapps.stages.trained import open_trained, rebuild
 
 LATENCY_ROWS = 50
 

@@ -14,7 +14,7 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import splits
 from tfapps.errors import InputError
 from tfapps.printable import plain
-from tfapps.stages.prepare import Prepared
+from tfapps.runs.prepared import Prepared
 
 
 def refuse(prepared: Prepared) -> None:

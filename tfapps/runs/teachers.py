@@ -13,7 +13,7 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.presets import offline
-from tfapps.stages.prepare import Prepared
+from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
     import keras

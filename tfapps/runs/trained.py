@@ -9,9 +9,9 @@ from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.printable import plain
-from tfapps.stages.contents import compression_key
-from tfapps.stages.prepare import Prepared, prepare
-from tfapps.stages.states import OUTPUT
+from tfapps.runs.contents import compression_key
+from tfapps.runs.prepared import Prepared, prepare
+from tfapps.runs.unfinished import OUTPUT
 
 if TYPE_CHECKING:
     import keras

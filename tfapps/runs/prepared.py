@@ -25,7 +25,7 @@ from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
 from tfapps.data.encoding import Encoded
 from tfapps.errors import InputError
-from tfapps.stages import contents
+from tfapps.runs import contents
 from tfapps.text.vocabulary import TooLargeError
 
 if TYPE_CHECKING:

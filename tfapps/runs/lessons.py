@@ -12,10 +12,10 @@ from tfapps import registry
 from tfapps.data import encoding, unlabelled
 from tfapps.data.encoding import Encoded, Ragged
 from tfapps.errors import InputError
+from tfapps.runs import leaks
+from tfapps.runs import teachers as ask
+from tfapps.runs.prepared import Prepared, cache_folder
 from tfapps.serve.predictor import texts_of
-from tfapps.stages import leaks
-from tfapps.stages import teachers as ask
-from tfapps.stages.prepare import Prepared, cache_folder
 
 
 @dataclass(frozen=True)

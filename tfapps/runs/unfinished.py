@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfapps.processes import workers
-from tfapps.stages.prepare import Prepared
+from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
     from tfapps.train.checkpoint import Checkpoint

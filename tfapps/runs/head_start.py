@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps.data import encoding
-from tfapps.stages.outputs import EVALUATION_BATCH
-from tfapps.stages.prepare import Prepared
+from tfapps.runs.outputs import EVALUATION_BATCH
+from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
     import keras

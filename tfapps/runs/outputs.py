@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tfapps.stages.prepare import Prepared
+from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
     import keras

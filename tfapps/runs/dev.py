@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps.arrays import each
-from tfapps.stages.outputs import outputs_of
-from tfapps.stages.prepare import Prepared
+from tfapps.runs.outputs import outputs_of
+from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
     import keras

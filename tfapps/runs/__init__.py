@@ -1,0 +1,1 @@
+"""What the stages share: prepared data, lessons, teachers, cards, unfinished work."""
