@@ -23,7 +23,8 @@ import numpy as np
 from _timing import timed
 
 from tfapps.compress import qat
-from tfapps.export import _module, edge_quantizer, litert
+from tfapps.export import edge_quantizer, litert
+from tfapps.export.parts import module
 from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
@@ -84,7 +85,7 @@ def files(folder: Path) -> dict[str, Path]:
     for activations in ("all", "products"):
         target = folder / activations
         litert.export(["litert_int8"], rebuild=trained(activations), folder=target, **common)
-    _module.save(_module.whole(model(1, LENGTH)), folder / "saved")
+    module.save(module.whole(model(1, LENGTH)), folder / "saved")
     litert.convert(folder / "saved", "int8", folder / "naive.tflite", rows(8))
     return {
         "float32": folder / "plain" / "litert" / "float32.tflite",

@@ -32,11 +32,12 @@ class Run:
     def __init__(self, path: Path):
         import keras
         import tensorflow as tf
+        from tfapps.train.optimizers import make
 
         from tfapps.runs.lessons import lessons
         from tfapps.runs.prepared import prepare
         from tfapps.stages.train import objective
-        from tfapps.train import optimizer, strategy
+        from tfapps.train import strategy
         from tfapps.train.step import Step
 
         self.bundle = Bundle.open(path)
@@ -55,7 +56,7 @@ class Run:
         self.step = Step(
             model,
             objective(lesson, model, 1000),
-            optimizer.make(1e-6, weight_decay=0.01),
+            make.make(1e-6, weight_decay=0.01),
             strategy.make("one_device"),
             spec=batches.epoch(0).element_spec,
             rows=batches.batch_size,

@@ -11,7 +11,7 @@ from hypothesis import settings
 from running import ROOT, TINY, process, write_rows
 
 import tfapps  # noqa: F401 - chooses the backend of Keras, before a test file imports that
-from tfapps.export import _child
+from tfapps.export.parts import child
 
 DATA = Path(os.environ.get("TFAPPS_DATA", ROOT.parent / "shared" / "data"))
 
@@ -23,7 +23,7 @@ settings.register_profile("quick", derandomize=True)
 settings.register_profile("random", database=None, print_blob=True)
 settings.load_profile("quick")
 
-_child.REST = 600.0  # tests of exports follow one another less quickly than exports
+child.REST = 600.0  # tests of exports follow one another less quickly than exports
 
 # Files of many minutes, begun first: else one core would wait for the other at the end.
 LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
@@ -105,6 +105,6 @@ def tiny_runs(tmp_path_factory):
 @pytest.fixture
 def no_child():
     """No converting child from before, and none left behind."""
-    _child.end()
+    child.end()
     yield
-    _child.end()
+    child.end()

@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from tfapps.export import _embedding
+from tfapps.export.parts import embedding
 
 
 def gather(table, ids_shape, *, axis=0, constant=True, signature=None):
@@ -39,7 +39,7 @@ def gather(table, ids_shape, *, axis=0, constant=True, signature=None):
 
 def lookup(width):
     """A file with one EMBEDDING_LOOKUP of a table of 60 rows."""
-    return _embedding.look_up(gather(np.ones((60, width), np.float32), (3,)))
+    return embedding.look_up(gather(np.ones((60, width), np.float32), (3,)))
 
 
 def _tensor(name, shape, kind, buffer):

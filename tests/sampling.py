@@ -2,8 +2,8 @@
 
 import keras
 import numpy as np
+from tfapps.features.columns import Encoded, Ragged
 
-from tfapps.data.encoding import Encoded, Ragged
 from tfapps.data.pipeline import Batches
 from tfapps.metrics.cross_entropy import sequence_cross_entropy
 

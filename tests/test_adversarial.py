@@ -10,8 +10,10 @@ from qat_models import classifier, given
 from tfapps import registry
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
+from tfapps.graph import cut
+from tfapps.train import embedded
 from tfapps.train.loop import fit
-from tfapps.train.objectives import _embedded, fgm, freelb, pgd, plain, r_drop, vat
+from tfapps.train.objectives import fgm, freelb, pgd, plain, r_drop, vat
 from tfapps.train.strategy import make
 
 LABELS = (np.arange(64) % 3).astype("int32")
@@ -35,7 +37,7 @@ def compiled(model):
 def test_a_cut_model_is_the_model(name):
     model = classifier(name)
     features, _ = batch(name)
-    embed, answer = _embedded.Cut()(model)
+    embed, answer = cut.Cut()(model)
     x = embed(features, False)
     assert x.shape[:2] == features["token_ids"].shape
     np.testing.assert_allclose(answer(x, features, False), model(features), atol=1e-6)
@@ -45,7 +47,7 @@ def test_a_cut_model_is_the_model(name):
 
 
 def test_a_cut_is_made_once():
-    cut, model = _embedded.Cut(), classifier()
+    cut, model = cut.Cut(), classifier()
     assert cut(model) is cut(model)
     assert cut(classifier()) is not cut(model)
 
@@ -54,21 +56,21 @@ def test_nothing_to_embed_is_refused():
     ids = keras.Input((4,), name="token_ids")
     model = keras.Model({"token_ids": ids}, keras.ops.cast(ids, "int32"))
     with pytest.raises(InputError, match="no layer of the model embeds token_ids"):
-        _embedded.embedded(model)
+        cut.embedded(model)
 
 
 def test_half_a_model_is_refused():
     with pytest.raises(InputError, match="distill_layers shows it a part"):
-        _embedded.Cut()(lambda features, training: None)
+        cut.Cut()(lambda features, training: None)
 
 
 def climbed(norm, steps=6, step=0.5, epsilon=0.2):
     """Change, embeddings, mask, the loss at a change."""
     model = classifier()
     features, targets = batch()
-    embed, answer = _embedded.Cut()(model)
+    embed, answer = cut.Cut()(model)
     x = embed(features, False)
-    ball = _embedded.Ball(x, features, epsilon, norm)
+    ball = embedded.Ball(x, features, epsilon, norm)
 
     def loss_at(x):
         return Task.loss(targets, answer(x, features, False))
@@ -110,19 +112,19 @@ def test_more_steps_find_worse_neighbours():
 
 def test_the_slope_is_that_of_the_loss():
     x = tf.constant(np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32"))
-    slope = _embedded.gradient(lambda x: tf.reduce_sum(x**3, axis=(1, 2)), x)
-    np.testing.assert_allclose(slope / _embedded.RAISED, 3 * x**2, rtol=1e-5)
+    slope = embedded.gradient(lambda x: tf.reduce_sum(x**3, axis=(1, 2)), x)
+    np.testing.assert_allclose(slope / embedded.RAISED, 3 * x**2, rtol=1e-5)
 
 
 def test_a_text_without_a_slope_is_left_alone():
     x, features = tf.ones((2, 3, 4)), {"padding_mask": np.ones((2, 3))}
-    ball = _embedded.Ball(x, features, 0.5, "l2")
+    ball = embedded.Ball(x, features, 0.5, "l2")
     assert np.all(ball.edge(tf.zeros((2, 3, 4))).numpy() == 0)
 
 
 def test_one_step_along_the_gradient_equals_numpy():
     model, (features, targets) = classifier(), batch()
-    embed, answer = _embedded.Cut()(model)
+    embed, answer = cut.Cut()(model)
     x = embed(features, False)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -141,7 +143,7 @@ def test_one_step_along_the_gradient_equals_numpy():
 def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes):
     """The way to the neighbour is found in the pass over the text, and teaches nothing itself."""
     model, (features, targets), seen = classifier(), batch(), []
-    embed, answer = _embedded.Cut()(model)
+    embed, answer = cut.Cut()(model)
 
     def loss(targets, logits):
         seen.append(logits)
@@ -157,7 +159,7 @@ def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes
     assert len(seen) == passes
 
     x = embed(features, False)
-    ball = _embedded.Ball(x, features, 0.3, "l2")
+    ball = embedded.Ball(x, features, 0.3, "l2")
     delta = ball.climb(lambda x: Task.loss(targets, answer(x, features, False)), steps, 1.0)
     with tf.GradientTape() as tape:
         x = embed(features, False)

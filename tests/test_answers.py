@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import served
+from tfapps.features.arrays import listed
 
 from tfapps import registry
-from tfapps.arrays import listed
 from tfapps.errors import InputError
-from tfapps.serve import predictor as predictors
+from tfapps.serve import artifacts
 from tfapps.serve.predictor import Predictor
 
-COUNT = predictors.BATCH + 6
+COUNT = artifacts.BATCH + 6
 THREADS = 8
 
 

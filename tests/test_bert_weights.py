@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tfapps.errors import InputError
-from tfapps.models import _bert_weights, bert
+from tfapps.models import bert
+from tfapps.models.parts import bert_weights
 from tfapps.presets._published import MINILM, MINILM_MODULE
 from tfapps.presets.presets import locate, vocabulary
 
@@ -64,8 +65,8 @@ def test_equals_kerashub_on_real_sentences():
     ours = np.asarray(model(x)["sequence"]) * real
     np.testing.assert_allclose(ours, np.asarray(theirs(x)["sequence_output"]) * real, atol=1e-4)
 
-    read = _bert_weights.from_huggingface(locate(MINILM))
-    for path, array in _bert_weights.from_kerashub(theirs).items():
+    read = bert_weights.from_huggingface(locate(MINILM))
+    for path, array in bert_weights.from_kerashub(theirs).items():
         np.testing.assert_array_equal(array, read[path], err_msg=path)
 
     exact = bert.Config(preset=MINILM)

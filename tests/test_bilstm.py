@@ -156,13 +156,13 @@ def test_exports_to_builtins(tmp_path, small):
 
 
 def test_the_exporter_fuses_every_lstm(small):
-    from tfapps.export import _lstm
+    from tfapps.export.parts import lstm
 
     model = bilstm.build(SMALL, vocabulary_size=40, batch_size=1, length=9)
     model.set_weights(small.get_weights())
     x = {name: value[1:2] for name, value in features().items()}
     before = np.asarray(model(x)["pooled"])
-    assert _lstm.fuse(model) == 2 * SMALL.layers
+    assert lstm.fuse(model) == 2 * SMALL.layers
     np.testing.assert_allclose(model(x)["pooled"], before, atol=1e-5)
 
 

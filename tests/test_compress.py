@@ -9,7 +9,7 @@ from running import TINY, at
 from tfapps.bundle.bundle import Bundle, read_json
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
-from tfapps.export import _integers
+from tfapps.export.parts import integers
 from tfapps.graph import weights
 from tfapps.runs.prepared import prepare
 from tfapps.runs.trained import rebuild
@@ -63,7 +63,7 @@ def test_quantizing_keeps_the_zeros_of_pruning(place):
     assert [note["name"] for note in notes] == ["prune", "qat"]
     for stage in ("trained", "baked"):
         if stage == "baked":
-            _integers.bake(model)
+            integers.bake(model)
         for path, kernel in kernels(model).items():
             # Rounding makes a few more.
             assert 0.5 <= (kernel == 0).mean() < 0.6, (stage, path)
@@ -74,7 +74,7 @@ def test_quantizing_keeps_the_zeros_of_pruning(place):
 def test_quantizing_keeps_the_clusters(place):
     settings = made(place, "clustered", CLUSTER, QAT)
     model = model_of(settings, compress(settings))
-    _integers.bake(model)
+    integers.bake(model)
     for path, kernel in kernels(model).items():
         assert len(np.unique(kernel)) <= 4, path
 

@@ -10,9 +10,12 @@ import pytest
 import tensorflow as tf
 import tiny
 from rounding import assert_same_sums, longest_sum
+from tfapps.features import columns
+from tfapps.features.arrays import each, listed
+from tfapps.forms import translator
+from tfapps.graph.cut import Cut
 
 from tfapps import registry
-from tfapps.arrays import each, listed
 from tfapps.assembly.assemble import assemble
 from tfapps.config import load as configs
 from tfapps.data import encoding
@@ -20,8 +23,6 @@ from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
 from tfapps.graph import weights
-from tfapps.serve import translator
-from tfapps.train.objectives._embedded import Cut
 
 
 def pairs(task):
@@ -86,7 +87,7 @@ def masking(task):
 def samples(parts):
     """Features of all rows, and targets."""
     run, task, *_, encoded = parts
-    rows = encoding.dense(encoded, registry.inputs(run.model), run.model.max_length)
+    rows = columns.dense(encoded, registry.inputs(run.model), run.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
     if masking(task) is None:
         return rows, targets

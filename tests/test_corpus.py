@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 from running import ROOT
+from tfapps.features.columns import Encoded, Ragged
 
 from tfapps.config.sections import Section
 from tfapps.data import encoding, stored
 from tfapps.data.corpora import Corpus
-from tfapps.data.encoding import Encoded, Ragged
 from tfapps.data.pipeline import Batches
 from tfapps.data.sources import corpus
 from tfapps.data.staged import Stage, Staged

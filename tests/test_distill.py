@@ -9,14 +9,15 @@ from running import TINY, at
 from tfapps.config import load as configs
 from tfapps.data.augment import MASK, masked_copies
 from tfapps.errors import InputError
-from tfapps.models._bert_weights import evenly, shortened
+from tfapps.models.parts.bert_weights import evenly, shortened
 from tfapps.runs import teachers
 from tfapps.runs.lessons import lessons
 from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.run import run
 from tfapps.stages.train import train
-from tfapps.train.objectives import _answers, _blocks, distill
+from tfapps.train import answers, blocks
+from tfapps.train.objectives import distill
 
 NOTHING = "export: []\n"
 BILSTM = "name: bilstm, units: 8, embedding_size: 8"
@@ -96,7 +97,7 @@ def test_texts_without_labels_have_the_teachers(place):
     labelled = lesson.extra["labelled"]
     assert labelled[:64].all()
     assert not labelled[64:].any()
-    assert len(labelled) == len(lesson.extra[_answers.TOLD]) > 64 + 3 + 64
+    assert len(labelled) == len(lesson.extra[answers.TOLD]) > 64 + 3 + 64
     assert lesson.labelled == 64 / len(labelled)
     losses = [record["loss"] for record in train(settings).metrics["training"]]
     assert losses[-1] < losses[0]
@@ -129,9 +130,11 @@ def test_states_and_attention_come_closer(place, model, capsys):
 
 
 def test_a_projection_stands_between_widths_and_learns(place):
+    from tfapps.train.optimizers import make
+
     from tfapps.assembly.assemble import assemble
     from tfapps.stages.train import objective
-    from tfapps.train import optimizer, strategy
+    from tfapps.train import strategy
     from tfapps.train.step import Step
 
     settings = made(place, "wide", taught("states: 1.0"), "name: bert, size: mini")
@@ -145,7 +148,7 @@ def test_a_projection_stands_between_widths_and_learns(place):
     step = Step(
         model,
         learns,
-        optimizer.make(0.01, weight_decay=0.0),
+        make.make(0.01, weight_decay=0.0),
         place,
         spec=batches.epoch(0).element_spec,
         rows=8,
@@ -162,7 +165,7 @@ def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
     (teacher,) = models(prepared, ["saved_models/teacher"])
     rows = prepared.arrays("dev")
     settings = distill.Config(teacher=("x",), states=2.0, attention=3.0)
-    logits, told, far = _blocks.Blocks(settings, teacher, [teacher])(rows, False)
+    logits, told, far = blocks.Blocks(settings, teacher, [teacher])(rows, False)
     np.testing.assert_allclose(far, 0, atol=1e-6)
     np.testing.assert_allclose(told[0], logits, atol=1e-6)
 

@@ -285,7 +285,7 @@ def test_the_exporter_imports_no_quantizer():
     from pathlib import Path
 
     program = (
-        "import sys, tfapps.export.edge_quantizer, tfapps.export._embedding\n"
+        "import sys, tfapps.export.edge_quantizer, tfapps.export.parts.embedding\n"
         "assert not {'tensorflow', 'keras', 'ai_edge_quantizer'} & set(sys.modules)"
     )
     root = Path(__file__).resolve().parents[1]

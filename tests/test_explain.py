@@ -16,9 +16,10 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.cli import _coloured, _page
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
-from tfapps.explain import _text, integrated_gradients, occlusion, rollout
-from tfapps.explain._reader import Reader, attentions
-from tfapps.explain._text import Text, Word
+from tfapps.explain import integrated_gradients, occlusion, rollout
+from tfapps.explain.parts import text as reading
+from tfapps.explain.parts.reader import Reader, attentions
+from tfapps.explain.parts.text import Text, Word
 from tfapps.layers.at_token import AtToken
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.linear import Linear
@@ -88,7 +89,7 @@ def test_words_have_all_pieces_and_their_places(kind):
     task = classification.Task(classification.Config(), ["a", "b"])
     given = "Where is  the café, Zoë's 3.5?"
     inputs = ("token_ids", "padding_mask")
-    text, cut = _text.read({"text": given, "label": None}, task, tokenizer, inputs, 100)
+    text, cut = reading.read({"text": given, "label": None}, task, tokenizer, inputs, 100)
     assert not cut
     assert all(given[word.start : word.end] == word.text for word in text.words)
     letters = [place for word in text.words for place in range(word.start, word.end)]
@@ -116,7 +117,7 @@ def test_words_have_all_pieces_and_their_places(kind):
     ],
 )
 def test_words_are_what_a_reader_takes_for_one(text, spans, words):
-    found, numbers = _text.split(text, spans, "words")
+    found, numbers = reading.split(text, spans, "words")
     assert [text[start:end] for start, end in found] == words
     assert numbers.max(initial=-1) == len(words) - 1
     assert (numbers >= 0).all()
@@ -127,7 +128,7 @@ def test_the_words_of_a_pair_are_those_of_both_texts():
     task = classification.Task(classification.Config(), ["a", "b"])
     example = {"text": "one two", "text_pair": "two five", "label": None}
     inputs = ("token_ids", "padding_mask", "segment_ids")
-    text, _ = _text.read(example, task, tokenizer, inputs, 64)
+    text, _ = reading.read(example, task, tokenizer, inputs, 64)
     told = [(word.text, word.key, word.start) for word in text.words]
     assert told == [
         ("one", "text", 0),
@@ -151,14 +152,14 @@ def test_the_pattern_of_a_prompt_is_no_word_and_its_gap_stays_alone(pattern):
     whole = len(task.encode([example], tokenizer, 64)[0]["token_ids"][0])
     shorter = whole - len(tokenizer.ids(["three"])[0])
     for length, expected in ((whole, example["text"].split()), (shorter, ["one", "two", "was"])):
-        text, cut = _text.read(example, task, tokenizer, inputs, length)
+        text, cut = reading.read(example, task, tokenizer, inputs, length)
         assert cut == (length == shorter)
         pieces = np.array(tokenizer.pieces())[text.features["token_ids"][0]]
         assert [word.text for word in text.words] == expected
         for number, word in enumerate(expected):
             assert "".join(pieces[text.word_of == number]).replace("##", "") == word
         hidden = np.ones((1, len(text.words)), bool)
-        for features in (_text.blanked(text, hidden), _text.without(text, hidden)):
+        for features in (reading.blanked(text, hidden), reading.without(text, hidden)):
             assert (features["token_ids"] == task.mask_id).sum() == 1
 
 
@@ -175,7 +176,7 @@ def test_what_is_cut_off_is_no_word():
     tokenizer = Tokenizer.train(["one two three"], "words", 60, None, 1)
     task = classification.Task(classification.Config(), ["a", "b"])
     example = {"text": "one two three", "label": None}
-    text, cut = _text.read(example, task, tokenizer, ("token_ids",), 2)
+    text, cut = reading.read(example, task, tokenizer, ("token_ids",), 2)
     assert cut
     assert [word.text for word in text.words] == ["one", "two"]
 
@@ -184,14 +185,14 @@ def test_words_are_blanked_or_left_out(linear):
     text = text_of(linear, 5)
     hidden = np.array([[True, False, False], [True, True, True]])
     ids = text.features["token_ids"][0]
-    blank = _text.blanked(text, hidden)
+    blank = reading.blanked(text, hidden)
     assert blank["token_ids"][0].tolist() == [ids[0], BLANK, BLANK, *ids[3:]]
     assert blank["padding_mask"].all()
-    left = _text.without(text, hidden)
+    left = reading.without(text, hidden)
     assert left["token_ids"][0].tolist() == [ids[0], *ids[3:], 0, 0]
     assert left["padding_mask"].sum(axis=1).tolist() == [5, 2]
     bare = text._replace(word_of=np.where(text.word_of < 0, 0, text.word_of))
-    nothing = _text.without(bare, np.ones((1, 3), bool))
+    nothing = reading.without(bare, np.ones((1, 3), bool))
     assert nothing["token_ids"][0].tolist() == [BLANK, 0, 0, 0, 0, 0, 0]
     assert nothing["padding_mask"].sum() == 1
 

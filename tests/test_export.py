@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tfapps.errors import Failure, InputError
-from tfapps.export import _child, _lstm, _module, litert, saved_model
+from tfapps.export import litert, saved_model
+from tfapps.export.parts import child, lstm, module
 from tfapps.runners.litert import LiteRTRunner, operators, partitions
 from tfapps.runners.saved_model import SavedModelRunner
 
@@ -158,7 +159,7 @@ def test_last_state_lstm_is_fused_too():
     features = models.features(6)
     plain = models.recurrent(sequences=False)
     fused = models.recurrent(1, LENGTH, sequences=False)
-    assert _lstm.fuse(fused) == 1
+    assert lstm.fuse(fused) == 1
     rows = [fused({k: v[i : i + 1] for k, v in features.items()}) for i in range(6)]
     np.testing.assert_allclose(np.concatenate(rows), np.asarray(plain(features)), atol=1e-5)
 
@@ -168,16 +169,16 @@ def test_an_lstm_with_other_activations_keeps_its_loop():
 
     inputs = keras.Input((5, 3), batch_size=1)
     model = keras.Model(inputs, keras.layers.LSTM(4, activation="relu")(inputs))
-    assert _lstm.fuse(model) == 0
+    assert lstm.fuse(model) == 0
 
 
 def test_closing_inputs_shut_both_gates_at_any_scale():
     for scale in (0.02, 0.5, 4.0):
         kernel = np.full((3, 8), scale, np.float32)
         for peak in (None, 0.3, 5.0):
-            grown, value, count = _lstm.extend(kernel, peak)
+            grown, value, count = lstm.extend(kernel, peak)
             gates = grown[3:, :4].sum(0) * value
-            assert (gates <= -_lstm.MARGIN).all() or count == 64
+            assert (gates <= -lstm.MARGIN).all() or count == 64
             assert (grown[3:, 4:] == 0).all()
             np.testing.assert_array_equal(grown[:3], kernel)
 
@@ -281,19 +282,19 @@ def test_a_crash_of_the_child_is_a_failure_with_its_last_line(tmp_path, monkeypa
 
 
 def test_one_child_converts_file_after_file_until_it_rests(tmp_path, monkeypatch):
-    _module.save(_module.whole(models.transformer(1, LENGTH)), tmp_path / "saved")
+    module.save(module.whole(models.transformer(1, LENGTH)), tmp_path / "saved")
     files = []
 
     def convert():
         files.append(tmp_path / f"{len(files)}.tflite")
         litert.convert(tmp_path / "saved", "float32", files[-1])
-        return _child._child
+        return child._child
 
     first = convert()
     assert convert() is first
     first._process.kill()
     first._process.wait()
-    monkeypatch.setattr(_child, "REST", 0.01)
+    monkeypatch.setattr(child, "REST", 0.01)
     second = convert()
     # Rest may have begun already; a child that does not rest makes this wait fail.
     assert second is None or second._process.wait(timeout=60) < 0
@@ -306,10 +307,10 @@ def test_an_interrupted_request_leaves_no_answer_to_the_next(tmp_path, monkeypat
     def interrupt(line):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_child.json, "dumps", interrupt)
+    monkeypatch.setattr(child.json, "dumps", interrupt)
     with pytest.raises(KeyboardInterrupt):
         litert.convert(tmp_path, "float32", tmp_path / "a.tflite")
-    assert _child._child is None
+    assert child._child is None
 
 
 def test_exports_are_quiet_and_repeatable(tmp_path, capfd):
@@ -341,7 +342,7 @@ def test_exporter_modules_import_neither_tensorflow_nor_keras():
 def test_masks_are_low_in_integer_files_only():
     import keras
 
-    from tfapps.export import _attention
+    from tfapps.export.parts import attention
     from tfapps.layers import attention_bias, pooling
 
     mask = np.array([[1, 1, 0]], np.int32)
@@ -352,10 +353,10 @@ def test_masks_are_low_in_integer_files_only():
     pooled = pooling.Pooling("attention")(state_input, mask_input)
     model = keras.Model([mask_input, state_input], [bias, pooled])
     before = [np.asarray(x) for x in model([mask, states])]
-    assert _attention.soften_masks(model) == 1
+    assert attention.soften_masks(model) == 1
     after = [np.asarray(x) for x in model([mask, states])]
     assert before[0].min() == attention_bias.BLOCKED
-    assert after[0].min() == _attention.MASKED
+    assert after[0].min() == attention.MASKED
     assert attention_bias.BLOCKED == pooling.BLOCKED == before[0].min()
     np.testing.assert_allclose(after[1], before[1], atol=1e-6)
 

@@ -6,7 +6,8 @@ import pytest
 from export_models import features
 
 from tfapps.compress import prune
-from tfapps.export import _flat, litert
+from tfapps.export import litert
+from tfapps.export.parts import flatbuffer
 from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
@@ -51,7 +52,7 @@ def pruned(request, tmp_path_factory):
 
 def sparse_matrices(path):
     """Matrices that are stored sparse, as dense ones (rows, columns)."""
-    model = _flat.read(path.read_bytes())
+    model = flatbuffer.read(path.read_bytes())
     for tensor in model.subgraphs[0].tensors:
         if tensor.sparsity is not None:
             values = np.asarray(model.buffers[tensor.buffer].data).view(np.float32)

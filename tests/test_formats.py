@@ -11,8 +11,8 @@ import pytest
 import zstandard
 
 from tfapps.config.load import ConfigError, from_dict
+from tfapps.data import files
 from tfapps.data.sources import (
-    _opening,
     conll,
     corpus,
     csv,
@@ -75,9 +75,9 @@ def test_damaged_zstd(tmp_path, cut):
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_a_bomb_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, pack):
-    monkeypatch.setattr(_opening, "ALWAYS_ALLOWED", 1 << 20)
+    monkeypatch.setattr(files, "ALWAYS_ALLOWED", 1 << 20)
     seen = []
-    pieces = _opening._unpacked(tmp_path / "bomb")
+    pieces = files._unpacked(tmp_path / "bomb")
     (tmp_path / "bomb").write_bytes(pack(b"text\tlabel\n" + b"\n" * (8 << 20)))
     message = r"bomb: unpacks to more than \d+ MB, expected at most 100 times its packed size"
     with pytest.raises(InputError, match=message):
@@ -426,7 +426,7 @@ def test_parquet_that_is_refused(tmp_path, monkeypatch):
         read(tmp_path, parquet, whole[:-20])
     with pytest.raises(InputError, match=r"data\.x: not a Parquet file; set data\.source to csv"):
         read(tmp_path, parquet, TSV)
-    monkeypatch.setattr(_opening, "ALWAYS_ALLOWED", 1 << 10)
-    monkeypatch.setattr(_opening, "MOST_TIMES", 1)
+    monkeypatch.setattr(files, "ALWAYS_ALLOWED", 1 << 10)
+    monkeypatch.setattr(files, "MOST_TIMES", 1)
     with pytest.raises(InputError, match=r"data\.x: unpacks to more than"):
         read(tmp_path, parquet, whole)

@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 from seq2seq_models import WORDS, fill
+from tfapps.forms.greedy import GreedyTranslator
+from tfapps.forms.translator import Translator
 
 from tfapps.decoding.beam import Search
 from tfapps.errors import InputError
-from tfapps.export import _greedy, greedy, litert, saved_model
+from tfapps.export import greedy, litert, saved_model
+from tfapps.export.parts import greedy_graph
 from tfapps.models import seq2seq_lstm, seq2seq_transformer
 from tfapps.runners.keras_steps import KerasSteps
 from tfapps.runners.litert import interpreter
 from tfapps.runners.litert_greedy import LiteRTGreedy
 from tfapps.runners.litert_steps import LiteRTSteps
 from tfapps.runners.saved_greedy import SavedGreedy
-from tfapps.serve.greedy import GreedyTranslator
-from tfapps.serve.translator import Translator
 
 LENGTH = 26
 LIMIT = LENGTH - 1
@@ -62,7 +63,7 @@ class Made:
 
     def split(self, model):
         graphs = {"encode": self.module.encoder_of(model), "step": self.module.step_of(model)}
-        whole = _greedy.Greedy(graphs["encode"], graphs["step"], START, self.end, LIMIT)
+        whole = greedy_graph.Greedy(graphs["encode"], graphs["step"], START, self.end, LIMIT)
         return {**graphs, "translate": whole}
 
     def search(self, given, end=None):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from tfapps.train.optimizers import make
 
 from tfapps import registry
 from tfapps.assembly import assemble
@@ -19,7 +20,6 @@ from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
 from tfapps.graph import heads
 from tfapps.graph.clone import clone
-from tfapps.train import optimizer
 from tfapps.tuning import freeze
 
 CASES = {
@@ -82,7 +82,7 @@ def moved(model, task, batch, callbacks):
         warmup=0.0,
     )  # fmt: skip
     factors = [c.factor for c in callbacks if hasattr(c, "factor")]
-    steps = optimizer.of_config(settings, 10, factors, in_head=heads.of(model))
+    steps = make.of_config(settings, 10, factors, in_head=heads.of(model))
     features, targets = batch
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(task.loss(targets, model(features, training=True)))

@@ -5,11 +5,11 @@ import json
 import sys
 
 import pytest
+from tfapps.text.questions import asked, question
 
 from tfapps.cli import _output, _texts
 from tfapps.errors import InputError
 from tfapps.printable import json_line
-from tfapps.serve.lines import asked, question
 from tfapps.text import lines
 
 

@@ -19,7 +19,8 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers.number_types import UOffsetTFlags
 from running import ROOT
 
-from tfapps.export import _metadata, litert
+from tfapps.export import litert
+from tfapps.export.parts import metadata
 from tfapps.metrics.probability import softmax
 from tfapps.runners.litert import LiteRTRunner, interpreter, operators, partitions
 from tfapps.serve.predictor import Predictor
@@ -48,7 +49,7 @@ def silent(tmp_path_factory):
 def described(silent, tmp_path):
     path = tmp_path / "described.tflite"
     shutil.copy(silent, path)
-    assert _metadata.describe(path, PIECES, LABELS)
+    assert metadata.describe(path, PIECES, LABELS)
     return path
 
 
@@ -179,7 +180,7 @@ def test_equal_models_are_equal_bytes(silent, described, tmp_path):
     again = tmp_path / "again.tflite"
     shutil.copy(silent, again)
     os.utime(again, (0, 0))
-    _metadata.describe(again, PIECES, LABELS)
+    metadata.describe(again, PIECES, LABELS)
     assert again.read_bytes() == described.read_bytes()
 
 
@@ -189,7 +190,7 @@ def test_equal_models_are_equal_bytes(silent, described, tmp_path):
 def test_a_model_without_segments_is_left_alone(tmp_path):
     path = _exported(models.transformer, tmp_path)
     before = path.read_bytes()
-    assert not _metadata.describe(path, PIECES, LABELS)
+    assert not metadata.describe(path, PIECES, LABELS)
     assert path.read_bytes() == before
 
 
@@ -198,7 +199,7 @@ def test_a_model_without_segments_is_left_alone(tmp_path):
 )
 def test_labels_that_are_no_lines_of_the_output_leave_the_file_alone(silent, labels):
     before = silent.read_bytes()
-    assert not _metadata.describe(silent, PIECES, labels)
+    assert not metadata.describe(silent, PIECES, labels)
     assert silent.read_bytes() == before
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from rounding import assert_same_sums
-
-from tfapps.train.lamb import Lamb
-from tfapps.train.muon import Muon, orthogonal
-from tfapps.train.optimizer import IN_HEAD, AdamW, decays, make, penalised
+from tfapps.train.optimizers.adamw import IN_HEAD, AdamW, decays, penalised
+from tfapps.train.optimizers.lamb import Lamb
+from tfapps.train.optimizers.make import make
+from tfapps.train.optimizers.muon import Muon, orthogonal
 
 PATHS = {
     "embedding_tokens/embeddings": (True, False, False),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tfapps.features.columns import Encoded, Ragged
 
-from tfapps.data.encoding import Encoded, Ragged
 from tfapps.data.pipeline import Batches
 from tfapps.data.plan import (
     FEWEST_BATCHES,

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tfapps.features.padding import pad
+from tfapps.serve.artifacts import preferred
 
 from tfapps.errors import InputError
-from tfapps.serve import predictor as module
-from tfapps.serve.predictor import Predictor, pad, preferred
+from tfapps.serve import artifacts
+from tfapps.serve.predictor import Predictor
 
 ROOT = str(Path(__file__).resolve().parents[1])
 
@@ -115,8 +117,8 @@ def test_no_texts_give_no_answers():
 
 
 def test_logits_are_those_of_the_runner_over_all_batches():
-    logits = _predictor(_sums).logits(["a b"] * (module.BATCH + 3))
-    assert logits.shape == (module.BATCH + 3, 10)
+    logits = _predictor(_sums).logits(["a b"] * (artifacts.BATCH + 3))
+    assert logits.shape == (artifacts.BATCH + 3, 10)
 
 
 def test_what_is_no_list_of_texts_is_refused():
@@ -130,12 +132,12 @@ def test_what_is_no_list_of_texts_is_refused():
 
 
 def test_faithful_and_light_artefacts_are_preferred():
-    everything = ["keras", *sorted(module.PREFERENCE)]
+    everything = ["keras", *sorted(artifacts.PREFERENCE)]
     order = []
     while everything:
         order.append(preferred(everything))
         everything.remove(order[-1])
-    assert order == [*module.PREFERENCE, "keras"]
+    assert order == [*artifacts.PREFERENCE, "keras"]
     assert order.index("litert_dynamic") < order.index("litert_int8") < order.index("litert_int4")
     assert preferred(["keras", "litert_other"]) == "litert_other"
     with pytest.raises(InputError, match="no artefact to answer with"):

@@ -12,7 +12,7 @@ from running import TINY, tfapps, write_rows
 from tfapps.compress import _importance
 from tfapps.compress import prune_structured as pruning
 from tfapps.compress._blocks import blocks
-from tfapps.compress._job import Job
+from tfapps.compress.parts.job import Job
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError, InputError
 from tfapps.graph import weights

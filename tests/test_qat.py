@@ -13,7 +13,7 @@ from tfapps.compress import qat
 from tfapps.compress._constraints import Clusters, add
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
-from tfapps.export import _integers
+from tfapps.export.parts import integers
 from tfapps.graph import weights
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.fake_quant import in_model
@@ -95,7 +95,7 @@ def test_everything_means_scores_and_sums_too():
 def test_weight_only_has_no_ranges_for_activations():
     model = ready(weight_bits=4, activation_bits=None)
     assert {quantizer.kind for quantizer in in_model(model)} == {"last"}
-    assert not _integers.rounds_activations(model)
+    assert not integers.rounds_activations(model)
 
 
 def test_clusters_keep_one_range_a_kernel():
@@ -117,7 +117,7 @@ def test_settled_weights_lie_on_their_grids(name):
     qat.settle(model)
     np.testing.assert_allclose(model(given(model)), expected, atol=1e-5)
     before = {path: weight.numpy() for path, weight in weights.variables(model).items()}
-    _integers.bake(model)
+    integers.bake(model)
     for path, weight in weights.variables(model).items():
         np.testing.assert_allclose(weight, before[path], rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(model(given(model)), expected, atol=1e-5)

@@ -6,14 +6,15 @@ import tflite_weights
 from qat_models import LENGTH, given, ready, rebuilt, rows
 
 from tfapps.compress import qat
-from tfapps.export import _integers, edge_quantizer, litert
+from tfapps.export import edge_quantizer, litert
+from tfapps.export.parts import integers
 from tfapps.layers.linear import Linear
 from tfapps.runners.litert import LiteRTRunner, interpreter, operators, partitions
 
 
 def kernels(model):
     """Kernels as they were trained: on their grids, transposed as LiteRT keeps them."""
-    _integers.bake(model)
+    integers.bake(model)
     for layer in model._flatten_layers():
         if isinstance(layer, Linear):
             kernel, output = np.asarray(layer.kernel), layer.output_range
@@ -61,7 +62,7 @@ def test_the_integer_file_has_the_trained_kernels_and_tables(int8):
     (table,) = matrices(path, "EMBEDDING_LOOKUP")
     assert table.bits == 8
     baked = rebuilt(model)(None, None)
-    _integers.bake(baked)
+    integers.bake(baked)
     np.testing.assert_allclose(table.real, baked.get_layer("embeddings").token, atol=1e-7)
 
 
@@ -101,7 +102,7 @@ def test_four_bits_come_out_as_they_were_trained(tmp_path):
     same_grid(found, kernels(rebuilt(model, **settings)(None, None)))
     tables = matrices(tmp_path / "litert" / "int4e.tflite", "EMBEDDING_LOOKUP")
     baked = rebuilt(model, **settings)(None, None)
-    _integers.bake(baked)
+    integers.bake(baked)
     assert tables[0].bits == 4
     np.testing.assert_allclose(tables[0].real, baked.get_layer("embeddings").token, atol=1e-7)
 
@@ -120,7 +121,7 @@ def test_an_lstm_file_has_the_trained_kernels_in_int8(tmp_path):
     path = tmp_path / "litert" / "int8.tflite"
     stored = lstm_kernels(path)
     baked = rebuilt(model, "bilstm")(None, None)
-    _integers.bake(baked)
+    integers.bake(baked)
     for direction in ("forward", "backward"):
         cell = getattr(baked.get_layer("lstm_0"), direction).cell
         for gate in np.split(np.asarray(cell.recurrent_kernel).T, 4):
@@ -143,9 +144,9 @@ def lstm_kernels(path):
     """The eight int8 matrices of each integer LSTM, as real numbers."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfapps.export import _flat
+    from tfapps.export.parts import flatbuffer
 
-    model = _flat.read(path.read_bytes())
+    model = flatbuffer.read(path.read_bytes())
     graph, found = model.subgraphs[0], []
     for op in graph.operators:
         code = model.operatorCodes[op.opcodeIndex].builtinCode

@@ -11,12 +11,13 @@ import export_models as models
 import numpy as np
 import pytest
 from running import ROOT
+from tfapps.features import padding
+from tfapps.features.padding import SERVE
 
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
-from tfapps.runners import _features, _interpreter
+from tfapps.runners import _interpreter
 from tfapps.runners import saved_model as saved_model_runner
-from tfapps.runners._features import SERVE
 from tfapps.runners._interpreter import NOTE
 from tfapps.runners.litert import LiteRTRunner
 from tfapps.runners.saved_model import SavedModelRunner
@@ -82,7 +83,7 @@ def test_wrong_inputs_are_named(runner):
 def test_inputs_of_different_shapes_are_refused():
     columns = {"a": np.zeros((2, 3)), "b": np.zeros((2, 4))}
     with pytest.raises(InputError, match=r"one shape \(rows, length\)"):
-        _features.check(columns, ["a", "b"])
+        padding.check(columns, ["a", "b"])
 
 
 def test_missing_files_are_named(tmp_path):

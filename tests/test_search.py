@@ -14,8 +14,8 @@ from tfapps.config import load as configs
 from tfapps.config import sections
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.runs.prepared import fingerprint
-from tfapps.search._dimensions import Dimensions
-from tfapps.search._drive import EPOCHS, common, drive
+from tfapps.search.parts.dimensions import Dimensions
+from tfapps.search.parts.drive import EPOCHS, common, drive
 from tfapps.stages import tune as stage
 from tfapps.train.history import History, Record
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tfapps.decoding import viterbi
-from tfapps.export import _module, _tags, edge_quantizer, litert, saved_model
+from tfapps.export import edge_quantizer, litert, saved_model
+from tfapps.export.parts import module, tags_graph
 from tfapps.layers.crf import CRF
 from tfapps.layers.embedding import Embedding
 from tfapps.runners.litert import LiteRTRunner
@@ -29,7 +30,7 @@ def build(batch_size=None, length=None):
 
 
 def split(model):
-    return {**_module.whole(model), _tags.SIGNATURE: _tags.Tagger(model, ALLOWED)}
+    return {**module.whole(model), tags_graph.SIGNATURE: tags_graph.Tagger(model, ALLOWED)}
 
 
 def features(rows=12):
@@ -47,9 +48,9 @@ def files(tmp_path_factory):
     saved_model.export(["saved_model"], **given)
     litert.export(["litert_float32", "litert_dynamic"], **given)
     return {
-        "saved_model": SavedModelRunner(folder / "saved_model", ("tags",), _tags.SIGNATURE),
+        "saved_model": SavedModelRunner(folder / "saved_model", ("tags",), tags_graph.SIGNATURE),
         "litert_float32": LiteRTRunner(
-            folder / "litert" / "float32.tflite", 1, ("tags",), _tags.SIGNATURE
+            folder / "litert" / "float32.tflite", 1, ("tags",), tags_graph.SIGNATURE
         ),
         "folder": folder,
     }

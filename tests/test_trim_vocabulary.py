@@ -15,7 +15,7 @@ from running import tfapps, write_rows
 
 from tfapps.bundle.bundle import Bundle
 from tfapps.compress import trim_vocabulary as trim
-from tfapps.compress._job import Job
+from tfapps.compress.parts.job import Job
 from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm

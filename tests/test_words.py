@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfapps.data import noise
-from tfapps.explain import _text
+from tfapps.explain.parts import text as reading
 from tfapps.models import _vectors
 from tfapps.tasks import _windows
 from tfapps.text import surface, words
@@ -49,7 +49,7 @@ def test_a_word_of_any_script_is_one_word(script, form):
     assert texts_of(f"({text}).") == ["(", *expected, ")", "."]
     # Explainers, which join what shares a piece, see the same words.
     spans = [match.span() for match in re.finditer(r"\S", text)]
-    found, _ = _text.split(text, spans, "words")
+    found, _ = reading.split(text, spans, "words")
     assert [text[start:end] for start, end in found] == expected
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfapps.serve.lines import Question
+    from tfapps.text.questions import Question
 
 
 def questions(texts: Sequence[str], paired: bool) -> list[Question]:
     """Return what a run is asked: the texts, or the lines of standard input for none or for `-`.
 
     Args:
-        paired: whether the run reads pairs of texts; see `tfapps.serve.lines.question`.
+        paired: whether the run reads pairs of texts; see `tfapps.text.questions.question`.
 
     Raises:
         InputError: standard input is not UTF-8, or a line is not what the run reads.
     """
-    from tfapps.serve.lines import question
+    from tfapps.text.questions import question
 
     typed = bool(texts) and list(texts) != ["-"]
     lines = list(map(_typed, texts)) if typed else _standard_input()

@@ -97,8 +97,8 @@ def _explain(
     arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, how: Section
 ) -> None:
     from tfapps.cli import _coloured, _page, _texts
-    from tfapps.serve import lines
     from tfapps.stages import explain
+    from tfapps.text import questions as lines
 
     run = explain.opened(bundle, settings)
     questions = _texts.questions(arguments.texts, lines.reads_pairs(settings))

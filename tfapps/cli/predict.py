@@ -54,8 +54,8 @@ def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text, or on a terminal the text with its entities in colour."""
     from tfapps.cli import _coloured, _texts
     from tfapps.cli._quiet import import_backend
-    from tfapps.serve.lines import asked
     from tfapps.serve.predictor import Predictor
+    from tfapps.text.questions import asked
 
     if arguments.artifact:
         import_backend(arguments.artifact)
@@ -102,7 +102,7 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
 
     import_keras()
     from tfapps.serve.deltas import Shared
-    from tfapps.serve.lines import asked
+    from tfapps.text.questions import asked
 
     shared = Shared.open([bundle_path(run) for run in runs])
     questions = _texts.questions(texts, shared.paired)

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.compress._job import Job
+    from tfapps.compress.parts.job import Job
 
 ROWS = 256  # of the dev set: more of them change no ranking and cost time
 Scores = dict[int, np.ndarray]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.compress._job import Job
+    from tfapps.compress.parts.job import Job
     from tfapps.text.tokenizer import Tokenizer
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfapps.compress._importance import Scores
-    from tfapps.compress._job import Job
+    from tfapps.compress.parts.job import Job
 
 NOT_AFTER = {
     "qat": "the ranges were learned with what this takes out; put it before qat",

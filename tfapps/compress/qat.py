@@ -20,7 +20,7 @@ from tfapps.compress._fine_tune import FineTune
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.compress._job import Job
+    from tfapps.compress.parts.job import Job
 
 CALIBRATION_BATCHES = 16
 # What stands between two layers without changing values when the model answers.

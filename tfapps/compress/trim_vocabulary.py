@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from tfapps.compress._job import Job
+    from tfapps.compress.parts.job import Job
     from tfapps.text.tokenizer import Tokenizer
 
 _FIRST = "it was fitted to the whole table and the old pieces; put trim_vocabulary first"
@@ -153,18 +153,18 @@ def _words(path: str, root: str | None) -> list[str]:
         InputError: no such file, or a line that is neither a word nor a word with a count.
     """
     from tfapps.config import paths
-    from tfapps.data.sources import _opening, _records
+    from tfapps.data import files
     from tfapps.errors import InputError
 
     file = paths.locate(path, root)
     found = []
-    for number, line in enumerate(_opening.read_lines(file, settable=False), 1):
+    for number, line in enumerate(files.read_lines(file, settable=False), 1):
         word, *count = line.split("\t")
         if not line.strip():
             continue
         if word.split() != [word] or len(count) > 1 or (count and not count[0].isdecimal()):
             raise InputError(
-                f"{file}:{number}: {_records.short(line)}, expected a word, or a word, a tab and "
+                f"{file}:{number}: {files.short(line)}, expected a word, or a word, a tab and "
                 "how often it was seen"
             )
         found.append(word)

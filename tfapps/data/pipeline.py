@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfapps.data import plan as plans
-from tfapps.data.encoding import MASK, Encoded, Ragged, length_column
 from tfapps.data.plan import WHOLE, Part
+from tfapps.features.columns import MASK, Encoded, Ragged, length_column
 
 SPREAD = 1_000_003  # keeps the seeds of two epochs apart, whatever seeds two runs have
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from tfapps.data.corpora import Corpus
-from tfapps.data.encoding import Encoded, Ragged
 from tfapps.errors import InputError
+from tfapps.features.columns import Encoded, Ragged
 
 META = "columns.json"
 SENTENCES = 4096  # tokenized at once

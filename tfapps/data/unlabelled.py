@@ -7,7 +7,7 @@ from pathlib import Path
 from tfapps import registry
 from tfapps.config import paths
 from tfapps.config.sections import RunConfig
-from tfapps.data.sources._opening import read_lines
+from tfapps.data.files import read_lines
 
 
 def find(config: RunConfig) -> Path | None:

@@ -9,9 +9,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfapps.explain._reader import Reader
-    from tfapps.explain._scores import Scores
-    from tfapps.explain._text import Text
+    from tfapps.explain.parts.reader import Reader
+    from tfapps.explain.parts.scores import Scores
+    from tfapps.explain.parts.text import Text
 
 
 class Explainer(ABC):

@@ -10,11 +10,11 @@ from pydantic import Field
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.explain import base
-from tfapps.explain._scores import Scores, by_word
-from tfapps.explain._text import Text, blanked
+from tfapps.explain.parts.scores import Scores, by_word
+from tfapps.explain.parts.text import Text, blanked
 
 if TYPE_CHECKING:
-    from tfapps.explain._reader import Reader
+    from tfapps.explain.parts.reader import Reader
 
 CHUNK = 256  # places on the way whose embeddings are held at a time
 
@@ -36,7 +36,7 @@ class Config(Section):
 
 def refusal(model: Any) -> str | None:
     """Tell why a model cannot be explained so; None if it can."""
-    from tfapps.train.objectives._embedded import embedded
+    from tfapps.graph.cut import embedded
 
     try:
         embedded(model)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tfapps.config.sections import Section
-from tfapps.explain import _text, base
-from tfapps.explain._scores import Scores
+from tfapps.explain import base
+from tfapps.explain.parts import text as reading
+from tfapps.explain.parts.scores import Scores
 
 if TYPE_CHECKING:
-    from tfapps.explain._reader import Reader
+    from tfapps.explain.parts.reader import Reader
 
 
 class Config(Section):
@@ -26,7 +27,7 @@ class Config(Section):
     by: Literal["blank", "leave_out"] = "blank"
 
 
-def explain(config: Config, reader: Reader, text: _text.Text, target: int) -> Scores:
+def explain(config: Config, reader: Reader, text: reading.Text, target: int) -> Scores:
     """Give each word what the target's logit loses without it.
 
     Special pieces are never taken away, so `rest` is 0; `total` is what is lost without all words,
@@ -36,7 +37,7 @@ def explain(config: Config, reader: Reader, text: _text.Text, target: int) -> Sc
     one_each = np.eye(count, dtype=bool)
     ends = np.repeat([[False], [True]], count, axis=1)
     hidden = np.concatenate([one_each, ends])
-    change = _text.blanked if config.by == "blank" else _text.without
+    change = reading.blanked if config.by == "blank" else reading.without
     logits = reader.logits(change(text, hidden))[:, target].astype(np.float64)
     whole, nothing = logits[count], logits[count + 1]
     return Scores(whole - logits[:count], 0.0, float(whole - nothing))

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from tfapps.config.sections import Section
 from tfapps.explain import base
-from tfapps.explain._scores import Scores, by_word
-from tfapps.explain._text import Text
+from tfapps.explain.parts.scores import Scores, by_word
+from tfapps.explain.parts.text import Text
 
 if TYPE_CHECKING:
-    from tfapps.explain._reader import Reader
+    from tfapps.explain.parts.reader import Reader
 
 
 class Config(Section):
@@ -34,7 +34,7 @@ class Config(Section):
 
 def refusal(model: Any) -> str | None:
     """Tell why a model cannot be explained so; None if it can."""
-    from tfapps.explain._reader import attentions
+    from tfapps.explain.parts.reader import attentions
 
     if attentions(model):
         return None

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import InputError
-from tfapps.export import _module, base
+from tfapps.export import base
+from tfapps.export.parts import child, embedding, module
 
 ARTIFACTS = ("litert_int4", "litert_int4e", "litert_aeq_dynamic", "litert_aeq_int8")
 
@@ -31,7 +32,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: _module.Split = _module.whole,
+    split: module.Split = module.whole,
     folder: Path,
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
@@ -54,7 +55,7 @@ def export(
             whose width is odd.
         Failure: converter or quantizer failed or crashed.
     """
-    from tfapps.export import _child, _embedding, litert
+    from tfapps.export import litert
 
     wanted = [name for name in ARTIFACTS if name in names]
     calibrated = "litert_aeq_int8"
@@ -70,17 +71,15 @@ def export(
             kind = name.removeprefix("litert_")
             made = Path(temporary) / f"{kind}.tflite"
             arguments = [source, kind, made] + [rows] * (name == calibrated)
-            content = _child.run("_quantize.quantize", arguments, made, name)
+            content = child.run("quantize.quantize", arguments, made, name)
             target.mkdir(parents=True, exist_ok=True)
             # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
             # what is written anew has them inside.
-            (target / made.name).write_bytes(_embedding.scales_apart(content))
+            (target / made.name).write_bytes(embedding.scales_apart(content))
 
 
 def _check_widths(source: Path) -> None:
-    from tfapps.export import _embedding
-
-    odd = sorted(width for width in _embedding.widths(source.read_bytes()) if width % 2)
+    odd = sorted(width for width in embedding.widths(source.read_bytes()) if width % 2)
     if odd:
         # Two values share a byte, and LiteRT takes every row to begin with a byte of its own.
         raise InputError(
@@ -92,19 +91,20 @@ def _check_widths(source: Path) -> None:
 def _float_file(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
-    split: _module.Split,
+    split: module.Split,
     folder: Path,
 ) -> Path:
     """The model's float32 file, its embedding tables where the quantizer can reach them."""
-    from tfapps.export import _embedding, _integers, _lstm, litert
+    from tfapps.export import litert
+    from tfapps.export.parts import integers, lstm
 
     model = rebuild(1, max_length)
-    _integers.bake(model)
-    _lstm.fuse(model)
-    _module.save(split(model), folder / "saved_model")
+    integers.bake(model)
+    lstm.fuse(model)
+    module.save(split(model), folder / "saved_model")
     source = folder / "float32.tflite"
     litert.convert(folder / "saved_model", "float32", source)
-    source.write_bytes(_embedding.look_up(source.read_bytes()))
+    source.write_bytes(embedding.look_up(source.read_bytes()))
     return source
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps.export import _greedy, _integers, _lstm, _module, base, litert
+from tfapps.export import base, litert
+from tfapps.export.parts import greedy_graph, integers, lstm, module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: _module.Split,
+    split: module.Split,
     folder: Path,
 ) -> None:
     """Write `folder/litert/greedy.tflite`: static (1, max_length), built-in ops, float32 weights.
@@ -43,10 +44,10 @@ def export(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         model = rebuild(1, max_length)
-        _integers.bake(model)
-        _lstm.fuse(model)
+        integers.bake(model)
+        lstm.fuse(model)
         graphs = split(model)
-        _module.save({_greedy.SIGNATURE: graphs[_greedy.SIGNATURE]}, Path(temporary))
+        module.save({greedy_graph.SIGNATURE: graphs[greedy_graph.SIGNATURE]}, Path(temporary))
         litert.convert(Path(temporary), "float32", target)
 
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfapps.errors import Failure, InputError
-from tfapps.export import _module, base
+from tfapps.export import base
+from tfapps.export.parts import module
 
 ARTIFACTS = ("litert_float32", "litert_float16", "litert_sparse", "litert_dynamic", "litert_int8")
 # What needs no look at the values that go through a decoder's step, unless training had one.
@@ -26,7 +27,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: _module.Split = _module.whole,
+    split: module.Split = module.whole,
     lengths: Sequence[int] = (),
     folder: Path,
 ) -> None:
@@ -87,7 +88,7 @@ class Form(NamedTuple):
 
 def _save(
     models: Mapping[int, Any],
-    split: _module.Split,
+    split: module.Split,
     saved: Path,
     rows: Mapping[str, np.ndarray] | None,
 ) -> Form:
@@ -96,37 +97,40 @@ def _save(
     Args:
         models: by length, the longest first.
     """
-    from tfapps.export import _attention, _greedy, _integers, _lstm, _tags
+    from tfapps.export.parts import attention as attentions
+    from tfapps.export.parts import greedy_graph, integers, tags_graph
+    from tfapps.export.parts import lstm as lstms
 
     form, (model, *shorter) = Form(saved), models.values()
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
-    fused = any(not getattr(lstm, "quantize_products", False) for lstm in _lstm.layers(model))
-    if rows and _integers.rounds_activations(model) and not fused:
-        _integers.integers(model)
+    fused = any(not getattr(lstm, "quantize_products", False) for lstm in lstms.layers(model))
+    if rows and integers.rounds_activations(model) and not fused:
+        integers.integers(model)
         form = form._replace(trained=True)
     else:
         for each in (model, *shorter):
-            _integers.bake(each)
+            integers.bake(each)
             if rows:
-                form = form._replace(attention=_attention.soften_masks(each) > 0)
-            _lstm.fuse(each, rows)
+                form = form._replace(attention=attentions.soften_masks(each) > 0)
+            lstms.fuse(each, rows)
     graphs = dict(split(model))
-    graphs.pop(_greedy.SIGNATURE, None)  # the search around a step does more, in a smaller file
+    # The search around a step does more, in a smaller file.
+    graphs.pop(greedy_graph.SIGNATURE, None)
     if rows:
-        graphs.pop(_tags.SIGNATURE, None)  # one signature alone can be calibrated
-    graphs |= {f"{_module.SHORT}{length}": models[length] for length in list(models)[1:]}
-    _module.save(graphs, saved)
+        graphs.pop(tags_graph.SIGNATURE, None)  # one signature alone can be calibrated
+    graphs |= {f"{module.SHORT}{length}": models[length] for length in list(models)[1:]}
+    module.save(graphs, saved)
     return form
 
 
 def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] | None) -> None:
-    from tfapps.export import _embedding
+    from tfapps.export.parts import embedding
 
     if kind != "int8":
         convert(form.saved, kind, target)
     elif form.trained:
         convert(form.saved, "trained_int8", target)
-        target.write_bytes(_embedding.integer_tables(target.read_bytes()))
+        target.write_bytes(embedding.integer_tables(target.read_bytes()))
     else:
         convert(form.saved, kind, target, rows, float_elementwise=form.attention)
 
@@ -144,7 +148,7 @@ def calibration_rows(
     Raises:
         InputError: there is no row.
     """
-    from tfapps.runners import _features
+    from tfapps.features import padding
 
     batches = [batch for batch in calibration if len(next(iter(batch.values())))]
     if not batches:
@@ -154,8 +158,8 @@ def calibration_rows(
     found = {}
     for name in batches[0]:
         columns = [batch[name] for batch in batches]
-        if name not in _features.OWN_LENGTH:
-            columns = [_features.fit(column, max_length) for column in columns]
+        if name not in padding.OWN_LENGTH:
+            columns = [padding.fit(column, max_length) for column in columns]
         found[name] = np.concatenate(columns)[:ROWS]
     return found
 
@@ -176,7 +180,8 @@ def convert(
     Raises:
         Failure: the child failed or crashed, or the result is no pure built-in graph.
     """
-    from tfapps.export import _child, _lstm
+    from tfapps.export.parts import child
+    from tfapps.export.parts import lstm as lstms
 
     target = Path(target)
     with tempfile.TemporaryDirectory(prefix="tfapps_convert_") as temporary:
@@ -186,14 +191,14 @@ def convert(
             np.savez(Path(temporary) / "calibration.npz", **rows)
             arguments.append(str(Path(temporary) / "calibration.npz"))
             arguments += ["float_elementwise"] * float_elementwise
-        content = _child.run("_convert.convert", arguments, made, f"litert_{target.stem}")
+        content = child.run("convert.convert", arguments, made, f"litert_{target.stem}")
     foreign = foreign_ops(content)
     if foreign:
         raise Failure(
             f"litert_{target.stem} needs ops that LiteRT does not have built in: "
             f"{', '.join(foreign)}; rewrite the layer that makes them"
         )
-    target.write_bytes(_lstm.unclip(content))
+    target.write_bytes(lstms.unclip(content))
 
 
 def foreign_ops(content: bytes) -> list[str]:

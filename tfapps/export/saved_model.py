@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps.export import _module, base
+from tfapps.export import base
+from tfapps.export.parts import module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: _module.Split = _module.whole,
+    split: module.Split = module.whole,
     folder: Path,
 ) -> None:
     """Write `folder/saved_model`; `max_length` becomes static only where a model demands it.
@@ -39,10 +40,10 @@ def export(
     target = Path(folder) / "saved_model"
     shutil.rmtree(target, ignore_errors=True)
     try:
-        _module.save(split(rebuild(None, None)), target)
+        module.save(split(rebuild(None, None)), target)
     except (TypeError, ValueError):
         shutil.rmtree(target, ignore_errors=True)
-        _module.save(split(rebuild(None, max_length)), target)
+        module.save(split(rebuild(None, max_length)), target)
 
 
 class Exporter(base.Exporter):

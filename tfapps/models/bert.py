@@ -185,15 +185,15 @@ def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -
     Raises:
         InputError: the weights are missing, or have other shapes than the model.
     """
-    from tfapps.models import _bert_weights
+    from tfapps.models.parts import bert_weights
 
     if config.preset is None:
         _start(model)
         return
-    arrays = _bert_weights.read(config.preset)
+    arrays = bert_weights.read(config.preset)
     if config.layers is not None:
-        arrays = _bert_weights.shortened(arrays, config.layers)
-    _bert_weights.assign(model, arrays, config.preset)
+        arrays = bert_weights.shortened(arrays, config.layers)
+    bert_weights.assign(model, arrays, config.preset)
 
 
 def _start(model: keras.Model) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import InputError
-from tfapps.runners import _features
-from tfapps.runners._features import SERVE, SHORT
+from tfapps.features import padding
+from tfapps.features.padding import SERVE, SHORT
 from tfapps.runners._interpreter import Session, Sessions, interpreter
 
 MASK = "padding_mask"
@@ -57,7 +57,7 @@ class LiteRTRunner:
         self,
         path: str | os.PathLike,
         threads: int = 1,
-        outputs: Sequence[str] = _features.OUTPUTS,
+        outputs: Sequence[str] = padding.OUTPUTS,
         signature: str = SERVE,
     ) -> None:
         # Tensors are allocated lazily: a state that is to be reset has to exist.
@@ -72,15 +72,15 @@ class LiteRTRunner:
             )
         self._inputs = signatures[signature]
         self._known = self._sessions.outputs[signature]
-        _features.check_outputs(self.path, self._known, self._outputs)
+        padding.check_outputs(self.path, self._known, self._outputs)
         self.shapes = {
             name: tuple(int(n) for n in detail["shape"]) for name, detail in self._inputs.items()
         }
-        shapes = {s[:2] for n, s in self.shapes.items() if n not in _features.OWN_LENGTH}
+        shapes = {s[:2] for n, s in self.shapes.items() if n not in padding.OWN_LENGTH}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
-        self._of_text = next(name for name in self.shapes if name not in _features.OWN_LENGTH)
+        self._of_text = next(name for name in self.shapes if name not in padding.OWN_LENGTH)
         self._signatures = {self.length: signature}
         if signature == SERVE:
             shorter = (name for name in signatures if name.startswith(SHORT))
@@ -98,7 +98,7 @@ class LiteRTRunner:
             row = {name: column[:, :length] for name, column in row.items()}
         session.reset()
         found = session.call(self._signatures[length], row)
-        return {n: _features.widen(out, self._known[n]["shape"][1:2]) for n, out in found.items()}
+        return {n: padding.widen(out, self._known[n]["shape"][1:2]) for n, out in found.items()}
 
     def _least(self, row: Mapping[str, np.ndarray]) -> int:
         """The least of the file's lengths that holds all tokens of a row."""
@@ -108,10 +108,10 @@ class LiteRTRunner:
         return next(length for length in self.lengths if length >= used)
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
-        rows = _features.check(features, self._inputs)
+        rows = padding.check(features, self._inputs)
         length = np.shape(features[self._of_text])[1]
         fitted = {
-            name: _features.fit(features[name], self.shapes[name][1]).astype(detail["dtype"])
+            name: padding.fit(features[name], self.shapes[name][1]).astype(detail["dtype"])
             for name, detail in self._inputs.items()
         }
         # In front of the rows, so that there is a shape where there is no row.
@@ -120,4 +120,4 @@ class LiteRTRunner:
             for i in range(rows):
                 row = {name: column[i : i + 1] for name, column in fitted.items()}
                 parts.append(self._row(session, row))
-        return _features.outputs(parts, self._outputs, self.length, length)
+        return padding.outputs(parts, self._outputs, self.length, length)

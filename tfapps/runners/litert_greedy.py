@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfapps.errors import InputError
-from tfapps.runners import _features
+from tfapps.features import padding
 from tfapps.runners._interpreter import Session, Sessions
 
 Arrays = Mapping[str, np.ndarray]
@@ -37,8 +37,8 @@ class LiteRTGreedy:
         self.length = int(self._inputs["token_ids"]["shape"][1])
 
     def __call__(self, features: Arrays) -> dict[str, np.ndarray]:
-        rows = _features.check(features, self._inputs)
-        fitted = {name: _features.fit(features[name], self.length) for name in self._inputs}
+        rows = padding.check(features, self._inputs)
+        fitted = {name: padding.fit(features[name], self.length) for name in self._inputs}
         with self._sessions.borrowed() as session:
             parts = [
                 _row(session, {k: v[i : i + 1] for k, v in fitted.items()}) for i in range(rows)

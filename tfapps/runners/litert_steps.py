@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfapps.errors import InputError
-from tfapps.runners import _features
+from tfapps.features import padding
 from tfapps.runners._interpreter import Sessions
 
 Arrays = Mapping[str, np.ndarray]
@@ -45,7 +45,7 @@ class LiteRTSteps:
     def encode(self, features: Arrays) -> tuple[Arrays, Arrays]:
         """Features (1, s) -> first states, and what all steps read."""
         names = self._sessions.inputs[ENCODE]
-        fitted = {name: _features.fit(features[name], self.length) for name in names}
+        fitted = {name: padding.fit(features[name], self.length) for name in names}
         with self._sessions.borrowed() as session:
             session.reset()
             found = session.call(ENCODE, fitted)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfapps.runners import _features
+from tfapps.features import padding
 from tfapps.runners.saved_model import BATCH, opened
 
 Arrays = Mapping[str, np.ndarray]
@@ -31,9 +31,9 @@ class SavedGreedy:
     def __call__(self, features: Arrays) -> dict[str, np.ndarray]:
         import tensorflow as tf
 
-        rows = _features.check(features, self._inputs)
+        rows = padding.check(features, self._inputs)
         static = self.length or np.shape(features["token_ids"])[1]
-        fitted = {name: _features.fit(features[name], static) for name in self._inputs}
+        fitted = {name: padding.fit(features[name], static) for name in self._inputs}
         found = [
             self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
             for i in range(0, max(rows, 1), BATCH)

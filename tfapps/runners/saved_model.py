@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import InputError
-from tfapps.runners import _features
+from tfapps.features import padding
 
 BATCH = 64  # rows per call: bounds the memory of a long file
 
@@ -29,16 +29,16 @@ class SavedModelRunner:
     def __init__(
         self,
         path: str | os.PathLike,
-        outputs: Sequence[str] = _features.OUTPUTS,
+        outputs: Sequence[str] = padding.OUTPUTS,
         signature: str = "serving_default",
     ) -> None:
         self.path = Path(path)
         self._outputs = tuple(outputs)
         self._model = opened(path, signature)
         self._run = self._model.signatures[signature]
-        _features.check_outputs(self.path, self._run.structured_outputs, self._outputs)
+        padding.check_outputs(self.path, self._run.structured_outputs, self._outputs)
         self._inputs = self._run.structured_input_signature[1]
-        self._of_text = next(n for n in self._inputs if n not in _features.OWN_LENGTH)
+        self._of_text = next(n for n in self._inputs if n not in padding.OWN_LENGTH)
         self.length = self._inputs[self._of_text].shape[1]
 
     @property
@@ -54,17 +54,17 @@ class SavedModelRunner:
     def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
         import tensorflow as tf
 
-        rows = _features.check(features, self._inputs)
+        rows = padding.check(features, self._inputs)
         length = np.shape(features[self._of_text])[1]
         static = self.length or length
         sizes = {n: spec.shape[1] or np.shape(features[n])[1] for n, spec in self._inputs.items()}
-        fitted = {name: _features.fit(features[name], size) for name, size in sizes.items()}
+        fitted = {name: padding.fit(features[name], size) for name, size in sizes.items()}
         parts = [
             self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
             for i in range(0, max(rows, 1), BATCH)
         ]
         found = [{name: part[name].numpy() for name in self._outputs} for part in parts]
-        return _features.outputs(found, self._outputs, static, length)
+        return padding.outputs(found, self._outputs, static, length)
 
 
 def signatures(path: str | os.PathLike) -> list[str]:

@@ -70,7 +70,7 @@ def number(value: float | None, scale: float, digits: int) -> str:
 
 
 def _greedy(config: RunConfig) -> list[str]:
-    from tfapps.serve import greedy
+    from tfapps.forms import greedy
 
     searching = [name for name in config.export if name in greedy.ARTIFACTS]
     told = f"{', '.join(searching)} takes the likeliest token each time, and is compared with the "

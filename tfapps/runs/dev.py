@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps.arrays import each
+from tfapps.features.arrays import each
 from tfapps.runs.outputs import outputs_of
 from tfapps.runs.prepared import Prepared
 

@@ -26,7 +26,7 @@ def vectors(prepared: Prepared, model: keras.Model, examples: Any) -> np.ndarray
     import keras
 
     from tfapps.data.pipeline import Batches
-    from tfapps.train.predict import predict
+    from tfapps.train.forward import predict
     from tfapps.train.strategy import replicas
 
     length = prepared.config.model.max_length

@@ -10,12 +10,12 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.data import encoding, unlabelled
-from tfapps.data.encoding import Encoded, Ragged
 from tfapps.errors import InputError
+from tfapps.features.columns import Encoded, Ragged
 from tfapps.runs import leaks
 from tfapps.runs import teachers as ask
 from tfapps.runs.prepared import Prepared, cache_folder
-from tfapps.serve.predictor import texts_of
+from tfapps.text.questions import texts_of
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def lessons(prepared: Prepared) -> Lessons:
 
     Raises: InputError for texts or teachers that do not fit the task.
     """
-    from tfapps.train.objectives._answers import TOLD
-    from tfapps.train.objectives._unlabelled import LABELLED
+    from tfapps.train.answers import TOLD
+    from tfapps.train.unlabelled import LABELLED
 
     leaks.refuse(prepared)
     origin, objective = prepared, prepared.config.objective

@@ -27,7 +27,7 @@ def outputs_of(
         likeliest: take the likeliest token each time, as files do that search by themselves.
     """
     if prepared.task.form == "seq2seq":
-        from tfapps.serve import greedy, translator
+        from tfapps.forms import greedy, translator
 
         config, how = prepared.config, prepared.task.search(final)
         how = greedy.greedy(how) if likeliest else how
@@ -37,7 +37,7 @@ def outputs_of(
 
 def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
     """Return the model's logits on a split, (rows, ...), in row order, or what the task keeps."""
-    from tfapps.train.predict import predict
+    from tfapps.train.forward import predict
     from tfapps.train.strategy import replicas
 
     how = {"batch_size": EVALUATION_BATCH, "multiple": replicas(), "shuffle": False}

@@ -23,8 +23,9 @@ from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
-from tfapps.data.encoding import Encoded
 from tfapps.errors import InputError
+from tfapps.features import columns
+from tfapps.features.columns import Encoded
 from tfapps.runs import contents
 from tfapps.text.vocabulary import TooLargeError
 
@@ -165,7 +166,7 @@ class Prepared:
             rows: some of them; None is all.
         """
         length = self.config.model.max_length
-        features = encoding.dense(self.encoded[split], self.features, length, rows)
+        features = columns.dense(self.encoded[split], self.features, length, rows)
         targets = self.targets(split)
         masking = self.masking
         if masking is None:

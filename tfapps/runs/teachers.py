@@ -26,9 +26,9 @@ def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -
 
     Raises: InputError for a teacher of another task, or with other labels.
     """
-    from tfapps.arrays import listed
+    from tfapps.features.arrays import listed
     from tfapps.serve.predictor import Predictor
-    from tfapps.train.objectives._answers import together
+    from tfapps.train.answers import together
 
     told = []
     for path in teachers:

@@ -8,8 +8,9 @@ from typing import Any
 
 from tfapps.errors import Failure, InputError
 from tfapps.printable import json_line
-from tfapps.serve.lines import Question, asked, question
-from tfapps.serve.predictor import BATCH, Predictor
+from tfapps.serve.artifacts import BATCH
+from tfapps.serve.predictor import Predictor
+from tfapps.text.questions import Question, asked, question
 
 INSTALL = "pip install -r requirements-beam.txt"
 HERE = "--runner=FnApiRunner"  # inside this process
@@ -80,7 +81,7 @@ def _answer(beam: Any, run: str, artifact: str | None) -> Any:
 
 
 def question_of(file: str, line: bytes, paired: bool) -> Question:
-    """Return what a line asks, see `tfapps.serve.lines`.
+    """Return what a line asks, see `tfapps.text.questions`.
 
     Raises:
         InputError: it is not UTF-8, or not what the run reads.

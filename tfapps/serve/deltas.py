@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import registry
-from tfapps.arrays import each
 from tfapps.assembly import tuned
 from tfapps.bundle import identity
 from tfapps.bundle.bundle import DELTA, Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
+from tfapps.features.arrays import each
 from tfapps.graph import weights
 from tfapps.presets import offline
-from tfapps.serve.lines import KEYS, reads_pairs
-from tfapps.serve.predictor import BATCH, Predictor
+from tfapps.serve.artifacts import BATCH
+from tfapps.serve.predictor import Predictor
+from tfapps.text.questions import KEYS, reads_pairs
 
 if TYPE_CHECKING:
     import keras

@@ -32,7 +32,8 @@ class Ensemble:
     @classmethod
     def of(cls, bundle: Bundle, run: RunConfig, artifact: str | None, threads: int) -> Ensemble:
         """Open every member of a bundle; the files were checked already."""
-        from tfapps.serve.predictor import Predictor, preferred
+        from tfapps.serve.artifacts import preferred
+        from tfapps.serve.predictor import Predictor
 
         name = artifact if artifact is not None else preferred(bundle.artifacts())
         if name not in bundle.artifacts():

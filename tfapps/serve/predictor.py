@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import registry
-from tfapps.arrays import each
 from tfapps.assembly.assemble import of_bundle
 from tfapps.errors import InputError
+from tfapps.features.arrays import each
+from tfapps.features.padding import OWN_LENGTH
 from tfapps.presets import offline
-from tfapps.runners._features import OWN_LENGTH
-from tfapps.serve.lines import asked, reads_pairs
 from tfapps.text.lines import check_whole
+from tfapps.text.questions import asked, reads_pairs
 
 if TYPE_CHECKING:
     from tfapps.bundle.bundle import Bundle
@@ -264,7 +264,7 @@ def open_runner(
     """
     file = bundle.artifact(name)
     if task.form == "seq2seq":
-        from tfapps.serve import greedy, translator
+        from tfapps.forms import greedy, translator
 
         if name == "keras":
             model = of_bundle(bundle, run, task, tokenizer)

@@ -31,8 +31,8 @@ def benchmark(
         A dictionary an artefact: bytes, p50_ms, p95_ms, throughput_per_s, peak_bytes (where the
         artefact is a file that runs by itself), and its headline metric on the dev set.
     """
-    from tfapps.serve.predictor import SAVED_MODEL, open_runner
-    from tfapps.verify import benchmark as measuring
+    from tfapps.serve.artifacts import SAVED_MODEL, open_runner
+    from tfapps.verify import cost as measuring
 
     if artifacts is None:
         artifacts = [name for name in bundle.artifacts() if name != SAVED_MODEL]

@@ -41,8 +41,8 @@ def compress(config: RunConfig) -> Bundle:
     source = find_trained(prepared)
     if source is None:
         raise InputError(
-            f"{unfinished.OUTPUT / config.name}: no model trained with this config and data that is "
-            "still uncompressed; run `tfapps train` (or `tfapps run`) first"
+            f"{unfinished.OUTPUT / config.name}: no model trained with this config and data that "
+            "is still uncompressed; run `tfapps train` (or `tfapps run`) first"
         )
     return compress_prepared(prepared, source)[1]
 
@@ -208,8 +208,8 @@ class _Work:
 
     def _fit(self, index: int, kind: Any) -> dict[str, Any]:
         from tfapps.train import loop
-        from tfapps.train.objectives._teacher import led, taught
         from tfapps.train.steps import total_steps
+        from tfapps.train.teacher import led, taught
 
         config = self.prepared.config
         item = config.compress[index]
@@ -252,7 +252,7 @@ class _Work:
 
     def _batches(self, index: int) -> Any:
         """Training batches in an order of their own, with the teacher's answers."""
-        from tfapps.train.objectives._teacher import TARGET
+        from tfapps.train.teacher import TARGET
 
         return self.lesson.batches(
             self.place.num_replicas_in_sync,
@@ -261,7 +261,7 @@ class _Work:
         )
 
     def _job(self) -> Any:
-        from tfapps.compress._job import Job
+        from tfapps.compress.parts.job import Job
 
         return Job(
             model=self.model,

@@ -261,7 +261,8 @@ def _limit(name: str, members: Sequence[Bundle]) -> parity.Limit:
 
 
 def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.ndarray:
-    from tfapps.serve.predictor import Predictor, texts_of
+    from tfapps.serve.predictor import Predictor
+    from tfapps.text.questions import texts_of
 
     with offline.own():
         return np.asarray(Predictor.open(bundle.path, artifact).logits(texts_of(rows)))

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfapps import registry
-from tfapps.arrays import each
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
+from tfapps.features.arrays import each
 from tfapps.presets import offline
 from tfapps.runs import unjudged
 
@@ -35,14 +35,14 @@ class Opened(NamedTuple):
 
 def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opened:
     """An artefact, and a file in the format of the run's own source as it reads it."""
-    from tfapps.data import encoding
-    from tfapps.serve.predictor import open_runner
+    from tfapps.features import columns
+    from tfapps.serve.artifacts import open_runner
 
     task, tokenizer, examples, encoded = _read(bundle, config, data)
     rows = len({example.get("sentence", number) for number, example in enumerate(examples)})
     with offline.bundle(bundle.path):
         runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
-    features = encoding.dense(encoded, inputs, config.model.max_length)
+    features = columns.dense(encoded, inputs, config.model.max_length)
     targets = {name: encoded.columns[name] for name in task.targets}
     return Opened(task, rows, examples, runner, features, targets)
 
@@ -65,9 +65,9 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
 
 def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
     """The same for running text with hidden words, of whose logits memory has room for some."""
-    from tfapps.data import encoding
     from tfapps.data.masking import Masking
-    from tfapps.serve.predictor import open_runner
+    from tfapps.features import columns
+    from tfapps.serve.artifacts import open_runner
 
     task, tokenizer, _, encoded = _read(bundle, config, data)
     with offline.bundle(bundle.path):
@@ -76,7 +76,7 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
     parts = []
     for start in range(0, len(encoded), PART):
         rows = np.arange(start, min(start + PART, len(encoded)))
-        features = encoding.dense(encoded, inputs, config.model.max_length, rows)
+        features = columns.dense(encoded, inputs, config.model.max_length, rows)
         targets = {name: encoded.columns[name][rows] for name in task.targets}
         changed = masking(features, targets, (config.seed, start))
         features, targets = (each(np.asarray, part) for part in changed)
@@ -87,7 +87,8 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
 
 def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
     """The same for an ensemble, whose members each read texts in their own way."""
-    from tfapps.serve.predictor import Predictor, texts_of
+    from tfapps.serve.predictor import Predictor
+    from tfapps.text.questions import texts_of
 
     source = registry.plugin("source", config.data.source)
     rows = source.read_file(config.data, Path(data))

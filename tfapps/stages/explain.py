@@ -12,14 +12,14 @@ from tfapps.assembly.assemble import of_bundle
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
-from tfapps.explain import _text
+from tfapps.explain.parts import text as reading
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.presets import offline
 from tfapps.text.labels import normal
 
 if TYPE_CHECKING:
-    from tfapps.explain._reader import Reader
-    from tfapps.explain._scores import Scores
+    from tfapps.explain.parts.reader import Reader
+    from tfapps.explain.parts.scores import Scores
 
 DIGITS = 6
 
@@ -32,17 +32,17 @@ class Explained(NamedTuple):
     tokenizer: Any
     max_length: int
 
-    def read(self, example: Mapping[str, Any]) -> tuple[_text.Text, bool]:
+    def read(self, example: Mapping[str, Any]) -> tuple[reading.Text, bool]:
         """Encode an example; whether it was cut is told as well."""
         inputs = self.reader.inputs
-        return _text.read(example, self.task, self.tokenizer, inputs, self.max_length)
+        return reading.read(example, self.task, self.tokenizer, inputs, self.max_length)
 
     def probabilities(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the probability of each label, {name: (n, t)} -> (n, c)."""
         spread = softmax if self.task.activation == "softmax" else sigmoid
         return spread(self.reader.logits(features))
 
-    def scores(self, config: Section, text: _text.Text, target: int) -> Scores:
+    def scores(self, config: Section, text: reading.Text, target: int) -> Scores:
         """Explain an answer as the plug-in of `config` does."""
         return registry.plugin("explainer", config.name).explain(config, self.reader, text, target)
 
@@ -55,7 +55,7 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
     """
     import keras
 
-    from tfapps.explain._reader import Reader
+    from tfapps.explain.parts.reader import Reader
     from tfapps.text.tokenizer import Tokenizer
 
     task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
@@ -118,7 +118,7 @@ def _explained(
         place = {"text": word.text, "start": word.start, "end": word.end, **second}
         words.append({**place, "score": round(float(score), DIGITS)})
     return {
-        **{key: example[key] for key in _text.KEYS if key in example},
+        **{key: example[key] for key in reading.KEYS if key in example},
         "label": run.task.labels[target],
         "score": round(float(probability[target]), 4),
         "method": how.name,

@@ -58,12 +58,13 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     """Return a run's graphs by signature: the model, or its encoder, steps, and all in one."""
-    from tfapps.export import _greedy, _module, _tags
+    from tfapps.export.parts import greedy_graph, tags_graph
+    from tfapps.export.parts import module as modules
 
     if prepared.task.form == "single":
-        graphs = _module.whole(model)
+        graphs = modules.whole(model)
         if "transitions" in prepared.task.outputs:
-            graphs[_tags.SIGNATURE] = _tags.Tagger(model, prepared.task.allowed)
+            graphs[tags_graph.SIGNATURE] = tags_graph.Tagger(model, prepared.task.allowed)
         return graphs
     kind = registry.plugin("model", prepared.config.model.name)
     graphs = {"encode": kind.encoder_of(model), "step": kind.step_of(model)}
@@ -71,7 +72,7 @@ def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     if beam > 1 and model.input["token_ids"].shape[0] is not None:
         graphs["steps"] = kind.step_of(model, batch_size=beam)
     there, limit = prepared.task.target_tokenizer, prepared.config.model.max_length - 1
-    graphs[_greedy.SIGNATURE] = _greedy.Greedy(
+    graphs[greedy_graph.SIGNATURE] = greedy_graph.Greedy(
         graphs["encode"], graphs["step"], there.start_id, there.end_id, limit
     )
     return graphs
@@ -82,7 +83,7 @@ def describe(prepared: Prepared, folder: Path) -> None:
 
     Such a client takes a single text, lowercases it and splits it into word pieces.
     """
-    from tfapps.export import _metadata
+    from tfapps.export.parts import metadata
 
     tokenizer, labels = prepared.tokenizer, prepared.task.labels_of_outputs
     if labels is None or tokenizer.kind != "wordpiece" or not tokenizer.lowercase:
@@ -90,7 +91,7 @@ def describe(prepared: Prepared, folder: Path) -> None:
     if "text_pair" in prepared.examples["train"][0]:
         return
     for path in sorted((folder / "litert").glob("*.tflite")):
-        _metadata.describe(path, tokenizer.pieces(), labels)
+        metadata.describe(path, tokenizer.pieces(), labels)
 
 
 def artifacts_key(config: RunConfig) -> str:

@@ -11,7 +11,7 @@ from tfapps import registry
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
-from tfapps.explain import _text
+from tfapps.explain.parts import text as reading
 from tfapps.presets import offline
 from tfapps.runs.notes import note
 from tfapps.runs.prepared import prepare
@@ -74,7 +74,7 @@ def _fitting(run: Explained) -> list[str]:
 
 def judged(
     run: Explained,
-    texts: Sequence[_text.Text],
+    texts: Sequence[reading.Text],
     targets: Sequence[int],
     scores: Sequence[np.ndarray],
 ) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def judged(
     found = np.zeros((len(KINDS), len(SHARES)))
     for text, target, one in zip(texts, targets, scores, strict=True):
         gone = removals(one)
-        probability = run.probabilities(_text.without(text, np.concatenate([gone, ~gone])))
+        probability = run.probabilities(reading.without(text, np.concatenate([gone, ~gone])))
         found += probability[:, target].reshape(found.shape) / len(texts)
     judgement: dict[str, Any] = {}
     for kind, curve in zip(KINDS, found.round(DIGITS).tolist(), strict=True):

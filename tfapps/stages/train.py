@@ -184,7 +184,7 @@ def _build(prepared: Prepared) -> keras.Model:
 
 def objective(lesson: Lessons, model: keras.Model, steps: int) -> Any:
     """Return the config's objective over the task's loss, for a fit of so many steps."""
-    from tfapps.train.objectives._unlabelled import of_labelled
+    from tfapps.train.unlabelled import of_labelled
 
     prepared = lesson.origin
     config, task = prepared.config, prepared.task

@@ -27,9 +27,9 @@ from tfapps.runs import contents
 from tfapps.runs.lessons import lessons
 from tfapps.runs.prepared import fingerprint, prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
-from tfapps.search._dimensions import Dimensions
-from tfapps.search._drive import EPOCHS, common, drive
-from tfapps.search._trials import Trials
+from tfapps.search.parts.dimensions import Dimensions
+from tfapps.search.parts.drive import EPOCHS, common, drive
+from tfapps.search.parts.trials import Trials
 from tfapps.stages.train import learn
 
 KEY = "search.json"

@@ -31,14 +31,14 @@ def verify(config: RunConfig) -> Bundle:
 
 def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     """Verify on data that is already loaded."""
-    from tfapps.export import _integers
+    from tfapps.export.parts import integers
     from tfapps.verify import parity
 
     config = prepared.config
     metrics = bundle.metrics
     model = rebuild(prepared, bundle, None, None)
     there = dev(prepared, model)
-    rounded = _integers.rounds_activations(model)
+    rounded = integers.rounds_activations(model)
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     if there.rows < len(prepared.encoded["dev"]):
         figure = there.figures(there.said(False))[prepared.task.headline]
@@ -68,10 +68,10 @@ def _prove(
     prepared: Prepared, bundle: Bundle, name: str, there: Dev
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The figures of one artefact."""
+    from tfapps.forms import greedy
     from tfapps.runners import litert
-    from tfapps.serve import greedy
-    from tfapps.serve.predictor import open_runner
-    from tfapps.verify import benchmark, parity
+    from tfapps.serve.artifacts import open_runner
+    from tfapps.verify import cost, parity
 
     task, features, file = prepared.task, there.features, bundle.artifact(name)
     reference = there.said(name in greedy.ARTIFACTS)
@@ -90,7 +90,7 @@ def _prove(
     proof |= _sizes(file)
     if name.startswith("litert_"):
         proof["partitions"] = litert.partitions(file)
-    proof |= benchmark.measure(runner, features, rows=LATENCY_ROWS)
+    proof |= cost.measure(runner, features, rows=LATENCY_ROWS)
     return proof, figures
 
 
@@ -98,7 +98,7 @@ def _with_tags(
     proof: dict[str, float], prepared: Prepared, name: str, file: Path, features: Any, outputs: Any
 ) -> dict[str, float]:
     """The proof, with the tags that the file finds by itself held against those of its logits."""
-    from tfapps.serve import tagger
+    from tfapps.forms import tagger
 
     if not prepared.task.tags_words:
         return proof
@@ -112,6 +112,6 @@ def _with_tags(
 
 
 def _sizes(file: Path) -> dict[str, int]:
-    from tfapps.verify import benchmark
+    from tfapps.verify import cost
 
-    return {"bytes": benchmark.size(file), "gzip_bytes": benchmark.gzip_size(file)}
+    return {"bytes": cost.size(file), "gzip_bytes": cost.gzip_size(file)}

@@ -9,9 +9,10 @@ from typing import Any, get_args
 import numpy as np
 import tensorflow as tf
 
-from tfapps.arrays import each
-from tfapps.train.objectives import _embedded
-from tfapps.train.predict import in_order, joined
+from tfapps.features.arrays import each
+from tfapps.graph import cut
+from tfapps.train import embedded
+from tfapps.train.forward import in_order, joined
 
 # Steps of the stronger adversary, and the length of one in shares of epsilon.
 STEPS, STEP = 10, 0.25
@@ -30,16 +31,16 @@ class Adversary:
     def __init__(
         self, model: Any, loss: Callable[[dict[str, Any], Any], Any], batches: Any
     ) -> None:
-        embed, answer = _embedded.Cut()(model)
+        embed, answer = cut.Cut()(model)
         self._batches = batches
         features, targets, *_ = batches.epoch(0).element_spec
         number = tf.TensorSpec((), tf.float32)
         delta = tf.TensorSpec((None, None, None), tf.float32)
 
         def climbed(
-            norm: _embedded.Norm, features: Any, targets: Any, delta: Any, epsilon: Any, step: Any
+            norm: embedded.Norm, features: Any, targets: Any, delta: Any, epsilon: Any, step: Any
         ) -> Any:
-            ball = _embedded.Ball(embed(features, False), features, epsilon, norm)
+            ball = embedded.Ball(embed(features, False), features, epsilon, norm)
             return ball.climbed(delta, lambda x: loss(targets, answer(x, features, False)), step)
 
         def outputs(features: Any, delta: Any) -> Any:
@@ -56,11 +57,11 @@ class Adversary:
                 functools.partial(climbed, norm),
                 input_signature=[features, targets, delta, number, number],
             )
-            for norm in get_args(_embedded.Norm)
+            for norm in get_args(embedded.Norm)
         }
         self._outputs = tf.function(outputs, input_signature=[features, delta])
 
-    def outputs(self, norm: _embedded.Norm, epsilon: float, steps: int) -> Any:
+    def outputs(self, norm: embedded.Norm, epsilon: float, steps: int) -> Any:
         """Outputs (rows, ...) in row order, each text at the worst neighbour that was found.
 
         Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfapps.train.optimizer import AdamW
+from tfapps.train.optimizers.adamw import AdamW
 
 
 class Lamb(AdamW):

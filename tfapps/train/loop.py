@@ -14,11 +14,11 @@ import tensorflow as tf
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, InputError
 from tfapps.graph import heads
-from tfapps.train import optimizer as optimizers
 from tfapps.train.best import Best
 from tfapps.train.checkpoint import Checkpoint
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.history import History, Record
+from tfapps.train.optimizers import make as optimizers
 from tfapps.train.progress import Progress, line
 from tfapps.train.resume import Resume
 from tfapps.train.step import Objective, Step

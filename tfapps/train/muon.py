@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfapps.train.optimizer import AdamW, penalised
+from tfapps.train.optimizers.adamw import AdamW, penalised
 
 _MOMENTUM = 0.95
 _STEPS = 5

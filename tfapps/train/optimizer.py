@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfapps.config.sections import TrainConfig
 from tfapps.graph import heads
-from tfapps.train import schedules
+from tfapps.train.optimizers import schedules
 
 _UNDECAYED = frozenset({"bias", "gamma", "beta", "scale"})
 _TABLES = ("embedding",)
@@ -142,8 +142,8 @@ def make(
         head_factor: on the learning rate of what is `in_head`.
         factors: each path -> factor on the learning rate, a number or a scalar variable.
     """
-    from tfapps.train.lamb import Lamb  # which are made of the one here
-    from tfapps.train.muon import Muon
+    from tfapps.train.optimizers.lamb import Lamb  # which are made of the one here
+    from tfapps.train.optimizers.muon import Muon
 
     def factor(path: str) -> Any:
         own = head_factor if in_head(path) else 1.0

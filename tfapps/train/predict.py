@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapps.arrays import each
+from tfapps.features.arrays import each
 from tfapps.train.strategy import distribute
 
 

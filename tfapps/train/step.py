@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfapps.errors import InputError
-from tfapps.train.optimizer import penalised
+from tfapps.train.optimizers.adamw import penalised
 
 Objective = Callable[..., tuple[Any, Any]]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.arrays import each, listed
 from tfapps.errors import Failure
+from tfapps.features.arrays import each, listed
 
 
 @dataclass(frozen=True)

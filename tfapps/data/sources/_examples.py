@@ -12,6 +12,7 @@ from pydantic import Field
 from tfapps import registry
 from tfapps.config import paths
 from tfapps.config.sections import ADDED, Section
+from tfapps.data import files
 from tfapps.data.limits import Limit
 from tfapps.data.sources import _options, _records
 from tfapps.data.sources._options import Column, Fraction
@@ -172,7 +173,7 @@ def text(place: str, record: dict[str, Any], name: str) -> str:
     """
     value = field(place, record, name)
     if not isinstance(value, str):
-        raise InputError(f"{place}: {name} is {_records.short(value)}, expected text")
+        raise InputError(f"{place}: {name} is {files.short(value)}, expected text")
     return lines.check_whole(value, f"{place}: {name}")
 
 
@@ -186,7 +187,7 @@ def label_name(place: str, value: Any, spellings: Spellings) -> str:
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
         raise InputError(
-            f"{place} is {_records.short(value)}, expected a text, a number or a list of them"
+            f"{place} is {files.short(value)}, expected a text, a number or a list of them"
         )
     missing = isinstance(value, float) and not math.isfinite(value)
     name = "" if missing else spellings(lines.check_whole(str(value), place))

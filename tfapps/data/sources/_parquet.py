@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfapps.data.sources import _kinds, _opening
+from tfapps.data import file_kinds, files
 from tfapps.data.sources._tables import Row, check_columns
 from tfapps.data.sources._tfds import class_name
 from tfapps.errors import InputError
@@ -25,11 +25,11 @@ def read(path: Path, wanted: Sequence[str]) -> list[Row]:
     import pyarrow.parquet
 
     rows: list[Row] = []
-    limit, size = _opening.most_bytes(path), 0
+    limit, size = files.most_bytes(path), 0
     try:
         with path.open("rb") as file:
-            head = file.read(len(_kinds.PARQUET))
-        if head != _kinds.PARQUET:
+            head = file.read(len(file_kinds.PARQUET))
+        if head != file_kinds.PARQUET:
             raise InputError(f"{path}: not a Parquet file; set data.source to csv, tsv or jsonl")
         with pyarrow.parquet.ParquetFile(path) as stored:
             schema = stored.schema_arrow
@@ -38,7 +38,7 @@ def read(path: Path, wanted: Sequence[str]) -> list[Row]:
             for batch in stored.iter_batches(_ROWS, columns=list(wanted)):
                 size += batch.nbytes
                 if size > limit:
-                    _opening.refuse_bomb(path, limit)
+                    files.refuse_bomb(path, limit)
                 for record in batch.to_pylist():
                     fields = {
                         key: class_name(value, names.get(key)) for key, value in record.items()

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfapps.data.sources import _opening, _parquet, _tables
+from tfapps.data import files
+from tfapps.data.sources import _parquet, _tables
 from tfapps.data.sources._tables import Row
 from tfapps.errors import InputError
 from tfapps.text import labels
@@ -42,7 +43,7 @@ def read(path: Path, form: Form, wanted: Sequence[str]) -> list[Row]:
     """
     if form.name == "parquet":
         return _parquet.read(path, wanted)
-    text = _opening.read_text(path, form.encoding, form.settable)
+    text = files.read_text(path, form.encoding, form.settable)
     if form.name in _USUAL:
         return _tables.read(path, text, _USUAL[form.name], form.delimiter, wanted)
     objects = _objects_of_list(path, text) if _LIST.match(text) else _objects_of_lines(path, text)
@@ -58,7 +59,7 @@ def form_of(path: str) -> Form:
     Raises:
         InputError: another ending.
     """
-    ending = Path(_opening.plain_name(path)).suffix.removeprefix(".")
+    ending = Path(files.plain_name(path)).suffix.removeprefix(".")
     if ending not in ENDINGS:
         *endings, last = (f".{name}" for name in ENDINGS)
         raise InputError(
@@ -68,14 +69,8 @@ def form_of(path: str) -> Form:
     return Form(ENDINGS[ending], settable=False)
 
 
-def short(value: object) -> str:
-    """Return a value as JSON, cut to fit into an error message."""
-    shown = json.dumps(value, ensure_ascii=False, default=repr)
-    return shown if len(shown) <= 40 else shown[:37] + "..."
-
-
 def _objects_of_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(_opening.plain_ends(text).split("\n"), 1):
+    for number, line in enumerate(files.plain_ends(text).split("\n"), 1):
         if not line.strip():
             continue
         place = f"{path}:{number}"
@@ -84,7 +79,7 @@ def _objects_of_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, An
         except (ValueError, RecursionError) as error:
             raise _no_json(place, error) from error
         if not isinstance(record, dict):
-            raise InputError(f"{place}: {short(record)}, expected a JSON object")
+            raise InputError(f"{place}: {files.short(record)}, expected a JSON object")
         yield place, record
 
 
@@ -100,7 +95,7 @@ def _objects_of_list(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any
             below = text.count("\n", counted, getattr(error, "pos", counted))
             raise _no_json(f"{path}:{line + below}", error) from error
         if not isinstance(record, dict):
-            raise InputError(f"{path}:{line}: {short(record)}, expected a JSON object")
+            raise InputError(f"{path}:{line}: {files.short(record)}, expected a JSON object")
         yield f"{path}:{line}", record
         at = blank.match(text, at).end()
         if text[at : at + 1] == ",":

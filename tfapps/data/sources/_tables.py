@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfapps import registry
-from tfapps.data.sources import _opening
+from tfapps.data import files
 from tfapps.errors import InputError
 from tfapps.text import labels
 
@@ -173,7 +173,7 @@ def _tab_records(text: str) -> Iterator[tuple[int, list[str]]]:
     It may span lines only if it holds no tab and the record then has as many fields as the
     header: a line that is a record by itself can never be swallowed by a stray quote.
     """
-    text = _opening.plain_ends(text)
+    text = files.plain_ends(text)
     at, line, width = 0, 1, 0
     while at < len(text):
         end = text.find("\n", at)

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic import model_validator
 
 from tfapps.config import paths
+from tfapps.data import files
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _conllu, _examples, _opening, _samples, _tagged, base
+from tfapps.data.sources import _conllu, _examples, _samples, _tagged, base
 from tfapps.errors import InputError
 
 DOCUMENT = "-DOCSTART-"
@@ -73,7 +74,7 @@ def _from_file(config: Config, path: Path) -> list[_examples.Example]:
             sentences.append(_tagged.Sentence(tokens, tags, places, {"document": document}))
             words.clear()
 
-    lines = _opening.read_lines(path, config.encoding)
+    lines = files.read_lines(path, config.encoding)
     first, width, universal = _shape(lines)
     if width:
         _check_columns(config, path, first, width)

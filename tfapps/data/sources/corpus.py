@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import field_validator
 
 from tfapps.config import paths
+from tfapps.data import files as opening
 from tfapps.data.corpora import Corpus, Document
 from tfapps.data.limits import First, Limit
-from tfapps.data.sources import _examples, _opening, _options, _samples, _tables, _tfds, base
+from tfapps.data.sources import _examples, _options, _samples, _tables, _tfds, base
 from tfapps.errors import InputError
 from tfapps.text import lines
 
@@ -86,7 +87,7 @@ def _of_files(files: Sequence[Path], encoding: str | None, limit: int | None) ->
 
 def _documents(path: Path, encoding: str | None) -> Iterator[Document]:
     document: Document = []
-    for line in map(str.strip, _opening.stream_lines(path, encoding)):
+    for line in map(str.strip, opening.stream_lines(path, encoding)):
         if line:
             document.append(line)
         elif document:

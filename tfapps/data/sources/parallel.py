@@ -8,17 +8,9 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from tfapps.config import paths
+from tfapps.data import files
 from tfapps.data.limits import Limit
-from tfapps.data.sources import (
-    _examples,
-    _opening,
-    _options,
-    _records,
-    _samples,
-    _tables,
-    _tfds,
-    base,
-)
+from tfapps.data.sources import _examples, _options, _records, _samples, _tables, _tfds, base
 from tfapps.errors import InputError
 
 
@@ -94,22 +86,22 @@ def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_
 def _from_files(
     config: Config, name: str, here_first: bool, labelled: bool
 ) -> list[_examples.Example]:
-    plain = _opening.plain_name(name)
+    plain = files.plain_name(name)
     if Path(plain).suffix.removeprefix(".") in _records.ENDINGS:
         return _table(config, paths.locate(name, config.root, here_first), labelled)
     first, second = (f".{language}" for language in config.languages)
     if plain.endswith((first, second)):
         both = plain.rpartition(".")[0]
         raise InputError(f"{name}: one side of the pairs, expected {both} for both sides")
-    path = paths.locate(name + first, config.root, here_first, _opening.ENDINGS)
-    prefix = _opening.plain_name(str(path)).removesuffix(first)
-    beside = [Path(f"{prefix}{second}{ending}") for ending in _opening.ENDINGS]
+    path = paths.locate(name + first, config.root, here_first, files.ENDINGS)
+    prefix = files.plain_name(str(path)).removesuffix(first)
+    beside = [Path(f"{prefix}{second}{ending}") for ending in files.ENDINGS]
     other = next((place for place in beside if labelled and place.is_file()), None)
-    sources = _opening.read_lines(path, config.encoding)
+    sources = files.read_lines(path, config.encoding)
     _check_filled(path, sources)
     if other is None:
         return [{"text": line, "target": None} for line in sources]
-    targets = _opening.read_lines(other, config.encoding)
+    targets = files.read_lines(other, config.encoding)
     if len(sources) != len(targets):
         raise InputError(
             f"{path} has {len(sources)} lines, {other} {len(targets)}; expected as many, "

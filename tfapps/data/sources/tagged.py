@@ -6,17 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tfapps.config import paths
+from tfapps.data import files as opening
 from tfapps.data.limits import Limit
-from tfapps.data.sources import (
-    _examples,
-    _opening,
-    _options,
-    _records,
-    _tables,
-    _tagged,
-    _tfds,
-    base,
-)
+from tfapps.data.sources import _examples, _options, _records, _tables, _tagged, _tfds, base
 from tfapps.errors import InputError
 from tfapps.text.labels import Spellings
 
@@ -68,7 +60,7 @@ def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_
 
 def _from_path(config: Config, name: str, here_first: bool) -> list[_tagged.Sentence]:
     spellings = Spellings()
-    if Path(_opening.plain_name(name)).suffix.removeprefix(".") in _FILES:
+    if Path(opening.plain_name(name)).suffix.removeprefix(".") in _FILES:
         path = paths.locate(name, config.root, here_first)
         form = _records.form_of(name)._replace(encoding=config.encoding, settable=True)
         rows = _records.read(path, form, _wanted(config))
@@ -82,10 +74,10 @@ def _from_path(config: Config, name: str, here_first: bool) -> list[_tagged.Sent
 def _from_folder(
     config: Config, name: str, here_first: bool, spellings: Spellings
 ) -> list[_tagged.Sentence]:
-    words = paths.locate(f"{name}/{WORDS}", config.root, here_first, _opening.ENDINGS)
+    words = paths.locate(f"{name}/{WORDS}", config.root, here_first, opening.ENDINGS)
     wanted = [WORDS, TAGS, *([LABELS] if config.label else [])]
     files = [_beside(words, other) for other in wanted]
-    columns = [_opening.read_lines(file, config.encoding) for file in files]
+    columns = [opening.read_lines(file, config.encoding) for file in files]
     for file, lines in zip(files[1:], columns[1:], strict=True):
         if len(lines) != len(columns[0]):
             raise InputError(
@@ -101,7 +93,7 @@ def _from_folder(
 
 
 def _beside(path: Path, name: str) -> Path:
-    for file in (path.parent / f"{name}{ending}" for ending in _opening.ENDINGS):
+    for file in (path.parent / f"{name}{ending}" for ending in opening.ENDINGS):
         if file.is_file():
             return file
     raise InputError(f"{path} has no {name} beside it, expected it in the same folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfapps.arrays import each
+from tfapps.features.arrays import each
 from tfapps.metrics.divergence import divergence
 
 TOLD = "told_logits"  # a target column: what teachers said of a text once for all

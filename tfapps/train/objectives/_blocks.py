@@ -10,8 +10,8 @@ import keras
 from keras import ops
 
 from tfapps.errors import InputError
-from tfapps.models._bert_weights import evenly
-from tfapps.train.objectives._teacher import distance
+from tfapps.models.parts.bert_weights import evenly
+from tfapps.train.teacher import distance
 
 STATES, ATTENTION = "block_*_output_norm", "block_*_attention"
 TINY = 1e-9

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfapps.arrays import each, listed
 from tfapps.errors import InputError
+from tfapps.features.arrays import each, listed
 
 TARGET = "teacher_logits"  # a target column beside the task's own
 SHOWN = 12

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from tfapps.config.reads import Weights
 from tfapps.train.objectives import base
-from tfapps.train.objectives._unlabelled import Unlabelled, unlabelled
+from tfapps.train.unlabelled import Unlabelled, unlabelled
 
 
 class Config(Unlabelled):
@@ -60,10 +60,10 @@ def build(
         teachers: functional models of the same inputs, to be asked in every step; where there is
             none, the batch brings `told_logits`, of all of them together.
     """
-    from tfapps.train.objectives import _blocks
-    from tfapps.train.objectives._answers import TOLD, apart, together
+    from tfapps.train import blocks
+    from tfapps.train.answers import TOLD, apart, together
 
-    by_block = _blocks.Blocks(config, model, teachers) if follows_blocks(config) else None
+    by_block = blocks.Blocks(config, model, teachers) if follows_blocks(config) else None
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool

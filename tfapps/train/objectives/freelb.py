@@ -38,7 +38,8 @@ def build(
     Args:
         seed: of the random starts.
     """
-    from tfapps.train.objectives._embedded import Ball, Cut, noise, with_slope
+    from tfapps.graph.cut import Cut
+    from tfapps.train.embedded import Ball, noise, with_slope
 
     cut = Cut()
 

@@ -32,7 +32,8 @@ class Config(Section):
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...))."""
-    from tfapps.train.objectives._embedded import Ball, Cut, with_slope
+    from tfapps.graph.cut import Cut
+    from tfapps.train.embedded import Ball, with_slope
 
     cut = Cut()
 

@@ -30,7 +30,7 @@ def build(
     Args:
         task: tells what its logits mean.
     """
-    from tfapps.train.objectives._answers import apart
+    from tfapps.train.answers import apart
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tfapps.train.objectives import base
-from tfapps.train.objectives._unlabelled import Unlabelled, unlabelled
+from tfapps.train.unlabelled import Unlabelled, unlabelled
 
 
 class Config(Unlabelled):
@@ -42,9 +42,10 @@ def build(
     """
     import tensorflow as tf
 
-    from tfapps.arrays import each
-    from tfapps.train.objectives._answers import apart
-    from tfapps.train.objectives._embedded import Ball, Cut, gradient, noise
+    from tfapps.features.arrays import each
+    from tfapps.graph.cut import Cut
+    from tfapps.train.answers import apart
+    from tfapps.train.embedded import Ball, gradient, noise
 
     cut = Cut()
 

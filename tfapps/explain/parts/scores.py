@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfapps.explain._text import Text
+from tfapps.explain.parts.text import Text
 
 
 class Scores(NamedTuple):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfapps.graph.cut import Cut, Parts
 from tfapps.layers.at_token import AtToken
 from tfapps.layers.attention import SelfAttention
 from tfapps.layers.pooling import Pooling
-from tfapps.train.objectives._embedded import Cut, Parts
 
 BATCH = 32  # rows at a time: slopes keep every activation
 

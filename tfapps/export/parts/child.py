@@ -33,7 +33,7 @@ def run(work: str, arguments: Sequence[str | Path], made: Path, name: str) -> by
     """What a function of this folder, called in the child, writes to `made`.
 
     Args:
-        work: its module and its name, "_convert.convert".
+        work: its module and its name, "convert.convert".
         arguments: absolute paths and words; `made` is among them.
         made: the file it writes.
         name: the artefact, for the message.
@@ -73,7 +73,7 @@ def _ready() -> _Child:
 
 
 def _environment() -> dict[str, str]:
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     # The conversion is CPU work: a child that takes GPU memory would fight with its parent.
     return {
@@ -91,7 +91,7 @@ class _Child:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         # No module may come from the working directory, which may also be gone by then.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tfapps.export._child"],
+            [sys.executable, "-P", "-m", "tfapps.export.parts.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -161,7 +161,7 @@ def _serve() -> None:
 def _attempt(work: str, arguments: list[str]) -> str | None:
     module, name = work.split(".")
     try:
-        getattr(importlib.import_module(f"tfapps.export.{module}"), name)(*arguments)
+        getattr(importlib.import_module(f"tfapps.export.parts.{module}"), name)(*arguments)
     except Exception as error:
         text = " ".join(str(error).split())
         return f"{type(error).__name__}: {text[:400]}"

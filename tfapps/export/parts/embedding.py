@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.export import _flat
+from tfapps.export.parts import flatbuffer
 
 SMALL = 1024  # values; like the converter's own bound: below it, integers save nothing
 
@@ -29,7 +29,7 @@ def look_up(content: bytes) -> bytes:
     Example:
         >>> Path("lookup.tflite").write_bytes(look_up(Path("float32.tflite").read_bytes()))
     """
-    model = _flat.read(content)
+    model = flatbuffer.read(content)
     found = 0
     for graph in model.subgraphs:
         operators = []
@@ -40,7 +40,7 @@ def look_up(content: bytes) -> bytes:
             else:
                 operators.append(operator)
         graph.operators = operators
-    return _flat.write(model) if found else content
+    return flatbuffer.write(model) if found else content
 
 
 def integer_tables(content: bytes) -> bytes:
@@ -49,7 +49,7 @@ def integer_tables(content: bytes) -> bytes:
     For files whose other weights are integers already; values that training left on that grid
     come out as they were. A table that something else reads as well stays float.
     """
-    model = _flat.read(look_up(content))
+    model = flatbuffer.read(look_up(content))
     users = Counter(tensor.buffer for graph in model.subgraphs for tensor in graph.tensors)
     shared: dict[int, list[Any]] = {}
     for table in _tables(model):
@@ -57,7 +57,7 @@ def integer_tables(content: bytes) -> bytes:
     for buffer, tables in shared.items():
         if users[buffer] == len(tables):
             _round_rows(model, tables)
-    return scales_apart(_flat.write(model))
+    return scales_apart(flatbuffer.write(model))
 
 
 def scales_apart(content: bytes) -> bytes:
@@ -67,7 +67,7 @@ def scales_apart(content: bytes) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = _flat.read(content)
+    model = flatbuffer.read(content)
     for graph in model.subgraphs:
         scales: dict[int, int] = {}
         operators = []
@@ -80,7 +80,7 @@ def scales_apart(content: bytes) -> bytes:
                 if table in scales:
                     operators += _scaled(model, graph, operator, scales[table])
         graph.operators = operators
-    return _flat.write(model)
+    return flatbuffer.write(model)
 
 
 def _round_rows(model: Any, tables: Sequence[Any]) -> None:
@@ -138,7 +138,7 @@ def _scaled(model: Any, graph: Any, lookup: Any, scales: int) -> list[Any]:
 
 def widths(content: bytes) -> set[int]:
     """Widths of the tables that an EMBEDDING_LOOKUP of a .tflite file reads."""
-    return {int(table.shape[-1]) for table in _tables(_flat.read(content))}
+    return {int(table.shape[-1]) for table in _tables(flatbuffer.read(content))}
 
 
 def _tables(model: Any) -> list[Any]:

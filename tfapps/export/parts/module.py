@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfapps.runners._features import SERVE, SHORT
+from tfapps.features.padding import SERVE, SHORT
 
 __all__ = ["SERVE", "SHORT", "Split", "save", "whole"]
 Split = Callable[[Any], Mapping[str, Any]]

@@ -47,10 +47,10 @@ def describe(path: Path, pieces: Sequence[str], labels: Sequence[str]) -> bool:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfapps.export import _flat
+    from tfapps.export.parts import flatbuffer
 
     path = Path(path)
-    model = _flat.read(path.read_bytes())
+    model = flatbuffer.read(path.read_bytes())
     if not _fits(model, labels):
         return False
     _add_scores(model)
@@ -58,7 +58,7 @@ def describe(path: Path, pieces: Sequence[str], labels: Sequence[str]) -> bool:
     entry = schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)
     model.metadata = [*(model.metadata or []), entry]
     files = {VOCABULARY_FILE: pieces, LABELS_FILE: labels}
-    path.write_bytes(_with_files(_flat.write(model), files))
+    path.write_bytes(_with_files(flatbuffer.write(model), files))
     return True
 
 

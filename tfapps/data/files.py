@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import gzip
 import itertools
+import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from tfapps.data.sources import _kinds
+from tfapps.data import file_kinds
 from tfapps.errors import InputError
 from tfapps.text import lines
 
@@ -26,6 +27,12 @@ def plain_name(name: str) -> str:
     for ending in ENDINGS[1:]:
         name = name.removesuffix(ending)
     return name
+
+
+def short(value: object) -> str:
+    """Return a value as JSON, cut to fit into an error message."""
+    shown = json.dumps(value, ensure_ascii=False, default=repr)
+    return shown if len(shown) <= 40 else shown[:37] + "..."
 
 
 def read_text(path: Path, encoding: str | None = None, settable: bool = True) -> str:
@@ -95,8 +102,8 @@ def refuse_bomb(path: Path, limit: int) -> None:
 def _decoded(path: Path, encoding: str | None, settable: bool = True) -> Iterator[str]:
     pieces = _unpacked(path)
     head = next(pieces, b"")
-    _kinds.refuse_binary(path, head)
-    codec, mark = _kinds.marked(head) or (encoding or "utf-8", 0)
+    file_kinds.refuse_binary(path, head)
+    codec, mark = file_kinds.marked(head) or (encoding or "utf-8", 0)
     decoder = codecs.getincrementaldecoder(codec)()
     line = 1
     for piece in itertools.chain([head[mark:]], pieces, [None]):
@@ -122,7 +129,7 @@ def _decoded(path: Path, encoding: str | None, settable: bool = True) -> Iterato
 
 
 def _zero(path: Path, line: int, piece: bytes, settable: bool) -> InputError:
-    guess = _kinds.guess_unmarked(piece)
+    guess = file_kinds.guess_unmarked(piece)
     hint = "is it a text file in UTF-8?"
     if guess is not None:
         hint = f"set data.encoding: {guess}" if settable else f"save it as UTF-8, not {guess}"
@@ -133,7 +140,7 @@ def _zero(path: Path, line: int, piece: bytes, settable: bool) -> InputError:
 def _no_utf_8(place: str, error: UnicodeDecodeError, settable: bool) -> str:
     fix = "save the file as UTF-8 text"
     start = error.object.rfind(b"\n", 0, error.start) + 1
-    guess = _kinds.guess_encoding(error.object[start:])
+    guess = file_kinds.guess_encoding(error.object[start:])
     if guess is not None:
         likely, reading = guess
         reading = " ".join(reading.split())
@@ -146,12 +153,12 @@ def _no_utf_8(place: str, error: UnicodeDecodeError, settable: bool) -> str:
 def _unpacked(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            head = file.read(len(_kinds.ZSTANDARD))
+            head = file.read(len(file_kinds.ZSTANDARD))
             file.seek(0)
-            if head.startswith(_kinds.GZIP):
+            if head.startswith(file_kinds.GZIP):
                 with gzip.open(file) as plain:
                     yield from _bounded(path, _pieces(plain))
-            elif head == _kinds.ZSTANDARD:
+            elif head == file_kinds.ZSTANDARD:
                 yield from _bounded(path, _zstandard(path, file))
             else:
                 yield from _pieces(file)

@@ -1,0 +1,1 @@
+"""What the stage hands to the compressors."""

@@ -1,0 +1,1 @@
+"""What the explainers are made of."""

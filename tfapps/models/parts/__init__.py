@@ -1,0 +1,1 @@
+"""What training reads of a model besides the model itself."""
