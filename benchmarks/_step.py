@@ -25,9 +25,8 @@ class Ours:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        from tfapps.train.optimizers import make as optimizer
-
         from tfapps.train import step, strategy
+        from tfapps.train.optimizers import make as optimizer
 
         keras.utils.set_random_seed(0)
         model, objective = make()

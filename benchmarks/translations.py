@@ -18,10 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tfapps.forms import greedy
-
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
+from tfapps.forms import greedy
 from tfapps.stages.evaluate import opened
 
 RESULTS = Path(__file__).parent / "results" / "translations.json"

@@ -32,12 +32,12 @@ class Run:
     def __init__(self, path: Path):
         import keras
         import tensorflow as tf
-        from tfapps.train.optimizers import make
 
         from tfapps.runs.lessons import lessons
         from tfapps.runs.prepared import prepare
         from tfapps.stages.train import objective
         from tfapps.train import strategy
+        from tfapps.train.optimizers import make
         from tfapps.train.step import Step
 
         self.bundle = Bundle.open(path)

@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-from tfapps.features.columns import Encoded, Ragged
 
 from tfapps.data.pipeline import Batches
+from tfapps.features.columns import Encoded, Ragged
 from tfapps.metrics.cross_entropy import sequence_cross_entropy
 
 WORDS = 12

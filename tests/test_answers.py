@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import served
-from tfapps.features.arrays import listed
 
 from tfapps import registry
 from tfapps.errors import InputError
+from tfapps.features.arrays import listed
 from tfapps.serve import artifacts
 from tfapps.serve.predictor import Predictor
 

@@ -17,20 +17,21 @@ PACKAGE = Path(__file__).parent.parent / "tfapps"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TOOLS = sorted((PACKAGE.parent / "tools").rglob("*.py"))  # not in the wheel
 # What is no package: everyone may import it, and it imports nothing but its like.
-GROUND = {"arrays", "errors", "keras_backend", "printable", "registry"}
-# A part may import those further up in this list only, never one of its own line.
+GROUND = {"errors", "keras_backend", "printable", "registry"}
+# From the bottom up. A part imports those of lower lines only, never one beside it.
 LINES = [
     {"config", "bundle", "processes", "samples"},
-    {"text", "layers", "metrics", "decoding", "graph", "presets", "runners"},
-    {"models", "tasks", "tuning", "data"},
-    {"assembly"},  # joins a model, a task and a tuner for everything above
-    {"train", "compress", "export", "verify", "serve", "ensembles", "search"},
-    {"explain"},  # its slopes are those of the adversaries in train
+    {"features", "text", "layers", "metrics", "decoding", "graph", "presets"},
+    {"models", "tasks", "tuning", "data", "runners"},
+    {"assembly", "forms"},
+    {"train", "compress", "export", "verify", "explain", "ensembles", "search"},
+    {"runs", "serve"},
     {"stages"},
     {"cli", "apps"},
-    {"__main__"},
 ]
-LINE_OF = {part: number for number, line in enumerate([GROUND, *LINES]) for part in line}
+LINE_OF = {
+    part: number for number, line in enumerate([GROUND, *LINES, {"__main__"}]) for part in line
+}
 TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"}
 TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify", "explain"}
 TENSORFLOW_RUNNERS = {
@@ -83,6 +84,38 @@ def arrows(source, module):
         if other != mine and not {mine, other} <= GROUND and not _below(other, mine):
             wrong.append(f"{module}:{line} imports {name}")
     return wrong
+
+
+def private(source, module):
+    """Complaints about a name with an underscore that another folder imports."""
+    folder = module.rpartition(".")[0]
+    wrong = []
+    for name, line in imports(ast.parse(source), folder):
+        home, _, rest = name.partition("._")
+        if rest and home.startswith("tfapps") and home != folder:
+            wrong.append(f"{module}:{line} imports {name}")
+    return wrong
+
+
+def circles(sources):
+    """Groups of modules that import each other, late imports and those for types included.
+
+    Args:
+        sources: name of every module -> its text.
+    """
+    arrows_of = {}
+    for module, source in sources.items():
+        names = {name for name, _ in imports(ast.parse(source), module.rpartition(".")[0])}
+        # `from a import b` is of the module a.b, or of a name in the module a.
+        wanted = {name if name in sources else name.rpartition(".")[0] for name in names}
+        arrows_of[module] = {name for name in wanted if name in sources and name != module}
+    # What imports nothing that is left, or is imported by nothing that is left, is in no circle.
+    while True:
+        targets = set().union(*arrows_of.values())
+        ends = {m for m, others in arrows_of.items() if not others or m not in targets}
+        if not ends:
+            return sorted(arrows_of)
+        arrows_of = {m: others - ends for m, others in arrows_of.items() if m not in ends}
 
 
 def _below(other, mine):
@@ -221,6 +254,15 @@ def test_arrows_point_down():
     assert check_all(arrows, paths) == []
 
 
+def test_an_underscore_means_private_to_a_folder():
+    assert check_all(private, MODULES) == []
+
+
+def test_no_module_imports_itself_in_a_circle():
+    sources = {name_of(path): path.read_text(encoding="utf-8") for path in MODULES}
+    assert circles(sources) == []
+
+
 def test_tensorflow_stays_where_it_belongs():
     assert check_all(tensorflow, MODULES) == []
 
@@ -340,6 +382,33 @@ def test_a_wrong_arrow_is_found(module, source):
 )
 def test_a_right_arrow_passes(module, source):
     assert arrows(source, module) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "count"),
+    [
+        ("tfapps.stages.export", "from tfapps.export import _module", 1),
+        ("tfapps.stages.export", "def f():\n    from tfapps.export._module import whole", 1),
+        ("tfapps.stages.export", "from tfapps.export.parts.module import _whole", 1),
+        ("tfapps.data.files", "from tfapps.data.sources import _kinds", 1),
+        ("tfapps.export.litert", "from tfapps.export import _module, saved_model", 0),
+        ("tfapps.export.litert", "from tfapps.export._module import whole, _part", 0),
+    ],
+)
+def test_private_modules_are_those_of_other_folders(module, source, count):
+    assert len(private(source, module)) == count
+
+
+def test_a_circle_is_found():
+    sources = {
+        "tfapps.a": "from tfapps import b",
+        "tfapps.b": "def f():\n    from tfapps.c import g",
+        "tfapps.c": "if TYPE_CHECKING:\n    from tfapps.a import A",
+        "tfapps.d": "from tfapps.a import A\nfrom tfapps import e",
+        "tfapps.e": "",
+    }
+    assert circles(sources) == ["tfapps.a", "tfapps.b", "tfapps.c"]
+    assert circles({**sources, "tfapps.c": ""}) == []
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,6 @@ import pytest
 import tensorflow as tf
 import tiny
 from rounding import assert_same_sums, longest_sum
-from tfapps.features import columns
-from tfapps.features.arrays import each, listed
-from tfapps.forms import translator
-from tfapps.graph.cut import Cut
 
 from tfapps import registry
 from tfapps.assembly.assemble import assemble
@@ -22,7 +18,11 @@ from tfapps.data import encoding
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
+from tfapps.features import columns
+from tfapps.features.arrays import each, listed
+from tfapps.forms import translator
 from tfapps.graph import weights
+from tfapps.graph.cut import Cut
 
 
 def pairs(task):

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 from running import ROOT
-from tfapps.features.columns import Encoded, Ragged
 
 from tfapps.config.sections import Section
 from tfapps.data import encoding, stored
@@ -17,6 +16,7 @@ from tfapps.data.pipeline import Batches
 from tfapps.data.sources import corpus
 from tfapps.data.staged import Stage, Staged
 from tfapps.errors import InputError
+from tfapps.features.columns import Encoded, Ragged
 
 TEXT = "\ufeffOne a.\nOne b.\n\n\nTwo a.\n  \nThree a.\r\nThree b.\n"
 DOCUMENTS = [["One a.", "One b."], ["Two a."], ["Three a.", "Three b."]]

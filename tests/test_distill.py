@@ -130,11 +130,10 @@ def test_states_and_attention_come_closer(place, model, capsys):
 
 
 def test_a_projection_stands_between_widths_and_learns(place):
-    from tfapps.train.optimizers import make
-
     from tfapps.assembly.assemble import assemble
     from tfapps.stages.train import objective
     from tfapps.train import strategy
+    from tfapps.train.optimizers import make
     from tfapps.train.step import Step
 
     settings = made(place, "wide", taught("states: 1.0"), "name: bert, size: mini")

@@ -2,9 +2,9 @@
 
 import numpy as np
 from fitting import Task
-from tfapps.train.answers import apart
 
 from tfapps.metrics.divergence import divergence
+from tfapps.train.answers import apart
 
 
 def test_divergence_equals_numpy():

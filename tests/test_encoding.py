@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfapps.features import columns
-from tfapps.features.columns import Ragged
 
 from tfapps.config.sections import Section
 from tfapps.data import encoding
+from tfapps.features import columns
+from tfapps.features.columns import Ragged
 from tfapps.text.tokenizer import Tokenizer
 
 EXAMPLES = [

@@ -8,7 +8,6 @@ import pytest
 import yaml
 from running import TINY, at, tfapps
 from sklearn.metrics import log_loss
-from tfapps.train.answers import TOLD
 
 from tfapps import registry
 from tfapps.bundle.bundle import Bundle
@@ -23,6 +22,7 @@ from tfapps.serve.predictor import Predictor
 from tfapps.stages import ensemble as stage
 from tfapps.stages.ensemble import DROP, ensemble, member
 from tfapps.stages.run import run
+from tfapps.train.answers import TOLD
 from tfapps.verify import parity
 
 BILSTM = "name: bilstm, units: 8, embedding_size: 8"

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from seq2seq_models import WORDS, fill
-from tfapps.forms.greedy import GreedyTranslator
-from tfapps.forms.translator import Translator
 
 from tfapps.decoding.beam import Search
 from tfapps.errors import InputError
 from tfapps.export import greedy, litert, saved_model
 from tfapps.export.parts import greedy_graph
+from tfapps.forms.greedy import GreedyTranslator
+from tfapps.forms.translator import Translator
 from tfapps.models import seq2seq_lstm, seq2seq_transformer
 from tfapps.runners.keras_steps import KerasSteps
 from tfapps.runners.litert import interpreter

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
-from tfapps.train.optimizers import make
 
 from tfapps import registry
 from tfapps.assembly import assemble
@@ -20,6 +19,7 @@ from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
 from tfapps.graph import heads
 from tfapps.graph.clone import clone
+from tfapps.train.optimizers import make
 from tfapps.tuning import freeze
 
 CASES = {

@@ -5,12 +5,12 @@ import json
 import sys
 
 import pytest
-from tfapps.text.questions import asked, question
 
 from tfapps.cli import _output, _texts
 from tfapps.errors import InputError
 from tfapps.printable import json_line
 from tfapps.text import lines
+from tfapps.text.questions import asked, question
 
 
 @pytest.mark.parametrize(

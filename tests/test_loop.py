@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fitting import FakeBatches, Task, scores, tiny_model
-from tfapps.train.forward import predict
 
 from tfapps.compress import prune
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import Failure, InputError
 from tfapps.train import averaging
 from tfapps.train.evaluation import Evaluation
+from tfapps.train.forward import predict
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.steps import wants_steps

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from rounding import assert_same_sums
+
 from tfapps.train.optimizers.adamw import IN_HEAD, AdamW, decays, penalised
 from tfapps.train.optimizers.lamb import Lamb
 from tfapps.train.optimizers.make import make

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfapps.features.columns import Encoded, Ragged
 
 from tfapps.data.pipeline import Batches
 from tfapps.data.plan import (
@@ -15,6 +14,7 @@ from tfapps.data.plan import (
     rows_of_tokens,
     steps,
 )
+from tfapps.features.columns import Encoded, Ragged
 
 FEATURES = ("token_ids", "padding_mask", "segment_ids")
 

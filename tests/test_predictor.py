@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tfapps.features.padding import pad
-from tfapps.serve.artifacts import preferred
 
 from tfapps.errors import InputError
+from tfapps.features.padding import pad
 from tfapps.serve import artifacts
+from tfapps.serve.artifacts import preferred
 from tfapps.serve.predictor import Predictor
 
 ROOT = str(Path(__file__).resolve().parents[1])

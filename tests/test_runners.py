@@ -11,11 +11,11 @@ import export_models as models
 import numpy as np
 import pytest
 from running import ROOT
-from tfapps.features import padding
-from tfapps.features.padding import SERVE
 
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
+from tfapps.features import padding
+from tfapps.features.padding import SERVE
 from tfapps.runners import _interpreter
 from tfapps.runners import saved_model as saved_model_runner
 from tfapps.runners._interpreter import NOTE

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from tfapps.train.optimizers.schedules import WarmUp, make
 
 from tfapps.errors import InputError
+from tfapps.train.optimizers.schedules import WarmUp, make
 
 
 def curve(schedule, steps):

@@ -15,13 +15,13 @@ import io, json, sys
 import keras, numpy as np, tensorflow as tf
 from fitting import FakeBatches, Task, tiny_model
 from tfapps.config.sections import TrainConfig
-from tfapps.data.encoding import Encoded, Ragged
+from tfapps.features.columns import Encoded, Ragged
 from tfapps.data.pipeline import Batches
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps import registry
 from tfapps.layers.linear import Linear
-from tfapps.train.predict import predict
+from tfapps.train.forward import predict
 from tfapps.train.strategy import make
 
 def make_batches(case):

@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from tfapps.train.teacher import TARGET, led, taught
 
 from tfapps.errors import InputError
 from tfapps.graph.clone import clone
 from tfapps.layers.layer_norm import LayerNorm
 from tfapps.layers.linear import Linear
 from tfapps.train.objectives import plain
+from tfapps.train.teacher import TARGET, led, taught
 
 ROWS, TOKENS, WIDTH = 4, 5, 6
 

@@ -9,7 +9,6 @@ from ai_edge_litert import schema_py_generated as schema
 from running import tfapps
 from seq2seq_models import fill
 from test_translation import PAIRS, RUN
-from tfapps.train.teacher import taught
 
 from tfapps import registry
 from tfapps.compress import qat
@@ -17,6 +16,7 @@ from tfapps.export import litert
 from tfapps.graph import weights
 from tfapps.runners.keras_steps import KerasSteps
 from tfapps.runners.litert_steps import LiteRTSteps
+from tfapps.train.teacher import taught
 
 LENGTH, WORDS, ROWS = 10, 48, 6
 # Widths at which the converter makes integers of a table and of a matrix.

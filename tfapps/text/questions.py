@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfapps.errors import InputError
@@ -67,3 +68,34 @@ def _record(line: str) -> dict[str, Any] | None:
 
 def _short(line: str) -> str:
     return repr(line if len(line) <= 40 else f"{line[:37]}...")
+
+
+def texts_of(rows: Sequence[Mapping[str, Any]]) -> list[str | tuple[str, str]]:
+    """What a predictor is asked for the rows of a source: texts, or pairs of texts."""
+    pair = "text_pair" in rows[0]
+    return [(row["text"], row["text_pair"]) if pair else row["text"] for row in rows]
+
+
+def examples_of(texts: Sequence[Question], paired: bool) -> list[dict[str, Any]]:
+    """Return texts, or pairs of texts, as rows without a label.
+
+    Raises:
+        InputError: not a list of texts, both kinds mixed, or not the kind that the run reads.
+    """
+    if isinstance(texts, str):
+        raise InputError("expected a list of texts, got one string; put it in a list")
+    examples = []
+    for i, text in enumerate(texts):
+        pair = text if isinstance(text, tuple) else (text,)
+        if len(pair) > 2 or not all(isinstance(part, str) for part in pair):
+            raise InputError(
+                f"text {i}: expected a string or a pair of strings, got {type(text).__name__}"
+            )
+        examples.append(asked(tuple(check_whole(part, f"text {i}") for part in pair)))
+    if len({len(example) for example in examples}) > 1:
+        raise InputError("texts and pairs of texts are mixed; give one kind at a time")
+    if examples and ("text_pair" in examples[0]) != paired:
+        wanted, got = ("pairs of texts", "single texts")[:: 1 if paired else -1]
+        hint = '("...", "...") each' if paired else '"..." each'
+        raise InputError(f"this run was trained on {wanted}, got {got}; expected {hint}")
+    return [{**example, "label": None} for example in examples]

@@ -85,3 +85,33 @@ def outputs(
     if logits is not None and logits.ndim > 2 and logits.shape[1] == static:
         joined[LOGITS] = logits[:, :length]
     return joined if len(joined) > 1 else joined[wanted[0]]
+
+
+def pad(rows: Sequence[np.ndarray], length: int, empty: int = 0) -> np.ndarray:
+    """[(t, ...)] -> (b, length, ...), zeros on the right; a row of nothing is one `empty`."""
+    inner = np.shape(rows[0])[1:] if len(rows) else ()
+    out = np.zeros((len(rows), length, *inner), np.int32)
+    for i, row in enumerate(rows):
+        row = np.asarray(row)[:length] if len(row) else np.full((1, *inner), empty)
+        out[i, : len(row)] = row
+    return out
+
+
+def padded(
+    columns: Mapping[str, Sequence[Any]], inputs: Iterable[str], max_length: int, unknown_id: int
+) -> dict[str, np.ndarray]:
+    """Ragged columns [(t,)] -> the named inputs (b, t) int32, t of the longest row."""
+    # Words the tokenizer drops can leave nothing; a row without a token has no mean.
+    lengths = [min(max(len(row), 1), max_length) for row in columns["token_ids"]]
+    longest = max(lengths)
+    empty = {"token_ids": unknown_id}
+    found = {}
+    for name in inputs:
+        if name in OWN_LENGTH:
+            found[name] = pad(columns[name], max(1, *map(len, columns[name])))
+        elif name == "padding_mask":
+            mask = np.arange(longest) < np.array(lengths)[:, None]
+            found[name] = mask.astype(np.int32)
+        else:
+            found[name] = pad(columns[name], longest, empty.get(name, 0))
+    return found

@@ -1,0 +1,1 @@
+"""What models read and give: columns of examples, arrays, padding."""

@@ -1,0 +1,1 @@
+"""AdamW and its kin, and the learning rate over a fit."""
