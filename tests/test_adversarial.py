@@ -47,9 +47,9 @@ def test_a_cut_model_is_the_model(name):
 
 
 def test_a_cut_is_made_once():
-    cut, model = cut.Cut(), classifier()
-    assert cut(model) is cut(model)
-    assert cut(classifier()) is not cut(model)
+    once, model = cut.Cut(), classifier()
+    assert once(model) is once(model)
+    assert once(classifier()) is not once(model)
 
 
 def test_nothing_to_embed_is_refused():

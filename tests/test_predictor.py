@@ -12,6 +12,7 @@ import pytest
 
 from tfapps.errors import InputError
 from tfapps.features.padding import pad
+from tfapps.runners import keras_model
 from tfapps.serve import artifacts
 from tfapps.serve.artifacts import preferred
 from tfapps.serve.predictor import Predictor
@@ -117,8 +118,8 @@ def test_no_texts_give_no_answers():
 
 
 def test_logits_are_those_of_the_runner_over_all_batches():
-    logits = _predictor(_sums).logits(["a b"] * (artifacts.BATCH + 3))
-    assert logits.shape == (artifacts.BATCH + 3, 10)
+    logits = _predictor(_sums).logits(["a b"] * (keras_model.BATCH + 3))
+    assert logits.shape == (keras_model.BATCH + 3, 10)
 
 
 def test_what_is_no_list_of_texts_is_refused():

@@ -12,8 +12,11 @@ from tfapps import registry
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
+from tfapps.features.arrays import each, listed
+from tfapps.features.padding import padded
 from tfapps.presets import offline
 from tfapps.runs.prepared import Prepared
+from tfapps.text.questions import examples_of, reads_pairs
 
 if TYPE_CHECKING:
     import keras
@@ -26,15 +29,13 @@ def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -
 
     Raises: InputError for a teacher of another task, or with other labels.
     """
-    from tfapps.features.arrays import listed
-    from tfapps.serve.predictor import Predictor
     from tfapps.train.answers import together
 
     told = []
     for path in teachers:
         task = _task(prepared, path)
         print(f"{path} answers {len(texts)} texts", flush=True)
-        (logits,) = listed(Predictor.open(path, "keras").logits(texts))
+        (logits,) = listed(_outputs(Bundle.open(Path(path).expanduser()), texts))
         told.append(logits[:, _order(prepared, task, path)])
     return np.asarray(together(prepared.task, told), np.float32)
 
@@ -58,6 +59,29 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
         model.trainable = False
         found.append(model)
     return found
+
+
+def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
+    """Outputs of the Keras model of a run on texts, or of all members of an ensemble together."""
+    from tfapps.assembly.assemble import of_bundle
+    from tfapps.runners.keras_model import KerasRunner
+    from tfapps.text.tokenizer import Tokenizer
+
+    run = configs.load(bundle.config_path)
+    task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
+    if bundle.members:
+        answers = [np.asarray(_outputs(Bundle.open(path), texts)) for path in bundle.members]
+        module = registry.load("ensemble", run.ensemble.name)
+        learned = bundle.ensemble.get("learned", {})
+        return module.combine(run.ensemble, answers, learned, task.activation)
+    tokenizer, length = Tokenizer.load(bundle.text), run.model.max_length
+    with offline.bundle(bundle.path):
+        runner = KerasRunner(of_bundle(bundle, run, task, tokenizer))
+    rows, parts = examples_of(texts, reads_pairs(run)), []
+    for start in range(0, len(rows), task.rows_at_once):
+        columns, _ = task.encode(rows[start : start + task.rows_at_once], tokenizer, length)
+        parts.append(runner(padded(columns, runner.inputs, length, tokenizer.unknown_id)))
+    return each(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def _task(prepared: Prepared, path: str) -> Any:

@@ -15,10 +15,9 @@ from tfapps.bundle import identity
 from tfapps.bundle.bundle import DELTA, Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
-from tfapps.features.arrays import each
 from tfapps.graph import weights
 from tfapps.presets import offline
-from tfapps.serve.artifacts import BATCH
+from tfapps.runners.keras_model import KerasRunner
 from tfapps.serve.predictor import Predictor
 from tfapps.text.questions import KEYS, reads_pairs
 
@@ -104,14 +103,12 @@ class Shared:
         )
 
     def _runner(self, name: str, model: keras.Model) -> Any:
+        run = KerasRunner(model)
+
         def answer(features: dict[str, np.ndarray]) -> Any:
-            parts = []
             with self._base:
                 self._switch(name)
-                for start in range(0, len(next(iter(features.values()))), BATCH):
-                    rows = {key: value[start : start + BATCH] for key, value in features.items()}
-                    parts.append(model.predict_on_batch(rows))
-            return each(lambda *arrays: np.concatenate(arrays), *parts)
+                return run(features)
 
         return answer
 

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tfapps import registry
 from tfapps.errors import InputError
 
-if TYPE_CHECKING:
-    from tfapps.bundle.bundle import Bundle
-    from tfapps.config.sections import RunConfig
-    from tfapps.serve.predictor import Predictor
-
 
 class Ensemble:
     """An ensemble, opened for answers; used as a `Predictor` is.
 
     Attributes:
+        members: a `Predictor` each.
         artifact: name of the artefact of every member that answers.
     """
 
     def __init__(
-        self, *, members: Sequence[Predictor], config: Any, task: Any, learned: Any, artifact: str
+        self, *, members: Sequence[Any], config: Any, task: Any, learned: Any, artifact: str
     ) -> None:
         self.members, self.artifact = list(members), artifact
         self._config, self._task, self._learned = config, task, learned
-
-    @classmethod
-    def of(cls, bundle: Bundle, run: RunConfig, artifact: str | None, threads: int) -> Ensemble:
-        """Open every member of a bundle; the files were checked already."""
-        from tfapps.serve.artifacts import preferred
-        from tfapps.serve.predictor import Predictor
-
-        name = artifact if artifact is not None else preferred(bundle.artifacts())
-        if name not in bundle.artifacts():
-            raise InputError(
-                f"{bundle.path} has no artefact {name!r} in all members; there: "
-                f"{', '.join(bundle.artifacts()) or 'none'}"
-            )
-        return cls(
-            members=[Predictor.open(path, name, threads) for path in bundle.members],
-            config=run.ensemble,
-            task=registry.load("task", run.task.name).Task.load(run.task, bundle.text),
-            learned=bundle.ensemble.get("learned", {}),
-            artifact=name,
-        )
 
     @property
     def truncated(self) -> int:

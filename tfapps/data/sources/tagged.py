@@ -123,7 +123,7 @@ def _sentence(
     for key in (config.tokens, config.tags):
         value = _examples.field(place, fields, key)
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-            raise InputError(f"{place}: {key} is {_records.short(value)}, expected a list of texts")
+            raise InputError(f"{place}: {key} is {opening.short(value)}, expected a list of texts")
         lists.append(value)
     tokens, tags = lists
     if len(tokens) != len(tags):
