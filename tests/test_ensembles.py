@@ -25,7 +25,8 @@ from tfapps.stages.run import run
 from tfapps.train.answers import TOLD
 from tfapps.verify import parity
 
-BILSTM = "name: bilstm, units: 8, embedding_size: 8"
+BASE = TINY.split("export:")[0].replace("size: tiny", "size: tiny, layers: 1")
+BASE = BASE.replace("epochs: 2", "epochs: 1")
 TEXTS = ["I want the apple", "the hammer", "a plum and a saw"]
 
 
@@ -211,9 +212,8 @@ def place(tmp_path_factory):
 
 
 def made(folder, kind, more="members: 2", export="[]", rest=""):
-    text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
     path = folder / f"{kind}.yaml"
-    path.write_text(f"{text}ensemble: {{name: {kind}, {more}}}\nexport: {export}\n{rest}")
+    path.write_text(f"{BASE}ensemble: {{name: {kind}, {more}}}\nexport: {export}\n{rest}")
     return configs.load(path)
 
 
@@ -277,26 +277,33 @@ def test_an_exact_ensemble_may_lose_nothing(place, monkeypatch):
 
 
 def test_trained_members_are_not_trained_again(place, capsys):
-    ensemble(made(place, "bagging"))
-    first = {p: p.stat().st_mtime_ns for p in place.glob("saved_models/bagging_*/weights*")}
-    ensemble(made(place, "bagging"))
-    assert {p: p.stat().st_mtime_ns for p in first} == first
-    assert "bagging_1: already trained" in capsys.readouterr().out
-    draw = configs.load(place / "saved_models/bagging_1/config.yaml").draw
-    assert draw.bootstrap == 1
-
-
-def test_boosting_and_stacking_learn_from_their_members(place):
+    assert member(made(place, "bagging"), bagging, 1).draw.bootstrap == 1
     boosted = ensemble(made(place, "boosting"))
+    first = {p: p.stat().st_mtime_ns for p in place.glob("saved_models/boosting_*/weights*")}
+    assert len(first) == 2
+    ensemble(made(place, "boosting"))
+    assert {p: p.stat().st_mtime_ns for p in first} == first
+    assert "boosting_1: already trained" in capsys.readouterr().out
     learned = json.loads((boosted.path / "ensemble.json").read_text())["learned"]
     assert len(learned["votes"]) == 2
     drawn = json.loads((place / "saved_models/boosting_draws/1.json").read_text())
     assert len(drawn) == 64
-    stacked = ensemble(made(place, "stacking", "members: 3"))
+    assert np.isfinite(Predictor.open(boosted.path, "keras").logits(TEXTS)).all()
+
+
+@pytest.mark.slow
+def test_members_of_bagging_draw_their_rows(place):
+    ensemble(made(place, "bagging"))
+    for number in range(2):
+        draw = configs.load(place / f"saved_models/bagging_{number}/config.yaml").draw
+        assert draw.bootstrap == number
+
+
+def test_a_stack_learns_from_its_members(place):
+    stacked = ensemble(made(place, "stacking"))
     learned = json.loads((stacked.path / "ensemble.json").read_text())["learned"]
     assert np.shape(learned["kernel"]) == (2, 2)
-    for bundle in (boosted, stacked):
-        assert np.isfinite(Predictor.open(bundle.path, "keras").logits(TEXTS)).all()
+    assert np.isfinite(Predictor.open(stacked.path, "keras").logits(TEXTS)).all()
 
 
 @pytest.mark.parametrize("kind", ["boosting", "stacking", "bagging"])
@@ -415,17 +422,27 @@ def test_a_soup_is_one_run(place):
     )
 
 
-def test_an_ensemble_can_teach(place):
+@pytest.fixture
+def pupil(place):
+    """The config of a run whose teacher is an ensemble."""
     ensemble(made(place, "voting", export="[litert_float32]"))
-    text = TINY.split("export:")[0].replace("name: bert, size: tiny", BILSTM)
     path = place / "pupil.yaml"
-    path.write_text(text + "objective: {name: distill, teacher: saved_models/voting}\nexport: []\n")
-    settings = configs.load(path)
-    told = lessons(prepare(settings)).extra[TOLD]
-    texts = [row["text"] for row in prepare(settings).rows["train"]]
+    path.write_text(BASE + "objective: {name: distill, teacher: saved_models/voting}\nexport: []\n")
+    return path
+
+
+def test_an_ensemble_can_teach(pupil):
+    prepared = prepare(configs.load(pupil))
+    told = lessons(prepared).extra[TOLD]
+    texts = [row["text"] for row in prepared.rows["train"]]
     said = Predictor.open("saved_models/voting", "keras").logits(texts)
     np.testing.assert_allclose(softmax(told), softmax(said), atol=1e-5)
-    losses = [record["loss"] for record in run(settings).metrics["training"]]
+
+
+@pytest.mark.slow
+def test_a_pupil_of_an_ensemble_learns(pupil):
+    history = run(configs.load(pupil, ["train.epochs=2"])).metrics["training"]
+    losses = [record["loss"] for record in history]
     assert losses[-1] < losses[0]
 
 
@@ -440,13 +457,13 @@ def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
 
 
 def test_members_may_differ(place):
-    settings = made(place, "voting", "members: 2, variants: [{}, {model.units: 6, seed: 99}]")
+    settings = made(place, "voting", "members: 2, variants: [{}, {model.layers: 2, seed: 99}]")
     members = [member(settings, voting, number) for number in range(2)]
-    assert [m.model.units for m in members] == [8, 6]
+    assert [m.model.layers for m in members] == [1, 2]
     assert [m.seed for m in members] == [13, 99]
     assert [m.name for m in members] == ["voting_0", "voting_1"]
-    wrong = made(place, "voting", "members: 2, variants: [{model.unit: 6}]")
-    with pytest.raises(ConfigError, match="model.unit: unknown key"):
+    wrong = made(place, "voting", "members: 2, variants: [{model.layer: 2}]")
+    with pytest.raises(ConfigError, match="model.layer: unknown key"):
         member(wrong, voting, 0)
 
 

@@ -40,21 +40,29 @@ def kind(path):
     return raw["task"]["name"], head, raw["model"]["name"], compressors, more
 
 
+def plain(path):
+    """What runs longer comes later: embedded data, then sections beyond the least."""
+    raw = yaml.safe_load(path.read_text())
+    return "sample" in raw["data"], len(raw)
+
+
 # A conversion costs more than a tiny training, and those of one kind differ in numbers alone.
-EXPORTING = {kind(path): path for path in reversed(CONFIGS)}.values()
+PLAINEST = sorted(CONFIGS, key=plain)
+EXPORTING = {kind(path): path for path in reversed(PLAINEST)}.values()
+QUICK = {kind(path)[:3:2]: path for path in reversed(PLAINEST)}  # of a task with a model
 
 
 def at_leisure(path):
     """The config, left to `make test-slow` if one like it is run, or a test of its own is.
 
-    Compressors are run by test_compress.py, together and with an export, and by the tests of each,
-    tuners by test_tuned_runs.py, ensembles by test_ensembles.py, all of them by test_matrix.py, a
-    translator that is a transformer by test_translation_small.py.
+    `make test` runs the plainest of each task with each model. Heads are run by test_contract.py
+    and test_few_shot.py, objectives by test_distill.py and test_adversarial.py, compressors by
+    test_compress.py, together and with an export, and by the tests of each, tuners by
+    test_tuned_runs.py, ensembles by test_ensembles.py, all of them by test_matrix.py, a translator
+    that is a transformer by test_translation_small.py.
     """
-    *_, model, compressors, more = kind(path)
-    elsewhere = bool(compressors) or any(more) or model == "seq2seq_transformer"
-    slow = elsewhere or path not in EXPORTING
-    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
+    quick = path in QUICK.values() and "transformer" not in kind(path)[2]
+    return pytest.param(path, id=path.stem, marks=[] if quick else [pytest.mark.slow])
 
 
 def small(raw):
@@ -62,8 +70,6 @@ def small(raw):
     more = []
     if "store" in raw.get("tuning", {}):
         more.append("tuning.store=weights")
-    if "layers" in raw["model"]:
-        more.append("model.layers=null")
     if "ensemble" in raw:
         return ["ensemble", *more, "ensemble.members=2"]
     return ["run", *more]
@@ -182,15 +188,15 @@ def test_config_is_valid_as_shipped(path):
 
 
 def looked_at():
-    """All configs; those whose batches look as those of another are left to `make test-slow`."""
+    """All configs; those that look in no way as none before are left to `make test-slow`."""
     seen, cases = set(), []
     for path in CONFIGS:
         raw = yaml.safe_load(path.read_text())
-        staged = "short_first" in raw["train"]
-        looks = (*kind(path)[:3], raw["data"]["source"], raw["task"].get("multi_label"), staged)
-        marks = [pytest.mark.slow] if looks in seen else []
+        many, staged = raw["task"].get("multi_label"), "short_first" in raw["train"]
+        looks = set(enumerate((*kind(path)[:3], raw["data"]["source"], many, staged)))
+        marks = [pytest.mark.slow] if looks <= seen else []
         cases.append(pytest.param(path, id=path.stem, marks=marks))
-        seen.add(looks)
+        seen |= looks
     return cases
 
 

@@ -41,7 +41,7 @@ class Config(Section):
             uncased vocabulary does not.
     """
 
-    tiny: ClassVar = {"size": "tiny", "max_length": 12}
+    tiny: ClassVar = {"size": "tiny", "layers": 1, "max_length": 12}
 
     name: str = "bert"
     preset: Weights | None = None
