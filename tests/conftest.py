@@ -103,8 +103,9 @@ def tiny_runs(tmp_path_factory):
 
 
 @pytest.fixture
-def no_child():
-    """No converting child from before, and none left behind."""
-    child.end()
-    yield
-    child.end()
+def no_child(monkeypatch):
+    """No converting child, and none left behind; that of other tests waits meanwhile."""
+    with monkeypatch.context() as patch:
+        patch.setattr(child, "_child", None)
+        yield
+        child.end()

@@ -16,7 +16,7 @@ WORDS += ["gute", "dinge", "it", "runs", "cat"]
 LENGTH = 16
 TEXTS = [" ".join(WORDS[i : i + 4]) for i in range(12)]
 MODELS = {
-    "encoder": {"name": "bert", "size": "tiny", "max_length": LENGTH},
+    "encoder": {"name": "bert", "size": "tiny", "layers": 1, "max_length": LENGTH},
     "seq2seq": {"name": "seq2seq_lstm", "units": 16, "embedding_size": 8, "max_length": LENGTH},
 }
 VOCABULARY = {"encoder": 200, "seq2seq": 40}

@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from letters import Lengths, Nothing
 from running import ROOT
 
-from tfapps.config.sections import Section
 from tfapps.data import encoding, stored
 from tfapps.data.corpora import Corpus
 from tfapps.data.pipeline import Batches
@@ -84,29 +84,6 @@ def test_damaged_gzip_and_missing_file(tmp_path):
         list(read(tmp_path, "text.txt.gz"))
     with pytest.raises(InputError, match="no file gone.txt"):
         read(tmp_path, "gone.txt")
-
-
-class Lengths:
-    """A task whose rows are sentences as ids of their letters, several rows a document."""
-
-    config = Section()
-
-    def encode(self, documents, tokenizer, max_length):
-        rows = [s.encode()[:max_length] for document in documents for s in document]
-        columns = {"token_ids": [np.frombuffer(row, np.uint8).astype(np.int32) for row in rows]}
-        columns["label"] = np.array([len(row) for row in rows], np.float32)
-        lost = sum(len(s) > max_length for document in documents for s in document)
-        return columns, lost
-
-    def save(self, folder):
-        pass
-
-
-class Nothing:
-    surface = ()
-
-    def content(self):
-        return b""
 
 
 def sentences(count):
@@ -238,7 +215,7 @@ def test_more_epochs_than_batches():
 READ = """
 import resource, sys
 from pathlib import Path
-from test_corpus import Lengths, Nothing
+from letters import Lengths, Nothing
 from tfapps.data import encoding
 from tfapps.data.sources import corpus
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

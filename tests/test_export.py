@@ -46,21 +46,27 @@ def recurrent(tmp_path_factory):
     return folder / "litert"
 
 
-@pytest.mark.parametrize("build", [models.transformer, models.recurrent])
-def test_saved_model_takes_any_batch_and_length_in_a_bare_process(build, tmp_path):
-    saved_model.export(["saved_model"], rebuild=build, max_length=LENGTH, folder=tmp_path)
+def test_saved_models_take_any_batch_and_length_in_a_bare_process(tmp_path):
     features = models.features(3, length=7)
-    np.save(tmp_path / "ids.npy", features["token_ids"])
-    np.save(tmp_path / "mask.npy", features["padding_mask"])
+    np.savez(tmp_path / "features.npz", **features)
+    builders = [models.transformer, models.recurrent]
+    for build in builders:
+        folder = tmp_path / build.__name__
+        saved_model.export(["saved_model"], rebuild=build, max_length=LENGTH, folder=folder)
     program = (
-        "import numpy as np, tensorflow as tf\n"
-        "run = tf.saved_model.load('saved_model').signatures['serving_default']\n"
-        "out = run(token_ids=tf.constant(np.load('ids.npy')),"
-        " padding_mask=tf.constant(np.load('mask.npy')))\n"
-        "np.save('out.npy', out['logits'].numpy())\n"
+        "import sys, numpy as np, tensorflow as tf\n"
+        "features = {k: tf.constant(v) for k, v in np.load('features.npz').items()}\n"
+        "for name in sys.argv[1:]:\n"
+        "    loaded = tf.saved_model.load(f'{name}/saved_model')\n"
+        "    out = loaded.signatures['serving_default'](**features)\n"
+        "    np.save(f'{name}.npy', out['logits'].numpy())\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), _logits(build, features), atol=1e-5)
+    names = [build.__name__ for build in builders]
+    command = [sys.executable, "-c", program, *names]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for name, build in zip(names, builders, strict=True):
+        logits = np.load(tmp_path / f"{name}.npy")
+        np.testing.assert_allclose(logits, _logits(build, features), atol=1e-5)
 
 
 def test_saved_model_falls_back_to_the_static_length(tmp_path):
@@ -281,24 +287,33 @@ def test_a_crash_of_the_child_is_a_failure_with_its_last_line(tmp_path, monkeypa
     assert not (tmp_path / "int8.tflite").exists()
 
 
-def test_one_child_converts_file_after_file_until_it_rests(tmp_path, monkeypatch):
+def test_one_child_converts_file_after_file(tmp_path):
     module.save(module.whole(models.transformer(1, LENGTH)), tmp_path / "saved")
-    files = []
+    files, children = [tmp_path / "first.tflite", tmp_path / "second.tflite"], []
+    for file in files:
+        litert.convert(tmp_path / "saved", "float32", file)
+        children.append(child._child)
+    assert children[0] is children[1] is not None
+    assert files[0].read_bytes() == files[1].read_bytes()
 
-    def convert():
-        files.append(tmp_path / f"{len(files)}.tflite")
-        litert.convert(tmp_path / "saved", "float32", files[-1])
+
+def test_a_child_works_until_it_dies_or_rests(tmp_path, monkeypatch, no_child):
+    made = tmp_path / "made"
+    made.touch()
+
+    def ask():
+        child.run("child.Path", ["nothing"], made, "litert_float32")  # loads no TensorFlow
         return child._child
 
-    first = convert()
-    assert convert() is first
+    first = ask()
+    assert ask() is first
     first._process.kill()
     first._process.wait()
     monkeypatch.setattr(child, "REST", 0.01)
-    second = convert()
+    second = ask()
+    assert second is not first
     # Rest may have begun already; a child that does not rest makes this wait fail.
     assert second is None or second._process.wait(timeout=60) < 0
-    assert len({path.read_bytes() for path in files}) == 1
 
 
 def test_an_interrupted_request_leaves_no_answer_to_the_next(tmp_path, monkeypatch, no_child):

@@ -23,7 +23,7 @@ FORMS = {
 
 def classifier(batch_size=None, length=None):
     keras.utils.set_random_seed(7)
-    config = bert.Config(size="mini", max_length=LENGTH)
+    config = bert.Config(size="tiny", layers=1, max_length=LENGTH)
     part = bert.build(config, batch_size=batch_size, length=length, vocabulary_size=WORDS)
     return keras.Model(part.input, Linear(3, name="head")(part.output["pooled"]))
 

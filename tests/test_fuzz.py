@@ -17,7 +17,7 @@ import yaml
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import TINY, tfapps, write_rows
+from running import TINY, tfapps
 
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
@@ -222,15 +222,22 @@ def test_every_text_can_be_read(tokenizer, texts):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A finished run without any file of TensorFlow's."""
-    folder = tmp_path_factory.mktemp("fuzz")
-    (folder / "tiny.yaml").write_text(TINY.split("export:")[0] + "export: [litert_float32]\n")
-    write_rows(folder / "train.tsv", 48)
-    write_rows(folder / "dev.tsv", 16, start=48)
-    done = tfapps("run", "tiny.yaml", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    shutil.copytree(folder / "saved_models/tiny", folder / "whole")
+def place(workplace, tmp_path_factory):
+    """A finished run with one exported file."""
+    folder = tmp_path_factory.mktemp("fuzz") / "place"
+    shutil.copytree(workplace, folder)
+    shutil.rmtree(folder / "saved_models")
+    bundle = folder / "saved_models/tiny"
+    shutil.copytree(workplace / "saved_models/tiny", bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for name in [*manifest["files"]]:
+        if name.startswith("saved_model/") or name in (
+            "litert/dynamic.tflite",
+            "litert/int8.tflite",
+        ):
+            del manifest["files"][name]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    shutil.copytree(bundle, folder / "whole")
     return folder
 
 

@@ -66,22 +66,28 @@ class Made:
         whole = greedy_graph.Greedy(graphs["encode"], graphs["step"], START, self.end, LIMIT)
         return {**graphs, "translate": whole}
 
-    def search(self, given, end=None):
+    def search(self, given):
         """What `decoding.search` says with a beam of 1."""
-        ends = {"start_id": START, "end_id": self.end if end is None else end}
+        ends = {"start_id": START, "end_id": self.end}
         return Translator(self.steps, **ends, limit=LIMIT, how=HOW)(given)
 
     def _end(self):
         """The token that makes for the most lengths of answers."""
+        states, context = self.steps.encode(features())
+        answers = [np.full(len(LENGTHS), START, "int32")]
+        for _ in range(LIMIT):
+            logits, states, _ = self.steps.step(answers[-1], states, context)
+            answers.append(logits.argmax(-1).astype("int32"))
+        answers = np.stack(answers[1:], axis=1).tolist()
 
-        def lengths(end):
-            return len({len(one.token_ids) for (one,) in self.search(features(), end)})
+        def lengths(end):  # a greedy answer goes the same way until its end, whichever that is
+            return len({one.index(end) if end in one else LIMIT for one in answers})
 
         return max(range(WORDS), key=lengths)
 
 
-# Others do with a layer more or less, or with what went before, what these do.
-QUICK = ("lstm-unfed-1", "lstm-fed-2", "transformer")
+# Others do with a layer more or less, or without what went before, what these do.
+QUICK = ("lstm-fed-2", "transformer")
 
 
 @pytest.fixture(
@@ -151,7 +157,7 @@ def test_weights_are_saved_once(made):
     assert len(floats) == len(made.build().trainable_weights)
 
 
-@pytest.mark.parametrize("made", ["lstm-unfed-1"], indirect=True)
+@pytest.mark.parametrize("made", ["lstm-fed-2"], indirect=True)
 def test_a_file_of_steps_is_not_taken_for_a_whole_one(made, tmp_path):
     common = {"rebuild": made.build, "split": made.split, "max_length": LENGTH}
     litert.export(["litert_float32"], folder=tmp_path, **common)

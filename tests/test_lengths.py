@@ -120,7 +120,8 @@ def test_files_with_ranges_keep_one_length(tmp_path):
 def test_a_run_has_files_of_its_lengths(tmp_path):
     with at(tmp_path, 64):
         (tmp_path / "tiny.yaml").write_text(TINY)
-        settings = configs.load("tiny.yaml", ["lengths=[8,12]", "export=[litert_float32]"])
+        quick = ["model.layers=1", "train.epochs=1", "export=[litert_float32]"]
+        settings = configs.load("tiny.yaml", [*quick, "lengths=[8,12]"])
         bundle = run(settings)
         weights = bundle.weights.stat().st_mtime_ns
         file = bundle.artifact("litert_float32")
@@ -128,7 +129,7 @@ def test_a_run_has_files_of_its_lengths(tmp_path):
         assert bundle.metrics["dev"]["litert_float32"] == bundle.metrics["dev"]["keras"]
         said = tfapps("predict", "tiny", "the saw", "a " * 30, cwd=tmp_path)
         assert len(said.stdout.splitlines()) == 2
-        again = run(configs.load("tiny.yaml", ["export=[litert_float32]"]))
+        again = run(configs.load("tiny.yaml", quick))
         assert signatures(again.artifact("litert_float32")) == ["serving_default"]
         assert again.weights.stat().st_mtime_ns == weights  # nothing was trained again
 

@@ -18,18 +18,26 @@ def staged():
     return Staged([Stage(short, 5), Stage(long, 9)], epochs=2)
 
 
-@pytest.mark.parametrize("count", [2, 4])
-@pytest.mark.parametrize(
-    "make",
-    [
-        _batches,
-        lambda: _batches(**TOKENS, multiple=4),
-        lambda: _batches(**HIDDEN),
-        lambda: _batches(**HIDDEN, **TOKENS, multiple=4),
-        staged,
-    ],
-    ids=["plain", "tokens", "hidden", "hidden tokens", "staged"],
-)
+MAKERS = {
+    "plain": _batches,
+    "tokens": lambda: _batches(**TOKENS, multiple=4),
+    "hidden": lambda: _batches(**HIDDEN),
+    "hidden tokens": lambda: _batches(**HIDDEN, **TOKENS, multiple=4),
+    "staged": staged,
+}
+QUICK = ("plain-4", "hidden tokens-2", "staged-2")
+
+
+def cases():
+    """Batches and a number of parts; what others combine is left to `make test-slow`."""
+    for name, make in MAKERS.items():
+        for count in (2, 4):
+            case = f"{name}-{count}"
+            marks = [] if case in QUICK else [pytest.mark.slow]
+            yield pytest.param(make, count, id=case, marks=marks)
+
+
+@pytest.mark.parametrize(("make", "count"), [*cases()])
 def test_parts_in_order_are_the_whole(make, count):
     whole = _flat(make().epoch(1, 3))
     parts = [_flat(make().epoch(1, 3, (number, count))) for number in range(count)]

@@ -25,6 +25,7 @@ SPACE = {"train.learning_rate": RATES, "train.batch_size": [16, 32, 64]}
 
 def tiny(**search):
     raw = yaml.safe_load(TINY)
+    raw["model"]["layers"] = 1
     return {**raw, "search": search} if search else raw
 
 
