@@ -110,7 +110,7 @@ CASES = {
         "tuner": "adalora",
         "tuning": {"rank": 2, "every": 1},
         "objective": "freelb",
-        "settings": {"steps": 2},
+        "settings": {"steps": 1},
         "train": {"ema": 0.8, "evaluate_every": 2, "average": 2},
     },
     "gradual swa accumulated float16": {
