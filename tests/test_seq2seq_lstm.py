@@ -224,15 +224,22 @@ def test_mixed_precision(policy, fed):
     check_mixed_precision(lambda: fill(build(config), 0.2), policy)
 
 
-@pytest.mark.parametrize("options", [{}, FED])
-def test_encoder_and_step_export_to_builtins(tmp_path, options):
+@pytest.mark.parametrize(
+    ("options", "encoder"),
+    [({}, "file"), (FED, "keras"), pytest.param(FED, "file", marks=pytest.mark.slow)],
+)
+def test_encoder_and_step_export_to_builtins(tmp_path, options, encoder):
     config = small(**options)
     model = build(config, batch_size=1, length=LENGTH)
-    encode, _ = edge_file(
-        seq2seq_lstm.encoder_of(model),
-        seq2seq_lstm.context(config) + seq2seq_lstm.states(config),
-        tmp_path / "a",
-    )
+    encoder_model = seq2seq_lstm.encoder_of(model)
+    read = seq2seq_lstm.context(config) + seq2seq_lstm.states(config)
+    if encoder == "file":
+        encode, _ = edge_file(encoder_model, read, tmp_path / "a")
+    else:  # another attention only adds a product to it
+
+        def encode(**given):
+            return {name: np.asarray(value) for name, value in encoder_model(given).items()}
+
     names = ("logits", "attention", *seq2seq_lstm.states(config))
     step, operations = edge_file(seq2seq_lstm.step_of(model), names, tmp_path / "b")
     assert "WHILE" not in operations
