@@ -201,7 +201,7 @@ text: {vocabulary_size: 80, min_frequency: 1}
 train: {epochs: 2, batch_size: 8, learning_rate: 2.0e-3, short_first: 12, short_share: 0.75}
 export: [saved_model, litert_float32, litert_int8]
 """
-COPIES = 10  # of the documents, for a few batches
+COPIES = 20  # of the documents, so that a model learns something
 AFTER = """
 task: {name: classification}
 data: {source: tsv, train: rows.tsv, dev: rows.tsv}
@@ -305,7 +305,7 @@ def read_on(place, monkeypatch, name, preset):
     monkeypatch.chdir(place)
     raw = yaml.safe_load(PRETRAIN)
     model = {"name": "bert", "preset": f"saved_models/{preset}", "max_length": 20}
-    run = {**raw["train"], "epochs": 1, "learning_rate": 1e-9}
+    run = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-9}
     parts = {"name": name, "model": model, "text": {}, "train": run, "export": []}
     bundle = train(configs.from_dict({**raw, **parts}, name))
     return bundle.metrics["dev"]["keras"], load_file(bundle.weights)
