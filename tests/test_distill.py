@@ -31,11 +31,13 @@ def place(tmp_path_factory):
     (folder / "more.txt").write_text("I want the apple\n\nI want the saw\nplum, please\n")
     with at(folder, 64):
         train(made(folder, "teacher"))
-        train(made(folder, "other", "name: plain", SMALL, "seed: 5\n", "train.epochs=1"))
+        train(made(folder, "other", "name: plain", SMALL, "seed: 5\n", *UNTRAINED))
         yield folder
 
 
+UNTRAINED = ["train.epochs=0", "task.head_start=means"]
 SLOWER = ["train.epochs=10", "train.learning_rate=0.005"]
+MORE = ["unlabelled: more.txt", "augment: 2"]
 LONGER = ["train.epochs=8", "train.learning_rate=0.02"]
 
 
@@ -64,9 +66,9 @@ def test_a_student_of_no_weight_is_as_if_alone(place):
         np.testing.assert_allclose(student[path], value, atol=1e-6, err_msg=path)
 
 
-def test_a_student_of_another_kind_takes_after_its_teacher(place):
+def test_a_student_of_another_kind_takes_after_its_teacher_of_texts_without_labels_too(place):
     # All of the loss is the divergence from the teacher, which reads with another tokenizer.
-    objective = taught("weight: 1.0", "temperature: 1.0")
+    objective = taught("weight: 1.0", "temperature: 1.0", *MORE)
     bundle = train(made(place, "student", objective, BILSTM, "", *LONGER))
     losses = [record["loss"] for record in bundle.metrics["training"]]
     assert losses[-1] < losses[0] / 10
@@ -95,15 +97,12 @@ def test_several_teachers_are_one_of_their_mean_probability(place):
 
 
 def test_texts_without_labels_have_the_teachers(place):
-    settings = made(place, "transfer", taught("unlabelled: more.txt", "augment: 2"), BILSTM)
-    lesson = lessons(prepare(settings))
+    lesson = lessons(prepare(made(place, "transfer", taught(*MORE), BILSTM)))
     labelled = lesson.extra["labelled"]
     assert labelled[:64].all()
     assert not labelled[64:].any()
     assert len(labelled) == len(lesson.extra[answers.TOLD]) > 64 + 3 + 64
     assert lesson.labelled == 64 / len(labelled)
-    losses = [record["loss"] for record in train(settings).metrics["training"]]
-    assert losses[-1] < losses[0]
 
 
 def test_a_vocabulary_knows_texts_without_labels(place):
@@ -203,10 +202,9 @@ def test_a_student_is_exported_and_quantized(place):
 
 def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
     settings = made(place, "follows", taught(by="saved_models/again"), BILSTM)
-    untrained = ("train.epochs=0", "task.head_start=means")
-    train(made(place, "again", "name: plain", SMALL, "", *untrained))
+    train(made(place, "again", "name: plain", SMALL, "", *UNTRAINED))
     first = prepare(settings).fingerprint
-    train(made(place, "again", "name: plain", SMALL, "seed: 8\n", *untrained))
+    train(made(place, "again", "name: plain", SMALL, "seed: 8\n", *UNTRAINED))
     assert prepare(settings).fingerprint != first
 
 
@@ -270,13 +268,16 @@ def test_a_shorter_model_has_the_blocks_of_its_preset():
 
 def test_a_shorter_student_starts_from_its_preset(place):
     model = "name: bert, preset: saved_models/teacher, layers: 1"
-    bundle = train(made(place, "short", "name: plain", model, "", "train.epochs=1"))
-    paths = [path for path in values(bundle) if path.startswith("block_")]
+    start = weights.variables(_build(prepare(made(place, "short", model=model))))
+    teacher = values(Bundle.open("saved_models/teacher"))
+    paths = [path for path in start if path.startswith("block_")]
     assert paths
-    assert all(path.startswith("block_0_") for path in paths)
+    for path in paths:
+        assert path.startswith("block_0_")
+        np.testing.assert_array_equal(start[path], teacher[path.replace("block_0", "block_1")])
     longer = made(place, "long", model="name: bert, preset: saved_models/teacher, layers: 3")
     with pytest.raises(InputError, match="model.layers: got 3, but preset .* has 2"):
-        train(longer)
+        _build(prepare(longer))
 
 
 # Augmentation
