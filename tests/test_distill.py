@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from running import TINY, at
 
+from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.data.augment import MASK, masked_copies
 from tfapps.errors import InputError
+from tfapps.graph import weights
 from tfapps.models.parts.bert_weights import evenly, shortened
 from tfapps.runs import teachers
 from tfapps.runs.lessons import lessons
 from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.run import run
-from tfapps.stages.train import train
+from tfapps.stages.train import _build, train
 from tfapps.train import answers, blocks
 from tfapps.train.objectives import distill
 
