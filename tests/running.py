@@ -6,18 +6,20 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from unittest import mock
 
+import preloaded
+
 ROOT = Path(__file__).parent.parent
 
-TINY = """
-task: {name: classification}
-data: {source: tsv, train: train.tsv, dev: dev.tsv, text: text, label: label}
-model: {name: bert, size: tiny, max_length: 16}
-text: {vocabulary_size: 300, min_frequency: 1}
-train: {epochs: 2, batch_size: 8, learning_rate: 1.0e-3, log_every: 2}
+BERT = "name: bert, size: tiny, layers: 1"
+TINY = f"""
+task: {{name: classification}}
+data: {{source: tsv, train: train.tsv, dev: dev.tsv, text: text, label: label}}
+model: {{{BERT}, max_length: 16}}
+text: {{vocabulary_size: 300, min_frequency: 1}}
+train: {{epochs: 2, batch_size: 8, learning_rate: 1.0e-3, log_every: 2}}
 export: [saved_model, litert_float32, litert_dynamic, litert_int8]
 """
 
@@ -38,18 +40,11 @@ def tfapps(*arguments, cwd, stdin=None):
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
 
 
-def process(*arguments, cwd, stdin=None):
-    """Run the command as a user does; returns the completed process."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TFAPPS_DATA": str(cwd)}
-    return subprocess.run(
-        [sys.executable, "-m", "tfapps", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+def process(*arguments, cwd, stdin=""):
+    """Run the command in a new process, as a user does; returns the completed process."""
+    program = "import sys\nfrom tfapps.cli.main import main\nsys.exit(main())"
+    environment = {**os.environ, "TFAPPS_DATA": str(cwd)}
+    return preloaded.python(program, *arguments, cwd=cwd, env=environment, stdin=stdin)
 
 
 def copied(workplace, name):
@@ -67,14 +62,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 def on_two_devices(program, *arguments):
     """Run a program in a process whose CPU is split in two; returns the JSON it prints last."""
-    done = subprocess.run(
-        [sys.executable, "-c", SPLIT + program, *arguments],
-        env={"PATH": "", "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = preloaded.python(SPLIT + program, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

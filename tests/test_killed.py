@@ -4,12 +4,11 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 
 import numpy as np
+import preloaded
 import pytest
-from running import ROOT, TINY, write_rows
+from running import TINY, write_rows
 from safetensors.numpy import load_file
 
 QAT = "compress:\n  - {name: prune, sparsity: 0.5, epochs: 1}\n  - {name: qat, epochs: 1}\n"
@@ -54,14 +53,9 @@ def started(place, name, steps=10**9, number=signal.SIGKILL, overrides=()):
     for file in ("tiny.yaml", "train.tsv", "dev.tsv"):
         if not (folder / file).exists():
             (folder / file).symlink_to(place / file)
-    return subprocess.run(
-        [sys.executable, "-c", KILLER, str(steps), str(int(number)), *overrides],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TFAPPS_DATA": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "TFAPPS_DATA": str(folder)}
+    words = [str(steps), str(int(number)), *overrides]
+    return preloaded.python(KILLER, *words, cwd=folder, env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,29 @@
 """Features together: every two values of any two axes meet in a run, or the config refuses them.
 
 A new plug-in is an additional value here, unedited. Steps of TensorFlow are executed one by one,
-which is quicker than tracing them for a few batches. `make test` runs the rows that hold most
-pairs, `make test-slow` all of them, and ensembles of such rows.
+which is quicker than tracing them for a few batches. `make test` runs a row for every pair of the
+tiny runs of tasks, `make test-slow` also rows with the variants of tasks, and ensembles.
 """
 
 import functools
 import json
 import re
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
 import tiny_runs
 import yaml
-from covering import array, ordered, pairs
+from covering import array, pairs
 from running import tfapps
 from tiny_runs import RUNS, TASK_OF
 
 from tfapps import registry
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError
+from tfapps.metrics import pictures
+from tfapps.train.tensorboard import Writer
 
 CASES = {name: {"name": TASK_OF[name], **run.task} for name, run in RUNS.items()}
 CASES |= {
@@ -29,7 +32,7 @@ CASES |= {
     for more in tiny.of(task).variants
     if more and not any(run.after for run in tiny.of(task).runs.values())
 }
-SHORT = {"max_length": 10}
+SHORT = {"max_length": 8}
 MEANS = {
     "none": {},
     "patience": {"patience": 1},
@@ -44,7 +47,7 @@ def defaults_first(kind, default):
 
 
 AXES = {
-    "case": list(CASES),
+    "case": list(RUNS),
     "model": defaults_first("model", "bert"),
     "tuner": defaults_first("tuner", "full"),
     "objective": defaults_first("objective", "plain"),
@@ -55,7 +58,12 @@ AXES = {
     "precision": ["float32", "mixed_bfloat16"],
 }
 DEFAULT = {axis: values[0] for axis, values in AXES.items()}
-ENSEMBLES = registry.names("ensemble")
+VARIED = {**AXES, "case": list(CASES)}
+SETS = {
+    "quick": AXES,
+    "variants": VARIED,
+    "ensembles": {**VARIED, "ensemble": registry.names("ensemble")},
+}
 
 
 def raw(row):
@@ -68,13 +76,13 @@ def raw(row):
         "tuning": tiny.section("tuner", tuner),
         "objective": {"name": objective},
         "train": {
-            "epochs": 2,
+            "epochs": 1 if row["mean"] == "none" else 2,
             "batch_size": 12,
             "learning_rate": 1.0e-3,
             "precision": row["precision"],
             **MEANS[row["mean"]],
         },
-        "lengths": [6] if row["lengths"] == "two" else [],
+        "lengths": [5] if row["lengths"] == "two" else [],
     }
     if run and run.after and row["model"] == run.model["name"]:
         made["model"] = {**run.model, **SHORT}
@@ -127,24 +135,17 @@ def allowed(row):
 
 
 @functools.cache
-def covered(together=False):
-    """The rows of runs, or with `together` those of ensembles."""
-    axes = {**AXES, "ensemble": ENSEMBLES} if together else AXES
-    return array(axes, allowed, leading=("case", "model"))
+def covered(name):
+    """(rows, refused pairs) of a set of axes, see `covering.array`."""
+    return array(SETS[name], allowed, leading=("case", "model"))
 
 
-QUICK = 16  # rows of `make test`: those that hold most pairs
-
-
-def cases(together=False):
-    rows = ordered(covered(together)[0])
-    for place, row in enumerate(rows):
-        slow = [pytest.mark.slow] if together or place >= QUICK else []
-        yield pytest.param(row, id="-".join(row.values()), marks=slow)
+def rows_of(name):
+    return covered(name)[0]
 
 
 def test_every_value_is_in_a_row_and_no_refused_pair():
-    rows, refused = covered()
+    rows, refused = covered("quick")
     met = set().union(*map(pairs, rows))
     assert not met & refused
     for axis, values in AXES.items():
@@ -173,6 +174,12 @@ def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem)
         configs.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 
+def test_training_a_head_alone_is_refused_where_there_is_none():
+    row = DEFAULT | {"case": "translation", "model": "seq2seq_lstm", "tuner": "freeze"}
+    with pytest.raises(ConfigError, match="tuning: freeze .*, but translation has no layer that"):
+        configs.from_dict({**raw(row), "data": data(row)}, "matrix")
+
+
 @pytest.mark.parametrize(
     ("case", "ensemble", "problem"),
     [
@@ -192,7 +199,7 @@ def place(tmp_path_factory):
     """A folder of data, and of runs of the rows."""
     folder = tmp_path_factory.mktemp("matrix")
     (folder / "data").mkdir()
-    for split, count in (("train", 24), ("dev", 12)):
+    for split, count in (("train", 12), ("dev", 8)):
         tiny_runs.write_data(folder / "data", split, count)
     return folder
 
@@ -211,8 +218,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.exper
 
 
 @pytest.fixture
-def step_by_step():
-    """Functions of TensorFlow run as Python: for a few batches that is quicker than a trace."""
+def quickly(monkeypatch):
+    """What takes longest in a run of two steps is left out: traces, the graph and pictures."""
+    blank = pictures.attention_png(np.zeros((1, 1)), ["a"], ["b"])
+    monkeypatch.setattr(pictures, "_png", lambda figure: blank)
+    monkeypatch.setattr(Writer, "graph", lambda writer, model: None)
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -239,11 +249,15 @@ def runs(folder, row):
         assert "already trained" in start(folder, row, name).stdout
 
 
-@pytest.mark.parametrize("row", [*cases()])
-def test_pair_of_features_runs(row, place, step_by_step):
+@pytest.mark.parametrize("row", [pytest.param(row, id=name_of(row)) for row in rows_of("quick")])
+def test_pair_of_features_runs(row, place, quickly):
     runs(place, row)
 
 
-@pytest.mark.parametrize("row", [*cases(together=True)])
-def test_ensemble_of_features_runs(row, place, step_by_step):
-    runs(place, row)
+@pytest.mark.slow
+@pytest.mark.parametrize("axes", ["variants", "ensembles"])
+@pytest.mark.parametrize("case", CASES)
+def test_pairs_of_features_run(case, axes, place, quickly):
+    for row in rows_of(axes):
+        if row["case"] == case:
+            runs(place, row)

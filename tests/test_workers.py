@@ -6,19 +6,19 @@ import signal
 
 import numpy as np
 import pytest
-from running import TINY, process, tfapps, write_rows
+from running import BERT, TINY, process, tfapps, write_rows
 from safetensors.numpy import load_file
 
 from tfapps.errors import InputError
 from tfapps.processes import launch, workers
 
-STILL = "name: bert, size: tiny, dropout: 0.0"
+STILL = f"{BERT}, dropout: 0.0"
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workers")
-    text = TINY.split("export:")[0].replace("name: bert, size: tiny", STILL)
+    text = TINY.split("export:")[0].replace(BERT, STILL)
     text = text.replace("name: classification", "name: classification, dropout: 0.0")
     (folder / "tiny.yaml").write_text(text + "export: [litert_float32]\n")
     write_rows(folder / "train.tsv", 83)  # the last batch is not full

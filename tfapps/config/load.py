@@ -144,6 +144,8 @@ class _Checker:
             self.problems += together.artifacts(task_module, built["export"], built["compress"])
         if task_module and train:
             self.problems += together.class_weights(task_module, train)
+        if task_module and built["tuning"]:
+            self.problems += together.head_alone(task_module, built["tuning"])
         if task_module and task and train:
             self.problems += together.untrained(task_module, task, train)
             self.problems += together.per_label(task_module, task, train, built["objective"])

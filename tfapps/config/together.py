@@ -80,6 +80,16 @@ def delta(model: Any, tuning: Any) -> list[str]:
     ]
 
 
+def head_alone(task: ModuleType, tuning: Any) -> list[str]:
+    """The head alone can train only where a task has one."""
+    if task.Task.heads or not getattr(tuning, "head_alone", False):
+        return []
+    return [
+        f"tuning: {tuning.name} with these settings trains the head alone, but {_name(task)} has "
+        "no layer that starts from nothing, so there is nothing to train; use another tuning.name"
+    ]
+
+
 def class_weights(task: ModuleType, train: Any) -> list[str]:
     """Classes can be made to count alike only where a task has classes."""
     if train.class_weights == "none" or task.Task.classifies:

@@ -200,7 +200,7 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
     for name, part in encoded.items():
         if part.truncated:
             print(
-                f"{name}: {part.truncated} of {len(part)} texts cut to "
+                f"{name}: {part.truncated} texts of {len(part)} rows cut to "
                 f"{config.model.max_length} tokens"
             )
     return Prepared(config, task, tokenizer, rows, examples, encoded, fingerprint(config, rows))

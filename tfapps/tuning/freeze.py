@@ -31,6 +31,11 @@ class Config(Stored):
             raise ValueError(f"layers: got {self.layers} with 'train: head'; add 'train: top'")
         return self
 
+    @property
+    def head_alone(self) -> bool:
+        """Whether nothing trains where the task has no head."""
+        return self.train == "head"
+
 
 def block(name: str) -> int | None:
     """Number of the encoder block that the layer called `name` is part of.
