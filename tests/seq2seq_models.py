@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-ROWS, LENGTH, WORDS = 3, 9, 20
+ROWS, LENGTH, WORDS = 3, 6, 20
 MASK = (np.arange(LENGTH) < np.array([LENGTH, 4, 1])[:, None]).astype("int32")
 
 

@@ -1,10 +1,12 @@
 """Adversaries on embeddings, and the objectives that learn from them."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from fitting import FakeBatches, Task, scores, tiny_model
+from fitting import FakeBatches, Task, least_model, scores, tiny_model
 from qat_models import classifier, given
 
 from tfapps import registry
@@ -19,8 +21,12 @@ from tfapps.train.strategy import make
 LABELS = (np.arange(64) % 3).astype("int32")
 
 
-def batch(name="bert"):
-    return given(classifier(name)), {"label": LABELS}
+@functools.cache
+def example():
+    """A model of one block that no test changes, and a batch that it reads."""
+    model = classifier(layers=1)
+    model.compile(optimizer=keras.optimizers.Adam())
+    return model, given(model), {"label": LABELS}
 
 
 def built(name, **settings):
@@ -28,15 +34,10 @@ def built(name, **settings):
     return module.build(module.Config(**settings), Task.loss, task=Task, steps=10, seed=5)
 
 
-def compiled(model):
-    model.compile(optimizer=keras.optimizers.Adam())
-    return model
-
-
 @pytest.mark.parametrize("name", ["bert", "bilstm"])
 def test_a_cut_model_is_the_model(name):
-    model = classifier(name)
-    features, _ = batch(name)
+    model = classifier(name, layers=1)
+    features = given(model)
     embed, answer = cut.Cut()(model)
     x = embed(features, False)
     assert x.shape[:2] == features["token_ids"].shape
@@ -47,9 +48,9 @@ def test_a_cut_model_is_the_model(name):
 
 
 def test_a_cut_is_made_once():
-    once, model = cut.Cut(), classifier()
+    once, model = cut.Cut(), least_model()
     assert once(model) is once(model)
-    assert once(classifier()) is not once(model)
+    assert once(least_model()) is not once(model)
 
 
 def test_nothing_to_embed_is_refused():
@@ -64,10 +65,10 @@ def test_half_a_model_is_refused():
         cut.Cut()(lambda features, training: None)
 
 
+@functools.cache
 def climbed(norm, steps=6, step=0.5, epsilon=0.2):
     """Change, embeddings, mask, the loss at a change."""
-    model = classifier()
-    features, targets = batch()
+    model, features, targets = example()
     embed, answer = cut.Cut()(model)
     x = embed(features, False)
     ball = embedded.Ball(x, features, epsilon, norm)
@@ -123,7 +124,7 @@ def test_a_text_without_a_slope_is_left_alone():
 
 
 def test_one_step_along_the_gradient_equals_numpy():
-    model, (features, targets) = classifier(), batch()
+    model, features, targets = example()
     embed, answer = cut.Cut()(model)
     x = embed(features, False)
     with tf.GradientTape() as tape:
@@ -142,7 +143,7 @@ def test_one_step_along_the_gradient_equals_numpy():
 @pytest.mark.parametrize(("name", "steps", "passes"), [("fgm", 1, 2), ("pgd", 3, 4)])
 def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes):
     """The way to the neighbour is found in the pass over the text, and teaches nothing itself."""
-    model, (features, targets), seen = classifier(), batch(), []
+    (model, features, targets), seen = example(), []
     embed, answer = cut.Cut()(model)
 
     def loss(targets, logits):
@@ -171,19 +172,25 @@ def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-def trained(objective):
+def trained(name, **settings):
+    """The weights after a fit."""
     keras.utils.set_random_seed(2)
-    model = tiny_model()
+    model = least_model()
     fit(
         model,
         config=TrainConfig(epochs=2, batch_size=8, learning_rate=0.01),
-        objective=objective,
+        objective=built(name, **settings),
         batches=FakeBatches(),
         strategy=make("one_device"),
         evaluate=scores(0.1, 0.2),
         headline="accuracy",
     )
     return [weight.numpy() for weight in model.weights]
+
+
+@functools.cache
+def trained_plainly():
+    return trained("plain")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +206,7 @@ def trained(objective):
     ],
 )
 def test_nothing_of_it_equals_plain(name, settings):
-    for one, other in zip(trained(built(name, **settings)), trained(built("plain")), strict=True):
+    for one, other in zip(trained(name, **settings), trained_plainly(), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
@@ -213,14 +220,14 @@ def test_nothing_of_it_equals_plain(name, settings):
     ],
 )
 def test_a_repeated_fit_is_the_same(name):
-    one, other = trained(built(name, epsilon=0.3)), trained(built(name, epsilon=0.3))
+    one, other = trained(name, epsilon=0.3), trained(name, epsilon=0.3)
     assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
-    plain_weights = trained(built("plain"))
-    assert not all(np.allclose(*p, atol=1e-3) for p in zip(one, plain_weights, strict=True))
+    pairs = zip(one, trained_plainly(), strict=True)
+    assert not all(np.allclose(*pair, atol=1e-3) for pair in pairs)
 
 
 def test_freelb_is_the_mean_of_its_steps():
-    model, (features, targets) = compiled(classifier()), batch()
+    model, features, targets = example()
     seen = []
 
     def loss(targets, logits):
@@ -237,7 +244,7 @@ def test_freelb_is_the_mean_of_its_steps():
 
 
 def test_vat_needs_no_labels():
-    model, (features, targets) = compiled(classifier()), batch()
+    model, features, targets = example()
     config = vat.Config(epsilon=0.5, weight=1.0)
     none = {"label": np.zeros(64, "int32")}
 
@@ -269,7 +276,7 @@ def test_r_drop_is_how_far_two_draws_are_apart():
 
 
 def test_fgm_is_pgd_with_one_step():
-    model, (features, targets) = classifier(), batch()
+    model, features, targets = example()
     one = fgm.build(fgm.Config(norm="max"), Task.loss)
     other = pgd.build(pgd.Config(norm="max", steps=1, step=1.0), Task.loss)
     losses = [o(model, features, targets, training=False)[0] for o in (one, other)]

@@ -1,11 +1,12 @@
 """Weights averaged along one fit."""
 
+import functools
 import io
 
 import keras
 import numpy as np
 import pytest
-from fitting import FakeBatches, Task, scores, tiny_model
+from fitting import FakeBatches, Task, least_model, scores
 from pydantic import ValidationError
 
 from tfapps.config.sections import TrainConfig
@@ -29,7 +30,7 @@ class Seen(keras.callbacks.Callback):
 
 def fitted(evaluate=None, **settings):
     keras.utils.set_random_seed(1)
-    model, seen = tiny_model(), Seen()
+    model, seen = least_model(), Seen()
     config = TrainConfig(
         epochs=4, batch_size=8, learning_rate=0.02, schedule="constant", **settings
     )
@@ -48,13 +49,19 @@ def fitted(evaluate=None, **settings):
     return model, start, seen.weights
 
 
+@functools.cache
+def with_ema():
+    """A fit that two tests look at."""
+    return fitted(ema=0.9)
+
+
 def same(model, expected, atol=1e-5):
     for weight, value in zip(model.trainable_variables, expected, strict=True):
         np.testing.assert_allclose(weight.numpy(), value, atol=atol)
 
 
 def test_ema_is_that_of_all_steps():
-    model, start, seen = fitted(ema=0.9)
+    model, start, seen = with_ema()
     assert len(seen) == 20
     means = start
     for number, weights in enumerate(seen, start=1):
@@ -71,7 +78,7 @@ def test_swa_is_the_mean_of_the_last_epochs():
 
 def test_training_goes_on_from_its_own_weights():
     _, _, plain_steps = fitted()
-    _, _, steps = fitted(ema=0.9)
+    _, _, steps = with_ema()
     for one, other in zip(plain_steps, steps, strict=True):
         for a, b in zip(one, other, strict=True):
             np.testing.assert_array_equal(a, b)

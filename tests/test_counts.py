@@ -127,7 +127,7 @@ def test_a_corpus_that_tells_nothing_leaves_the_vectors(text):
 @pytest.mark.parametrize(
     ("name", "model", "most"),
     [
-        ("bert", "name: bert, size: tiny, ", 15),
+        ("bert", "name: bert, size: tiny, layers: 1, ", 15),
         pytest.param("bilstm", "name: bilstm, units: 8, ", 30, marks=pytest.mark.slow),
     ],
 )

@@ -100,13 +100,19 @@ def test_learning_finds_what_follows_what():
     import tensorflow as tf
 
     nothing = np.zeros((2, 6, 3), "float32")
-    for _ in range(40):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step():
         with tf.GradientTape() as tape:
             out = model(nothing)
             loss = -ops.mean(log_likelihood(out["logits"], out["transitions"], tags + 1))
-        optimizer.apply_gradients(
-            [(tape.gradient(loss, w.value), w) for w in model.trainable_variables]
-        )
+        weights = model.trainable_variables
+        optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
+        return loss
+
+    for _ in range(40):
+        loss = step()
     assert float(loss) < 1.0  # two rows with a start of their own cost at least log 2
     learned = ops.convert_to_numpy(model(nothing)["transitions"])[0]
     found = viterbi.best_path(np.zeros((6, 3)), learned, np.ones((5, 3), bool))

@@ -36,9 +36,16 @@ def place(tmp_path_factory):
         yield folder
 
 
-def made(name, *, export="[]", **sections):
-    """The tiny config with keys of its sections changed."""
+def tiny_config():
     raw = yaml.safe_load(TINY)
+    raw["model"]["layers"] = 1
+    raw["train"]["epochs"] = 1
+    return raw
+
+
+def made(name, *, export="[]", **sections):
+    """The tiny config, of one block, with keys of its sections changed."""
+    raw = tiny_config()
     for section, keys in sections.items():
         raw[section] = {**raw.get(section, {}), **keys} if isinstance(keys, dict) else keys
     return configs.from_dict({**raw, "export": yaml.safe_load(export)}, name)
@@ -188,7 +195,7 @@ BILSTM = {"name": "bilstm", "units": 8, "embedding_size": 8, "max_length": 16}
 
 
 def small(name, objective, **train_keys):
-    raw = yaml.safe_load(TINY)
+    raw = tiny_config()
     raw["train"] |= train_keys
     raw |= {"model": BILSTM, "objective": objective, "export": []}
     return configs.from_dict(raw, name)
@@ -252,7 +259,16 @@ def test_a_logistic_head_says_what_the_regression_says(place, labels):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_nothing_is_trained_and_everything_is_exported(place):
+@pytest.mark.parametrize(
+    "export",
+    [
+        "[litert_float32, litert_int8]",
+        pytest.param(
+            "[saved_model, litert_float32, litert_dynamic, litert_int8]", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_nothing_is_trained_and_everything_is_exported(place, export):
     texts = {"fruit": "a sweet apple", "tool": "a heavy hammer"}
     task = {"head": "prototype", "head_start": "descriptions", "descriptions": texts}
     settings = made(
@@ -261,7 +277,7 @@ def test_nothing_is_trained_and_everything_is_exported(place):
         data={"shots": 1},
         train={"epochs": 0},
         model={"max_length": 12},
-        export="[saved_model, litert_float32, litert_dynamic, litert_int8]",
+        export=export,
     )
     bundle = run(settings)
     assert bundle.metrics["training"] == []
@@ -354,7 +370,7 @@ def filler(place):
     raw = {
         "task": {"name": "masked_lm"},
         "data": {"source": "corpus", "train": "text.txt", "dev": "text.txt"},
-        "model": {"name": "bert", "size": "tiny", "max_length": 20},
+        "model": {"name": "bert", "size": "tiny", "layers": 1, "max_length": 20},
         "text": {"vocabulary_size": 120, "min_frequency": 1},
         "train": {"epochs": 1, "batch_size": 8, "learning_rate": 2e-3},
     }

@@ -61,8 +61,15 @@ def gradients(variables, rng, sparse):
     return grads
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("compiled", "sparse"),
+    [
+        (True, True),
+        (False, False),
+        pytest.param(True, False, marks=pytest.mark.slow),
+        pytest.param(False, True, marks=pytest.mark.slow),
+    ],
+)
 def test_fifty_steps_equal_keras(sparse, compiled):
     results = []
     for optimizer in (AdamW(1e-3, weight_decay=0.1), keras_adamw(1e-3, 0.1)):

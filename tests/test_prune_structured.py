@@ -233,8 +233,9 @@ def test_rankings():
 
 
 def test_shares_and_numbers_say_the_same(model):
-    shares = pruning.plan(pruning.Config(heads=0.5, units=0.5, ranking="block"), job(model))
-    numbers = pruning.plan(pruning.Config(heads=2, units=16, ranking="block"), job(model))
+    how = {"ranking": "block", "importance": "magnitude"}
+    shares = pruning.plan(pruning.Config(heads=0.5, units=0.5, **how), job(model))
+    numbers = pruning.plan(pruning.Config(heads=2, units=16, **how), job(model))
     assert shares == numbers == json.loads(json.dumps(shares))
     assert {len(heads) for heads in shares["heads"].values()} == {2}
     assert {len(units) for units in shares["units"].values()} == {16}

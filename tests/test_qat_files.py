@@ -88,7 +88,7 @@ def test_the_integer_file_answers_as_the_model(int8):
 
 
 def test_four_bits_come_out_as_they_were_trained(tmp_path):
-    settings = {"weight_bits": 4, "activation_bits": None, "embedding_bits": 4}
+    settings = {"layers": 1, "weight_bits": 4, "activation_bits": None, "embedding_bits": 4}
     model = ready(**settings)
     qat.settle(model)
     edge_quantizer.export(

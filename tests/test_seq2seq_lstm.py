@@ -38,11 +38,12 @@ OPTIONS = [
 ]
 SETS = {"-".join(map(str, options.values())): options for options in OPTIONS}
 FEW = ["dot-False-none-1", "additive-True-all-2"]
+QUICK = [*FEW, "dot-True-target_output-2", "additive-False-none-1"]  # every value of every option
 
 
 def small(**options):
     return seq2seq_lstm.Config(
-        **{"embedding_size": 6, "units": 8, "encoder_layers": 2, "max_length": LENGTH, **options}
+        **{"embedding_size": 6, "units": 8, "encoder_layers": 1, "max_length": LENGTH, **options}
     )
 
 
@@ -58,7 +59,10 @@ def test_importing_the_module_imports_no_keras():
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
-        *[(name, {}) for name in SETS],
+        *[
+            pytest.param(name, {}, marks=[] if name in QUICK else [pytest.mark.slow])
+            for name in SETS
+        ],
         *[(name, {"batch_size": ROWS, "length": LENGTH}) for name in FEW],
     ],
 )
@@ -67,14 +71,20 @@ def test_steps_give_the_logits_of_the_training_graph(name, sizes):
     check_steps(seq2seq_lstm, config, build(config, **sizes))
 
 
+def test_steps_follow_an_encoder_of_two_layers():
+    config = small(encoder_layers=2)
+    check_steps(seq2seq_lstm, config, build(config))
+
+
 @pytest.mark.parametrize("fed", [False, True])
 def test_a_batch_as_large_as_the_texts_are_long_is_no_special_case(fed):
     config = small(input_feeding=fed)
     model = build(config, batch_size=ROWS, length=LENGTH)
     square = build(config, batch_size=LENGTH, length=LENGTH)
-    given = {name: np.repeat(value, 3, axis=0) for name, value in features().items()}
+    copies = LENGTH // ROWS
+    given = {name: np.repeat(value, copies, axis=0) for name, value in features().items()}
     np.testing.assert_allclose(
-        logits(square, given), np.repeat(logits(model, features()), 3, axis=0), atol=1e-5
+        logits(square, given), np.repeat(logits(model, features()), copies, axis=0), atol=1e-5
     )
 
 
@@ -83,7 +93,7 @@ def test_logits_depend_on_earlier_tokens_only(fed):
     check_causal(build(small(input_feeding=fed)))
 
 
-@pytest.mark.parametrize("name", [*FEW, "additive-False-none-1", "dot-True-target_output-2"])
+@pytest.mark.parametrize("name", QUICK)
 def test_every_weight_learns(name):
     check_learns(build(small(**SETS[name], variational=SETS[name]["tie"] == "all")))
 
@@ -111,8 +121,18 @@ def test_steps_follow_a_clone():
     check_steps(seq2seq_lstm, config, copy)
 
 
-@pytest.mark.parametrize("activations", ["products", "all"])
-@pytest.mark.parametrize("options", [{}, {"input_feeding": True, "attention": "additive"}])
+FED = {"input_feeding": True, "attention": "additive"}
+
+
+@pytest.mark.parametrize(
+    ("options", "activations"),
+    [
+        ({}, "products"),
+        (FED, "all"),
+        pytest.param({}, "all", marks=pytest.mark.slow),
+        pytest.param(FED, "products", marks=pytest.mark.slow),
+    ],
+)
 def test_steps_of_a_quantized_model_are_those_of_its_training_graph(options, activations):
     config = small(**options, tie="all", decoder_layers=2)
     plain = build(config)
@@ -143,7 +163,7 @@ def test_a_task_may_name_the_logits(tie):
 
 
 def test_weight_paths_are_unique_and_stable():
-    config = small(decoder_layers=2, tie="none")
+    config = small(encoder_layers=2, decoder_layers=2, tie="none")
     found = paths(build(config))
     assert found == paths(build(config, batch_size=2, length=5))
     assert len(set(found)) == len(found)
@@ -204,15 +224,22 @@ def test_mixed_precision(policy, fed):
     check_mixed_precision(lambda: fill(build(config), 0.2), policy)
 
 
-@pytest.mark.parametrize("options", [{}, {"input_feeding": True, "attention": "additive"}])
-def test_encoder_and_step_export_to_builtins(tmp_path, options):
+@pytest.mark.parametrize(
+    ("options", "encoder"),
+    [({}, "file"), (FED, "keras"), pytest.param(FED, "file", marks=pytest.mark.slow)],
+)
+def test_encoder_and_step_export_to_builtins(tmp_path, options, encoder):
     config = small(**options)
     model = build(config, batch_size=1, length=LENGTH)
-    encode, _ = edge_file(
-        seq2seq_lstm.encoder_of(model),
-        seq2seq_lstm.context(config) + seq2seq_lstm.states(config),
-        tmp_path / "a",
-    )
+    encoder_model = seq2seq_lstm.encoder_of(model)
+    read = seq2seq_lstm.context(config) + seq2seq_lstm.states(config)
+    if encoder == "file":
+        encode, _ = edge_file(encoder_model, read, tmp_path / "a")
+    else:  # another attention only adds a product to it
+
+        def encode(**given):
+            return {name: np.asarray(value) for name, value in encoder_model(given).items()}
+
     names = ("logits", "attention", *seq2seq_lstm.states(config))
     step, operations = edge_file(seq2seq_lstm.step_of(model), names, tmp_path / "b")
     assert "WHILE" not in operations

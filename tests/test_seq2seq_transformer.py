@@ -39,10 +39,11 @@ OPTIONS = [
 ]
 SETS = {"-".join(options.values()): options for options in OPTIONS}
 FEW = ["pre-learned-target_output", "post-sinusoidal-all"]
+QUICK = [*FEW, "pre-sinusoidal-none"]  # every value of every option
 
 
 def small(**options):
-    sizes = {"width": 8, "heads": 2, "inner": 12, "encoder_layers": 2, "decoder_layers": 2}
+    sizes = {"width": 8, "heads": 2, "inner": 12, "encoder_layers": 1, "decoder_layers": 2}
     return seq2seq_transformer.Config(**{**sizes, "max_length": LENGTH + 4, **options})
 
 
@@ -58,13 +59,21 @@ def test_importing_the_module_imports_no_keras():
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
-        *[(name, {}) for name in SETS],
+        *[
+            pytest.param(name, {}, marks=[] if name in QUICK else [pytest.mark.slow])
+            for name in SETS
+        ],
         *[(name, {"batch_size": ROWS, "length": LENGTH}) for name in FEW],
     ],
 )
 def test_steps_give_the_logits_of_the_training_graph(name, sizes):
     config = small(**SETS[name])
     check_steps(seq2seq_transformer, config, build(config, **sizes))
+
+
+def test_steps_follow_an_encoder_of_two_blocks():
+    config = small(encoder_layers=2, decoder_layers=1)
+    check_steps(seq2seq_transformer, config, build(config))
 
 
 def test_logits_depend_on_earlier_tokens_only():
@@ -86,9 +95,10 @@ def test_as_many_steps_as_there_are_places():
 def test_a_batch_as_large_as_the_texts_are_long_is_no_special_case():
     config = small(heads=1)
     model = build(config)
-    given = {name: np.repeat(value, 3, axis=0) for name, value in features().items()}
+    copies = LENGTH // ROWS
+    given = {name: np.repeat(value, copies, axis=0) for name, value in features().items()}
     square = build(config, batch_size=LENGTH, length=LENGTH)
-    expected = np.repeat(logits(model, features()), 3, axis=0)
+    expected = np.repeat(logits(model, features()), copies, axis=0)
     np.testing.assert_allclose(logits(square, given), expected, atol=1e-5)
 
 
@@ -103,7 +113,7 @@ def test_steps_follow_a_clone():
 
 @pytest.mark.parametrize("activations", ["products", "all"])
 def test_steps_of_a_quantized_model_are_those_of_its_training_graph(activations):
-    config = small(tie="all", positions="learned")
+    config = small(tie="all", positions="learned", decoder_layers=1)
     plain = build(config)
     model = qat.quantize(plain, activations=activations)
     qat.calibrate(model, [features()])
@@ -149,8 +159,8 @@ def test_weight_paths_are_unique_and_stable():
 def test_sizes_are_checked():
     with pytest.raises(ValueError, match="width: got 9, expected a multiple of heads, 2"):
         small(width=9)
-    with pytest.raises(InputError, match="length: got 14, but the model has 13 positions; raise"):
-        build(small(), length=14)
+    with pytest.raises(InputError, match="length: got 11, but the model has 10 positions; raise"):
+        build(small(), length=11)
     with pytest.raises(InputError, match="tie: got all, but the vocabularies have 20 and 31"):
         seq2seq_transformer.build(small(tie="all"), vocabulary_size=20, target_vocabulary_size=31)
 
@@ -176,7 +186,7 @@ def test_mixed_precision(policy):
 
 
 def test_encoder_and_step_export_to_builtins(tmp_path):
-    config = small()
+    config = small(decoder_layers=1)
     model = build(config, batch_size=1, length=LENGTH)
     kept = seq2seq_transformer.states(config)
     names = (*seq2seq_transformer.context(config), *kept)

@@ -9,7 +9,7 @@ from running import copied, tfapps
 
 from tfapps.presets import presets
 from tfapps.runners import saved_model
-from tfapps.verify import benchmark
+from tfapps.verify import cost
 
 VERBS = {
     "predict": ["predict", "RUN", "a pear"],
@@ -62,7 +62,7 @@ def test_no_command_opens_a_saved_model_unless_it_is_named(
     assert code == []
     if verb in ("predict", "evaluate", "benchmark"):
         # Which it measures in a process of its own.
-        monkeypatch.setattr(benchmark, "peak_memory", lambda *_, **__: 0)
+        monkeypatch.setattr(cost, "peak_memory", lambda *_, **__: 0)
         named = tfapps(*words[:2], "--artifact", "saved_model", *words[2:], cwd=workplace)
         assert named.returncode == 0, named.stderr
         assert code

@@ -45,7 +45,7 @@ for name in ("one_device", "mirrored"):
     strategy = make(name)
     batches = make_batches(case)
     with strategy.scope():
-        model = tiny_model(dropout=case.get("dropout", 0.0), dense=Linear)
+        model = tiny_model(case.get("dropout", 0.0), blocks=case.get("blocks", 2), dense=Linear)
         module = registry.load("tuner", case.get("tuner", "full"))
         tuner = module.Tuner
         tuning = module.Config(**case.get("tuning", {}))
@@ -100,14 +100,31 @@ HALF = {"clip_norm": 0.05, "precision": "mixed_float16"}
         pytest.param(
             {"train": {"clip_norm": 0.05, "l2": 0.01, "weight_decay": 0.1}}, marks=pytest.mark.slow
         ),
-        {"train": {"clip_norm": 0.05, "accumulate": 3, "l2": 0.01}},
+        {
+            "train": {"clip_norm": 0.05, "accumulate": 3, "l2": 0.01},
+            "blocks": 1,
+            **FGM,
+            **ADALORA,
+        },
+        pytest.param(
+            {"train": {"clip_norm": 0.05, "accumulate": 3, "l2": 0.01}}, marks=pytest.mark.slow
+        ),
         pytest.param({"train": {"clip_norm": 0.05, "batch_tokens": 24}}, marks=pytest.mark.slow),
-        {"train": {"clip_norm": 0.05}, **FGM, **ADALORA},
+        pytest.param({"train": {"clip_norm": 0.05}, **FGM, **ADALORA}, marks=pytest.mark.slow),
         pytest.param({"train": {"clip_norm": 0.05}, **GRADUAL}, marks=pytest.mark.slow),
         pytest.param({"train": HALF}, marks=pytest.mark.slow),
         pytest.param({"train": HALF, **FGM}, marks=pytest.mark.slow),
     ],
-    ids=["clipped", "accumulated", "tokens", "tuned", "gradual", "float16", "fgm-float16"],
+    ids=[
+        "clipped",
+        "accumulated-tuned",
+        "accumulated",
+        "tokens",
+        "tuned",
+        "gradual",
+        "float16",
+        "fgm-float16",
+    ],
 )
 def test_two_replicas_equal_one_device_with_an_uneven_last_batch(case):
     tolerance = 2e-3 if "precision" in case["train"] else 1e-5

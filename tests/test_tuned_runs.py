@@ -24,13 +24,14 @@ from tfapps.stages.train import train
 SETTINGS = {"freeze": "train: head", "prefix": "length: 3", "adapter": "size: 8"}
 QAT = "compress:\n  - {name: qat, epochs: 1, learning_rate: 1.0e-3}\n"
 STRUCTURE = "adapter"  # stays in the graph, as prefix does; the others leave it as it was
+PRESET = "preset: saved_models/base"
 STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
-    with at(folder, 96):
+    with at(folder, 64):
         train(made(folder, "base", "full"))
         yield folder
 
@@ -42,9 +43,9 @@ def made(folder, name, tuner, more="", rest="export: []\n"):
 
 def made_file(folder, name, tuner, more="", rest="export: []\n"):
     """A tiny config that tunes the run `base`; the base itself is trained from nothing."""
-    text = TINY.split("export:")[0]
-    if tuner != "full" or name != "base":
-        text = text.replace("size: tiny", "preset: saved_models/base")
+    text = TINY.split("export:")[0].replace("epochs: 2", "epochs: 1")
+    base = tuner == "full" and name == "base"
+    text = text.replace("size: tiny", "size: tiny, layers: 1" if base else PRESET)
     settings = ", ".join(filter(None, [f"name: {tuner}", SETTINGS.get(tuner), more]))
     path = folder / f"{name}.yaml"
     path.write_text(f"{text}tuning: {{{settings}}}\n{rest}")
@@ -59,8 +60,7 @@ def made_file(folder, name, tuner, more="", rest="export: []\n"):
     ],
 )
 def test_tuned_then_made_of_integers(place, tuner):
-    file = made_file(place, f"{tuner}_qat", tuner, rest=QAT + "export: [litert_int8]\n")
-    settings = config.load(file, ["model.layers=1"])  # a graph of quantizers costs most of it
+    settings = made(place, f"{tuner}_qat", tuner, rest=QAT + "export: [litert_int8]\n")
     proof = read_json(run(settings).path / "verify.json")
     assert proof["litert_int8"]["agreement"] >= 0.9
 
@@ -70,7 +70,7 @@ def test_tuned_then_made_of_integers(place, tuner):
     [pytest.param(name, marks=[] if name == "lora" else [pytest.mark.slow]) for name in STORED],
 )
 def test_a_delta_is_small_and_is_the_same_model(place, tuner):
-    alone = Bundle.open(f"saved_models/{pair(place, tuner)[0]}")
+    alone = Bundle.open(f"saved_models/{delta(place, tuner)}")
     whole = train(config.load(made_file(place, f"{tuner}_whole", tuner), ["seed=0"]))
     assert alone.weights.name == DELTA
     assert alone.weights.stat().st_size < whole.weights.stat().st_size / 2
@@ -87,9 +87,9 @@ def test_a_delta_is_small_and_is_the_same_model(place, tuner):
 
 
 def test_a_prefix_is_stored_without_what_it_was_computed_from(place):
-    bundle = train(made(place, "prefix_delta", "prefix", "store: delta"))
+    bundle = Bundle.open(f"saved_models/{delta(place, 'prefix')}")
     learned = {path: value for path, value in weights_of(bundle).items() if "prefix" in path}
-    assert len(learned) == 2  # of two blocks
+    assert len(learned) == 1  # of one block
     for path, value in learned.items():
         assert path.endswith("/prefix/pairs")
         assert value.shape == (2, 3, 128)
@@ -118,20 +118,20 @@ def weights_of(bundle):
 
 
 def test_parameters_are_counted(place):
-    bundle = Bundle.open(f"saved_models/{pair(place, 'lora')[0]}")
+    bundle = Bundle.open(f"saved_models/{delta(place, 'lora')}")
     count, rank = bundle.metrics["parameters"], config.load(bundle.config_path).tuning.rank
     head, kernels = 2 * 128 + 2, 0
     for inputs, outputs in ((128, 384), (128, 128), (128, 512), (512, 128)):
-        kernels += 2 * rank * (inputs + outputs)  # in each of two blocks
+        kernels += rank * (inputs + outputs)
     assert count["trained"] == head + kernels
     base = Bundle.open("saved_models/base").metrics["parameters"]
     assert count["all"] == base["all"] + kernels
 
 
 def test_a_delta_beside_another_preset_is_refused(place):
-    bundle = Bundle.open(f"saved_models/{pair(place, 'bitfit')[0]}")
+    bundle = Bundle.open(f"saved_models/{delta(place, 'lora')}")
     kept = {path: path.read_bytes() for path in place.glob("saved_models/base/*") if path.is_file()}
-    train(config.load(place / "base.yaml", ["seed=99", "train.epochs=1"]))
+    train(config.load(place / "base.yaml", ["train.epochs=0", "task.head_start=means"]))
     try:
         with pytest.raises(InputError, match="learned beside other weights than saved_models/base"):
             rebuild(prepare_of(bundle), bundle, None, None)
@@ -141,9 +141,9 @@ def test_a_delta_beside_another_preset_is_refused(place):
 
 
 def test_a_delta_cannot_be_a_preset(place):
-    delta = pair(place, "bitfit")[0]
     path = place / "on_delta.yaml"
-    path.write_text(TINY.replace("size: tiny", f"preset: saved_models/{delta}"))
+    preset = f"preset: saved_models/{delta(place, 'lora')}"
+    path.write_text(TINY.replace("size: tiny", preset))
     with pytest.raises(InputError, match="keeps only what it learned beside its own preset"):
         prepare(config.load(path))
 
@@ -158,14 +158,18 @@ def test_a_delta_without_a_preset_is_refused(place):
 # Several deltas beside one base
 
 
+def delta(place, tuner, number=0):
+    """The name of a run that keeps what it learned beside `base` alone, trained once."""
+    name = f"{tuner}_shared_{number}"
+    if not (place / "saved_models" / name).is_dir():
+        made(place, name, tuner, "store: delta")
+        train(config.load(place / f"{name}.yaml", [f"seed={number}"]))
+    return name
+
+
 def pair(place, tuner):
-    """Two runs that keep what they learned beside `base` alone."""
-    names = [f"{tuner}_shared_{number}" for number in range(2)]
-    for number, name in enumerate(names):
-        if not (place / "saved_models" / name).is_dir():
-            made(place, name, tuner, "store: delta")
-            train(config.load(place / f"{name}.yaml", [f"seed={number}"]))
-    return names
+    """Two such runs."""
+    return [delta(place, tuner, number) for number in range(2)]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(runs, expected):
 
 
 def test_all_are_asked_at_once(place):
-    names = pair(place, "bitfit")
+    names = pair(place, "lora")
     done = tfapps("predict", names[0], "the saw", "--also", names[1], cwd=place)
     answer = json.loads(done.stdout)
     assert set(answer) == {"text", *names}
@@ -212,6 +216,6 @@ def test_all_are_asked_at_once(place):
 def test_runs_that_cannot_share_are_refused(place):
     with pytest.raises(InputError, match="keeps all of its weights"):
         Shared.open(["saved_models/base"])
-    paths = [f"saved_models/{pair(place, tuner)[0]}" for tuner in ("bitfit", "lora")]
-    with pytest.raises(InputError, match="its tuning is not that of bitfit_shared_0"):
+    paths = [f"saved_models/{delta(place, tuner)}" for tuner in ("prefix", "lora")]
+    with pytest.raises(InputError, match="its tuning is not that of prefix_shared_0"):
         Shared.open(paths)
