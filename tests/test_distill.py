@@ -22,8 +22,7 @@ from tfapps.train import answers, blocks
 from tfapps.train.objectives import distill
 
 NOTHING = "export: []\n"
-BERT = "name: bert, size: tiny"  # of two blocks, as the teacher
-SMALL = f"{BERT}, layers: 1"
+TWO = "name: bert, size: tiny"  # of two blocks, as the teacher
 BILSTM = "name: bilstm, units: 8, embedding_size: 8"
 
 
@@ -33,7 +32,7 @@ def place(tmp_path_factory):
     (folder / "more.txt").write_text("I want the apple\n\nI want the saw\nplum, please\n")
     with at(folder, 64):
         train(made(folder, "teacher"))
-        train(made(folder, "other", "name: plain", SMALL, "seed: 5\n", *UNTRAINED))
+        train(made(folder, "other", "name: plain", BERT, "seed: 5\n", *UNTRAINED))
         yield folder
 
 
@@ -43,7 +42,7 @@ MORE = ["unlabelled: more.txt", "augment: 2"]
 LONGER = ["train.epochs=8", "train.learning_rate=0.02"]
 
 
-def made(folder, name, objective="name: plain", model=BERT, rest="", *more):
+def made(folder, name, objective="name: plain", model=TWO, rest="", *more):
     text = TINY.split("export:")[0].replace(BERT, model)
     path = folder / f"{name}.yaml"
     path.write_text(f"{text}objective: {{{objective}}}\n{rest}{NOTHING}")
@@ -119,8 +118,8 @@ def test_a_vocabulary_knows_texts_without_labels(place):
 @pytest.mark.parametrize(
     "model",
     [
-        SMALL,
-        pytest.param(BERT, marks=pytest.mark.slow),
+        BERT,
+        pytest.param(TWO, marks=pytest.mark.slow),
         pytest.param("name: bert, size: mini", marks=pytest.mark.slow),  # of another width
     ],
 )
@@ -204,9 +203,9 @@ def test_a_student_is_exported_and_quantized(place):
 
 def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
     settings = made(place, "follows", taught(by="saved_models/again"), BILSTM)
-    train(made(place, "again", "name: plain", SMALL, "", *UNTRAINED))
+    train(made(place, "again", "name: plain", BERT, "", *UNTRAINED))
     first = prepare(settings).fingerprint
-    train(made(place, "again", "name: plain", SMALL, "seed: 8\n", *UNTRAINED))
+    train(made(place, "again", "name: plain", BERT, "seed: 8\n", *UNTRAINED))
     assert prepare(settings).fingerprint != first
 
 
@@ -217,7 +216,7 @@ def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
         (taught("states: 1.0"), BILSTM, "teacher and student need one tokenizer|no transformer"),
         (
             taught("states: 1.0", by="[saved_models/teacher, saved_models/other]"),
-            BERT,
+            TWO,
             "need one teacher, got 2",
         ),
         (taught("unlabelled: nothing.txt"), BILSTM, "no file nothing.txt"),
@@ -242,7 +241,7 @@ def test_an_empty_file_of_texts_is_refused(place):
 
 
 def test_vat_learns_from_texts_without_labels(place):
-    rest = (SMALL, "", "train.epochs=1")
+    rest = (BERT, "", "train.epochs=1")
     bundle = train(made(place, "virtual", "name: vat, unlabelled: more.txt", *rest))
     plain = values(train(made(place, "labelled_alone", "name: vat", *rest)))
     assert any(np.abs(value - plain[path]).max() > 1e-5 for path, value in values(bundle).items())

@@ -45,7 +45,7 @@ def made_file(folder, name, tuner, more="", rest="export: []\n"):
     """A tiny config that tunes the run `base`; the base itself is trained from nothing."""
     text = TINY.split("export:")[0].replace("epochs: 2", "epochs: 1")
     base = tuner == "full" and name == "base"
-    text = text.replace("size: tiny", "size: tiny, layers: 1" if base else PRESET)
+    text = text if base else text.replace("size: tiny, layers: 1", PRESET)
     settings = ", ".join(filter(None, [f"name: {tuner}", SETTINGS.get(tuner), more]))
     path = folder / f"{name}.yaml"
     path.write_text(f"{text}tuning: {{{settings}}}\n{rest}")
@@ -143,7 +143,7 @@ def test_a_delta_beside_another_preset_is_refused(place):
 def test_a_delta_cannot_be_a_preset(place):
     path = place / "on_delta.yaml"
     preset = f"preset: saved_models/{delta(place, 'lora')}"
-    path.write_text(TINY.replace("size: tiny", preset))
+    path.write_text(TINY.replace("size: tiny, layers: 1", preset))
     with pytest.raises(InputError, match="keeps only what it learned beside its own preset"):
         prepare(config.load(path))
 
