@@ -162,9 +162,16 @@ def test_without_preset_neighbouring_places_start_alike(tiny):
     assert likeness[5, 6] > 0.8
 
 
-@pytest.mark.parametrize(("size", "spread"), [("tiny", 128**-0.5), ("base", bert.SPREAD)])
-def test_kernels_of_shallow_models_start_larger(size, spread):
-    model = bert.build(bert.Config(size=size, max_length=8), vocabulary_size=20)
+@pytest.mark.parametrize(
+    ("size", "layers", "spread"),
+    [
+        ("tiny", None, 128**-0.5),
+        ("base", bert.SHALLOW + 1, bert.SPREAD),
+        pytest.param("base", None, bert.SPREAD, marks=pytest.mark.slow),
+    ],
+)
+def test_kernels_of_shallow_models_start_larger(size, layers, spread):
+    model = bert.build(bert.Config(size=size, layers=layers, max_length=8), vocabulary_size=20)
     kernel = model.get_layer("block_1_attention").qkv.kernel.numpy()
     # A normal distribution cut at two deviations has 0.88 of its own.
     assert kernel.std() == pytest.approx(0.88 * spread, rel=0.03)
