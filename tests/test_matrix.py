@@ -32,7 +32,7 @@ CASES |= {
     for more in tiny.of(task).variants
     if more and not any(run.after for run in tiny.of(task).runs.values())
 }
-SHORT = {"max_length": 8}
+SHORT = {"encoder": 8, "seq2seq": 5}  # `max_length`: a search takes a step for each token
 MEANS = {
     "none": {},
     "patience": {"patience": 1},
@@ -69,9 +69,10 @@ SETS = {
 def raw(row):
     """The config of a row, but for its data."""
     tuner, objective, run = row["tuner"], row["objective"], RUNS.get(row["case"])
+    short = SHORT[registry.plugin("model", row["model"]).provides]
     made = {
         "task": CASES[row["case"]],
-        "model": {**tiny.section("model", row["model"]), **SHORT},
+        "model": {**tiny.section("model", row["model"]), "max_length": short},
         "text": {"vocabulary_size": 90, "min_frequency": 1},
         "tuning": tiny.section("tuner", tuner),
         "objective": {"name": objective},
@@ -82,10 +83,10 @@ def raw(row):
             "precision": row["precision"],
             **MEANS[row["mean"]],
         },
-        "lengths": [5] if row["lengths"] == "two" else [],
+        "lengths": [short - 2] if row["lengths"] == "two" else [],
     }
     if run and run.after and row["model"] == run.model["name"]:
-        made["model"] = {**run.model, **SHORT}
+        made["model"] = {**run.model, "max_length": short}
         del made["text"]
     if objective == "distill":
         made["objective"]["teacher"] = f"saved_models/{name_of(teacher(row))}"

@@ -37,7 +37,14 @@ class Config(Section):
         attention_dropout: on attention weights.
     """
 
-    tiny: ClassVar = {"width": 8, "heads": 2, "inner": 16, "max_length": 12}
+    tiny: ClassVar = {
+        "width": 8,
+        "heads": 2,
+        "inner": 16,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "max_length": 12,
+    }
 
     name: str = "seq2seq_transformer"
     max_length: int = Field(64, ge=2)

@@ -51,8 +51,7 @@ def in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
 def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, reduce: Any) -> Any:
     """Forward pass over a batch of `spec`: outputs of each replica. Traced once for a model."""
     key = (id(strategy), repr(spec), reduce is None)
-    # Kept with the model, past Keras' own tracking, so that it goes when the model does.
-    cache = model.__dict__.setdefault("_compiled_forward", {})
+    cache = _cache(model)
     if key not in cache:
 
         def forward(features: Any, targets: Any) -> Any:
@@ -66,6 +65,23 @@ def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, r
 
         cache[key] = tf.function(run, input_signature=[spec], autograph=False)
     return cache[key]
+
+
+def _cache(model: keras.Model) -> dict[Any, Any]:
+    """Kept with the model, past Keras' own tracking, so that it goes when the model does."""
+    return model.__dict__.setdefault("_compiled_forward", {})
+
+
+def graph(model: keras.Model) -> tf.Graph:
+    """Return the graph of a forward pass: that of `predict` if it has run, else a new trace."""
+    for compiled in _cache(model).values():
+        return compiled.get_concrete_function().graph
+    spec = {
+        tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name)
+        for tensor in model.inputs
+    }
+    traced = tf.function(lambda features: model(features, training=False), autograph=False)
+    return traced.get_concrete_function(spec).graph
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -180,14 +180,13 @@ class _Run:
     def _before(
         self, evaluate: Callable[[], Evaluation], headline: str, best_from: float | None
     ) -> None:
-        """The model as it came, and its graph."""
+        """The model as it came."""
         if best_from == 0:
             start = self._judged(evaluate, headline).metrics[headline]
             if self.history.beaten_by(start):  # which a NaN does not
                 self.history.best = start
             self.best.offer(start)
             self.progress.say(f"epoch 0/{self.config.epochs}  {headline} {start:.3f}")
-        self.writer.graph(self.model)
 
     def _evaluated(
         self,
@@ -202,6 +201,8 @@ class _Run:
             evaluation = self._judged(evaluate, headline)
             record = self._record(stretch, evaluation)
             history.records.append(record)
+            if len(history.records) == 1:
+                self.writer.graph(self.model)  # which the evaluation has traced
             value = record.metrics[headline]
             if best_from is None or record.epoch >= best_from:
                 self.best.offer(value)

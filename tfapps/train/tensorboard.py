@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfapps.train import forward
 from tfapps.train.evaluation import Evaluation
 
 
@@ -61,16 +62,11 @@ class Writer:
             api.hparams(plain)
 
     def graph(self, model: keras.Model) -> None:
-        """The forward pass of `model`."""
+        """Write the graph of the forward pass of `model`."""
         if self._writer is None:
             return
-        forward = tf.function(lambda features: model(features, training=False), autograph=False)
-        spec = {
-            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name)
-            for tensor in model.inputs
-        }
         with self._writer.as_default(step=0):
-            tf.summary.graph(forward.get_concrete_function(spec).graph)
+            tf.summary.graph(forward.graph(model))
 
     def flush(self) -> None:
         """Everything written so far is on disk afterwards."""
