@@ -38,7 +38,7 @@ TENSORFLOW_RUNNERS = {
     f"tfapps.runners.{name}"
     for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
 }
-HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "keras_tuner"}
+HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "optuna"}
 CONTRACTS = {*registry.KINDS}
 TASK = {*dir(Task), *Task.__annotations__}
 LOADERS = ("registry.load", "registry.plugin")

@@ -1,1 +1,1 @@
-"""Searches: one way to choose the next trial a file, each an oracle of KerasTuner."""
+"""Searches: one way to choose the values of the next trial a file."""

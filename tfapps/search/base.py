@@ -1,23 +1,27 @@
-"""The contract of a search: every attribute and hook that other packages ask for.
+"""The contract of a search: every hook that other packages ask for.
 
 A file of this folder holds a `Config(Trials)` and a class `Search`, a subclass of the one here.
 """
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 
-class Search(ABC):
-    """How the values of the next trial are chosen; it is never instantiated.
+class Rung(NamedTuple):
+    """Trials of equal length; in all rungs of a bracket but the first, the best of the one before.
 
     Attributes:
-        failed: the metric that the oracle is given of a failed trial.
+        trials: how many.
+        epochs: of each; None for `train.epochs` as the config has it.
     """
 
-    failed: ClassVar[float] = math.nan
+    trials: int
+    epochs: int | None = None
+
+
+class Search:
+    """How the values of the next trial are chosen; it is never instantiated."""
 
     @staticmethod
     def problems(config: Any, train: Any) -> list[str]:
@@ -25,16 +29,13 @@ class Search(ABC):
         return []
 
     @staticmethod
-    @abstractmethod
-    def oracle(config: Any, epochs: int, **common: Any) -> Any:
-        """Return the oracle of KerasTuner.
+    def sampler(config: Any, seed: int) -> Any:
+        """Return the sampler of Optuna that draws new values; each is drawn by itself here."""
+        from optuna.samplers import RandomSampler
 
-        Args:
-            epochs: of a whole training.
-            common: what every oracle takes.
-        """
+        return RandomSampler(seed)
 
     @staticmethod
-    @abstractmethod
-    def total(config: Any, oracle: Any) -> int:
-        """Return the number of trials."""
+    def brackets(config: Any, epochs: int) -> list[list[Rung]]:
+        """Return the brackets, each a list of rungs; `epochs` are those of a whole training."""
+        return [[Rung(config.trials)]]

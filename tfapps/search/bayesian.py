@@ -1,4 +1,4 @@
-"""Bayesian optimization: a Gaussian process over past trials says where the next one pays."""
+"""Bayesian optimization: a model of past trials says where the next one pays."""
 
 from __future__ import annotations
 
@@ -11,36 +11,24 @@ from tfapps.search._search import Trials
 
 
 class Config(Trials):
-    """Upper confidence bounds of a Gaussian process (Srinivas et al. 2010, "GP-UCB").
+    """Tree-structured Parzen estimator (Bergstra et al. 2011, "TPE").
 
     Attributes:
         trials: how many.
         random: of these, drawn at random at the start; three for each dimension if left out.
-        beta: how much doubt counts: the higher, the more it tries where little is known.
     """
 
     name: str = "bayesian"
     trials: int = Field(20, ge=1, le=100_000)
     random: int | None = Field(None, ge=1)
-    beta: float = Field(2.6, ge=0)
-
-
-def oracle(config: Config, epochs: int, **common: Any) -> Any:
-    """KerasTuner's oracle."""
-    from keras_tuner import oracles
-
-    return oracles.BayesianOptimizationOracle(
-        max_trials=config.trials, num_initial_points=config.random, beta=config.beta, **common
-    )
-
-
-def total(config: Config, oracle: Any) -> int:
-    """How many trials there will be at most."""
-    return config.trials
 
 
 class Search(base.Search):
     """What other packages ask of this file."""
 
-    oracle = staticmethod(oracle)
-    total = staticmethod(total)
+    @staticmethod
+    def sampler(config: Config, seed: int) -> Any:
+        """Return the sampler of Optuna that draws new values."""
+        from optuna.samplers import TPESampler
+
+        return TPESampler(n_startup_trials=config.random or 3 * len(config.space), seed=seed)

@@ -9,21 +9,19 @@ from pydantic import Field
 
 from tfapps.search import base
 from tfapps.search._search import Trials
-
-# The worst there is: where one is left out, KerasTuner waits for it and lets no other go on.
-FAILED = -math.inf
+from tfapps.search.base import Rung
 
 
 class Config(Trials):
     """Brackets of successive halving up to `train.epochs` (Li et al. 2018, "Hyperband").
 
-    A trial that may go on is trained from the start with more epochs, not from its weights: the
-    schedule of the learning rate spans all epochs, so a longer training is another one from its
-    first step, and what is found trains as if written by hand.
+    A promoted trial is trained from the start with more epochs, not from its weights: the schedule
+    of the learning rate spans all epochs, so a longer training is a different one from its first
+    step, and the best config trains as if written by hand.
 
     Attributes:
         trials: stop after so many; None is all of the brackets.
-        factor: of so many trials one goes on, with so many times the epochs.
+        factor: of so many trials one is promoted, with so many times the epochs.
         rounds: how often to go through all brackets.
     """
 
@@ -33,45 +31,34 @@ class Config(Trials):
     rounds: int = Field(1, ge=1, le=1000)
 
 
-def problems(config: Config, train: Any) -> list[str]:
-    """It sets the epochs, and needs enough of them to have something to cut short."""
-    found = []
-    if "train.epochs" in config.space:
-        found.append("search.space.train.epochs: hyperband sets it itself; leave it out")
-    if train.epochs < config.factor:
-        found.append(
-            f"search.factor: got {config.factor}, expected at most train.epochs, {train.epochs}: "
-            "no trial could be shorter"
-        )
-    return found
-
-
-def oracle(config: Config, epochs: int, **common: Any) -> Any:
-    """KerasTuner's oracle."""
-    from keras_tuner import oracles
-
-    made = oracles.HyperbandOracle(
-        max_epochs=epochs, factor=config.factor, hyperband_iterations=config.rounds, **common
-    )
-    made.max_trials = config.trials
-    return made
-
-
-def total(config: Config, oracle: Any) -> int:
-    """How many trials there will be at most."""
-    # KerasTuner has the sizes, rounded in its own way, behind underscores only.
-    there = config.rounds * sum(
-        oracle._get_size(bracket, number)
-        for bracket in range(oracle._get_num_brackets())
-        for number in range(oracle._get_num_rounds(bracket))
-    )
-    return min(there, config.trials or there)
-
-
 class Search(base.Search):
     """What other packages ask of this file."""
 
-    failed = FAILED
-    problems = staticmethod(problems)
-    oracle = staticmethod(oracle)
-    total = staticmethod(total)
+    @staticmethod
+    def problems(config: Config, train: Any) -> list[str]:
+        """It sets the epochs, and needs enough of them to have something to cut short."""
+        lines = []
+        if "train.epochs" in config.space:
+            lines.append("search.space.train.epochs: hyperband sets it itself; leave it out")
+        if train.epochs < config.factor:
+            lines.append(
+                f"search.factor: got {config.factor}, expected at most train.epochs, "
+                f"{train.epochs}: no trial could be shorter"
+            )
+        return lines
+
+    @staticmethod
+    def brackets(config: Config, epochs: int) -> list[list[Rung]]:
+        """Return those of Li et al., the one with the shortest trainings first."""
+        factor, most = config.factor, 0
+        while factor ** (most + 1) <= epochs:
+            most += 1
+        brackets = []
+        for promotions in range(most, -1, -1):
+            trials = math.ceil((most + 1) * factor**promotions / (promotions + 1))
+            rungs = [
+                Rung(trials // factor**i, math.ceil(epochs / factor ** (promotions - i)))
+                for i in range(promotions + 1)
+            ]
+            brackets.append(rungs)
+        return brackets * config.rounds

@@ -27,8 +27,8 @@ from tfapps.runs import contents
 from tfapps.runs.lessons import lessons
 from tfapps.runs.prepared import fingerprint, prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
+from tfapps.search.parts import drive
 from tfapps.search.parts.dimensions import Dimensions
-from tfapps.search.parts.drive import EPOCHS, common, drive
 from tfapps.search.parts.trials import Trials
 from tfapps.stages.train import learn
 
@@ -58,51 +58,49 @@ def tune(config: RunConfig, variant: Variant) -> Path:
     dimensions = Dimensions(config.search.space, lambda path: _is_whole(config, variant, path))
     _check_together(dimensions, variant)
     kind = registry.plugin("search", config.search.name)
-
-    def make() -> Any:
-        how = common(dimensions.hyperparameters(), config.seed)
-        return kind.oracle(config.search, config.train.epochs, **how)
-
+    brackets = drive.planned(kind, config.search, config.train.epochs)
+    total = sum(rung.trials for rungs in brackets for rung in rungs)
     with _opened(folder, _digest(config, variant)):
-        search = _Search(config, variant, dimensions, folder, kind.total(config.search, make()))
-        drive(make, folder, search.judge, kind.failed)
+        search = _Search(config, variant, folder, total)
+        sampler = kind.sampler(config.search, config.seed)
+        drive.drive(sampler, brackets, dimensions, search.judge)
         return search.end()
 
 
 class _Search:
     """State of one search."""
 
-    def __init__(
-        self, config: RunConfig, variant: Variant, dimensions: Dimensions, folder: Path, total: int
-    ) -> None:
-        self.config, self.variant, self.dimensions = config, variant, dimensions
+    def __init__(self, config: RunConfig, variant: Variant, folder: Path, total: int) -> None:
+        self.config, self.variant = config, variant
         self.folder, self.total = folder, total
         self.trials = Trials(folder)
         if self.trials.all:
-            print(f"{config.name}: going on after {len(self.trials.all)} trials")
+            print(f"{config.name}: resuming after {len(self.trials.all)} trials")
 
-    def judge(self, trial: str, chosen: Mapping[str, Any]) -> float:
+    def judge(self, values: Mapping[str, Any]) -> float:
         """Train one trial, unless one with its values was trained before."""
-        values = self.dimensions.values(chosen)
-        if EPOCHS in chosen:
-            values["train.epochs"] = int(chosen[EPOCHS])
         values = {path: values[path] for path in sorted(values)}  # as the file has them
-        known = self.trials.known(values)
-        row = dict(known) if known else self._trained(trial, values)
-        if known is None or known["trial"] != trial:
-            self._note({**row, "trial": trial}, known)
+        row = self.trials.known(values)
+        if row is None:
+            row = self._trained(str(len(self.trials.all)), values)
+            self._note(row)
         if row["failed"] is not None:
             raise Failure(row["failed"])
         return row["metric"]
 
     def end(self) -> Path:
-        """Tell of the best trials, and how to run the best one."""
+        """Show the best trials, and how to run the best one."""
         best = self.trials.best()
         if not best:
             raise Failure(f"no trial of {len(self.trials.all)} came to an end; see {self.folder}")
+        self._write_best(best[0])  # a kill may have come between a trial and this
         print("\n".join(table(best[:SHOWN])))
         print(f"tensorboard --logdir {self.folder}\ntfapps run {self.folder / BEST}")
         return self.folder / BEST
+
+    def _write_best(self, row: Mapping[str, Any]) -> None:
+        named = {**row["values"], "name": f"{self.config.name}_best"}
+        _replace(self.folder / BEST, dump(self.variant(named)))
 
     def _trained(self, trial: str, values: dict[str, Any]) -> dict[str, Any]:
         """What is noted of a trial; its epochs go into a file beside its curves."""
@@ -110,7 +108,7 @@ class _Search:
         place.mkdir(parents=True, exist_ok=True)
         for stale in place.glob("events.out.*"):  # a killed trial starts from its first step
             stale.unlink()
-        row: dict[str, Any] = {"values": values, "metric": None, "epochs": None, "failed": None}
+        row = {"trial": trial, "values": values, "metric": None, "epochs": None, "failed": None}
         started = time.perf_counter()
         try:
             with _aside(place / "log.txt"):
@@ -123,26 +121,23 @@ class _Search:
             row["failed"] = str(error)
         return row | {"seconds": round(time.perf_counter() - started, 1)}
 
-    def _note(self, row: dict[str, Any], known: dict[str, Any] | None) -> None:
-        """Write a trial down and tell of it."""
+    def _note(self, row: dict[str, Any]) -> None:
+        """Write a trial down and show it."""
         for other in self.trials.best()[:1]:
             if row["failed"] is None and row["headline"] != other["headline"]:
                 raise InputError(
                     f"search.space: trials are judged by {other['headline']} and by "
                     f"{row['headline']}, which cannot be compared; search one task at a time"
                 )
-        self.trials.add({**row, "seconds": 0.0} if known else row)
-        best = self.trials.best()
-        if best and best[0]["trial"] == row["trial"]:
-            named = {**row["values"], "name": f"{self.config.name}_best"}
-            _replace(self.folder / BEST, dump(self.variant(named)))
-        told = f"as trial {int(known['trial']) + 1}" if known else f"{row['seconds']:.0f} s"
+        self.trials.add(row)
+        if row in self.trials.best()[:1]:
+            self._write_best(row)
         result = f"failed: {row['failed']}"
         if row["failed"] is None:
             result = f"{row['headline']} {row['metric']:.4f}"
         values = [f"{path} {shown(value)}" for path, value in row["values"].items()]
         number = f"trial {int(row['trial']) + 1}/{self.total}"
-        print("  ".join([number, result, *values, told]), flush=True)
+        print("  ".join([number, result, *values, f"{row['seconds']:.0f} s"]), flush=True)
 
 
 def fit_trial(config: RunConfig, log_dir: Path, values: Mapping[str, Any]) -> Any:
@@ -204,15 +199,16 @@ def _is_whole(config: RunConfig, variant: Variant, path: str) -> bool:
 
 def _check_together(dimensions: Dimensions, variant: Variant) -> None:
     """Refuse values that are right one by one and wrong together, before anything is trained."""
-    there = dimensions.there
-    every = itertools.product(*map(spaces.ends, there.values()))
-    for values in itertools.islice(every, TOGETHER):
+    numbers = dimensions.numbers
+    every = itertools.product(*map(spaces.ends, numbers.values()))
+    for combination in itertools.islice(every, TOGETHER):
+        values = dict(zip(numbers, combination, strict=True))
         try:
-            variant(dict(zip(there, values, strict=True)))
+            variant(values)
         except ConfigError as error:
-            told = ", ".join(f"{path} {shown(v)}" for path, v in zip(there, values, strict=True))
+            culprit = ", ".join(f"{path} {shown(value)}" for path, value in values.items())
             raise ConfigError(
-                [f"{spaces.PATH}: {problem}; with {told}" for problem in error.problems]
+                [f"{spaces.PATH}: {problem}; with {culprit}" for problem in error.problems]
             ) from error
 
 

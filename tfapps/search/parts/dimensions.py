@@ -1,4 +1,4 @@
-"""Between values of a config and the numbers an oracle of KerasTuner chooses."""
+"""Between values of a config and the numbers that Optuna draws."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tfapps.config.space import Range
 class Dimensions:
     """A space, ready to be searched.
 
-    Choices and steps are searched by their place: KerasTuner takes no null nor mixed types among
-    choices, and leaves out the last of many a range of floats with steps.
+    Choices and steps are drawn by their place: a choice of Optuna cannot be a mapping, and the
+    last of a range of floats with steps must not be lost to rounding.
 
     Args:
         space: {dotted key: list or mapping}, without problems.
@@ -22,37 +22,37 @@ class Dimensions:
     """
 
     def __init__(self, space: Mapping[str, Any], whole: Callable[[str], bool]) -> None:
-        self.there = {path: spaces.dimension(raw) for path, raw in space.items()}
+        self.numbers = {path: spaces.dimension(raw) for path, raw in space.items()}
         self.whole = {
             path
-            for path, numbers in self.there.items()
+            for path, numbers in self.numbers.items()
             if isinstance(numbers, Range) and whole(path)
         }
 
-    def hyperparameters(self) -> Any:
-        """All of them as KerasTuner has them."""
-        import keras_tuner
+    def distributions(self) -> dict[str, Any]:
+        """Return all of them as Optuna has them."""
+        from optuna import distributions as optuna
 
-        made = keras_tuner.HyperParameters()
-        for path, numbers in self.there.items():
+        made: dict[str, Any] = {}
+        for path, numbers in self.numbers.items():
             if isinstance(numbers, list):
-                made.Int(path, 0, len(numbers) - 1)
+                made[path] = optuna.CategoricalDistribution(range(len(numbers)))
             elif numbers.step is not None:
-                made.Int(path, 0, numbers.count - 1)
+                made[path] = optuna.IntDistribution(0, numbers.count - 1)
             else:
-                make = made.Int if path in self.whole else made.Float
-                make(path, numbers.low, numbers.high, sampling="log" if numbers.log else "linear")
+                make = optuna.IntDistribution if path in self.whole else optuna.FloatDistribution
+                made[path] = make(numbers.low, numbers.high, log=numbers.log)
         return made
 
-    def values(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """What a choice of the oracle means in the config."""
-        return {path: self._value(path, chosen[path]) for path in self.there}
+    def values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what numbers drawn by Optuna mean in the config."""
+        return {path: self._value(path, drawn[path]) for path in self.numbers}
 
-    def _value(self, path: str, chosen: Any) -> Any:
-        numbers = self.there[path]
+    def _value(self, path: str, drawn: Any) -> Any:
+        numbers = self.numbers[path]
         if isinstance(numbers, list):
-            return numbers[chosen]
-        value = chosen if numbers.step is None else numbers.at(chosen)
+            return numbers[drawn]
+        value = drawn if numbers.step is None else numbers.at(drawn)
         if path in self.whole:
             return int(value)
         return float(value) if numbers.step is not None else _short(float(value), numbers)

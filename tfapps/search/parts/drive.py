@@ -1,85 +1,86 @@
-"""KerasTuner runs the search: its oracle chooses, its tuner keeps account of trials on disk."""
+"""Run the trials of a search: Optuna draws their values, the search says how long they train."""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import itertools
 import math
-import warnings
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfapps.errors import Failure
+from tfapps.search.base import Rung, Search
+from tfapps.search.parts.dimensions import Dimensions
 
-Judge = Callable[[str, Mapping[str, Any]], float]
-EPOCHS = "tuner/epochs"  # how KerasTuner tells what Hyperband wants
-
-
-def common(hyperparameters: Any, seed: int) -> dict[str, Any]:
-    """Return what every oracle is made with."""
-    import keras_tuner
-
-    return {
-        "objective": keras_tuner.Objective("headline", "max"),
-        "hyperparameters": hyperparameters,
-        "seed": seed or 1,  # 0 is for KerasTuner what None is for others: another one each time
-        "allow_new_entries": False,
-        "max_consecutive_failed_trials": None,
-    }
+Judge = Callable[[Mapping[str, Any]], float]
+REDRAWS = 100  # of values that were tried before; then the space seems to have no others
 
 
-def drive(make: Callable[[], Any], folder: Path, judge: Judge, failed: float = math.nan) -> None:
-    """Judge trials until the oracle has enough, from where an earlier call on `folder` stopped.
+def planned(kind: type[Search], config: Any, epochs: int) -> list[list[Rung]]:
+    """Return the brackets of a search up to `config.trials`; `epochs` of a whole training."""
+    left = config.trials or math.inf
+    brackets = []
+    for rungs in kind.brackets(config, epochs):
+        bracket = []
+        for rung in rungs:
+            bracket.append(rung._replace(trials=int(min(rung.trials, left))))
+            left -= bracket[-1].trials
+        brackets.append(bracket)
+    return brackets
+
+
+def drive(sampler: Any, brackets: list[list[Rung]], dimensions: Dimensions, judge: Judge) -> None:
+    """Judge all trials of a search, in an order that the sampler and their metrics alone decide.
+
+    A search that was killed is resumed by judging its trials once more: `judge` knows the answers.
+    Optuna's storages keep no state of the sampler, so from one of those it would draw others.
 
     Args:
-        make: the oracle.
-        judge: (name of a trial, what the oracle chose) -> the higher, the better.
-        failed: what the oracle is told of a trial that failed; NaN has it left out.
+        sampler: of Optuna.
+        judge: values by dotted key -> the metric, the higher, the better.
 
     Raises: what `judge` raises, but for Failure, which is a trial that failed.
     """
-    import keras_tuner
-    from keras_tuner.engine import base_tuner
+    import optuna
 
-    class Tuner(base_tuner.BaseTuner):
-        def run_trial(self, trial: Any) -> float:
-            try:
-                return judge(trial.trial_id, trial.hyperparameters.values)
-            except Failure:
-                return failed  # of an exception KerasTuner would print the traceback
-            except Exception as error:
-                # Any other would be a failed trial for KerasTuner, and the search would go on.
-                raise keras_tuner.errors.FatalError(str(error)) from error
-
-    def tuner() -> Tuner:
-        oracle = make()
-        oracle.verbose = 0
-        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from ..."
-            return Tuner(oracle, directory=str(folder.parent), project_name=folder.name)
-
-    with warnings.catch_warnings():
-        for package in ("keras_tuner", "sklearn"):
-            warnings.filterwarnings("ignore", module=package)
-        try:
-            _opened(tuner, folder).search()
-        except keras_tuner.errors.FatalError as error:
-            raise error.__cause__ or error from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    new_trials = _new_trials(study, dimensions)
+    for first, *longer in brackets:
+        scored = []
+        for trial, values in itertools.islice(new_trials, first.trials):
+            metric = _metric(judge, values, first.epochs)
+            if metric is None:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, metric)
+            scored.append((metric, values))
+        for rung in longer:
+            ended = [one for one in scored if one[0] is not None]
+            best = sorted(ended, key=lambda one: one[0], reverse=True)[: rung.trials]
+            scored = [(_metric(judge, values, rung.epochs), values) for _, values in best]
 
 
-def _opened(tuner: Callable[[], Any], folder: Path) -> Any:
-    """The tuner with what it did before.
+def _new_trials(study: Any, dimensions: Dimensions) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield trials whose values no other had, and their values."""
+    from optuna.trial import TrialState
 
-    KerasTuner writes in place: what a kill cut short is thrown away. The oracle then starts anew,
-    from the same seed, and `judge` may know the answers.
-    """
+    drawn: list[dict[str, Any]] = []
+    while True:
+        for _ in range(REDRAWS):
+            trial = study.ask(dimensions.distributions())
+            values = dimensions.values(trial.params)
+            if values not in drawn:
+                break
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            return
+        drawn.append(values)
+        yield trial, values
+
+
+def _metric(judge: Judge, values: dict[str, Any], epochs: int | None) -> float | None:
+    """Judge values; None of a trial that failed."""
     try:
-        made = tuner()
-    except (ValueError, KeyError, RuntimeError):
-        for file in (*folder.glob("*/trial.json"), folder / "oracle.json", folder / "tuner0.json"):
-            file.unlink(missing_ok=True)
-        made = tuner()
-    # A trial that was noted for itself and not yet by the oracle would never be run.
-    for name in set(made.oracle.trials) - set(made.oracle.start_order):
-        del made.oracle.trials[name]
-    return made
+        return judge(values if epochs is None else {**values, "train.epochs": epochs})
+    except Failure:
+        return None
