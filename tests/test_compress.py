@@ -28,14 +28,14 @@ STRUCTURED = "{name: prune_structured, heads: 0.5, units: 0.5, epochs: 1}"
 def place(tmp_path_factory):
     """A folder with data and a trained model, `base`."""
     folder = tmp_path_factory.mktemp("compress")
-    with at(folder, 64):
+    with at(folder, 96):
         train(made(folder, "base"))
         yield folder
 
 
 def made(folder, name, *items, export="[]", model=BERT):
     path = folder / f"{name}.yaml"
-    text = TINY.split("export:")[0].replace("epochs: 2", "epochs: 1").replace(BERT, model)
+    text = TINY.split("export:")[0].replace(BERT, model)
     text += f"export: {export}\n"
     if items:
         text += "compress:\n" + "".join(f"  - {item}\n" for item in items)
@@ -121,7 +121,7 @@ def test_no_sparsity_is_no_change(place):
 
 
 def test_without_a_trained_model_there_is_nothing_to_compress(place):
-    settings = configs.load(made_path(place, "untrained", PRUNE), ["train.epochs=2"])
+    settings = configs.load(made_path(place, "untrained", PRUNE), ["train.epochs=1"])
     with pytest.raises(InputError, match="no model trained with this config .* `tfapps train`"):
         compress(settings)
 
