@@ -81,6 +81,14 @@ def test_unfold_and_linear_are_a_convolution():
     np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(ValueError, match="width: got 4, expected an odd number"):
         Unfold(4)
+
+
+def test_neighbours_of_a_text_of_any_length():
+    x = np.arange(8, dtype="float32").reshape(1, 4, 2)
+    any_length = keras.Input((None, 2))
+    model = keras.Model(any_length, Unfold(3)(any_length))
+    np.testing.assert_array_equal(model(x), Unfold(3)(x))
+    np.testing.assert_array_equal(model(x)[0, 1], x[0, :3].ravel())
     raw = {"task": {"name": "tagging"}, "data": {"source": "conll"}}
     raw["model"] = {"name": "bilstm_cnn", "filter_width": 4}
     with pytest.raises(ConfigError, match="filter_width: got 4, expected an odd number of letters"):

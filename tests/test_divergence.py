@@ -4,7 +4,7 @@ import numpy as np
 from fitting import Task
 
 from tfapps.metrics.divergence import divergence
-from tfapps.train.answers import apart
+from tfapps.train.answers import apart, together
 
 
 def test_divergence_equals_numpy():
@@ -15,6 +15,19 @@ def test_divergence_equals_numpy():
     p, q = (1 / (1 + np.exp(-x)) for x in (other, one))
     expected = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).mean(-1)
     np.testing.assert_allclose(divergence(one, other, "sigmoid"), expected, rtol=1e-4)
+
+
+def test_divergence_of_numbers_is_half_their_squared_difference():
+    numbers, wanted = np.array([[1.0], [3.0]], "float32"), np.array([[2.0], [0.0]], "float32")
+    np.testing.assert_allclose(divergence(numbers, wanted, "linear"), [0.5, 4.5])
+
+
+def test_the_answer_of_several_teachers_is_the_mean_of_their_numbers():
+    class Numbers(Task):
+        activation = "linear"
+
+    numbers = [np.array([[1.0]], "float32"), np.array([[4.0]], "float32")]
+    np.testing.assert_allclose(together(Numbers, numbers), [[2.5]])
 
 
 def test_divergence_of_places_leaves_padding_out():

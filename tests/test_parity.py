@@ -112,6 +112,13 @@ def test_quantized_artefacts_are_judged_on_the_metric(name, allowed):
         check(name, lost, "accuracy")
 
 
+def test_a_metric_of_numbers_may_move_as_far_as_the_logits_of_an_exact_file():
+    result = {"max_logit_difference": 1e-5, "agreement": 1.0, "metric": 0.5}
+    check("litert_float32", result | {"metric_drop": 9e-5})
+    with pytest.raises(Failure, match="pearson 0.5000 against 0.5002 .*, a drop of 0.0002"):
+        check("litert_float32", result | {"metric_drop": 2e-4}, "pearson")
+
+
 @pytest.mark.parametrize("name", sorted(LIMITS))
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_logits_that_are_no_numbers_always_fail(name, value):

@@ -31,9 +31,11 @@ class Unfold(keras.layers.Layer):
         self.width = width
 
     def call(self, x: KerasTensor) -> KerasTensor:
-        side, length = self.width // 2, x.shape[-2]
+        side = self.width // 2
         padded = ops.pad(x, [*[(0, 0)] * (len(x.shape) - 2), (side, side), (0, 0)])
-        parts = [padded[..., start : start + length, :] for start in range(self.width)]
+        # Counted from the end: the length may not be known.
+        ends = [start - 2 * side or None for start in range(self.width)]
+        parts = [padded[..., start:end, :] for start, end in enumerate(ends)]
         return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -49,7 +49,8 @@ class Task(ABC):
         outputs: names of the model's outputs; with several, outputs are a dictionary everywhere.
         weight_column: the column that holds the weight of each row; None weighs all rows alike.
         headline: the metric that selects the best weights; higher is better.
-        activation: turns logits into probabilities, `softmax` or `sigmoid`.
+        activation: turns logits into probabilities, `softmax` or `sigmoid`; `linear` if outputs
+            are numbers.
         labels: names of the classes, or of what is tagged, by number.
         labels_of_outputs: the labels, if the answer is the argmax of logits (b, c) that a plain
             client may compute; else None.

@@ -45,7 +45,7 @@ def _places(logits: Any, features: dict[str, Any]) -> Any:
 
 
 def together(task: Any, answers: Sequence[Any]) -> Any:
-    """One answer of several: the logits of their mean probabilities."""
+    """One answer of several: the logits of their mean probabilities, or the mean of numbers."""
     from keras import ops
 
     if len(answers) == 1:
@@ -54,6 +54,8 @@ def together(task: Any, answers: Sequence[Any]) -> Any:
 
     def mean(*outputs: Any) -> Any:
         outputs = [ops.cast(output, "float32") for output in outputs]
+        if activation == "linear":
+            return ops.stop_gradient(sum(outputs) / len(outputs))
         if activation == "sigmoid":
             p = sum(ops.sigmoid(output) for output in outputs) / len(outputs)
             return ops.stop_gradient(ops.log(p + TINY) - ops.log(1 - p + TINY))
