@@ -75,10 +75,11 @@ def section(kind, name):
 def models(task):
     """Names of the models that go with a task."""
     kind = registry.load("task", task).Task
+    classes = {name: registry.plugin("model", name) for name in registry.names("model")}
     return [
-        model
-        for model in registry.names("model")
-        if kind.needs == registry.plugin("model", model).provides and model not in kind.not_with
+        name
+        for name, model in classes.items()
+        if kind.needs == model.provides and not kind.misfit(model)
     ]
 
 

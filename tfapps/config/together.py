@@ -11,12 +11,11 @@ from tfapps import registry
 
 def model(task: ModuleType, model: ModuleType) -> list[str]:
     """A model has to provide what the task needs."""
-    reason = task.Task.not_with.get(_name(model))
-    if reason:
-        return [f"model.name: {_name(model)!r} does not go with task {_name(task)!r}: {reason}"]
     needs = task.Task.needs
     if needs == model.Model.provides:
-        return []
+        reason = task.Task.misfit(model.Model)
+        misfit = f"model.name: {_name(model)!r} does not go with task {_name(task)!r}: {reason}"
+        return [misfit] if reason else []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
     fitting = [name for name, there in modules.items() if needs == there.Model.provides]
     return [

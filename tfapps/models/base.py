@@ -22,8 +22,8 @@ class Model(ABC):
 
     Attributes:
         provides: what tasks ask for in `needs`, `encoder` or `seq2seq`.
-        parts: what tuners and compressors may ask for: `attention`, `dense layers`,
-            `transformer blocks`, `word pieces`.
+        parts: what tuners, compressors and tasks may ask for: `attention`, `dense layers`,
+            `transformer blocks`, `word pieces`, and `preset` where weights may come from one.
         reads: names of the columns of a batch that are its inputs.
     """
 

@@ -283,7 +283,7 @@ def preset(config: Config) -> str | None:
 class Model(base.Model):
     """What other packages ask of this file."""
 
-    parts = ("attention", "transformer blocks", "dense layers", "word pieces")
+    parts = ("attention", "transformer blocks", "dense layers", "word pieces", "preset")
     reads = INPUTS
     inputs = staticmethod(inputs)
     tokenizer = staticmethod(tokenizer)

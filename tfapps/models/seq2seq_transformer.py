@@ -38,12 +38,8 @@ class Config(Section):
     """
 
     tiny: ClassVar = {
-        "width": 8,
-        "heads": 2,
-        "inner": 16,
-        "encoder_layers": 1,
-        "decoder_layers": 1,
-        "max_length": 12,
+        **{"width": 8, "heads": 2, "inner": 16, "max_length": 12},
+        **{"encoder_layers": 1, "decoder_layers": 1},
     }
 
     name: str = "seq2seq_transformer"

@@ -29,7 +29,6 @@ class Task(ABC):
         form: how a model is run: `single` is features -> outputs, `seq2seq` is an encoder and a
             step that is repeated.
         needs: what a model has to provide, see `provides` of the models.
-        not_with: models that do not fit all the same -> the reason.
         not_compressed: the reason why runs are not compressed; None if they may be.
         running_text: learns from a `Corpus` by hiding tokens of it, instead of from rows.
         classifies: each text has one row of logits (b, c), a number for each label. Explanations
@@ -62,7 +61,6 @@ class Task(ABC):
 
     form: ClassVar[Literal["single", "seq2seq"]] = "single"
     needs: ClassVar[str] = "encoder"
-    not_with: ClassVar[Mapping[str, str]] = {}
     not_compressed: ClassVar[str | None] = None
     running_text: ClassVar[bool] = False
     classifies: ClassVar[bool] = False
@@ -90,6 +88,11 @@ class Task(ABC):
         self.config = config
 
     # From data to a task
+
+    @classmethod
+    def misfit(cls, model: Any) -> str | None:
+        """Return why a class `Model` that provides what is needed does not fit; None if it does."""
+        return None
 
     @classmethod
     def one_label(cls, config: Any) -> bool:

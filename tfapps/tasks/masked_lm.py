@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -48,7 +48,6 @@ class Config(Section):
 class Task(base.Task):
     """How text becomes rows, what is hidden in them, and how guesses are judged and written."""
 
-    not_with: ClassVar = {"bilstm_cnn": "the letters of a hidden word would tell it"}
     not_compressed = "the runs that take it as their preset are made small"
     running_text = reduces = True
     # The table of the embeddings, where it is the output matrix, belongs to the encoder.
@@ -61,6 +60,11 @@ class Task(base.Task):
         super().__init__(config)
         self.targets = () if config.pairs == "none" else ("label",)
         self.outputs = ("logits",) if config.pairs == "none" else ("logits", "pair")
+
+    @classmethod
+    def misfit(cls, model: Any) -> str | None:
+        """Return why a model that sees letters does not fit."""
+        return "the letters of a hidden word would tell it" if "char_ids" in model.reads else None
 
     @classmethod
     def learn(cls, config: Config, corpus: Any) -> Task:

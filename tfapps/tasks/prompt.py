@@ -65,10 +65,6 @@ class Task(classification.Task):
     others, and whatever quantizes a linear head quantizes it.
     """
 
-    not_with = dict.fromkeys(
-        ("bilstm", "bilstm_cnn"),
-        "it takes no preset, and only a masked_lm run knows how to fill a gap",
-    )
     comparable = False  # a label is read off words of the vocabulary
     vector_layer = "head"
 
@@ -82,6 +78,13 @@ class Task(classification.Task):
     def ready(cls, config: Config) -> bool:
         """Return whether the head is set without training: it comes from the preset."""
         return True
+
+    @classmethod
+    def misfit(cls, model: Any) -> str | None:
+        """Return why a model without a preset does not fit."""
+        if "preset" in model.parts:
+            return None
+        return "it takes no preset, and only a masked_lm run knows how to fill a gap"
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
