@@ -1,6 +1,7 @@
 """The tables of contracts in docs/ are made from the docstrings of the classes."""
 
 import importlib
+import inspect
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_every_plugin_has_all_that_its_contract_requires(kind):
     for name in registry.names(kind):
         plugin = registry.plugin(kind, name)
         assert issubclass(plugin, CONTRACTS[kind])
-        assert plugin.__abstractmethods__ == frozenset(), name
+        assert not inspect.isabstract(plugin), name
 
 
 @pytest.mark.parametrize("kind", CONTRACTS)

@@ -1,7 +1,4 @@
-"""A transformer that translates.
-
-Vaswani et al. 2017, "Attention Is All You Need".
-"""
+"""A transformer that translates (Vaswani et al. 2017, "Attention Is All You Need")."""
 
 from __future__ import annotations
 
@@ -32,14 +29,18 @@ class Config(Section):
         max_length: places of source and target; an answer can have no more steps.
         width: of tokens between all blocks.
         inner: of the feed-forward blocks.
-        norm: before each block ("pre", which learns without much ado) or after its sum ("post").
+        norm: before each block ("pre", which learns more easily) or after its sum ("post").
         tie: which embeddings are one table: target and output, or source as well.
         attention_dropout: on attention weights.
     """
 
     tiny: ClassVar = {
-        **{"width": 8, "heads": 2, "inner": 16, "max_length": 12},
-        **{"encoder_layers": 1, "decoder_layers": 1},
+        "width": 8,
+        "heads": 2,
+        "inner": 16,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "max_length": 12,
     }
 
     name: str = "seq2seq_transformer"

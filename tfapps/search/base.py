@@ -5,7 +5,6 @@ A file of this folder holds a `Config(Trials)` and a class `Search`, a subclass 
 
 from __future__ import annotations
 
-from abc import ABC
 from typing import Any, NamedTuple
 
 
@@ -21,7 +20,7 @@ class Rung(NamedTuple):
     epochs: int | None = None
 
 
-class Search(ABC):
+class Search:
     """How the values of the next trial are chosen; it is never instantiated."""
 
     @staticmethod
