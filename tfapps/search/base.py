@@ -5,6 +5,7 @@ A file of this folder holds a `Config(Trials)` and a class `Search`, a subclass 
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import Any, NamedTuple
 
 
@@ -20,7 +21,7 @@ class Rung(NamedTuple):
     epochs: int | None = None
 
 
-class Search:
+class Search(ABC):  # noqa: B024  every hook has a default
     """How the values of the next trial are chosen; it is never instantiated."""
 
     @staticmethod
