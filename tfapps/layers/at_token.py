@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 
 @keras.saving.register_keras_serializable("tfapps")
-class AtToken(keras.layers.Layer):
+class AtToken(Arguments):
     """Picks the state where a token stands, as a product with zeros and a one.
 
     Why not `AtPlaces`: the place need not be told, so the model has no input of its own for it.
@@ -33,6 +35,3 @@ class AtToken(keras.layers.Layer):
         self, x_shape: tuple[int | None, ...], token_ids_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
         return (x_shape[0], x_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "token_id": self.token_id}

@@ -70,7 +70,3 @@ class SelfAttention(MultiHead):
 
     def compute_output_shape(self, x_shape: Shape, attention_bias_shape: Shape) -> Shape:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        ours = {"prefix_length": self.prefix_length, "prefix_hidden": self.prefix_hidden}
-        return {**super().get_config(), **ours}

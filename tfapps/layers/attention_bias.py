@@ -7,12 +7,14 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 # Far below any score, yet finite in float16.
 BLOCKED = -10000.0
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class AttentionBias(keras.layers.Layer):
+class AttentionBias(Arguments):
     """0 where a token may be attended to, a large negative number where it is padding.
 
     Computed once per model and shared by all of its blocks.
@@ -35,6 +37,3 @@ class AttentionBias(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return (input_shape[0], 1, 1, input_shape[1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "blocked": self.blocked}

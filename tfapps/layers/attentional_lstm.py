@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.dropout import Dropout
 from tfapps.layers.linear import Linear
 from tfapps.layers.lstm import GATES, LSTM
@@ -17,7 +18,7 @@ Tensors = list[KerasTensor]
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class AttentionalLSTM(keras.layers.Layer):
+class AttentionalLSTM(Arguments):
     """Stacked LSTMs, attention and the attentional state tanh(W[context; state]), which is fed to
     the first LSTM of the next step (input feeding, Luong et al. 2015, "Effective Approaches to
     Attention-based Neural Machine Translation").
@@ -161,7 +162,4 @@ class AttentionalLSTM(keras.layers.Layer):
         return [(*ahead, self.width), (*ahead, memory_shape[1]), *map(tuple, states_shape)]
 
     def get_config(self) -> dict[str, Any]:
-        names = ("units", "width", "depth", "over_time", "seed", "weight_bits", "activation_bits")
-        names += ("quantize_scores", "per_channel")
-        ours = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **ours, "attention": self.kind, "dropout": self.rate}
+        return {**super().get_config(), "attention": self.kind, "dropout": self.rate}

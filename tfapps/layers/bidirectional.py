@@ -7,13 +7,14 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import apart
 from tfapps.layers.lstm import LSTM
 from tfapps.layers.reverse import Reverse
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class BidirectionalLSTM(keras.layers.Layer):
+class BidirectionalLSTM(Arguments):
     """Read a sequence in both directions and put the two states of every token side by side.
 
     The backward LSTM runs forwards over the sequence with its real part reversed, so there is no
@@ -74,7 +75,3 @@ class BidirectionalLSTM(keras.layers.Layer):
         self, x_shape: tuple[int | None, ...], order_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
         return (*x_shape[:-1], 2 * self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("units", "weight_bits", "activation_bits", "quantize_products", "per_channel")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

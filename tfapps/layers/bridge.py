@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import apart
 from tfapps.layers.linear import Linear
 
@@ -15,7 +16,7 @@ Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Bridge(keras.layers.Layer):
+class Bridge(Arguments):
     """tanh of one linear map of the last states of both directions, cut into states.
 
     The last state of the forward direction is that of the last real token, the last state of the
@@ -76,7 +77,3 @@ class Bridge(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Shape, padding_mask_shape: Shape) -> list[Shape]:
         return [(x_shape[0], width) for width in self.widths]
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("widths", "weight_bits", "activation_bits", "per_channel")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

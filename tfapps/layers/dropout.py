@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 
 @keras.saving.register_keras_serializable("tfapps")
-class Dropout(keras.layers.Layer):
+class Dropout(Arguments):
     """Zero a fraction `rate` of the values while training and scale the rest to keep the mean.
 
     Why not `keras.layers.Dropout`: in bfloat16 it draws bfloat16 numbers, of which there are so few
@@ -51,7 +53,3 @@ class Dropout(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        ours = {"rate": self.rate, "seed": self.seed, "over_time": self.over_time}
-        return {**super().get_config(), **ours}

@@ -7,11 +7,12 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import by_row
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Embedding(keras.layers.Embedding):
+class Embedding(Arguments, keras.layers.Embedding):
     """`keras.layers.Embedding` with `weight_bits`: a range for each row; None leaves it float.
 
     Shapes: ids (b, t) -> (b, t, d).
@@ -33,6 +34,3 @@ class Embedding(keras.layers.Embedding):
         """Move the table to its grid."""
         table = ops.convert_to_tensor(self.embeddings.numpy())
         self.embeddings.assign(by_row(table, self.weight_bits))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "weight_bits": self.weight_bits}

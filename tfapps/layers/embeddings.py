@@ -7,11 +7,12 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import by_row
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class BertEmbeddings(keras.layers.Layer):
+class BertEmbeddings(Arguments):
     """The input of a BERT encoder before its first normalisation.
 
     Args:
@@ -91,14 +92,3 @@ class BertEmbeddings(keras.layers.Layer):
         if project:
             shape = (*token_ids.shape[:-1], self.vocabulary_size)
         return KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "positions": self.positions,
-            "units": self.units,
-            "segments": self.segments,
-            "initializer": keras.initializers.serialize(self.initializer),
-            "weight_bits": self.weight_bits,
-        }

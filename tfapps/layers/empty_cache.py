@@ -7,11 +7,13 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class EmptyCache(keras.layers.Layer):
+class EmptyCache(Arguments):
     """Position 0, and keys and values of zero for each `CausalAttention` of a decoder.
 
     Args:
@@ -42,7 +44,3 @@ class EmptyCache(keras.layers.Layer):
         batch = x.shape[0]
         empty = [KerasTensor(shape, dtype=self.compute_dtype) for shape in self._shapes(batch)]
         return [KerasTensor((batch,), dtype="int32"), *empty]
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("depth", "heads", "head_size", "length")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers._channels import extremes, factors, peaks
 
 KINDS = ("last", "moving", "all", "fixed")
@@ -15,7 +16,7 @@ NOTHING = 1e-30
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class FakeQuant(keras.layers.Layer):
+class FakeQuant(Arguments):
     """Round values to one of 2**bits steps between two ends, the range; gradients pass inside it.
 
     The numerics are those of the TensorFlow Model Optimization toolkit: `last`, `moving` and `all`
@@ -182,10 +183,6 @@ class FakeQuant(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("bits", "kind", "axis", "symmetric", "narrow", "decay", "start", "equalize")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 class Phase:

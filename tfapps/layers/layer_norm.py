@@ -7,11 +7,12 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import build, quantized, value_quantizer
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class LayerNorm(keras.layers.Layer):
+class LayerNorm(Arguments):
     """Normalise the last axis of `x`, or of `x + residual`.
 
     The sum is part of the layer so that every node of a model has a stable name. Statistics are
@@ -57,7 +58,3 @@ class LayerNorm(keras.layers.Layer):
         self, x_shape: tuple[int | None, ...], residual_shape: tuple[int | None, ...] | None = None
     ) -> tuple[int | None, ...]:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        ours = {"epsilon": self.epsilon, "activation_bits": self.activation_bits}
-        return {**super().get_config(), **ours}

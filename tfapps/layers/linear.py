@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers._channels import factors, peaks
 from tfapps.layers.activations import activation as activation_function
 from tfapps.layers.fake_quant import (
@@ -20,7 +21,7 @@ from tfapps.layers.fake_quant import (
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Linear(keras.layers.Layer):
+class Linear(Arguments):
     """Affine map of the last axis, done as one 2-D matrix product.
 
     Why not `keras.layers.Dense`: on 3-D input it leaves shape arithmetic in the exported graph,
@@ -154,17 +155,3 @@ class Linear(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "weight_bits": self.weight_bits,
-            "activation_bits": self.activation_bits,
-            "per_channel": self.per_channel,
-            "quantize_input": self.quantize_input,
-            "equalize": self.equalize,
-        }

@@ -7,11 +7,12 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class LowRank(keras.layers.Layer):
+class LowRank(Arguments):
     """The product with a kernel of low rank, zero at first, that is added to a frozen one.
 
     Sources: Hu et al. 2021, "LoRA"; with singular values Zhang et al. 2023, "AdaLoRA".
@@ -84,13 +85,4 @@ class LowRank(keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "rank": self.rank,
-            "alpha": self.alpha,
-            "dropout": self.rate,
-            "singular": self.singular,
-            "orthogonality": self.orthogonality,
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "dropout": self.rate}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import FakeQuant, apart, build, quantized, value_quantizer
 
 GATES = 4
@@ -46,7 +47,7 @@ class _Cell(keras.layers.LSTMCell):
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class LSTM(keras.layers.LSTM):
+class LSTM(Arguments, keras.layers.LSTM):
     """`keras.layers.LSTM`, with integer kernels, input and state where bits are given.
 
     A GPU takes its fused kernel as ever. Elsewhere the input of all places is multiplied with its
@@ -196,7 +197,3 @@ class LSTM(keras.layers.LSTM):
         """(d, 4 u), split into (d, 4, u) where there is a range for each gate."""
         kernel = ops.convert_to_tensor(kernel)
         return kernel if self._by_column else ops.reshape(kernel, (-1, GATES, self.units))
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("weight_bits", "activation_bits", "quantize_products", "per_channel")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

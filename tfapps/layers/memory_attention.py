@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import apart, build, quantized, value_quantizer
 from tfapps.layers.linear import Linear
 
@@ -15,7 +16,7 @@ Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class MemoryAttention(keras.layers.Layer):
+class MemoryAttention(Arguments):
     """For each query, a mean of the memory weighted by how well its keys fit.
 
     The keys are a linear map of the memory, made once for all queries: with "dot" a score is the
@@ -118,7 +119,3 @@ class MemoryAttention(keras.layers.Layer):
         self, query_shape: Shape, keys_shape: Shape, memory_shape: Shape, bias_shape: Shape
     ) -> tuple[Shape, Shape]:
         return (*query_shape[:-1], memory_shape[-1]), (*query_shape[:-1], memory_shape[1])
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("kind", "weight_bits", "activation_bits", "quantize_scores", "per_channel")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -7,12 +7,13 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.linear import Linear
 from tfapps.layers.multi_head import Shape, columns, rows
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class MemoryHeads(keras.layers.Layer):
+class MemoryHeads(Arguments):
     """One linear map of the memory, cut into the keys and values that `CrossAttention` reads.
 
     Args:
@@ -77,10 +78,3 @@ class MemoryHeads(keras.layers.Layer):
         size = self.head_size or width // self.heads
         pair = [(batch, self.heads, size, length), (batch, self.heads, length, size)]
         return pair * self.depth
-
-    def get_config(self) -> dict[str, Any]:
-        names = ("depth", "heads", "head_size", "weight_bits", "activation_bits", "per_channel")
-        names += ("quantize_input", "equalize")
-        initializer = keras.initializers.serialize(self.kernel_initializer)
-        ours = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **ours, "kernel_initializer": initializer}

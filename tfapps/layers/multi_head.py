@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.dropout import Dropout
 from tfapps.layers.fake_quant import apart, build, quantized, value_quantizer
 from tfapps.layers.linear import Linear
@@ -15,7 +16,7 @@ from tfapps.layers.linear import Linear
 Shape = tuple[int | None, ...]
 
 
-class MultiHead(keras.layers.Layer):
+class MultiHead(Arguments):
     """Scaled dot-product attention of several heads, and its projections.
 
     There is no einsum, so that a graph of static shape exports without shape arithmetic.
@@ -132,20 +133,7 @@ class MultiHead(keras.layers.Layer):
         return self.output_projection(x, training=training), weights
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "heads": self.heads,
-            "head_size": self.head_size,
-            "dropout": self.rate,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "seed": self.seed,
-            "weight_bits": self.weight_bits,
-            "activation_bits": self.activation_bits,
-            "quantize_scores": self.quantize_scores,
-            "per_channel": self.per_channel,
-            "quantize_input": self.quantize_input,
-            "equalize": self.equalize,
-        }
+        return {**super().get_config(), "dropout": self.rate}
 
 
 def rows(x: KerasTensor) -> KerasTensor:

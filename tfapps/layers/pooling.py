@@ -7,13 +7,14 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
 from tfapps.layers.attention_bias import BLOCKED
 
 KINDS = ("mean", "max", "cls", "attention")
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Pooling(keras.layers.Layer):
+class Pooling(Arguments):
     """Reduce the states of the real tokens to one vector.
 
     Args:
@@ -71,6 +72,3 @@ class Pooling(keras.layers.Layer):
         self, x_shape: tuple[int | None, ...], padding_mask_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
         return (x_shape[0], x_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "kind": self.kind, "blocked": self.blocked}

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 Shape = tuple[int | None, ...]
 KINDS = ("sinusoidal", "learned")
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Positions(keras.layers.Layer):
+class Positions(Arguments):
     """Vectors of tokens times the root of their width, plus a vector for the place of each
     (Vaswani et al. 2017, "Attention Is All You Need").
 
@@ -56,9 +58,6 @@ class Positions(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Shape, position_shape: Shape | None = None) -> Shape:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "length": self.length, "kind": self.kind}
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:

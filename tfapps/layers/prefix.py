@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 
 @keras.saving.register_keras_serializable("tfapps")
-class Prefix(keras.layers.Layer):
+class Prefix(Arguments):
     """Learned keys and values of some places that no token takes.
 
     Source: Li and Liang 2021, "Prefix-Tuning", where they are computed from a smaller matrix while
@@ -55,7 +57,3 @@ class Prefix(keras.layers.Layer):
             return ops.convert_to_tensor(self.pairs)
         both = ops.matmul(ops.tanh(ops.matmul(self.origin, self.inner)), self.outer)
         return ops.transpose(ops.reshape(both, (self.length, 2, -1)), (1, 0, 2))
-
-    def get_config(self) -> dict[str, Any]:
-        ours = {"length": self.length, "heads": self.heads, "size": self.size}
-        return {**super().get_config(), **ours, "hidden": self.hidden}

@@ -56,6 +56,3 @@ class TiedEmbedding(Embedding):
             (*inputs.shape[:-1], self.input_dim) if project else (*inputs.shape, self.output_dim)
         )
         return KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation_bits": self.activation_bits}

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 
 @keras.saving.register_keras_serializable("tfapps")
-class Unfold(keras.layers.Layer):
+class Unfold(Arguments):
     """Each place beside its neighbours, zeros beyond the ends.
 
     Why not `keras.layers.Conv1D`: followed by a `Linear` it is the same convolution, in the form
@@ -40,6 +42,3 @@ class Unfold(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.width * input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width}

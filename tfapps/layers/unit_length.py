@@ -7,11 +7,13 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
+from tfapps.layers._arguments import Arguments
+
 TINY = 1e-12
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class UnitLength(keras.layers.Layer):
+class UnitLength(Arguments):
     """Divides a vector by its length, so that a product with another one is their cosine.
 
     Args:
@@ -32,6 +34,3 @@ class UnitLength(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale}
