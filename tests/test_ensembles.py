@@ -44,9 +44,9 @@ def said(*seeds, rows=6, classes=3):
 @pytest.mark.parametrize("module", [voting, bagging])
 def test_votes_are_soft(module):
     told = said(1, 2, 3)
-    together = module.combine(module.Config(), told, {}, "softmax")
+    together = module.Ensemble.combine(module.Config(), told, {}, "softmax")
     np.testing.assert_allclose(softmax(together), np.mean([softmax(x) for x in told], 0), atol=1e-6)
-    many = module.combine(module.Config(), told, {}, "sigmoid")
+    many = module.Ensemble.combine(module.Config(), told, {}, "sigmoid")
     expected = np.mean([1 / (1 + np.exp(-x)) for x in told], axis=0)
     np.testing.assert_allclose(1 / (1 + np.exp(-many)), expected, atol=1e-6)
 

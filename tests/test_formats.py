@@ -32,7 +32,7 @@ TSV = "text\tlabel\ngood film\t1\nbad, film\t0\n"
 def read(folder, source, content, name="data.x", labelled=True, **config):
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    return source.read_file(source.Config(train="t", dev="d", **config), path, labelled)
+    return source.Source.read_file(source.Config(train="t", dev="d", **config), path, labelled)
 
 
 def config_of(**data):
@@ -85,7 +85,7 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, pac
     limit = max(1 << 20, 100 * (tmp_path / "bomb").stat().st_size)
     assert sum(seen) <= limit
     (tmp_path / "small").write_bytes(pack(b"\n" * 900_000 + TSV.encode()))
-    assert tsv.read_file(tsv.Config(train="t", dev="d"), tmp_path / "small") == ROWS
+    assert tsv.Source.read_file(tsv.Config(train="t", dev="d"), tmp_path / "small") == ROWS
 
 
 # Encoded

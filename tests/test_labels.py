@@ -105,7 +105,7 @@ def test_classes_that_look_alike_are_one_and_it_is_logged(
 ):
     path = tmp_path / f"data.{ending}"
     path.write_text(content, "utf-8")
-    rows = source.read_file(source.Config(train="t", dev="d", **config), path)
+    rows = source.Source.read_file(source.Config(train="t", dev="d", **config), path)
     assert {row["label"] for row in rows} == {COMPOSED}
     out = capsys.readouterr().out
     assert f"{path}: spellings of labels normalised: " in out
@@ -117,9 +117,12 @@ def test_several_labels_a_row(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text(f"text,label\na,{COMPOSED}; {APART} ;1.0;1\n", "utf-8")
     config = csv.Config(train="t", dev="d", label_separator=";")
-    assert csv.read_file(config, path)[0]["label"] == [COMPOSED, "1"]
+    assert csv.Source.read_file(config, path)[0]["label"] == [COMPOSED, "1"]
     path.write_text(json.dumps({"text": "a", "label": [APART, COMPOSED, 1, 1.0]}), "utf-8")
-    assert jsonl.read_file(jsonl.Config(train="t", dev="d"), path)[0]["label"] == [COMPOSED, "1"]
+    assert jsonl.Source.read_file(jsonl.Config(train="t", dev="d"), path)[0]["label"] == [
+        COMPOSED,
+        "1",
+    ]
 
 
 def test_tags_and_intents(tmp_path, capsys):
@@ -139,7 +142,9 @@ def test_tags_and_intents(tmp_path, capsys):
 def test_plain_labels_are_not_logged(tmp_path, capsys):
     path = tmp_path / "data.tsv"
     path.write_text(f"text\tlabel\na\t {COMPOSED} \nb\t1\n", "utf-8")
-    assert [r["label"] for r in tsv.read_file(tsv.Config(train="t", dev="d"), path)][1] == "1"
+    assert [r["label"] for r in tsv.Source.read_file(tsv.Config(train="t", dev="d"), path)][
+        1
+    ] == "1"
     assert capsys.readouterr().out == ""
 
 
@@ -149,17 +154,17 @@ def test_a_label_that_is_not_seen_is_empty(tmp_path, value):
     shown = value if value == "NaN" else json.dumps(value)
     path.write_text(f'{{"text": "a", "label": {shown}}}\n')
     with pytest.raises(InputError, match=r"data.jsonl:1: label: empty label"):
-        jsonl.read_file(jsonl.Config(train="t", dev="d"), path)
+        jsonl.Source.read_file(jsonl.Config(train="t", dev="d"), path)
 
 
 def test_names_of_columns_that_look_alike(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text(f"\u200btext ,{APART}\na,x\n", "utf-8")
     config = csv.Config(train="t", dev="d", label=COMPOSED)
-    assert csv.read_file(config, path) == [{"text": "a", "label": "x"}]
+    assert csv.Source.read_file(config, path) == [{"text": "a", "label": "x"}]
     path.write_text(json.dumps({"text": "a", APART: "x"}), "utf-8")
     config = jsonl.Config(train="t", dev="d", label=COMPOSED)
-    assert jsonl.read_file(config, path) == [{"text": "a", "label": "x"}]
+    assert jsonl.Source.read_file(config, path) == [{"text": "a", "label": "x"}]
 
 
 # Tasks

@@ -39,19 +39,19 @@ def test_a_preset_takes_no_other():
 )
 @pytest.mark.parametrize("kind", ["auto", "wordpiece", "words", "characters"])
 def test_without_preset_one_is_trained(module, config, kind):
-    tokenizer = module.tokenizer(config, text(kind), TEXTS)
+    tokenizer = module.Model.tokenizer(config, text(kind), TEXTS)
     assert tokenizer.kind == ("wordpiece" if kind == "auto" else kind)
     assert 5 < tokenizer.vocabulary_size <= 60
     with pytest.raises(InputError, match=r"text\.tokenizer: got preset, but"):
-        module.tokenizer(config, text("preset"), TEXTS)
+        module.Model.tokenizer(config, text("preset"), TEXTS)
 
 
 @pytest.mark.parametrize("module", [seq2seq_lstm, seq2seq_transformer])
 def test_a_translator_takes_byte_pairs_where_nothing_else_is_asked_for(module, monkeypatch):
     asked = []
     monkeypatch.setattr(Tokenizer, "train", lambda texts, *options: asked.append(options))
-    module.tokenizer(module.Config(), text("auto"), TEXTS)
-    module.tokenizer(module.Config(), text("words"), TEXTS)
+    module.Model.tokenizer(module.Config(), text("auto"), TEXTS)
+    module.Model.tokenizer(module.Config(), text("words"), TEXTS)
     assert asked == [("bpe", 60, None, 1, False), ("words", 60, None, 1, False)]
     with pytest.raises(InputError, match=rf"got preset, but {module.Config().name} has none"):
-        module.tokenizer(module.Config(), text("preset"), TEXTS)
+        module.Model.tokenizer(module.Config(), text("preset"), TEXTS)

@@ -15,7 +15,7 @@ def _read(folder, source, content, labelled=True, **config):
     path = folder / f"data.{source}"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     module = SOURCES[source]
-    return module.read_file(module.Config(train="t", dev="d", **config), path, labelled)
+    return module.Source.read_file(module.Config(train="t", dev="d", **config), path, labelled)
 
 
 REFUSED = [
@@ -90,7 +90,7 @@ def test_damaged_gzip(tmp_path, damage):
     path = tmp_path / "data.tsv.gz"
     path.write_bytes(damage(gzip.compress(b"label\ttext\n" + b"1\tx\n" * 100)))
     with pytest.raises(InputError, match=r"data\.tsv\.gz: damaged gzip file"):
-        tsv.read_file(tsv.Config(train="t", dev="d"), path)
+        tsv.Source.read_file(tsv.Config(train="t", dev="d"), path)
 
 
 def test_flipped_byte_in_gzip(tmp_path):
@@ -98,4 +98,4 @@ def test_flipped_byte_in_gzip(tmp_path):
     content[len(content) // 2] ^= 255
     (tmp_path / "data.tsv.gz").write_bytes(content)
     with pytest.raises(InputError, match="damaged gzip file"):
-        tsv.read_file(tsv.Config(train="t", dev="d"), tmp_path / "data.tsv.gz")
+        tsv.Source.read_file(tsv.Config(train="t", dev="d"), tmp_path / "data.tsv.gz")

@@ -23,7 +23,7 @@ def _read(folder, source, content, labelled=True, **config):
     path = folder / f"data.{source}"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     module = SOURCES[source]
-    return module.read_file(module.Config(train="t", dev="d", **config), path, labelled)
+    return module.Source.read_file(module.Config(train="t", dev="d", **config), path, labelled)
 
 
 def _texts(folder, source, content, **config):
@@ -54,7 +54,7 @@ def test_gzip_is_transparent(tmp_path):
     path = tmp_path / "data.tsv.gz"
     path.write_bytes(gzip.compress("label\ttext\n1\tübung\n".encode()))
     config = tsv.Config(train="t", dev="d")
-    assert tsv.read_file(config, path) == [{"text": "übung", "label": "1"}]
+    assert tsv.Source.read_file(config, path) == [{"text": "übung", "label": "1"}]
 
 
 def test_columns_pairs_and_labels(tmp_path):
@@ -180,14 +180,14 @@ def test_files_are_looked_up_under_root_then_here(tmp_path, monkeypatch):
     monkeypatch.setenv("TFAPPS_DATA", str(env))
 
     def first(name, root):
-        return tsv.read(tsv.Config(train=name, dev="d", root=root), "train")[0]["text"]
+        return tsv.Source.read(tsv.Config(train=name, dev="d", root=root), "train")[0]["text"]
 
     assert first("t.tsv", str(root)) == "root"
     assert first("t.tsv", None) == "env"
     assert first("only.tsv", str(root)) == "only"
     assert first(str(here / "t.tsv"), str(root)) == "here"
     config = tsv.Config(train="t.tsv", dev="d", root=str(root))
-    assert tsv.read_file(config, "t.tsv")[0]["text"] == "here"
+    assert tsv.Source.read_file(config, "t.tsv")[0]["text"] == "here"
     monkeypatch.delenv("TFAPPS_DATA")
     assert first("t.tsv", None) == "here"
 
@@ -196,7 +196,7 @@ def test_missing_file_names_the_places(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = tsv.Config(train="none.tsv", dev="d", root=str(tmp_path / "root"))
     with pytest.raises(InputError) as caught:
-        tsv.read(config, "train")
+        tsv.Source.read(config, "train")
     for place in (tmp_path / "root" / "none.tsv", tmp_path / "none.tsv"):
         assert str(place) in str(caught.value)
     assert "set data.root or TFAPPS_DATA" in str(caught.value)
@@ -204,14 +204,14 @@ def test_missing_file_names_the_places(tmp_path, monkeypatch):
 
 def test_folder_instead_of_a_file(tmp_path):
     with pytest.raises(InputError, match="is a folder, expected a file"):
-        tsv.read(tsv.Config(train=str(tmp_path), dev="d"), "train")
+        tsv.Source.read(tsv.Config(train=str(tmp_path), dev="d"), "train")
 
 
 def test_split_that_is_no_file():
     with pytest.raises(InputError, match=r"data\.dev: got 0\.1, expected a file"):
-        tsv.read(tsv.Config(train="t", dev=0.1), "dev")
+        tsv.Source.read(tsv.Config(train="t", dev=0.1), "dev")
     with pytest.raises(InputError, match=r"data\.test: got None, expected a file"):
-        tsv.read(tsv.Config(train="t", dev=0.1), "test")
+        tsv.Source.read(tsv.Config(train="t", dev=0.1), "test")
 
 
 # --- published row counts
@@ -239,7 +239,9 @@ def test_row_counts_of_real_files(file, rows, columns, labels):
     if not (DATA / file).is_file():
         pytest.skip(f"needs {DATA / file}: set TFAPPS_DATA to the data folder")
     module = SOURCES[_records.form_of(file).name]
-    examples = module.read(module.Config(train=file, dev="d", root=str(DATA), **columns), "train")
+    examples = module.Source.read(
+        module.Config(train=file, dev="d", root=str(DATA), **columns), "train"
+    )
     assert len(examples) == rows
     if labels is not None:
         assert len({e["label"] for e in examples}) == labels

@@ -362,5 +362,5 @@ def test_every_model_trains_the_tokenizer_that_the_config_asks_for(name, strip_a
     kind = "words" if name == "bilstm_cnn" else "wordpiece"
     text = TextConfig(tokenizer=kind, min_frequency=1, strip_accents=strip_accents)
     options = {"size": "tiny"} if name == "bert" else {}
-    made = module.tokenizer(module.Config(**options), text, ["ano año"] * 2)
+    made = module.Model.tokenizer(module.Config(**options), text, ["ano año"] * 2)
     assert (_ids(made, "ano") == _ids(made, "año")) is strip_accents

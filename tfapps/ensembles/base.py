@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tfapps.ensembles._members import mean
+
 
 class Ensemble(ABC):
     """How runs become one answer, or one model; it is never instantiated.
@@ -59,13 +61,13 @@ class Ensemble(ABC):
     def combine(
         config: Any, logits: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
     ) -> np.ndarray:
-        """Return the logits (rows, c) of the ensemble; it uses numpy alone.
+        """Return the logits (rows, c) of the ensemble, in numpy alone; by default soft voting.
 
         Args:
             logits: of the members, (rows, c) each.
             activation: of the task.
         """
-        raise NotImplementedError
+        return mean(logits, activation)
 
     @staticmethod
     def cook(

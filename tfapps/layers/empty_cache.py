@@ -9,8 +9,6 @@ from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
 
-Shape = tuple[int | None, ...]
-
 
 @keras.saving.register_keras_serializable("tfapps")
 class EmptyCache(Arguments):

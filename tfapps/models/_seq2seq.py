@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfapps.errors import InputError
-from tfapps.models import _tokenizers
+from tfapps.models import _tokenizers, base
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tfapps.text.tokenizer import Tokenizer
 
 INPUTS = ("token_ids", "padding_mask", "target_ids")
-TIES = ("none", "target_output", "all")
 
 Layers = dict[str, Any]
 Tensors = Mapping[str, Any]
@@ -23,14 +22,17 @@ Encode = Callable[[Layers, Any, Any], Tensors]
 Decode = Callable[[Layers, Any, Tensors], Tensors]
 
 
-def tokenizer(name: str, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer trained on `texts`, byte pairs where nothing else is asked for.
+class Model(base.Model):
+    """What other packages ask of a translation model."""
 
-    Raises:
-        InputError: the text section asks for the tokenizer of a preset.
-    """
-    _tokenizers.refuse_preset(name, text, "auto, bpe, wordpiece, words or characters")
-    return _tokenizers.train(text, texts, auto="bpe")
+    provides = "seq2seq"
+    reads = INPUTS
+
+    @staticmethod
+    def tokenizer(config: Any, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
+        """Return a tokenizer trained on `texts`, byte pairs where nothing else is asked for."""
+        _tokenizers.refuse_preset(config.name, text, "auto, bpe, wordpiece, words or characters")
+        return _tokenizers.train(text, texts, auto="bpe")
 
 
 def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasTensor]:

@@ -5,22 +5,16 @@ Luong et al. 2015, "Effective Approaches to Attention-based Neural Machine Trans
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
-from tfapps.models import _seq2seq, base
+from tfapps.models import _seq2seq
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
     import keras
-
-    from tfapps.config.sections import TextConfig
-    from tfapps.text.tokenizer import Tokenizer
-
-INPUTS = _seq2seq.INPUTS
 
 
 class Config(Section):
@@ -58,15 +52,6 @@ class Config(Section):
                 "has half of them"
             )
         return self
-
-
-def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer trained on `texts`.
-
-    Raises:
-        InputError: the text section asks for the tokenizer of a preset.
-    """
-    return _seq2seq.tokenizer(config.name, text, texts)
 
 
 def states(config: Config) -> tuple[str, ...]:
@@ -245,13 +230,10 @@ def _decode(layers: Layers, target_ids: Any, given: Tensors) -> Tensors:
     return {"logits": logits, "attention": weights, **dict(zip(names, after, strict=True))}
 
 
-class Model(base.Model):
+class Model(_seq2seq.Model):
     """What other packages ask of this file."""
 
-    provides = "seq2seq"
     parts = ("dense layers", "word pieces")
-    reads = INPUTS
-    tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
     encoder_of = staticmethod(encoder_of)
     step_of = staticmethod(step_of)

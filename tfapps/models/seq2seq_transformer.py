@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _seq2seq, base
+from tfapps.models import _seq2seq
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.config.sections import TextConfig
-    from tfapps.text.tokenizer import Tokenizer
 
-INPUTS = _seq2seq.INPUTS
 EPSILON = 1e-6
 
 
@@ -63,15 +60,6 @@ class Config(Section):
         if self.width % self.heads:
             raise ValueError(f"width: got {self.width}, expected a multiple of heads, {self.heads}")
         return self
-
-
-def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer trained on `texts`.
-
-    Raises:
-        InputError: the text section asks for the tokenizer of a preset.
-    """
-    return _seq2seq.tokenizer(config.name, text, texts)
 
 
 def states(config: Config) -> tuple[str, ...]:
@@ -285,13 +273,10 @@ def _fed_forward(layers: Layers, name: str, x: Any) -> Any:
     return _around(layers, f"{name}_output", x, lambda block, y: block(inner(y)))
 
 
-class Model(base.Model):
+class Model(_seq2seq.Model):
     """What other packages ask of this file."""
 
-    provides = "seq2seq"
     parts = ("attention", "dense layers", "word pieces")
-    reads = INPUTS
-    tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
     encoder_of = staticmethod(encoder_of)
     step_of = staticmethod(step_of)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PLACES = "masked_places"
 GAP = "[MASK]"  # how a hidden word is written in a text
 GAPS = "gaps"  # how many of a text are read
-Documents = Sequence[Sequence[str]]
 Outputs = Mapping[str, np.ndarray]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 OUTSIDE = "O"
-SCHEMES = ("iob1", "iob2", "bioes")
 
 
 class Span(NamedTuple):

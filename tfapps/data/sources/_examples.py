@@ -14,7 +14,7 @@ from tfapps.config import paths
 from tfapps.config.sections import ADDED, Section
 from tfapps.data import files
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _options, _records
+from tfapps.data.sources import _options, _records, base
 from tfapps.data.sources._options import Column, Fraction
 from tfapps.errors import InputError
 from tfapps.text import lines
@@ -65,14 +65,21 @@ class Tables(TextFiles):
     delimiter: Annotated[_options.Delimiter | None, ADDED] = None
 
 
-def read(config: Files, split: str, form: _records.Form) -> list[Example]:
-    """Examples of train, dev or test out of the file that the config names.
+class FileSource(base.Source):
+    """A source whose splits are files of one form, which `_form(config)` returns."""
 
-    Raises:
-        InputError: the config names no file for the split, or the file is not as described.
-    """
-    path = paths.locate(named(config, split, "a file"), config.root)
-    return from_file(config, path, form, labelled=True)
+    _form: Callable[[Any], _records.Form]
+
+    @classmethod
+    def read(cls, config: Files, split: str) -> list[Example]:
+        """Return the examples of train, dev or test."""
+        path = paths.locate(named(config, split, "a file"), config.root)
+        return from_file(config, path, cls._form(config), labelled=True)
+
+    @classmethod
+    def read_file(cls, config: Files, path: str | Path, labelled: bool = True) -> list[Example]:
+        """Return the examples of any file with the columns of the config."""
+        return read_file(config, path, cls._form(config), labelled, config.root)
 
 
 def read_file(

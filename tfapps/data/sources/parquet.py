@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from tfapps.config.sections import ADDED
-from tfapps.data.sources import _examples, _options, _records, base
+from tfapps.data.sources import _examples, _options, _records
 
 
 class Config(_examples.Files):
@@ -16,18 +15,9 @@ class Config(_examples.Files):
     label_separator: Annotated[_options.Separator, ADDED] = None
 
 
-def read(config: Config, split: str) -> list[_examples.Example]:
-    """Examples of train, dev or test."""
-    return _examples.read(config, split, _records.Form("parquet"))
-
-
-def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Examples of any file with the columns of the config."""
-    return _examples.read_file(config, path, _records.Form("parquet"), labelled, config.root)
-
-
-class Source(base.Source):
+class Source(_examples.FileSource):
     """What other packages ask of this file."""
 
-    read = staticmethod(read)
-    read_file = staticmethod(read_file)
+    @staticmethod
+    def _form(config: Config) -> _records.Form:
+        return _records.Form("parquet")
