@@ -104,7 +104,7 @@ def first_of_length(bundle, run, task, settings):
 
     steps = LiteRTSteps(bundle.path / "litert" / "float32.tflite")
     end = task.target_tokenizer.end_id
-    for example in registry.load("source", run.data.source).read(run.data, "dev"):
+    for example in registry.plugin("source", run.data.source).read(run.data, "dev"):
         ids = task.tokenizer.encode([example["text"]], max_length=run.model.max_length - 1)
         source = [*ids.token_ids[0].tolist(), task.tokenizer.end_id]
         answer = said(steps, source=source, **settings)

@@ -59,7 +59,7 @@ def parts(request):
     examples = tiny.of(run.task.name).examples
     task = registry.load("task", run.task.name).Task.learn(run.task, examples)
     module = registry.load("model", model_name)
-    tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
+    tokenizer = module.Model.tokenizer(run.model, run.text, task.texts(examples))
     task.set_tokenizer(tokenizer, examples, None)
     examples = task.expand(examples, tokenizer, run.model.max_length)
     encoded = encoding.encode(examples, task, tokenizer, run.model.max_length, None)

@@ -51,7 +51,7 @@ def built(case):
     examples = tiny.of(raw["name"]).examples
     task = registry.load("task", raw["name"]).Task.learn(run.task, examples)
     module = registry.load("model", name)
-    tokenizer = module.tokenizer(run.model, run.text, task.texts(examples))
+    tokenizer = module.Model.tokenizer(run.model, run.text, task.texts(examples))
     task.set_tokenizer(tokenizer, examples, None)
     keras.utils.set_random_seed(3)
     size = tokenizer.vocabulary_size

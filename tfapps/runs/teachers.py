@@ -71,9 +71,9 @@ def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
     task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
     if bundle.members:
         answers = [np.asarray(_outputs(Bundle.open(path), texts)) for path in bundle.members]
-        module = registry.load("ensemble", run.ensemble.name)
+        kind = registry.plugin("ensemble", run.ensemble.name)
         learned = bundle.ensemble.get("learned", {})
-        return module.combine(run.ensemble, answers, learned, task.activation)
+        return kind.combine(run.ensemble, answers, learned, task.activation)
     tokenizer, length = Tokenizer.load(bundle.text), run.model.max_length
     with offline.bundle(bundle.path):
         runner = KerasRunner(of_bundle(bundle, run, task, tokenizer))
