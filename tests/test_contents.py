@@ -15,7 +15,7 @@ from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.runs import contents
 from tfapps.runs.contents import compression_key
-from tfapps.runs.prepared import fingerprint
+from tfapps.runs.fingerprints import fingerprint
 
 # Fields with text that name no file: a new one has to be put here, or be marked with `reads`.
 PLAIN = {"name", "source", "exclude", "include", "keep_float", "distill_layers", "targets"}

@@ -16,8 +16,9 @@ from tfapps.config import sections
 from tfapps.data import draws, splits
 from tfapps.ensembles import bagging, boosting, soup, stacking, voting
 from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.runs.fingerprints import fingerprint
 from tfapps.runs.lessons import lessons
-from tfapps.runs.prepared import fingerprint, prepare
+from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
 from tfapps.stages import ensemble as stage
 from tfapps.stages.ensemble import DROP, ensemble, member

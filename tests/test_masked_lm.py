@@ -333,7 +333,7 @@ def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monke
 def test_another_pretraining_is_another_run(place, monkeypatch):
     """The preset's name says nothing about its weights."""
     from tfapps.bundle import identity
-    from tfapps.runs.prepared import fingerprint
+    from tfapps.runs.fingerprints import fingerprint
 
     run = configs.load(place / "after.yaml")
     monkeypatch.chdir(place)

@@ -13,7 +13,7 @@ from tfapps.bundle import replace
 from tfapps.config import load as configs
 from tfapps.config import sections
 from tfapps.errors import ConfigError, Failure, InputError
-from tfapps.runs.prepared import fingerprint
+from tfapps.runs.fingerprints import fingerprint
 from tfapps.search.base import Rung
 from tfapps.search.parts.dimensions import Dimensions
 from tfapps.search.parts.drive import drive, planned

@@ -82,13 +82,14 @@ def test_a_saved_model_alone_is_not_opened_either(workplace, code):
 
 @pytest.fixture(scope="module")
 def curious(workplace):
-    """A run whose config names a preset of the network."""
+    """A run of an older version, without sizes, whose config names a preset of the network."""
     copied(workplace, "curious")
     path = workplace / "saved_models/curious"
     config = (path / "config.yaml").read_text()
     assert "  preset: null\n" in config
     config = config.replace("  preset: null\n", "  preset: hf://nobody/nothing\n")
     change(path, "config.yaml", config.replace("  size: tiny\n", "  size: null\n"))
+    change(path, "architecture.json", None)
     return path
 
 

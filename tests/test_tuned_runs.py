@@ -140,6 +140,16 @@ def test_a_delta_beside_another_preset_is_refused(place):
             path.write_bytes(data)
 
 
+def test_a_delta_without_its_preset_says_what_is_missing(place):
+    bundle = Bundle.open(f"saved_models/{delta(place, 'lora')}")
+    Path("saved_models/base").rename("elsewhere")
+    try:
+        with pytest.raises(InputError, match=r"saved_models/base, which is missing; put it back"):
+            rebuild(prepare_of(bundle), bundle, None, None)
+    finally:
+        Path("elsewhere").rename("saved_models/base")
+
+
 def test_a_delta_cannot_be_a_preset(place):
     path = place / "on_delta.yaml"
     preset = f"preset: saved_models/{delta(place, 'lora')}"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfapps import registry
 from tfapps.assembly import tuned
-from tfapps.bundle.bundle import DELTA
+from tfapps.bundle.bundle import ARCHITECTURE, DELTA
+from tfapps.errors import InputError
 from tfapps.graph import heads, weights
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig
+
+SIZES = ("vocabulary_size", "target_vocabulary_size")
 
 
 def assemble(
@@ -38,19 +41,18 @@ def assemble(
         length: fixed second axis (t) of the inputs; None leaves it open.
         compression: what the compress stage noted: the vocabulary size it started from, and a plan
             for each item of `compress:`. Without it the model is built uncompressed.
-        architecture: the model's dimensions, see `architecture`; without them a preset is asked.
+        architecture: the model's sizes, see `architecture`; without them a preset is asked.
         weights_file: of a bundle: all weights, or what was learned beside a preset.
 
     Returns:
         Functional model from a dictionary of int32 inputs (b, t) to the task's logits.
     """
     compression = compression or {}
-    own = task.target_vocabulary_size
+    stated = {name: value for name, value in (architecture or {}).items() if name not in SIZES}
     encoder = registry.plugin("model", config.model.name).build(
         config.model,
-        vocabulary_size=compression.get("vocabulary_size", vocabulary_size),
-        **({} if own is None else {"target_vocabulary_size": own}),
-        **({"architecture": architecture} if architecture else {}),
+        **_sizes(task, compression.get("vocabulary_size", vocabulary_size), architecture or {}),
+        **({"architecture": stated} if stated else {}),
         batch_size=batch_size,
         length=length,
     )
@@ -66,13 +68,27 @@ def assemble(
     return model
 
 
-def architecture(config: RunConfig, vocabulary_size: int) -> dict[str, Any]:
-    """Return the dimensions that a run's config leaves to its preset; empty for none.
+def architecture(config: RunConfig, task: Any, vocabulary_size: int) -> dict[str, Any]:
+    """Return the sizes of a run's model that its config does not state.
 
     They are kept in the bundle, which is then opened without the preset.
     """
     kind = registry.plugin("model", config.model.name)
-    return kind.architecture(config.model, vocabulary_size)
+    stated = kind.architecture(config.model, vocabulary_size)
+    return stated | _sizes(task, vocabulary_size, {})
+
+
+def _sizes(task: Any, vocabulary_size: int, stated: Mapping[str, Any]) -> dict[str, int]:
+    """The sizes of vocabularies, as the bundle states them or as its tokenizers have them."""
+    own = (vocabulary_size, task.target_vocabulary_size)
+    sizes = {n: stated.get(n, size) for n, size in zip(SIZES, own, strict=True) if size is not None}
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise InputError(
+                f"{ARCHITECTURE}: {name}: got {size!r}, expected the pieces of a vocabulary; train "
+                "the run again"
+            )
+    return sizes
 
 
 def of_bundle(

@@ -65,10 +65,16 @@ def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
 def check(config: RunConfig, path: Path) -> None:
     """See that what `save` wrote was learned beside the preset as it is now.
 
-    Raises: InputError if it was not.
+    Raises: InputError if it was not, or the preset is missing.
     """
     noted = weights.notes(path).get(PRESET)  # empty where an older version did not look inside
-    if noted != "" and noted != identity.of_weights(config.model.preset):
+    current = identity.of_weights(config.model.preset)
+    if noted and not current:
+        raise InputError(
+            f"{path}: it holds only what was learned beside {config.model.preset}, which is "
+            "missing; put it back, or train the run with tuning.store: weights"
+        )
+    if noted != "" and noted != current:
         raise InputError(
             f"{path}: what it holds was learned beside other weights than {config.model.preset} "
             "has now; train it again"

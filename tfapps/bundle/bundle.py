@@ -24,6 +24,7 @@ from tfapps.errors import InputError
 
 COMPRESSION = "compression.json"
 ARCHITECTURE = "architecture.json"
+ORIGIN = "origin.json"
 WEIGHTS = "weights.safetensors"
 DELTA = "delta.safetensors"
 METRICS, PROOF = "metrics.json", "verify.json"
@@ -124,8 +125,13 @@ class Bundle:
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """The dimensions of the model that its config leaves to a preset; empty for others."""
+        """The sizes of the model that its config does not state; empty in older versions."""
         return self._figures(ARCHITECTURE)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Hashes of what it was trained from; empty if its config names no other file or run."""
+        return self._figures(ORIGIN)
 
     @property
     def compression(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from tfapps.config import messages
+from tfapps.config.effects import LOGGED
 
 
 class Section(BaseModel):
@@ -93,8 +94,9 @@ class TrainConfig(Section):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = "auto"
     retries: int = Field(0, ge=0, le=10)  # at half the learning rate, where the loss is no number
-    checkpoint_every: int = Field(300, ge=0)  # seconds; what was killed goes on from the last one
-    log_every: int = Field(20, ge=1)  # steps
+    # Seconds; a killed run is resumed from the last checkpoint.
+    checkpoint_every: Annotated[int, LOGGED] = Field(300, ge=0)
+    log_every: Annotated[int, LOGGED] = Field(20, ge=1)  # steps
 
     @model_validator(mode="after")
     def _one_mean(self) -> TrainConfig:
@@ -158,10 +160,10 @@ class DataOptions(NamedTuple):
 class RunConfig(Section):
     """A whole run; every section but text and train is an instance of its plug-in's Config."""
 
-    name: str
+    name: Annotated[str, LOGGED]
     seed: int = Field(13, ge=0, lt=2**32)
-    # Of draws of rows; null is the seed.
-    split_seed: Annotated[int | None, ADDED] = Field(None, ge=0, lt=2**32)
+    # Of draws of rows, which are hashed themselves; null is the seed.
+    split_seed: Annotated[int | None, ADDED, LOGGED] = Field(None, ge=0, lt=2**32)
     task: SerializeAsAny[Section]
     data: SerializeAsAny[Section]
     model: SerializeAsAny[Section]
@@ -171,11 +173,12 @@ class RunConfig(Section):
     objective: SerializeAsAny[Section]
     draw: DrawConfig | None = None
     ensemble: SerializeAsAny[Section] | None = None
-    compress: list[SerializeAsAny[Section]] = []
-    export: list[str] = []
+    compress: Annotated[list[SerializeAsAny[Section]], LOGGED] = []
+    export: Annotated[list[str], LOGGED] = []
     # Below model.max_length: LiteRT files answer short texts sooner.
-    lengths: Annotated[list[int], ADDED] = []
-    search: Annotated[SerializeAsAny[Section] | None, ADDED] = None  # read by `tfapps tune` alone
+    lengths: Annotated[list[int], ADDED, LOGGED] = []
+    # Read by `tfapps tune` alone.
+    search: Annotated[SerializeAsAny[Section] | None, ADDED, LOGGED] = None
 
     @property
     def data_options(self) -> DataOptions:

@@ -91,7 +91,7 @@ class Model(ABC):
 
     @staticmethod
     def architecture(config: Any, vocabulary_size: int) -> dict[str, Any]:
-        """Return the dimensions that a config leaves to its preset, for the bundle to keep."""
+        """Return the dimensions that a config does not state itself, for the bundle to keep."""
         return {}
 
     @staticmethod

@@ -135,8 +135,8 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
 
 
 def architecture(config: Config, vocabulary_size: int) -> dict[str, Any]:
-    """Return what `build` takes in place of the preset."""
-    return dataclasses.asdict(shape(config, vocabulary_size)) if config.preset else {}
+    """Return what `build` takes in place of the preset or the size."""
+    return dataclasses.asdict(shape(config, vocabulary_size))
 
 
 def build(
@@ -160,7 +160,10 @@ def build(
     from tfapps.layers.attention_bias import AttentionBias
     from tfapps.layers.pooling import Pooling
 
-    dims = presets.stated(architecture) if architecture else shape(config, vocabulary_size)
+    if architecture:
+        dims = presets.stated({**architecture, "vocabulary_size": vocabulary_size})
+    else:
+        dims = shape(config, vocabulary_size)
     if length is not None and length > dims.positions:
         raise InputError(f"length: got {length}, but the model has {dims.positions} positions")
     tensors = {

@@ -10,10 +10,11 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from tfapps.bundle import identity
+from tfapps.bundle import identity, manifest
 from tfapps.config import paths
 from tfapps.config.reads import Reads
 from tfapps.config.sections import RunConfig, Section
+from tfapps.errors import InputError
 
 CHUNK = 1 << 20
 
@@ -38,6 +39,21 @@ def feed(digest: Any, sections: Sequence[Section], root: str | None) -> None:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
+
+
+def digests(sections: Sequence[Section], root: str | None) -> dict[str, str]:
+    """Return the hash of the content of each run and file that sections name, empty if missing."""
+    return {name: _digest(name, reads, root) for one in sections for name, reads in names(one)}
+
+
+def _digest(name: str, reads: Reads, root: str | None) -> str:
+    if reads.what == "weights":
+        return identity.of_weights(name)
+    try:
+        path = paths.locate(name, root if reads.what == "data" else None)
+    except InputError:
+        return ""
+    return manifest.digest(path)
 
 
 def hashed(sections: Sequence[Section], root: str | None) -> str:

@@ -35,6 +35,16 @@ def outputs_of(
     return logits_of(prepared, model, split)
 
 
+def judged(prepared: Prepared, model: keras.Model, split: str, **how: bool) -> tuple[Any, ...]:
+    """Return what a task judges: outputs, targets, examples.
+
+    Args:
+        how: as for `outputs_of`.
+    """
+    outputs = outputs_of(prepared, model, split, **how)
+    return outputs, prepared.targets(split), prepared.examples[split]
+
+
 def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
     """Return the model's logits on a split, (rows, ...), in row order, or what the task keeps."""
     from tfapps.train.forward import predict

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import itertools
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -19,22 +17,19 @@ import numpy as np
 from tfapps import registry
 from tfapps.bundle import manifest
 from tfapps.bundle.bundle import Bundle
-from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
 from tfapps.errors import InputError
 from tfapps.features import columns
 from tfapps.features.columns import Encoded
-from tfapps.runs import contents
+from tfapps.runs import fingerprints
 from tfapps.text.vocabulary import TooLargeError
 
 if TYPE_CHECKING:
     from tfapps.data.pipeline import Batches
     from tfapps.data.staged import Staged
     from tfapps.text.tokenizer import Tokenizer
-
-SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
@@ -177,13 +172,25 @@ class Prepared:
         return tuple({n: np.asarray(value) for n, value in part.items()} for part in changed)
 
 
-def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
-    """Load and encode the data; task and tokenizer are learned, or taken from a bundle."""
+def load_rows(config: RunConfig) -> dict[str, Any]:
+    """Return the rows of each split, those to train on drawn as the config says."""
+    rows = splits.load(config.data, config.rows_seed)
+    _check_kind(config, registry.load("task", config.task.name), rows["train"])
+    rows["train"] = draws.drawn(config.draw, rows["train"])
+    return rows
+
+
+def prepare(
+    config: RunConfig, bundle: Bundle | None = None, rows: dict[str, Any] | None = None
+) -> Prepared:
+    """Load and encode the data; task and tokenizer are learned, or taken from a bundle.
+
+    Args:
+        rows: what `load_rows` returned, if that was called before.
+    """
     config = config.model_copy(update={"search": None})  # no bundle is the search of another
     task_module = registry.load("task", config.task.name)
-    rows = splits.load(config.data, config.rows_seed)
-    _check_kind(config, task_module, rows["train"])
-    rows["train"] = draws.drawn(config.draw, rows["train"])
+    rows = load_rows(config) if rows is None else rows
     if bundle is None:
         task = task_module.Task.learn(config.task, rows["train"])
         make = functools.partial(_tokenizer, config)
@@ -203,7 +210,11 @@ def prepare(config: RunConfig, bundle: Bundle | None = None) -> Prepared:
                 f"{name}: {part.truncated} texts of {len(part)} rows cut to "
                 f"{config.model.max_length} tokens"
             )
-    return Prepared(config, task, tokenizer, rows, examples, encoded, fingerprint(config, rows))
+    if bundle is None:
+        digest = fingerprints.fingerprint(config, rows)
+    else:
+        digest = fingerprints.of_bundle(config, rows, bundle)
+    return Prepared(config, task, tokenizer, rows, examples, encoded, digest)
 
 
 def refuse_ensemble(config: RunConfig) -> None:
@@ -248,25 +259,6 @@ def _encoded(
 def cache_folder() -> Path:
     """Return where encoded data is kept: $TFAPPS_CACHE, else `.cache/tfapps` here."""
     return Path(os.environ.get("TFAPPS_CACHE", ".cache/tfapps"))
-
-
-def fingerprint(config: RunConfig, rows: dict[str, list[dict[str, Any]]]) -> str:
-    """Return a hash of what decides the trained weights: settings of the training, and data.
-
-    Not the name, what is done afterwards, nor a search: runs that train alike share what they
-    trained. Nor the seed that the rows were drawn by: the rows themselves are hashed.
-    """
-    unread = {"name": "", "compress": [], "export": [], "lengths": [], "search": None}
-    unread |= {"split_seed": None}
-    settings = config.model_copy(update=unread)
-    digest = hashlib.sha256(dump(settings).encode())
-    sections = (config.model, config.objective, config.task, config.tuning)
-    contents.feed(digest, sections, config.data_options.root)
-    for name in SPLITS:
-        part = rows.get(name)
-        told = part.digest if isinstance(part, Corpus) else json.dumps(part, ensure_ascii=False)
-        digest.update(told.encode())
-    return digest.hexdigest()
 
 
 def _learned(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from tfapps.assembly.assemble import of_bundle
@@ -9,6 +10,7 @@ from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.printable import plain
+from tfapps.runs import fingerprints
 from tfapps.runs.contents import compression_key
 from tfapps.runs.prepared import Prepared, prepare
 from tfapps.runs.unfinished import OUTPUT
@@ -46,28 +48,36 @@ def find_trained(prepared: Prepared) -> Bundle | None:
     it is made small.
     """
     own = OUTPUT / prepared.config.name
+    known = {prepared.fingerprint, fingerprints.whole(prepared.config, prepared.rows)}
     manifests = OUTPUT.glob(f"[!.]*/{MANIFEST}")
     for file in sorted(manifests, key=lambda file: (file.parent != own, file)):
         try:
-            if _is_source(Bundle.open(file.parent, verify=False), prepared):
+            if _is_source(Bundle.open(file.parent, verify=False), prepared, known):
                 return Bundle.open(file.parent)
         except InputError as error:
             print(f"passed over: {plain(str(error))}", flush=True)
     return None
 
 
-def _is_source(bundle: Bundle, prepared: Prepared) -> bool:
-    """Whether a bundle holds the weights to compress, and they mean the same ids and labels."""
+def _is_source(bundle: Bundle, prepared: Prepared, known: Set[str]) -> bool:
+    """Whether a bundle holds the weights to compress, and they mean the same ids and labels.
+
+    Args:
+        known: fingerprints of what the config trains.
+    """
     stages = bundle.manifest.get("stages", {})
-    if stages.get("train") != prepared.fingerprint or stages.get("compress"):
+    if stages.get("train") not in known or stages.get("compress"):
         return False
     files = bundle.manifest["files"]
     return {n: files[n] for n in files if n.startswith("text/")} == prepared.text_files
 
 
 def is_trained(bundle: Bundle, prepared: Prepared) -> bool:
-    """Tell whether the bundle's weights came from this config and data."""
-    return bundle.manifest["stages"].get("train") == prepared.fingerprint
+    """Return whether the bundle's weights came from this config and data."""
+    stored = bundle.manifest["stages"].get("train")
+    return stored == prepared.fingerprint or stored == fingerprints.whole(
+        prepared.config, prepared.rows
+    )
 
 
 def is_compressed(bundle: Bundle, config: RunConfig) -> bool:

@@ -17,7 +17,7 @@ from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.graph import weights
 from tfapps.graph.clone import clone
-from tfapps.runs import contents, unfinished
+from tfapps.runs import contents, fingerprints, unfinished
 from tfapps.runs.contents import compression_key
 from tfapps.runs.lessons import lessons
 from tfapps.runs.outputs import EVALUATION_BATCH, logits_of, outputs_of
@@ -185,6 +185,7 @@ class _Work:
         config = self.origin.config
         weights_hash = self.source.manifest["files"][self.source.weights.name]
         key = json.dumps([contents.of_items(config, index + 1), weights_hash])
+        key += fingerprints.answers_key(config)
         return unfinished.checkpoint(
             self.origin, f"{index}_{config.compress[index].name}_{what}", key
         )

@@ -17,13 +17,15 @@ from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.runs.prepared import Prepared
 from tfapps.runs.trained import open_trained, rebuild
+from tfapps.stages.judging import current
 
 CALIBRATION_ROWS = 200
 
 
 def export(config: RunConfig) -> Bundle:
     """Write every artefact of `export:` into the trained bundle."""
-    return export_prepared(*open_trained(config))
+    prepared, bundle = open_trained(config)
+    return export_prepared(prepared, current(prepared, bundle))
 
 
 def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
@@ -52,7 +54,7 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
             )
         describe(prepared, draft.path)
         (draft.path / "config.yaml").write_text(dump(config), encoding="utf-8")
-        draft.stages["export"] = artifacts_key(config)
+        draft.stages |= {"train": prepared.fingerprint, "export": artifacts_key(config)}
     return Bundle.open(bundle.path)
 
 

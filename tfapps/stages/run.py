@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.processes import workers
-from tfapps.runs import unfinished
+from tfapps.runs import fingerprints, unfinished
 from tfapps.runs.card import artifact_table
-from tfapps.runs.prepared import Prepared, prepare, refuse_ensemble
-from tfapps.runs.trained import find_trained, is_compressed, is_trained
+from tfapps.runs.prepared import Prepared, load_rows, prepare, refuse_ensemble
+from tfapps.runs.trained import find_trained, is_compressed
 from tfapps.runs.unfinished import OUTPUT
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
 from tfapps.stages.export import artifacts_key, export_prepared
+from tfapps.stages.judging import current
 from tfapps.stages.train import train_prepared
 from tfapps.stages.verify import verify_prepared
 
@@ -21,12 +24,14 @@ def run(config: RunConfig) -> Bundle:
     """Train, compress, export and verify, leaving out what was already done for this config."""
     refuse_ensemble(config)
     training.join(config)
-    prepared = prepare(config)
-    bundle = finished(prepared)
+    rows = load_rows(config)
+    bundle = finished(config, rows)
     if bundle:
         print(f"{config.name}: already trained with this config and data")
-        prepared = prepare(config, bundle)
+        prepared = prepare(config, bundle, rows)
+        bundle = current(prepared, bundle)
     else:
+        prepared = prepare(config, rows=rows)
         source = find_trained(prepared) if config.compress else None
         bundle = source or train_prepared(prepared)
         if config.compress:
@@ -48,13 +53,13 @@ def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
     return bundle
 
 
-def finished(prepared: Prepared) -> Bundle | None:
+def finished(config: RunConfig, rows: dict[str, Any]) -> Bundle | None:
     """Return the config's own bundle if it is trained, and compressed where that was asked for."""
-    path = OUTPUT / prepared.config.name
+    path = OUTPUT / config.name
     if not (path / MANIFEST).exists():
         return None
     bundle = Bundle.open(path)
-    done = is_trained(bundle, prepared) and is_compressed(bundle, prepared.config)
+    done = fingerprints.trained_by(bundle, config, rows) and is_compressed(bundle, config)
     return bundle if done else None
 
 

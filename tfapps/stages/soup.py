@@ -14,6 +14,7 @@ from tfapps.runs import unfinished
 from tfapps.runs.prepared import Prepared, prepare
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
+from tfapps.stages.judging import current
 from tfapps.stages.run import finished, proven, run
 
 
@@ -30,10 +31,11 @@ def soup(config: RunConfig, kind: Any, members: Sequence[RunConfig]) -> Bundle:
         print(f"member {number} of {len(members)}", flush=True)
         runs.append(run(settings.model_copy(update={"compress": [], "export": []})))
     prepared = prepare(config, runs[0])
-    bundle = finished(prepared)
+    bundle = finished(prepared.config, prepared.rows)
     if bundle:
         print(f"{config.name}: already averaged")
-        return proven(prepare(config, bundle), bundle)
+        prepared = prepare(config, bundle, prepared.rows)
+        return proven(prepared, current(prepared, bundle))
     bundle = _cooked(prepared, kind, runs)
     if config.compress:
         prepared, bundle = compress_prepared(prepared, bundle)

@@ -13,19 +13,18 @@ from tfapps import registry
 from tfapps.assembly import tuned
 from tfapps.assembly.assemble import architecture, assemble
 from tfapps.bundle import bundle as bundles
-from tfapps.bundle.bundle import ARCHITECTURE, DELTA, WEIGHTS, Bundle, write_json
-from tfapps.config.load import dump
+from tfapps.bundle.bundle import ARCHITECTURE, DELTA, ORIGIN, WEIGHTS, Bundle, write_json
 from tfapps.config.sections import RunConfig
 from tfapps.graph import weights
 from tfapps.graph.clone import in_float32
 from tfapps.processes import workers
-from tfapps.runs import teachers, unfinished, unjudged
-from tfapps.runs.card import card
+from tfapps.runs import fingerprints, teachers, unfinished, unjudged
 from tfapps.runs.head_start import warm
 from tfapps.runs.lessons import Lessons, lessons
-from tfapps.runs.outputs import outputs_of
+from tfapps.runs.outputs import judged
 from tfapps.runs.prepared import Prepared, prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
+from tfapps.stages import judging
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +58,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
     config = prepared.config
     lesson = lessons(prepared)
     with bundles.writing(OUTPUT / config.name) as draft:
-        keeper = unfinished.checkpoint(prepared, "train")
+        keeper = unfinished.checkpoint(prepared, "train", fingerprints.answers_key(config))
         unfinished.report_others(config.name, [keeper])
         learned = learn(lesson, draft.path / "logs", _hparams(config), keeper)
         with learned.place.scope():
@@ -216,18 +215,12 @@ def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
     """Look at the dev set."""
     from tfapps.train.loop import Evaluation
 
-    task, judged = prepared.task, _judged(prepared, model, "dev", final=False)
+    task, answers = prepared.task, judged(prepared, model, "dev", final=False)
     return Evaluation(
-        metrics=task.predict_metrics(*judged),
-        pictures=task.pictures(*judged),
-        texts=task.notes(*judged),
+        metrics=task.predict_metrics(*answers),
+        pictures=task.pictures(*answers),
+        texts=task.notes(*answers),
     )
-
-
-def _judged(prepared: Prepared, model: keras.Model, split: str, **how: bool) -> tuple[Any, ...]:
-    """Return what a task judges: outputs, targets, examples."""
-    outputs = outputs_of(prepared, model, split, **how)
-    return outputs, prepared.targets(split), prepared.examples[split]
 
 
 def write_model(
@@ -249,25 +242,14 @@ def write_model(
         tuned.save(prepared.config, learned, model, folder / DELTA)
     else:
         weights.save(model, folder / WEIGHTS)
-    dimensions = architecture(prepared.config, (origin or prepared).tokenizer.vocabulary_size)
-    if dimensions:
-        write_json(folder / ARCHITECTURE, dimensions)
+    vocabulary_size = (origin or prepared).tokenizer.vocabulary_size
+    sizes = architecture(prepared.config, task, vocabulary_size)
+    write_json(folder / ARCHITECTURE, sizes)
+    trained_from = fingerprints.origin(prepared.config, prepared.rows)
+    if trained_from:
+        write_json(folder / ORIGIN, trained_from)
     prepared.save_text(folder / "text")
-    (folder / "config.yaml").write_text(dump(prepared.config), encoding="utf-8")
-    metrics: dict[str, Any] = {"headline": task.headline}
-    model = in_float32(model)  # which is how the bundle will answer
-    for split in [name for name in ("dev", "test") if name in prepared.encoded]:
-        judged = _judged(prepared, model, split)
-        metrics[split] = {"keras": task.predict_metrics(*judged)}
-        if split == "dev":
-            report, text = task.report(*judged)
-            write_json(folder / "report.json", report)
-            (folder / "report.txt").write_text(text, encoding="utf-8")
-            for name, picture in task.pictures(*judged).items():
-                (folder / f"{name}.png").write_bytes(picture)
-    metrics |= notes
-    write_json(folder / "metrics.json", metrics)
-    (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
+    judging.write(folder, prepared, in_float32(model), notes)  # which is how the bundle will answer
     unjudged.log(task, prepared.targets("dev"), prepared.examples["dev"], "dev")
     draft.stages["train"] = prepared.fingerprint
 

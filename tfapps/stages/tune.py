@@ -23,9 +23,9 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import splits
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.printable import plain
-from tfapps.runs import contents
+from tfapps.runs import contents, fingerprints
 from tfapps.runs.lessons import lessons
-from tfapps.runs.prepared import fingerprint, prepare, refuse_ensemble
+from tfapps.runs.prepared import prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
 from tfapps.search.parts import drive
 from tfapps.search.parts.dimensions import Dimensions
@@ -216,7 +216,7 @@ def _digest(config: RunConfig, variant: Variant) -> str:
     """What identifies the trials of one search; more of them may be asked for later."""
     space = config.search.model_dump_json(exclude={"trials"})
     rows = splits.load(config.data, config.rows_seed)
-    digest = hashlib.sha256(f"{fingerprint(config, rows)} {space}".encode())
+    digest = hashlib.sha256(f"{fingerprints.whole(config, rows)} {space}".encode())
     for path, raw in config.search.space.items():
         for value in raw if isinstance(raw, list) else []:
             run = variant({path: value})

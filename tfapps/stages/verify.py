@@ -16,6 +16,7 @@ from tfapps.runs.dev import Dev, dev
 from tfapps.runs.prepared import Prepared
 from tfapps.runs.trained import open_trained, rebuild
 from tfapps.stages.export import artifacts_key
+from tfapps.stages.judging import current
 
 LATENCY_ROWS = 50
 
@@ -26,7 +27,8 @@ def verify(config: RunConfig) -> Bundle:
     Raises:
         Failure: an artefact is outside its tolerance; verify.json holds the figures.
     """
-    return verify_prepared(*open_trained(config))
+    prepared, bundle = open_trained(config)
+    return verify_prepared(prepared, current(prepared, bundle))
 
 
 def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from tfapps.bundle.bundle import read_json, write_json
+from tfapps.config.effects import ANSWERS
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _shown, base
@@ -38,7 +39,7 @@ class Config(_heads.Head):
     """
 
     name: str = "classification"
-    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    threshold: Annotated[float, ANSWERS] = Field(default=0.5, gt=0.0, lt=1.0)
     min_label_count: int = Field(default=0, ge=0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from tfapps.bundle.bundle import read_json, write_json
+from tfapps.config.effects import ANSWERS
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import tagging
@@ -34,7 +35,7 @@ class Config(tagging.Config):
 
     name: str = "intent_slots"
     intent_weight: float = Field(default=1.0, gt=0)
-    unseen_intent: Literal["refuse", "wrong"] = "refuse"
+    unseen_intent: Annotated[Literal["refuse", "wrong"], ANSWERS] = "refuse"
 
 
 class Task(tagging.Task):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from tfapps import registry
+from tfapps.config.effects import ANSWERS
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
@@ -41,7 +42,7 @@ class Config(Section):
     pairs: Literal["none", "next", "order"] = "none"
     rate: float = Field(default=0.15, gt=0, lt=1)
     whole_words: bool = True
-    top_k: int = Field(default=5, ge=1)
+    top_k: Annotated[int, ANSWERS] = Field(default=5, ge=1)
 
 
 class Task(base.Task):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from tfapps.config.effects import ANSWERS
 from tfapps.config.sections import Section
 from tfapps.decoding.beam import Hypothesis, Search
 from tfapps.errors import InputError
@@ -40,12 +41,12 @@ class Config(Section):
 
     name: str = "translation"
     target_vocabulary_size: int | None = Field(None, ge=16)
-    beam: int = Field(5, ge=1, le=100)
+    beam: Annotated[int, ANSWERS] = Field(5, ge=1, le=100)
     epoch_beam: int = Field(1, ge=1, le=100)
-    length_penalty: float = Field(1.0, ge=0)
-    coverage_penalty: float = Field(0.0, ge=0)
-    copy_unknown: bool = True
-    n_best: int = Field(1, ge=1, le=100)
+    length_penalty: Annotated[float, ANSWERS] = Field(1.0, ge=0)
+    coverage_penalty: Annotated[float, ANSWERS] = Field(0.0, ge=0)
+    copy_unknown: Annotated[bool, ANSWERS] = True
+    n_best: Annotated[int, ANSWERS] = Field(1, ge=1, le=100)
 
     @model_validator(mode="after")
     def _n_best_fits(self) -> Config:

@@ -1,0 +1,69 @@
+"""What the documentation names exists."""
+
+import ast
+import re
+
+import pytest
+from running import ROOT
+
+DOC = ROOT / "docs/architecture.md"
+NAME = re.compile(r"`(tfapps(?:\.\w+)+)`")
+
+
+def exists(name):
+    """Whether a dotted name is a module, or a function, class, method or constant in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:count])
+        if path.is_dir() and count == len(parts):
+            return True
+        if path.with_suffix(".py").is_file():
+            body = ast.parse(path.with_suffix(".py").read_text(encoding="utf-8")).body
+            return _holds(body, parts[count:])
+    return False
+
+
+def _holds(body, names):
+    if not names:
+        return True
+    for node in body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        own = {getattr(node, "name", None), *(getattr(target, "id", None) for target in targets)}
+        if names[0] in own:
+            return _holds(getattr(node, "body", []), names[1:])
+    return False
+
+
+def test_every_name_in_the_architecture_exists():
+    names = NAME.findall(DOC.read_text(encoding="utf-8"))
+    assert len(names) > 30
+    assert [name for name in names if not exists(name)] == []
+
+
+@pytest.mark.parametrize("package", sorted(p.name for p in (ROOT / "tfapps").iterdir()))
+def test_every_package_has_a_line_in_the_architecture(package):
+    if (ROOT / "tfapps" / package / "__init__.py").is_file():
+        assert f"| `{package}/` |" in DOC.read_text(encoding="utf-8")
+
+
+def test_links_between_documents_lead_somewhere():
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for link in re.findall(r"\]\(([\w./-]+\.md)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).is_file(), f"{path.name}: {link}"
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("tfapps.config", True),
+        ("tfapps.config.load", True),
+        ("tfapps.config.load.load", True),
+        ("tfapps.tasks.base.Task.encode", True),
+        ("tfapps.config.sections.ADDED", True),
+        ("tfapps.config.load.nothing", False),
+        ("tfapps.nothing.load", False),
+        ("tfapps.tasks.base.Task.nothing", False),
+    ],
+)
+def test_a_name_that_does_not_exist_is_found(name, there):
+    assert exists(name) is there
