@@ -13,7 +13,7 @@ from running import TINY, on_two_devices
 
 from tfapps.assembly.assemble import assemble
 from tfapps.compress import cluster, qat
-from tfapps.compress._constraints import Clusters, Mask, add, held
+from tfapps.compress._constraints import Clusters, Mask, add, has_constraint
 from tfapps.config import load as configs
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import ConfigError, InputError
@@ -245,11 +245,11 @@ def quantized(model, config):
 
     job = Job()
     job.model = model
-    assert held(model, Clusters)
+    assert has_constraint(model, Clusters)
     plan = qat.plan(qat.Config(), job)
     assert plan == {"per_channel": False}
     made = qat.build(qat.Config(), model, plan)
-    assert not held(made, Clusters)
+    assert not has_constraint(made, Clusters)
     cluster.hold(config, made)
     batch = next(iter(FakeBatches().epoch(0)))
     qat.begin(qat.Config(), made, [batch])
@@ -280,11 +280,11 @@ def test_patterns_choose_the_weights():
     few = {path for path, w in there.items() if len(w.shape) == 2 and distinct(w) <= 4}
     assert few == {"embedding_tokens/embeddings", KERNELS[0]}
     with pytest.raises(
-        InputError, match=r"cluster.include: 'block_9\*' meets no weight; .*block_0"
+        InputError, match=r"cluster.include: 'block_9\*' matches no weight; .*block_0"
     ):
         cluster.begin(cluster.Config(include=("block_9*",)), model, [])
     with pytest.raises(
-        InputError, match=r"cluster: no weight is left; .* exclude is \['block_0\*'\]"
+        InputError, match=r"cluster: no weight is selected; .* exclude is \['block_0\*'\]"
     ):
         cluster.begin(cluster.Config(include=("block_0*",), exclude=("block_0*",)), model, [])
 
@@ -372,9 +372,9 @@ for name in ("one_device", "mirrored"):
         headline="accuracy",
         stream=io.StringIO(),
     )
-    held = [v for v in model.weights if v.constraint is not None]
+    constrained = [v for v in model.weights if v.constraint is not None]
     copies = [
-        [copy.numpy() for copy in strategy.experimental_local_results(v.value)] for v in held
+        [copy.numpy() for copy in strategy.experimental_local_results(v.value)] for v in constrained
     ]
     out[name] = {
         "replicas": strategy.num_replicas_in_sync,

@@ -138,9 +138,9 @@ def test_include_and_exclude_are_patterns_of_paths():
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"include": ("blok_*",)}, r"prune.include: 'blok_\*' meets no weight; .*block_0_dense"),
-        ({"exclude": ("*bias",)}, r"prune.exclude: '\*bias' meets no weight"),
-        ({"exclude": ("*kernel",)}, "no weight is left"),
+        ({"include": ("blok_*",)}, r"prune.include: 'blok_\*' matches no weight; .*block_0_dense"),
+        ({"exclude": ("*bias",)}, r"prune.exclude: '\*bias' matches no weight"),
+        ({"exclude": ("*kernel",)}, "no weight is selected"),
     ],
 )
 def test_patterns_that_cannot_be_meant_are_refused(fields, text):

@@ -247,7 +247,10 @@ def test_shares_and_numbers_say_the_same(model):
         ({"layers": 4}, "layers: got 4, expected at most 3: the model has 3 layers"),
         ({"heads": 5}, "heads: got 5, expected at most 4: the model has 4 heads a block"),
         ({"units": 100}, "units: got 100, expected at most 32: the model has 32 units a block"),
-        ({"layers": 3, "units": 32}, "everything stays: 3 layers, 4 heads and 32 units"),
+        (
+            {"layers": 3, "units": 32},
+            "nothing to remove: the model has 3 layers, 4 heads and 32 units",
+        ),
     ],
 )
 def test_more_than_there_is_is_refused(model, section, text):
@@ -257,7 +260,7 @@ def test_more_than_there_is_is_refused(model, section, text):
 
 def test_a_model_without_blocks_is_refused():
     small = bilstm.build(bilstm.Config(units=4, embedding_size=4), vocabulary_size=10)
-    with pytest.raises(InputError, match="'bilstm' has no transformer blocks.*take model bert"):
+    with pytest.raises(InputError, match="'bilstm' has no transformer blocks.*use model bert"):
         pruning.plan(pruning.Config(heads=0.5), job(small))
 
 

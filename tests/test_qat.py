@@ -128,10 +128,10 @@ def test_settled_weights_lie_on_their_grids(name):
 
 
 def test_a_pattern_without_a_layer_and_a_model_without_one_are_refused():
-    with pytest.raises(InputError, match=r"keep_float: 'blok_\*' meets no layer; .* embeddings"):
+    with pytest.raises(InputError, match=r"keep_float: 'blok_\*' matches no layer; .* embeddings"):
         qat.quantize(classifier(), keep_float=["blok_*"])
     inputs = keras.Input((4,))
-    with pytest.raises(InputError, match="no layer that can be quantized; build the model of"):
+    with pytest.raises(InputError, match="no layer can be quantized; build the model from"):
         qat.quantize(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
 
 

@@ -139,7 +139,7 @@ def test_sequence_loss_is_the_mean_over_real_tokens():
         ),
         (
             {"compress": [{"name": "trim_vocabulary"}]},
-            r"compress\[0\]: trim_vocabulary does not go with translation: what is left out",
+            r"compress\[0\]: trim_vocabulary does not go with translation: removed pieces",
         ),
         (
             {"task": {"name": "classification"}, "export": ["litert_greedy"]},

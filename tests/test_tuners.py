@@ -140,8 +140,12 @@ def test_lora_equals_a_kernel_of_low_rank():
 @pytest.mark.parametrize(
     ("module", "config", "text"),
     [
-        (lora, lora.Config(targets=("block_*_ouput",)), r"'block_\*_ouput' meets no kernel; .*qkv"),
-        (adalora, adalora.Config(targets=("lstm",)), r"tuning.targets: 'lstm' meets no kernel"),
+        (
+            lora,
+            lora.Config(targets=("block_*_ouput",)),
+            r"'block_\*_ouput' matches no kernel; .*qkv",
+        ),
+        (adalora, adalora.Config(targets=("lstm",)), r"tuning.targets: 'lstm' matches no kernel"),
     ],
 )
 def test_a_pattern_that_meets_nothing_is_refused(module, config, text):
@@ -162,7 +166,7 @@ def test_models_without_a_place_are_refused(module, text):
 
 
 def test_lora_of_a_model_without_products_is_refused():
-    with pytest.raises(InputError, match=r"'\*' meets no kernel; the model has none to tune so"):
+    with pytest.raises(InputError, match=r"'\*' matches no kernel; the model has none to tune"):
         lora.apply(lora.Config(), classifier("bilstm"))
 
 

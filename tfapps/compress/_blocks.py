@@ -1,4 +1,4 @@
-"""The transformer blocks of a model, found by the names and kinds of their layers."""
+"""The transformer blocks of a model, identified by the names and types of their layers."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ class Block:
 
 
 def blocks(model: Any) -> dict[int, Block]:
-    """Blocks of a functional model by number, from the first to the last.
+    """Return the blocks of a functional model by number, from the first to the last.
 
     Raises:
-        InputError: there are none.
+        InputError: the model has none.
     """
     from tfapps.graph.clone import leaves
     from tfapps.layers.attention import SelfAttention
 
     layers = {layer.name: layer for layer in leaves(model)}
-    found = {}
+    transformer_blocks = {}
     for number in sorted({n for name in layers if (n := number_of(name)) is not None}):
         parts = [layers.get(f"block_{number}_{p}") for p in ("attention", "intermediate", "output")]
         if isinstance(parts[0], SelfAttention) and None not in parts:
-            found[number] = Block(*parts)
-    if not found:
+            transformer_blocks[number] = Block(*parts)
+    if not transformer_blocks:
         raise InputError(
             f"prune_structured: the model {model.name!r} has no transformer blocks, expected "
-            "layers called block_0_attention, block_0_intermediate, block_0_output; take model bert"
+            "layers called block_0_attention, block_0_intermediate, block_0_output; use model bert"
         )
-    return found
+    return transformer_blocks
 
 
 def layers_of(model: Any, numbers: Iterable[int]) -> set[str]:
-    """Names of all layers of some blocks: left out, each passes on what it was given first."""
+    """Return the names of all layers in these blocks; a skipped layer passes on its first input."""
     from tfapps.graph.clone import leaves
 
-    wanted = set(numbers)
-    return {layer.name for layer in leaves(model) if number_of(layer.name) in wanted}
+    selected = set(numbers)
+    return {layer.name for layer in leaves(model) if number_of(layer.name) in selected}

@@ -1,4 +1,4 @@
-"""What must stay true of a weight while it is trained, as constraints that Keras applies.
+"""Keras constraints that keep zeros and clusters of a weight while it is trained.
 
 A constraint runs after each optimizer step, on every replica, and is no part of the model: there
 is nothing to strip afterwards.
@@ -13,10 +13,10 @@ Constraint = Callable[[Any], Any]
 
 
 class Mask:
-    """Zeros stay zero.
+    """Keeps zeros at zero.
 
     Args:
-        mask: 1 where the weight is free and 0 where it is zero, of its shape; a variable may move.
+        mask: 1 where the weight is free, 0 where it is zero, of its shape; may be a variable.
     """
 
     def __init__(self, mask: Any) -> None:
@@ -29,13 +29,13 @@ class Mask:
 
 
 class Clusters:
-    """Weights of one cluster stay equal: each becomes the mean of all of them.
+    """Keeps the weights of a cluster equal: each becomes the mean of all of them.
 
     So a centroid moves by the mean of its members' steps, whatever the optimizer.
 
     Args:
         members: number of the cluster of each weight, of the weight's shape; every number from 0
-            to the highest is there.
+            to the highest occurs.
     """
 
     def __init__(self, members: Any) -> None:
@@ -75,19 +75,19 @@ class Chain:
 
 
 def add(variable: Any, constraint: Constraint) -> None:
-    """Hold `variable` to `constraint` too, last of all and in place of one of its kind."""
-    there = tuple(link for link in links(variable) if type(link) is not type(constraint))
-    variable.constraint = Chain(*there, constraint) if there else constraint
+    """Add `constraint` to those of `variable`, as the last one, replacing one of the same type."""
+    others = tuple(link for link in links(variable) if type(link) is not type(constraint))
+    variable.constraint = Chain(*others, constraint) if others else constraint
 
 
-def held(model: Any, kind: type) -> bool:
-    """Whether a weight of `model` is held by a constraint of that kind."""
+def has_constraint(model: Any, kind: type) -> bool:
+    """Return whether a weight of `model` has a constraint of type `kind`."""
     return any(isinstance(link, kind) for weight in model.weights for link in links(weight))
 
 
 def links(variable: Any) -> tuple[Constraint, ...]:
-    """What holds `variable`, in the order it is applied."""
-    there = variable.constraint
-    if there is None:
+    """Return the constraints of `variable`, in the order they are applied."""
+    constraint = variable.constraint
+    if constraint is None:
         return ()
-    return there.links if isinstance(there, Chain) else (there,)
+    return constraint.links if isinstance(constraint, Chain) else (constraint,)

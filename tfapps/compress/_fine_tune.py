@@ -1,4 +1,4 @@
-"""What every compressor's config says about the fit that mends what it took away."""
+"""Settings of the fine-tuning after a compressor, shared by all compressors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class FineTune(Section):
     """Base of a compressor's Config.
 
     Attributes:
-        epochs: of fine-tuning after (and, for a schedule, during) the compression; 0 for none.
-        learning_rate: peak of its schedule; half of the training's if left out.
-        distill: share of the loss that is taken from the answers of the uncompressed model.
-        distill_layers: names of layers, or patterns (`block_*_output_norm`), whose outputs are to
-            stay near those of the uncompressed model; it runs beside, which costs a third more
-            time and pays where much is taken away.
+        epochs: epochs of fine-tuning after (and, for a schedule, during) compression; 0 for none.
+        learning_rate: peak of its schedule; half of the training's by default.
+        distill: share of the loss computed against the outputs of the uncompressed model.
+        distill_layers: names of layers, or patterns (`block_*_output_norm`), whose outputs should
+            stay near those of the uncompressed model. Running both models costs a third more
+            time; it helps where much is removed.
     """
 
     epochs: int = Field(2, ge=0, le=1_000_000)

@@ -1,4 +1,4 @@
-"""How much a model needs its blocks, attention heads and feed-forward units."""
+"""The importance of a model's blocks, attention heads and feed-forward units."""
 
 from __future__ import annotations
 
@@ -12,56 +12,58 @@ if TYPE_CHECKING:
 
     from tfapps.compress.parts.job import Job
 
-ROWS = 256  # of the dev set: more of them change no ranking and cost time
+ROWS = 256  # of the dev set: more rows cost time and do not change the ranking
 Scores = dict[int, np.ndarray]
 
 
 def widths(
     job: Job, model: keras.Model, kind: Literal["gradient", "magnitude"]
 ) -> tuple[Scores, Scores]:
-    """Importance of heads and units by block, {block: (heads,)} and {block: (units,)}.
+    """Return the importance of heads and units: {block: (heads,)} and {block: (units,)}.
 
     Args:
-        model: the job's, or what is left of it after blocks were taken out.
+        model: the job's model, or a copy without the removed blocks.
         kind: "gradient", the change of the dev loss that a first-order estimate expects if the
-            head or unit gave nothing, or "magnitude", the norm of what it is made of.
+            head or unit were zero, or "magnitude", the norm of its weights.
     """
     from tfapps.compress._blocks import blocks
 
-    there = blocks(model)
+    model_blocks = blocks(model)
     if kind == "magnitude":
-        return _norms(there)
+        return _norms(model_blocks)
     kernels = []
-    for block in there.values():
+    for block in model_blocks.values():
         kernels += [(block.attention.output_projection.kernel, block.heads)]
         kernels += [(block.output.kernel, block.units)]
-    found = _sensitivities(model, kernels, job.loss, rows(job))
-    return dict(zip(there, found[::2], strict=True)), dict(zip(there, found[1::2], strict=True))
+    sensitivities = _sensitivities(model, kernels, job.loss, rows(job))
+    return dict(zip(model_blocks, sensitivities[::2], strict=True)), dict(
+        zip(model_blocks, sensitivities[1::2], strict=True)
+    )
 
 
 def weakest_blocks(job: Job, count: int) -> list[int]:
-    """The `count` blocks that the dev loss misses least, chosen one after the other."""
+    """Return the `count` blocks whose removal raises the dev loss least, chosen one at a time."""
     import keras
 
     from tfapps.compress._blocks import blocks, layers_of
     from tfapps.graph.clone import clone
 
     # On a copy: a layer that is called again would no longer have one input.
-    whole = clone(job.model, lambda layer: {})
-    taken = list(rows(job))
-    gone: list[int] = []
+    copy = clone(job.model, lambda layer: {})
+    batches = list(rows(job))
+    removed: list[int] = []
     for _ in range(count):
         losses = {}
-        for number in set(blocks(whole)) - set(gone):
-            skip = layers_of(whole, [*gone, number])
+        for number in set(blocks(copy)) - set(removed):
+            skip = layers_of(copy, [*removed, number])
 
             def call(layer: Any, *args: Any, skip: set[str] = skip, **kwargs: Any) -> Any:
                 return args[0] if layer.name in skip else layer(*args, **kwargs)
 
-            shorter = keras.models.clone_model(whole, clone_function=_same, call_function=call)
-            losses[number] = _loss(shorter, job.loss, taken)
-        gone.append(min(losses, key=lambda number: (losses[number], number)))
-    return sorted(gone)
+            shorter = keras.models.clone_model(copy, clone_function=_same, call_function=call)
+            losses[number] = _loss(shorter, job.loss, batches)
+        removed.append(min(losses, key=lambda number: (losses[number], number)))
+    return sorted(removed)
 
 
 def rows(job: Job) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -84,7 +86,7 @@ def _same(layer: Any) -> Any:
 
 
 def _loss(model: keras.Model, loss: Callable[..., Any], batches: Iterable[Any]) -> float:
-    """Mean loss over the rows."""
+    """Return the mean loss over the rows."""
     import keras
 
     parts = [loss(targets, model(features, training=False)) for features, targets in batches]
@@ -97,10 +99,10 @@ def _sensitivities(
     loss: Callable[..., Any],
     batches: Iterable[Any],
 ) -> list[np.ndarray]:
-    """Sum over examples of |activation x gradient|, for the groups of input rows of each kernel.
+    """Return sums over examples of |activation x gradient|, by groups of input rows of kernels.
 
     A kernel's row times its gradient is the activation that it multiplies times the gradient of
-    that, summed over the tokens, so the activations need not be caught (Michel et al. 2019, "Are
+    that, summed over the tokens, so the activations need not be stored (Michel et al. 2019, "Are
     Sixteen Heads Really Better than One?"; Molchanov et al. 2017, "Pruning Convolutional Neural
     Networks for Resource Efficient Inference").
 
@@ -126,8 +128,8 @@ def _sensitivities(
     sums = [np.zeros(groups) for _, groups in kernels]
     for features, targets in batches:
         for row in range(len(next(iter(features.values())))):
-            found = each(_row(features, row), _row(targets, row))
-            sums = [total + part.numpy() for total, part in zip(sums, found, strict=True)]
+            parts = each(_row(features, row), _row(targets, row))
+            sums = [total + part.numpy() for total, part in zip(sums, parts, strict=True)]
     return sums
 
 
@@ -135,14 +137,14 @@ def _row(columns: Mapping[str, Any], row: int) -> dict[str, Any]:
     return {name: value[row : row + 1] for name, value in columns.items()}
 
 
-def _norms(there: Mapping[int, Any]) -> tuple[Scores, Scores]:
-    """Norm of what makes a head's or unit's value times the norm of what reads it."""
+def _norms(model_blocks: Mapping[int, Any]) -> tuple[Scores, Scores]:
+    """Return the norm of a head's or unit's input weights times that of its output weights."""
 
     def norm(matrix: np.ndarray) -> np.ndarray:
         return np.linalg.norm(matrix, axis=1)
 
     heads, units = {}, {}
-    for number, block in there.items():
+    for number, block in model_blocks.items():
         count = block.heads
         _, _, value = np.split(block.attention.qkv.kernel.numpy(), 3, axis=1)
         out = block.attention.output_projection.kernel.numpy()

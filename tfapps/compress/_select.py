@@ -1,4 +1,4 @@
-"""Which weights a compressor is about: matrices whose paths meet patterns."""
+"""Selects the weights a compressor works on: matrices whose paths match patterns."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-# Kernels of the body; tables of embeddings are no kernels. A default may meet nothing. The pattern
-# of the heads stands for all heads of the task, whatever their layers are called.
+# Kernels of the body, not embedding tables. A default pattern may match nothing. The pattern
+# for heads means all heads of the task, whatever their layers are called.
 HEADS = "head*"
 INCLUDE, EXCLUDE = ("*kernel",), (HEADS,)
 SHOWN = 12
@@ -19,41 +19,42 @@ SHOWN = 12
 def matrices(
     name: str, model: keras.Model, include: Sequence[str], exclude: Sequence[str]
 ) -> dict[str, keras.Variable]:
-    """Weights of two axes or more that `include` meets and `exclude` does not, by path.
+    """Return the weights of two or more axes that match `include` but not `exclude`, by path.
 
     Args:
-        name: of the compressor, for messages.
+        name: the compressor's name, for error messages.
         include: patterns of weight paths (`block_0_*`, `*/qkv/kernel`).
-        exclude: patterns of weight paths that are left alone; `head*` is every head.
+        exclude: patterns of weight paths that stay unchanged; `head*` is every head.
 
     Raises:
-        InputError: a pattern meets no matrix, or nothing is left.
+        InputError: a pattern matches no matrix, or no weight is selected.
     """
     from tfapps.errors import InputError
     from tfapps.graph import heads, weights
 
-    there = {path: w for path, w in weights.variables(model).items() if len(w.shape) >= 2}
-    given: Mapping[str, Sequence[str]] = {"include": include, "exclude": exclude}
-    for field, patterns in given.items():
+    candidates = {path: w for path, w in weights.variables(model).items() if len(w.shape) >= 2}
+    patterns_by_field: Mapping[str, Sequence[str]] = {"include": include, "exclude": exclude}
+    for field, patterns in patterns_by_field.items():
         for pattern in patterns:
-            if pattern not in INCLUDE + EXCLUDE and not fnmatch.filter(there, pattern):
+            if pattern not in INCLUDE + EXCLUDE and not fnmatch.filter(candidates, pattern):
                 raise InputError(
-                    f"{name}.{field}: {pattern!r} meets no weight; expected a pattern of "
-                    f"{', '.join(list(there)[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
+                    f"{name}.{field}: {pattern!r} matches no weight; expected a pattern of "
+                    f"{', '.join(list(candidates)[:SHOWN])}{', ...' * (len(candidates) > SHOWN)}"
                 )
     in_head = heads.of(model) if HEADS in exclude else lambda path: False
-    found = {
+    selected = {
         path: weight
-        for path, weight in there.items()
-        if _meets(path, include) and not _meets(path, exclude) and not in_head(path)
+        for path, weight in candidates.items()
+        if _matches(path, include) and not _matches(path, exclude) and not in_head(path)
     }
-    if not found:
+    if not selected:
         raise InputError(
-            f"{name}: no weight is left; include is {list(include)}, exclude is {list(exclude)}, "
-            f"the weights are {', '.join(list(there)[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
+            f"{name}: no weight is selected; include is {list(include)}, exclude is "
+            f"{list(exclude)}, the weights are {', '.join(list(candidates)[:SHOWN])}"
+            f"{', ...' * (len(candidates) > SHOWN)}"
         )
-    return found
+    return selected
 
 
-def _meets(path: str, patterns: Sequence[str]) -> bool:
+def _matches(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)

@@ -1,7 +1,7 @@
-"""The contract of a compressor: every attribute and hook that other packages ask for.
+"""The contract of a compressor: every attribute and hook that other packages use.
 
 A file of this folder holds a `Config(FineTune)` and a class `Compressor`, a subclass of the one
-here. The stage calls the hooks in the order in which they stand here, item by item.
+here. The stage calls the hooks in the order of this file, item by item.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Compressor(ABC):
-    """How a trained model is made smaller; it is never instantiated.
+    """How a trained model is made smaller; never instantiated.
 
     Attributes:
         needs_part: the part of the model that it works on, see `parts` of the models; None for
             any.
-        not_after: compressors that it cannot come after -> the reason.
-        not_in_steps: the reason why it does not go with `seq2seq` tasks; None if it does.
-        retokenizes: texts are read with another tokenizer from now on.
+        not_after: compressors that cannot run before it -> the reason.
+        not_in_steps: the reason why it does not support `seq2seq` tasks; None if it does.
+        retokenizes: whether texts are encoded with another tokenizer afterwards.
     """
 
     needs_part: ClassVar[str | None] = None
@@ -38,13 +38,13 @@ class Compressor(ABC):
         """Look at the trained model and its data, and return a decision that JSON can hold.
 
         Raises:
-            InputError: a model that cannot be compressed so.
+            InputError: the model cannot be compressed this way.
         """
         return {}
 
     @staticmethod
     def tokenizer(plan: Mapping[str, Any], tokenizer: Tokenizer) -> Tokenizer:
-        """Return the tokenizer that texts are read with from now on, see `retokenizes`."""
+        """Return the tokenizer that encodes texts afterwards, see `retokenizes`."""
         return tokenizer
 
     @staticmethod
@@ -58,7 +58,7 @@ class Compressor(ABC):
 
     @staticmethod
     def begin(config: Any, model: keras.Model, batches: Iterable[Any]) -> None:
-        """Change the model before the fine-tuning: learn first ranges, say.
+        """Change the model before fine-tuning, for example calibrate its ranges.
 
         Args:
             batches: of the training, (features, targets, weight) each.
@@ -71,20 +71,20 @@ class Compressor(ABC):
 
     @staticmethod
     def ready(config: Any) -> int:
-        """Return the first epoch that may be the best; 0 is the start."""
+        """Return the first epoch that can be the best; 0 is the start."""
         return 0
 
     @staticmethod
     def finish(config: Any, model: keras.Model) -> None:
-        """Change the model after the fine-tuning, or instead of it with `epochs: 0`."""
+        """Change the model after fine-tuning, or instead of it with `epochs: 0`."""
 
     @staticmethod
     def hold(config: Any, model: keras.Model) -> None:
-        """Keep what was won while a later compressor fine-tunes."""
+        """Preserve the compression while a later compressor fine-tunes."""
 
     @staticmethod
     def report(config: Any, model: keras.Model) -> dict[str, Any]:
-        """Return figures for metrics.json, `{"sparsity": 0.8}` say."""
+        """Return figures for metrics.json, for example `{"sparsity": 0.8}`."""
         return {}
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Weight clustering: each kernel is made of a few values, so that its file packs well.
+"""Weight clustering: each kernel has only a few distinct values, so its file compresses well.
 
 K-means++ picks first centroids as the TensorFlow Model Optimization toolkit does, Lloyd's steps fit
 them; weights that share a centroid keep sharing it while it learns (Han et al. 2016, "Deep
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
 
 NOT_AFTER = {
-    "qat": "moving weights to centroids breaks the grids that were learned; cluster first, qat "
+    "qat": "moving weights to centroids breaks the learned quantization grids; cluster first, qat "
     "then keeps the clusters"
 }
 ROUNDS = 300
@@ -30,15 +30,15 @@ GZIP_LEVEL = 6
 
 
 class Config(FineTune):
-    """How many values a weight is made of, and which weights.
+    """How many distinct values a weight has, and which weights are clustered.
 
     Zeros that `prune` made are a cluster of their own and stay zeros.
 
     Attributes:
-        clusters: distinct values of each weight, that of pruned ones included.
+        clusters: distinct values of each weight, including the zero of pruned weights.
         include: patterns of weight paths (`block_0_*`, `embeddings/token`). A later `qat` rounds
             embeddings by row, which splits their clusters; its `embedding_bits: null` does not.
-        exclude: patterns of weight paths that are left alone.
+        exclude: patterns of weight paths that stay unchanged.
     """
 
     tiny: ClassVar = {"clusters": 8}
@@ -50,7 +50,7 @@ class Config(FineTune):
 
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
-    """The same model: equal weights need no other architecture."""
+    """Return the same model: equal weights need no other architecture."""
     return model
 
 
@@ -71,7 +71,7 @@ def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
 
 
 def hold(config: Config, model: keras.Model) -> None:
-    """Weights that are equal now stay equal."""
+    """Keep equal weights equal in later fits."""
 
     from tfapps.compress._constraints import Clusters, add
 
@@ -82,7 +82,7 @@ def hold(config: Config, model: keras.Model) -> None:
 
 
 def report(config: Config, model: keras.Model) -> dict[str, float]:
-    """Most distinct values of a weight; bytes of all clustered ones as float32, and packed."""
+    """Return the most distinct values of a weight, and the clustered bytes, raw and gzipped."""
     import gzip
 
     arrays = [weight.numpy() for weight in _weights(config, model).values()]
@@ -95,7 +95,7 @@ def report(config: Config, model: keras.Model) -> dict[str, float]:
 
 
 def clustered(values: np.ndarray, count: int, keep_zeros: bool = False) -> np.ndarray:
-    """`values` with each replaced by the nearest of at most `count` centroids.
+    """Return `values`, each replaced by the nearest of at most `count` centroids.
 
     Args:
         values: float32 of any shape.
@@ -104,16 +104,16 @@ def clustered(values: np.ndarray, count: int, keep_zeros: bool = False) -> np.nd
     Example: `clustered(np.float32([0.1, 0.2, 0.9]), 2)` is `[0.15, 0.15, 0.9]`.
     """
     if keep_zeros and not values.all():
-        rest = values != 0
-        made = np.zeros_like(values)
-        made[rest] = clustered(values[rest], count - 1)
-        return made
+        nonzero = values != 0
+        result = np.zeros_like(values)
+        result[nonzero] = clustered(values[nonzero], count - 1)
+        return result
     centroids = fitted(values.ravel(), count)
     return centroids[np.searchsorted(_borders(centroids), values)]
 
 
 def fitted(values: np.ndarray, count: int) -> np.ndarray:
-    """Centroids of k-means, ascending: Lloyd's steps from the toolkit's k-means++ until they rest.
+    """Return the centroids of k-means, ascending: Lloyd's steps from the toolkit's k-means++.
 
     Args:
         values: (n,) float32.
@@ -125,7 +125,7 @@ def fitted(values: np.ndarray, count: int) -> np.ndarray:
     if len(distinct) <= count:
         return distinct
     centroids = np.unique(first_centroids(values, count)).astype("float64")
-    # On a line clusters are stretches of the sorted values, so a step costs a few look-ups.
+    # In one dimension clusters are ranges of the sorted values, so a step costs a few look-ups.
     ordered = np.sort(values).astype("float64")
     totals = np.concatenate([[0.0], np.cumsum(ordered)])
     edges = np.zeros(0, int)
@@ -141,7 +141,7 @@ def fitted(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def first_centroids(values: np.ndarray, count: int) -> np.ndarray:
-    """The toolkit's k-means++ on (n,) values; always with its own seed. (count,) float32."""
+    """Run the toolkit's k-means++ on (n,) values, with its own fixed seed. (count,) float32."""
     import tensorflow as tf
 
     with importing_toolkit():
@@ -156,7 +156,7 @@ def first_centroids(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _borders(centroids: np.ndarray) -> np.ndarray:
-    """Where one cluster ends and the next begins, (count - 1,)."""
+    """Return the borders between clusters, (count - 1,)."""
     wide = centroids.astype("float64")
     return (wide[1:] + wide[:-1]) / 2
 
@@ -166,7 +166,7 @@ def _weights(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
 
 
 class Compressor(base.Compressor):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     not_after = NOT_AFTER
     build = staticmethod(build)

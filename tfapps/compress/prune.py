@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights become zeros while the rest learns to do without them.
+"""Magnitude pruning: the smallest weights become zeros while the rest trains on without them.
 
 Schedules and masks are those of the TensorFlow Model Optimization toolkit (Zhu and Gupta 2017, "To
 prune, or not to prune"), bound to Keras 3 weights: a mask is a constraint of its weight, so there
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     import keras
 
 NOT_AFTER = {
-    "cluster": "a centroid would have to be shared by weights that go and weights that stay",
-    "qat": "its ranges would be learned for weights that are then taken away",
+    "cluster": "pruned and remaining weights would have to share a centroid",
+    "qat": "its ranges would be learned for weights that are then pruned",
 }
 
 
 class Config(FineTune):
-    """What share of which weights goes, in what form, and when.
+    """How many weights are pruned, which ones, in what pattern, and when.
 
     Attributes:
         sparsity: share of zeros in each pruned weight at the end.
         m_by_n: instead of a sparsity, m zeros in every n inputs of an output, made at `begin`.
-        schedule: polynomial grows from `initial_sparsity`, constant cuts at once.
-        power: of the polynomial; 3 cuts fast first and slowly at the end.
-        begin: fraction of the fine-tuning's steps after which the first weights go.
-        end: fraction of the steps after which masks stay as they are.
-        frequency: steps from one new mask to the next.
-        block: rows (inputs) and columns (outputs) that go or stay together; (4, 1) and (16, 1) are
-            what LiteRT, whose matrices are transposed, calls 1x4 and 1x16.
-        pooling: whether a block counts as much as its mean or as its largest weight.
+        schedule: polynomial grows from `initial_sparsity`, constant prunes at once.
+        power: exponent of the polynomial; 3 prunes fast at first and slowly at the end.
+        begin: fraction of the fine-tuning's steps after which the first weights are pruned.
+        end: fraction of the steps after which masks no longer change.
+        frequency: steps between mask updates.
+        block: rows (inputs) and columns (outputs) pruned together; (4, 1) and (16, 1) are
+            what LiteRT, which transposes matrices, calls 1x4 and 1x16.
+        pooling: whether a block is scored by its mean or by its largest weight.
         include: patterns of weight paths (`block_0_*`, `*/qkv/kernel`).
-        exclude: patterns of weight paths that are left alone.
+        exclude: patterns of weight paths that stay unchanged.
     """
 
     tiny: ClassVar = {"sparsity": 0.5}
@@ -71,7 +71,7 @@ class Config(FineTune):
             if self.block is not None:
                 raise ValueError("got both block and m_by_n, expected one form of sparsity")
         elif self.sparsity is None:
-            raise ValueError("got neither sparsity nor m_by_n, expected one: sparsity: 0.8, say")
+            raise ValueError("got neither sparsity nor m_by_n, expected one, e.g. sparsity: 0.8")
         elif self.initial_sparsity > self.sparsity:
             raise ValueError(
                 f"initial_sparsity: got {self.initial_sparsity:g}, expected no more than sparsity, "
@@ -87,12 +87,12 @@ class Config(FineTune):
 
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
-    """The same model: zeros need no other architecture."""
+    """Return the same model: zeros need no other architecture."""
     return model
 
 
 def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
-    """What makes new masks at the steps of the schedule; every weight obeys its mask from now on.
+    """Return the callback that updates masks on schedule; masks apply to weights from now on.
 
     Raises:
         InputError: as `prunable`.
@@ -101,7 +101,7 @@ def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
 
 
 def finish(config: Config, model: keras.Model) -> None:
-    """Without fine-tuning, prune at once."""
+    """Prune at once if there is no fine-tuning."""
     if config.epochs:
         return
     pruning = Pruning(config, steps=1)
@@ -110,7 +110,7 @@ def finish(config: Config, model: keras.Model) -> None:
 
 
 def hold(config: Config, model: keras.Model) -> None:
-    """Zeros stay zeros in later fits."""
+    """Keep zeros at zero in later fits."""
     import keras
 
     from tfapps.compress._constraints import Mask, add
@@ -120,13 +120,13 @@ def hold(config: Config, model: keras.Model) -> None:
 
 
 def ready(config: Config) -> int:
-    """First epoch that ends with the final sparsity."""
+    """Return the first epoch that ends with the final sparsity."""
     last = config.begin if config.m_by_n is not None else config.end
     return min(int(last * config.epochs + 1e-9) + 1, max(config.epochs, 1))
 
 
 def report(config: Config, model: keras.Model) -> dict[str, float]:
-    """Share of zeros in the weights that were pruned, and how many there are."""
+    """Return the share of zeros in the pruned weights, and their number."""
     import numpy as np
 
     values = [np.asarray(weight) for weight in prunable(config, model).values()]
@@ -135,10 +135,10 @@ def report(config: Config, model: keras.Model) -> dict[str, float]:
 
 
 def prunable(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
-    """Weights that the config is about, by path.
+    """Return the weights that the config selects, by path.
 
     Raises:
-        InputError: a pattern meets no matrix, nothing is left, or a weight cannot have the form.
+        InputError: a pattern matches no matrix, no weight is selected, or one is no matrix.
     """
     from tfapps.compress import _select
     from tfapps.errors import InputError
@@ -148,7 +148,7 @@ def prunable(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
     ranks = (2,) if config.block else (2, 4) if config.m_by_n else ()
     odd = [path for path, weight in chosen.items() if ranks and len(weight.shape) not in ranks]
     if odd:
-        raise InputError(f"prune.{form}: expected matrices, {odd[0]} is none; exclude it")
+        raise InputError(f"prune.{form}: expected matrices, {odd[0]} is not one; exclude it")
     return chosen
 
 
@@ -165,7 +165,7 @@ class Pruning:
         span = 0
         if config.m_by_n is None:
             span = max(0, min(int(config.end * steps + 1e-9), steps - 1) - first)
-        # The last mask is made a multiple of the frequency after the first: that has to be the end.
+        # Updates come at multiples of the frequency after the first; the last must be the end.
         frequency = max(1, min(config.frequency, span))
         self.last = first + span // frequency * frequency
         final = config.sparsity or 0.0
@@ -186,11 +186,11 @@ class Pruning:
         )
 
     def due(self, step: int) -> bool:
-        """Whether masks are made anew before the optimizer step of that number, from 0."""
+        """Return whether masks are updated before optimizer step `step`, from 0."""
         return bool(self.schedule(step)[0])
 
     def mask(self, weight: Any, step: int) -> tuple[Any, float]:
-        """1 for what stays of a weight, of its shape, and the magnitude that it takes to stay."""
+        """Return 1 where a weight is kept, of its shape, and the magnitude threshold."""
         import tensorflow as tf
 
         self._step = step
@@ -213,7 +213,7 @@ def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
         add(weight, Mask(masks[path]))
 
     class Pruner(keras.callbacks.Callback):
-        """Makes new masks when the schedule says so."""
+        """Updates masks at the steps of the schedule."""
 
         def on_train_begin(self, logs: Any = None) -> None:
             self.step = 0
@@ -227,17 +227,17 @@ def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
             self.step += 1
 
         def state(self) -> dict[str, Any]:
-            """The masks as they are."""
+            """Return the current masks, for a checkpoint."""
             return {"step": self.step} | {path: mask.numpy() for path, mask in masks.items()}
 
         def take(self, state: Mapping[str, Any]) -> None:
-            """Go on from what `state` gave."""
+            """Resume from what `state` returned."""
             self.step = int(state["step"])
             for path, mask in masks.items():
                 mask.assign(state[path])
 
         def scalars(self) -> dict[str, float]:
-            """Share of zeros of each weight."""
+            """Return the share of zeros of each weight."""
             return {
                 f"sparsity/{path}": 1.0 - float(ops.mean(ops.cast(mask, "float32")))
                 for path, mask in masks.items()
@@ -247,7 +247,7 @@ def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
 
 
 def _toolkit() -> tuple[Any, Any]:
-    """The toolkit's masks and schedules."""
+    """Return the toolkit's modules of masks and schedules."""
     with importing_toolkit():
         from tensorflow_model_optimization.python.core.sparsity.keras import (
             pruning_impl,
@@ -257,7 +257,7 @@ def _toolkit() -> tuple[Any, Any]:
 
 
 class Compressor(base.Compressor):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     not_after = NOT_AFTER
     build = staticmethod(build)

@@ -1,6 +1,6 @@
-"""Structured pruning: whole blocks, attention heads and feed-forward units are taken out.
+"""Structured pruning: removes whole blocks, attention heads and feed-forward units.
 
-What is left is a smaller dense model, which is faster wherever the big one ran (Michel et al.
+The result is a smaller dense model, which is faster on every runtime (Michel et al.
 2019, "Are Sixteen Heads Really Better than One?"; Sajjad et al. 2020, "On the Effect of Dropping
 Layers of Pre-trained Transformer Models").
 """
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from tfapps.compress.parts.job import Job
 
 NOT_AFTER = {
-    "qat": "the ranges were learned with what this takes out; put it before qat",
-    "prune": "its pattern of zeros would be torn; put it before prune",
-    "cluster": "it would cluster what this takes out; put it before cluster",
+    "qat": "the ranges were learned with the parts it removes; put it before qat",
+    "prune": "it would break the pattern of zeros; put it before prune",
+    "cluster": "the parts it removes were clustered too; put it before cluster",
 }
-MULTIPLE = 8  # units come in multiples of it, which vector instructions like
+MULTIPLE = 8  # units are rounded to multiples of it, for vector instructions
 PARTS = ("layers", "heads", "units")
 
 Amount = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | None
 
 
 class Config(FineTune):
-    """What stays, as a number or as a share below 1; what is left out stays whole.
+    """How much remains, as a number or as a share below 1; None removes nothing.
 
     Attributes:
-        layers: transformer blocks; those the dev loss misses least go, one after the other.
-        heads: attention heads a block.
-        units: feed-forward units a block, rounded to a multiple of 8.
+        layers: transformer blocks; removes those that raise the dev loss least, one at a time.
+        heads: attention heads per block.
+        units: feed-forward units per block, rounded to a multiple of 8.
         importance: of heads and units: "gradient" (activation x gradient of the dev loss, summed
             over examples) or "magnitude" (norms of their weights).
         ranking: "global" compares heads and units of all blocks, so that blocks may differ and
@@ -58,127 +58,134 @@ class Config(FineTune):
     ranking: Literal["global", "block"] = "global"
 
     @model_validator(mode="after")
-    def _something_goes(self) -> Config:
+    def _removes_something(self) -> Config:
         if all(getattr(self, part) is None for part in PARTS):
             raise ValueError(
-                f"got none of {', '.join(PARTS)}, expected at least one: a share of what stays, "
-                "such as 0.5, or its number"
+                f"got none of {', '.join(PARTS)}, expected at least one: a share to keep, "
+                "such as 0.5, or a number"
             )
         return self
 
 
 def plan(config: Config, job: Job) -> dict[str, Any]:
-    """Which blocks, and which heads and units of each, are to stay.
+    """Choose the blocks, and the heads and units of each, that remain.
 
     Raises:
-        InputError: more is to stay than there is, or everything.
+        InputError: more is to remain than the model has, or nothing is to be removed.
     """
     from tfapps.compress import _importance
     from tfapps.compress._blocks import blocks, layers_of
     from tfapps.graph.clone import clone
 
-    there = blocks(job.model)
-    first = next(iter(there.values()))
-    count = _count("layers", config.layers, len(there))
+    model_blocks = blocks(job.model)
+    first = next(iter(model_blocks.values()))
+    count = _count("layers", config.layers, len(model_blocks))
     heads = _count("heads", config.heads, first.heads)
     units = _count("units", config.units, first.units)
-    if (count, heads, units) == (len(there), first.heads, first.units):
+    if (count, heads, units) == (len(model_blocks), first.heads, first.units):
         raise InputError(
-            f"prune_structured: everything stays: {count} layers, {heads} heads and {units} units "
-            "are all there are; give a smaller number or a share below 1"
+            f"prune_structured: nothing to remove: the model has {count} layers, {heads} heads and "
+            f"{units} units; give a smaller number or a share below 1"
         )
-    gone = _importance.weakest_blocks(job, len(there) - count) if count < len(there) else []
-    kept = [number for number in there if number not in gone]
-    of_heads = {number: np.ones(there[number].heads) for number in kept}
-    of_units = {number: np.ones(there[number].units) for number in kept}
+    removed = (
+        _importance.weakest_blocks(job, len(model_blocks) - count)
+        if count < len(model_blocks)
+        else []
+    )
+    remaining = [number for number in model_blocks if number not in removed]
+    head_scores = {number: np.ones(model_blocks[number].heads) for number in remaining}
+    unit_scores = {number: np.ones(model_blocks[number].units) for number in remaining}
     if heads < first.heads or units < first.units:
-        left = clone(job.model, lambda layer: {}, skip=layers_of(job.model, gone))
-        of_heads, of_units = _importance.widths(job, left, config.importance)
+        shorter = clone(job.model, lambda layer: {}, skip=layers_of(job.model, removed))
+        head_scores, unit_scores = _importance.widths(job, shorter, config.importance)
     return {
-        "layers": kept,
-        "heads": _named(choose(of_heads, heads, 1, config.ranking)),
-        "units": _named(choose(of_units, units, MULTIPLE, config.ranking)),
+        "layers": remaining,
+        "heads": _named(choose(head_scores, heads, 1, config.ranking)),
+        "units": _named(choose(unit_scores, units, MULTIPLE, config.ranking)),
     }
 
 
 def choose(
     scores: Scores, count: int, multiple: int, ranking: Literal["global", "block"]
 ) -> dict[int, list[int]]:
-    """The highest scores, `count` a block (on average, if the ranking is global), by block.
+    """Return indices of the highest scores, `count` per block (on average, if global), by block.
 
-    Each block keeps at least `multiple` of its own and a multiple of it, or all it has.
+    Each block keeps a multiple of `multiple`, at least one, or all it has.
     """
     counts = dict.fromkeys(scores, count)
     if ranking == "global":
         every = np.sort(np.concatenate(list(scores.values())))[::-1]
         total = min(count * len(scores), len(every))
-        counts = {block: int(np.sum(own >= every[total - 1])) for block, own in scores.items()}
-    kept = {}
-    for block, own in scores.items():
+        counts = {
+            block: int(np.sum(block_scores >= every[total - 1]))
+            for block, block_scores in scores.items()
+        }
+    chosen = {}
+    for block, block_scores in scores.items():
         rounded = max(multiple, round(counts[block] / multiple) * multiple)
-        order = np.argsort(-own, kind="stable")[: min(rounded, len(own))]
-        kept[block] = sorted(int(index) for index in order)
-    return kept
+        order = np.argsort(-block_scores, kind="stable")[: min(rounded, len(block_scores))]
+        chosen[block] = sorted(int(index) for index in order)
+    return chosen
 
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
-    """The smaller model; what stays has the weights it had, under the names it had."""
+    """Return the smaller model; remaining parts keep their weights and names."""
     from tfapps.compress._blocks import blocks, layers_of
     from tfapps.graph.clone import clone
 
-    there = blocks(model)
-    kept = {number: there[number] for number in plan["layers"]}
+    model_blocks = blocks(model)
+    remaining = {number: model_blocks[number] for number in plan["layers"]}
     changes: dict[str, dict[str, int]] = {}
-    for number, block in kept.items():
+    for number, block in remaining.items():
         heads, units = plan["heads"][str(number)], plan["units"][str(number)]
         size = block.attention.size
         changes[block.attention.name] = {"heads": len(heads), "head_size": size}
         changes[block.intermediate.name] = {"units": len(units)}
-    skip = layers_of(model, set(there) - set(kept))
-    made = clone(model, lambda layer: changes.get(layer.name, {}), skip=skip)
-    for number, block in blocks(made).items():
-        _fill(block, kept[number], plan["heads"][str(number)], plan["units"][str(number)])
-    return made
+    skip = layers_of(model, set(model_blocks) - set(remaining))
+    smaller = clone(model, lambda layer: changes.get(layer.name, {}), skip=skip)
+    for number, block in blocks(smaller).items():
+        _fill(block, remaining[number], plan["heads"][str(number)], plan["units"][str(number)])
+    return smaller
 
 
 def report(config: Config, model: keras.Model) -> dict[str, float]:
-    """Size of what is left."""
+    """Return the size of the smaller model."""
     from tfapps.compress._blocks import blocks
 
-    there = blocks(model).values()
+    model_blocks = blocks(model).values()
     return {
         "parameters": float(model.count_params()),
-        "layers": float(len(there)),
-        "heads": float(np.mean([block.heads for block in there])),
-        "units": float(np.mean([block.units for block in there])),
+        "layers": float(len(model_blocks)),
+        "heads": float(np.mean([block.heads for block in model_blocks])),
+        "units": float(np.mean([block.units for block in model_blocks])),
     }
 
 
-def _count(part: str, wanted: int | float | None, there: int) -> int:
-    """How many of `there` stay.
+def _count(part: str, requested: int | float | None, available: int) -> int:
+    """Return how many of `available` remain.
 
     Raises:
-        InputError: more than there are.
+        InputError: more than the model has.
     """
-    if wanted is None:
-        return there
-    if isinstance(wanted, float):
-        return max(1, round(wanted * there))
-    if wanted > there:
+    if requested is None:
+        return available
+    if isinstance(requested, float):
+        return max(1, round(requested * available))
+    if requested > available:
         raise InputError(
-            f"prune_structured.{part}: got {wanted}, expected at most {there}: the model has "
-            f"{there} {part}{'' if part == 'layers' else ' a block'}"
+            f"prune_structured.{part}: got {requested}, expected at most {available}: the model "
+            f"has {available} {part}{'' if part == 'layers' else ' per block'}"
         )
-    return wanted
+    return requested
 
 
-def _named(kept: Mapping[int, list[int]]) -> dict[str, list[int]]:
-    """The same with keys as JSON has them."""
-    return {str(block): indices for block, indices in kept.items()}
+def _named(indices_by_block: Mapping[int, list[int]]) -> dict[str, list[int]]:
+    """Return the same with string keys, for JSON."""
+    return {str(block): indices for block, indices in indices_by_block.items()}
 
 
 def _fill(new: Any, old: Any, heads: Sequence[int], units: Sequence[int]) -> None:
-    """Give a block the weights of the heads and units that stay in it."""
+    """Copy the weights of the remaining heads and units into the new block."""
 
     def columns(weight: Any, parts: int, index: Sequence[int], size: int) -> np.ndarray:
         value = weight.numpy()
@@ -198,11 +205,11 @@ def _fill(new: Any, old: Any, heads: Sequence[int], units: Sequence[int]) -> Non
 
 
 class Compressor(base.Compressor):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     needs_part = "transformer blocks"
     not_after = NOT_AFTER
-    not_in_steps = "it knows the blocks of an encoder only"
+    not_in_steps = "it supports the blocks of encoders only"
     plan = staticmethod(plan)
     build = staticmethod(build)
     report = staticmethod(report)

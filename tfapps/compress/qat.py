@@ -1,4 +1,4 @@
-"""Quantization-aware training: the model learns on the grids of the integers it will be made of.
+"""Quantization-aware training: the model trains with the rounding of its integer file.
 
 The quantizers are those of the TensorFlow Model Optimization toolkit, bound to Keras 3 layers
 (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from tfapps.compress.parts.job import Job
 
 CALIBRATION_BATCHES = 16
-# What stands between two layers without changing values when the model answers.
+# Layers that do not change values at inference.
 TRANSPARENT = ("Dropout", "Identity")
 
 
 class Config(FineTune):
-    """How fine the grids are and when they are felt.
+    """How many bits are used, and from when to when rounding applies.
 
     Attributes:
         weight_bits: of kernels; symmetric, a range for each output channel.
-        activation_bits: of what kernels are multiplied with; null leaves it float (weight-only).
+        activation_bits: of the inputs of kernels; null leaves them float (weight-only).
         embedding_bits: of embedding tables, a range for each row; null leaves them float.
-        activations: which: those of "products" with a kernel (what goes in and what comes out),
-            or "all": attention scores and weights, and the sums between blocks as well. The former
-            is quicker on a CPU, the latter for accelerators that know nothing but integers.
-        delay: fraction of the steps before anything is rounded; ranges are followed meanwhile.
-        freeze: fraction of the steps after which ranges of activations stay as they are.
-        keep_float: patterns of layer names that are left alone.
+        activations: which ones: "products" are the inputs and outputs of kernels, "all" adds
+            attention scores and weights, and the sums between blocks. The former
+            is faster on a CPU, the latter is for accelerators that support only integers.
+        delay: fraction of the steps before rounding starts; ranges are tracked meanwhile.
+        freeze: fraction of the steps after which ranges of activations no longer change.
+        keep_float: patterns of layer names that stay float.
     """
 
     name: str = "qat"
@@ -53,14 +53,14 @@ class Config(FineTune):
 
 
 def plan(config: Config, job: Job) -> dict[str, Any]:
-    """Whether kernels have a range for each channel: not if that would tear clusters apart."""
-    from tfapps.compress._constraints import Clusters, held
+    """Use a range for each channel of a kernel, unless that would split clusters."""
+    from tfapps.compress._constraints import Clusters, has_constraint
 
-    return {"per_channel": not held(job.model, Clusters)}
+    return {"per_channel": not has_constraint(job.model, Clusters)}
 
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
-    """The same model with quantizers in its layers; ranges still to be learned."""
+    """Return the same model with quantizers in its layers; ranges are not learned yet."""
     return quantize(
         model,
         weight_bits=config.weight_bits,
@@ -73,17 +73,17 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
 
 
 def begin(config: Config, model: keras.Model, batches: Iterable[Any]) -> None:
-    """Learn first ranges from a few training batches: an average from nothing takes too long."""
+    """Calibrate ranges on a few training batches: moving averages from zero take too long."""
     calibrate(model, (batch[0] for batch in itertools.islice(batches, CALIBRATION_BATCHES)))
 
 
 def callbacks(config: Config, model: keras.Model, steps: int) -> list[Any]:
-    """The schedule of `delay` and `freeze` over `steps` optimizer steps."""
+    """Return the callback of `delay` and `freeze` over `steps` optimizer steps."""
     return [_schedule(model, round(config.delay * steps), round(config.freeze * steps))]
 
 
 def finish(config: Config, model: keras.Model) -> None:
-    """Weights moved after their ranges were last taken, and lie between two steps."""
+    """Update ranges to the final weights, and round the weights to their grids."""
     settle(model)
 
 
@@ -102,12 +102,12 @@ def quantize(
     per_channel: bool = True,
     keep_float: Sequence[str] = (),
 ) -> keras.Model:
-    """A functional model of our layers, built anew with quantizers; weights are carried over.
+    """Rebuild a functional model of `tfapps.layers` with quantizers; weights are copied.
 
     Call `calibrate` on it before training it, and `settle` afterwards.
 
     Raises:
-        InputError: there is nothing to quantize, or a pattern of `keep_float` meets no layer.
+        InputError: the model has no layer to quantize, or a `keep_float` pattern matches none.
 
     Example:
         >>> model = quantize(model, weight_bits=8)
@@ -118,16 +118,16 @@ def quantize(
     from tfapps.graph.clone import clone, leaves
 
     layers = leaves(model)
-    kept = _kept([layer.name for layer in layers], keep_float)
+    float_layers = _matching([layer.name for layer in layers], keep_float)
     everything = activations == "all"
 
     def change(layer: Any) -> dict[str, Any]:
-        if layer.name in kept:
+        if layer.name in float_layers:
             return {}
-        there = layer.get_config()
-        product = "weight_bits" in there
-        done = everything and "quantize_input" in there and _follows_a_norm(layer, kept)
-        wanted = {
+        arguments = layer.get_config()
+        product = "weight_bits" in arguments
+        done = everything and "quantize_input" in arguments and _follows_a_norm(layer, float_layers)
+        values = {
             "weight_bits": embedding_bits if _is_table(layer) else weight_bits,
             "activation_bits": activation_bits if product or everything else None,
             "quantize_scores": everything,
@@ -135,17 +135,17 @@ def quantize(
             "quantize_input": not done,
             "equalize": per_channel and not everything,
         }
-        return {key: value for key, value in wanted.items() if key in there}
+        return {key: value for key, value in values.items() if key in arguments}
 
     if not any("weight_bits" in change(layer) for layer in layers):
         raise InputError(
-            "qat: no layer that can be quantized; build the model of the layers in tfapps.layers"
+            "qat: no layer can be quantized; build the model from the layers in tfapps.layers"
         )
     return clone(model, change)
 
 
 def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
-    """Set the ranges of activations to what some batches of features show."""
+    """Set the ranges of activations from batches of features."""
     from tfapps.layers.fake_quant import in_model
 
     moving = [quantizer for quantizer in in_model(model) if quantizer.kind in ("moving", "all")]
@@ -159,16 +159,16 @@ def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
             layer.equalize_input()
     _settle_ranges(model)
     for quantizer in moving:
-        seen, quantizer.seen = quantizer.seen, None
-        if seen:
-            quantizer.learn(seen)
+        ranges, quantizer.seen = quantizer.seen, None
+        if ranges:
+            quantizer.learn(ranges)
 
 
 def settle(model: keras.Model) -> None:
-    """Bring the ranges of weights up to the weights and these to their grids, after training.
+    """Update the ranges of weights and round the weights to their grids, after training.
 
-    Weights that training left between two steps would be rounded this way in one graph and that
-    way in another.
+    Weights between two grid points could be rounded up in one graph and down
+    in another.
     """
     _settle_ranges(model)
     for layer in model._flatten_layers():
@@ -182,14 +182,14 @@ def _settle_ranges(model: keras.Model) -> None:
             layer.settle_ranges()
 
 
-def _kept(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
-    """Names of the layers that meet a pattern; each pattern has to meet one."""
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
+    """Return the names of the layers that match a pattern; each pattern must match one."""
     from tfapps.errors import InputError
 
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
             raise InputError(
-                f"qat.keep_float: {pattern!r} meets no layer; expected a pattern of layer names: "
+                f"qat.keep_float: {pattern!r} matches no layer; expected a pattern of layer names: "
                 f"{', '.join(names[:12])}, ..."
             )
     return {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
@@ -199,15 +199,15 @@ def _is_table(layer: Any) -> bool:
     return "Embedding" in type(layer).__name__
 
 
-def _follows_a_norm(layer: Any, kept: Collection[str]) -> bool:
-    """Whether the layer's first input comes out of a normalisation, which quantizes it."""
+def _follows_a_norm(layer: Any, float_layers: Collection[str]) -> bool:
+    """Return whether the layer's first input comes from a normalisation, which quantizes it."""
     tensor = layer.input
     while True:
         if isinstance(tensor, list | tuple | dict):
             tensor = next(iter(tensor.values() if isinstance(tensor, dict) else tensor))
         source = tensor._keras_history.operation
         if type(source).__name__ not in TRANSPARENT:
-            return type(source).__name__ == "LayerNorm" and source.name not in kept
+            return type(source).__name__ == "LayerNorm" and source.name not in float_layers
         tensor = source.input
 
 
@@ -219,7 +219,7 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
     phase = Phase(delayed=start > 0)
 
     class Schedule(keras.callbacks.Callback):
-        """Turns the switches of all quantizers at the steps given."""
+        """Switches the phase of all quantizers at steps `start` and `stop`."""
 
         def on_train_begin(self, logs: Any = None) -> None:
             self.step = 0
@@ -234,11 +234,11 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
             self.step += 1
 
         def state(self) -> dict[str, Any]:
-            """How far the schedule is."""
+            """Return the step of the schedule, for a checkpoint."""
             return {"step": self.step}
 
         def take(self, state: Mapping[str, Any]) -> None:
-            """Go on from what `state` gave."""
+            """Resume from what `state` returned."""
             self.step = int(state["step"])
             if phase.quantizing is not None:
                 phase.quantizing.assign(float(self.step > start))
@@ -252,7 +252,7 @@ def _schedule(model: keras.Model, start: int, stop: int) -> Any:
 
 
 class Compressor(base.Compressor):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     plan = staticmethod(plan)
     build = staticmethod(build)

@@ -1,8 +1,8 @@
-"""Leave out word pieces that the texts do not use: half of a small BERT is its embedding table.
+"""Remove word pieces that the texts do not use: half of a small BERT is its embedding table.
 
-A text of known words whose pieces all stay gets the same answers as before. Any other word is spelt
-in smaller pieces, and is never unknown if each of its characters has a piece of its own. A word
-with a character that has none may become unknown, or be known where it was unknown before.
+A text of known words whose pieces all remain gets the same answers. Any other word is spelled
+in smaller pieces, and is never unknown if each of its characters has its own piece. A word
+with a character that has none may become unknown, or become known.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from tfapps.compress.parts.job import Job
     from tfapps.text.tokenizer import Tokenizer
 
-_FIRST = "it was fitted to the whole table and the old pieces; put trim_vocabulary first"
+_FIRST = "it was fitted to the full table and the old pieces; put trim_vocabulary first"
 NOT_AFTER = dict.fromkeys(("qat", "prune", "prune_structured", "cluster"), _FIRST)
-# The argument of a layer that says how many rows its table has; the table is its first weight.
+# The argument that holds a layer's number of table rows; the table is its first weight.
 ROWS = {"BertEmbeddings": "vocabulary_size", "Embedding": "input_dim"}
 
 
 class Config(FineTune):
-    """Which pieces stay, beside those that any text can be spelt in.
+    """Which pieces remain, besides those needed to spell any text.
 
     Attributes:
-        epochs: of fine-tuning; the texts of the training lose nothing, so none is needed.
+        epochs: epochs of fine-tuning; training texts keep all their pieces, so 0 is enough.
         min_count: how often the training split must use a piece.
-        words: a frequency list, a `word` or `word<TAB>count` a line; all their pieces stay too.
-        size: fill up to so many pieces with those whose vectors are most like those of the pieces
-            used: a text of the same subject that is yet to come needs them first.
+        words: a frequency list, one `word` or `word<TAB>count` per line; their pieces remain too.
+        size: fill up to this many pieces with those whose vectors are most similar to the used
+            ones: new texts on the same subject are most likely to need them.
     """
 
     name: str = "trim_vocabulary"
@@ -48,10 +48,10 @@ class Config(FineTune):
 
 
 def plan(config: Config, job: Job) -> dict[str, Any]:
-    """How many pieces there are, and the ids of those that stay, ascending.
+    """Return the number of pieces, and the ids of those that remain, ascending.
 
     Raises:
-        InputError: the tokenizer is no WordPiece, no table fits it, or `words` is malformed.
+        InputError: the tokenizer is not WordPiece, no table fits it, or `words` is malformed.
     """
     import numpy as np
 
@@ -62,38 +62,38 @@ def plan(config: Config, job: Job) -> dict[str, Any]:
     tokenizer, pieces = job.tokenizer, job.tokenizer.vocabulary_size
     if tokenizer.kind != "wordpiece":
         raise InputError(
-            f"trim_vocabulary: the tokenizer is one of {tokenizer.kind}, expected wordpiece: what "
-            "is left out there cannot be spelt in smaller pieces; lower text.vocabulary_size"
+            f"trim_vocabulary: the tokenizer is {tokenizer.kind}, expected wordpiece: other kinds "
+            "cannot spell removed pieces in smaller ones; lower text.vocabulary_size"
         )
     tables = _tables(job.model, pieces)
     if not tables:
         raise InputError(
-            f"trim_vocabulary: the model has no embedding table of {pieces} pieces; build it of "
+            f"trim_vocabulary: the model has no embedding table of {pieces} pieces; build it from "
             "the layers in tfapps.layers"
         )
     used = _used(config, job)
-    letters = [
+    spelling_ids = [
         tokenizer.vocabulary[piece]
         for piece in spelling(tokenizer.vocabulary, SPECIALS["wordpiece"])
     ]
     kept = used.copy()
-    kept[letters] = True
+    kept[spelling_ids] = True
     if config.size is not None:
-        used[letters] = False  # letters say little about the subject
+        used[spelling_ids] = False  # single letters carry little about the subject
         order = _likeness(np.asarray(tables[0].weights[0]), used)
-        there = np.isin(order, list(tokenizer.vocabulary.values()))
-        order = order[there & ~kept[order]]
+        valid = np.isin(order, list(tokenizer.vocabulary.values()))
+        order = order[valid & ~kept[order]]
         kept[order[: max(0, config.size - int(kept.sum()))]] = True
     return {"pieces": pieces, "kept": np.flatnonzero(kept).tolist()}
 
 
 def tokenizer(plan: Mapping[str, Any], tokenizer: Tokenizer) -> Tokenizer:
-    """The tokenizer of the pieces that stay."""
+    """Return the tokenizer of the remaining pieces."""
     return tokenizer.trimmed(plan["kept"])
 
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
-    """The same model with the rows of the pieces that stay."""
+    """Return the same model with only the rows of the remaining pieces."""
     from keras import ops
 
     from tfapps.graph.clone import clone
@@ -106,23 +106,23 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
             return {"token_id": kept.index(layer.token_id)}
         return {ROWS[type(layer).__name__]: len(kept)} if layer.name in tables else {}
 
-    made = clone(model, change)
-    for layer in _tables(made, len(kept)):
+    trimmed = clone(model, change)
+    for layer in _tables(trimmed, len(kept)):
         if layer.name in tables:
             table = ops.convert_to_tensor(tables[layer.name].weights[0])
             layer.weights[0].assign(ops.take(table, kept, axis=0))
-    # `report` sees the model alone, and how much went is not to be read off it.
-    made.pieces = {"pieces": len(kept), "pieces_before": plan["pieces"]}
-    return made
+    # `report` gets only the model, which does not show how many pieces were removed.
+    trimmed.pieces = {"pieces": len(kept), "pieces_before": plan["pieces"]}
+    return trimmed
 
 
 def report(config: Config, model: keras.Model) -> dict[str, float]:
-    """How many pieces are left, of how many."""
+    """Return the numbers of pieces after and before."""
     return dict(model.pieces)
 
 
 def _tables(model: keras.Model, pieces: int) -> list[Any]:
-    """The layers that look up one of so many pieces."""
+    """Return the layers with a table of `pieces` rows."""
     from tfapps.graph.clone import leaves
 
     return [
@@ -133,7 +133,7 @@ def _tables(model: keras.Model, pieces: int) -> list[Any]:
 
 
 def _used(config: Config, job: Job) -> np.ndarray:
-    """Which pieces the training split (as the model reads it) or the list of words uses, (v,)."""
+    """Return which pieces the training split (as encoded) or the list of words uses, (v,)."""
     import numpy as np
 
     counts = np.zeros(job.tokenizer.vocabulary_size, np.int64)
@@ -147,7 +147,7 @@ def _used(config: Config, job: Job) -> np.ndarray:
 
 
 def _words(path: str, root: str | None) -> list[str]:
-    """The words of a frequency list.
+    """Return the words of a frequency list.
 
     Raises:
         InputError: no such file, or a line that is neither a word nor a word with a count.
@@ -157,7 +157,7 @@ def _words(path: str, root: str | None) -> list[str]:
     from tfapps.errors import InputError
 
     file = paths.locate(path, root)
-    found = []
+    words = []
     for number, line in enumerate(files.read_lines(file, settable=False), 1):
         word, *count = line.split("\t")
         if not line.strip():
@@ -167,12 +167,12 @@ def _words(path: str, root: str | None) -> list[str]:
                 f"{file}:{number}: {files.short(line)}, expected a word, or a word, a tab and "
                 "how often it was seen"
             )
-        found.append(word)
-    return found
+        words.append(word)
+    return words
 
 
 def _likeness(table: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """All ids, those first whose rows (v, d) point most where the used ones do on average."""
+    """Return all ids, ordered by similarity of their rows (v, d) to the mean of the used ones."""
     import numpy as np
 
     rows = table - table.mean(axis=0)
@@ -181,11 +181,11 @@ def _likeness(table: np.ndarray, used: np.ndarray) -> np.ndarray:
 
 
 class Compressor(base.Compressor):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     needs_part = "word pieces"
     not_after = NOT_AFTER
-    not_in_steps = "what is left out could be neither read nor said; lower text.vocabulary_size"
+    not_in_steps = "removed pieces could be neither read nor written; lower text.vocabulary_size"
     retokenizes = True
     plan = staticmethod(plan)
     tokenizer = staticmethod(tokenizer)

@@ -284,7 +284,7 @@ def preset(config: Config) -> str | None:
 
 
 class Model(base.Model):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     parts = ("attention", "transformer blocks", "dense layers", "word pieces", "preset")
     reads = INPUTS

@@ -79,7 +79,7 @@ def build(
 
 
 class Model(base.Model):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     parts = ("word pieces",)
     reads = INPUTS

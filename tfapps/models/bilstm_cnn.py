@@ -142,7 +142,7 @@ def _letters(config: Config, char_ids: Any) -> Any:
 
 
 class Model(base.Model):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     parts = ("dense layers",)
     reads = INPUTS

@@ -231,7 +231,7 @@ def _decode(layers: Layers, target_ids: Any, given: Tensors) -> Tensors:
 
 
 class Model(_seq2seq.Model):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     parts = ("dense layers", "word pieces")
     build = staticmethod(build)

@@ -274,7 +274,7 @@ def _fed_forward(layers: Layers, name: str, x: Any) -> Any:
 
 
 class Model(_seq2seq.Model):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     parts = ("attention", "dense layers", "word pieces")
     build = staticmethod(build)

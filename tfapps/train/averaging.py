@@ -56,7 +56,7 @@ class Averaged(keras.callbacks.Callback):
         return counts | packed("means", [mean.numpy() for mean in self.means])
 
     def take(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from what `state` returned."""
         self.count, self.steps = int(state["count"]), int(state["steps"])
         for mean, value in zip(self.means, unpacked("means", state), strict=True):
             mean.assign(value)

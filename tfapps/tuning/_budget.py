@@ -15,28 +15,28 @@ FACTORS = ("down", "values", "up")
 
 
 def allowed(step: int, steps: int, start: int, end: int, warmup: float, settled: float) -> int:
-    """How many ranks are open at a step: `start` at first, then down to `end` along a cube.
+    """Return how many ranks are open at a step: `start` at first, then a cubic decay to `end`.
 
     Example: `allowed(0, 100, 12, 8, 0.1, 0.4)` is 12, `allowed(60, 100, 12, 8, 0.1, 0.4)` is 8.
     """
     first, last = warmup * steps, (1 - settled) * steps
     if step >= last:
         return end
-    left = 1 - max(step - first, 0) / (last - first)
-    return round(end + (start - end) * left**3)
+    remaining = 1 - max(step - first, 0) / (last - first)
+    return round(end + (start - end) * remaining**3)
 
 
 def best(scores: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """1 for the `count` highest of all scores (r,) by kernel, 0 for the others."""
+    """Return masks by kernel: 1 for the `count` highest of all scores (r,), 0 for the others."""
     flat = np.concatenate(list(scores.values()))
-    kept = np.zeros_like(flat)
-    kept[np.argsort(-flat, kind="stable")[:count]] = 1.0
+    mask = np.zeros_like(flat)
+    mask[np.argsort(-flat, kind="stable")[:count]] = 1.0
     ends = np.cumsum([len(score) for score in scores.values()])[:-1]
-    return dict(zip(scores, np.split(kept, ends), strict=True))
+    return dict(zip(scores, np.split(mask, ends), strict=True))
 
 
 class Budget(keras.callbacks.Callback):
-    """Follows the importance of the ranks of all low-rank kernels and closes the least important.
+    """Tracks the importance of all ranks of low-rank kernels and closes the least important ones.
 
     Create it in the scope of the strategy.
 
@@ -62,7 +62,7 @@ class Budget(keras.callbacks.Callback):
         self.doubt = self._notes("doubt")
 
     def _notes(self, name: str) -> dict[str, keras.Variable]:
-        """A zero for every entry of every weight."""
+        """Return a zero variable of the shape of every weight."""
         return {
             path: keras.Variable(
                 np.zeros(weight.shape, "float32"),
@@ -74,7 +74,7 @@ class Budget(keras.callbacks.Callback):
         }
 
     def watch(self, gradients: Mapping[str, Any]) -> None:
-        """Note how much the loss would change without each entry, smoothed over steps."""
+        """Update how much the loss would change without each entry, smoothed over steps."""
         keep = self.config.smoothing
         for path, weight in self.weights.items():
             importance, doubt = self.importance[path], self.doubt[path]
@@ -100,15 +100,15 @@ class Budget(keras.callbacks.Callback):
         """Close all but the most important ranks; the last time for good."""
         shares = (self.config.warmup, self.config.settled)
         self.open = allowed(self.step, self.steps, self.start, self.end, *shares)
-        kept = best({path: self._score(low) for path, low in self.kernels.items()}, self.open)
+        masks = best({path: self._score(low) for path, low in self.kernels.items()}, self.open)
         for path, low in self.kernels.items():
-            # Until the last time a rank that was closed may come back: its value learns on.
-            low.values.assign(low.values.numpy() * kept[path])
+            # Before the last decision a closed rank may reopen: its value still trains.
+            low.values.assign(low.values.numpy() * masks[path])
             if self.settled:
-                low.gate.assign(kept[path])
+                low.gate.assign(masks[path])
 
     def _score(self, low: Any) -> np.ndarray:
-        """(r,): a rank is as important as its singular value and its two vectors."""
+        """Return (r,): the importance of each rank's singular value plus that of its vectors."""
         down, values, up = (
             np.asarray(self.importance[path]) * np.asarray(self.doubt[path])
             for path in (getattr(low, name).path for name in FACTORS)
@@ -116,23 +116,23 @@ class Budget(keras.callbacks.Callback):
         return values + down.mean(axis=0) + up.mean(axis=1)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What the next decision depends on."""
+        """Return what the next decision depends on, for a checkpoint."""
         notes = {"importance": self.importance, "doubt": self.doubt}
         counts = np.array([self.step, self.open, self.settled], np.int64)
         return {"counts": counts} | {
             f"{name} {path}": note.numpy()
-            for name, there in notes.items()
-            for path, note in there.items()
+            for name, variables in notes.items()
+            for path, note in variables.items()
         }
 
     def take(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from what `state` returned."""
         self.step, self.open, settled = (int(count) for count in state["counts"])
         self.settled = bool(settled)
-        for name, there in (("importance", self.importance), ("doubt", self.doubt)):
-            for path, note in there.items():
+        for name, variables in (("importance", self.importance), ("doubt", self.doubt)):
+            for path, note in variables.items():
                 note.assign(state[f"{name} {path}"])
 
     def scalars(self) -> dict[str, float]:
-        """For TensorBoard: how many ranks are open."""
+        """Return the number of open ranks, for TensorBoard."""
         return {"ranks": float(self.open)}

@@ -1,4 +1,4 @@
-"""How far a weight lies below the heads."""
+"""The depth of weights below the heads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tfapps.tuning.freeze import block
 
 
 def depths(model: Any) -> Callable[[str], int]:
-    """Path of a weight -> 0 for the heads, 1 for the top block, and so on; embeddings come last.
+    """Return path of a weight -> depth: 0 for heads, 1 for the top block, ..., embeddings last.
 
-    Example: of two blocks `block_0_attention/qkv/kernel` lies 2 deep, `embeddings/token` 3.
+    Example: with two blocks `block_0_attention/qkv/kernel` has depth 2, `embeddings/token` 3.
     """
     numbers = sorted({n for w in model.weights if (n := block(w.path)) is not None}, reverse=True)
     above = {number: place for place, number in enumerate(numbers, start=1)}

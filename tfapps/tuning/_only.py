@@ -1,4 +1,4 @@
-"""Some weights learn, the others stay."""
+"""Freezes all weights but selected ones."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from tfapps.graph import heads
 
-# What no pre-training has seen beside the heads: pooling with weights, a channel beside the words.
+# New layers besides the heads, which no preset has weights for: pooling, the case of words.
 NEW = ("pool", "case_embeddings")
 
 
 def is_new(model: Any) -> Callable[[str], bool]:
-    """Path of a weight -> whether it starts from nothing, so that every tuner has to train it."""
+    """Return path of a weight -> whether it is newly initialized, so every tuner must train it."""
     in_head = heads.of(model)
     return lambda path: in_head(path) or path.startswith(NEW)
 
 
 def only(model: Any, trains: Callable[[str], bool]) -> Any:
-    """Freeze every weight whose path `trains` does not name and that is not new."""
+    """Freeze every weight that is not new and whose path `trains` does not select."""
     new = is_new(model)
     for weight in model.trainable_variables:
         weight.trainable = new(weight.path) or trains(weight.path)

@@ -1,4 +1,4 @@
-"""The products with a kernel that low-rank tuning can stand beside."""
+"""The dense layers that low-rank tuning can extend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN = 12
 
 
 def products(model: Any) -> dict[str, Any]:
-    """Every Linear by its path, those inside attention too, but not those that train anyway.
+    """Return every Linear by path, also inside attention, except those that train anyway.
 
     Example: `["block_0_attention/qkv", "block_0_attention/output", "block_0_intermediate", ...]`.
     """
@@ -21,35 +21,37 @@ def products(model: Any) -> dict[str, Any]:
     from tfapps.layers.linear import Linear
     from tfapps.layers.multi_head import MultiHead
 
-    found = {}
+    linears = {}
     for layer in leaves(model):
         if isinstance(layer, Linear):
-            found[layer.name] = layer
+            linears[layer.name] = layer
         elif isinstance(layer, MultiHead):
             inside = [part for part in layer._flatten_layers() if isinstance(part, Linear)]
-            found |= {f"{layer.name}/{part.name}": part for part in inside}
+            linears |= {f"{layer.name}/{part.name}": part for part in inside}
     new = is_new(model)
-    return {path: linear for path, linear in found.items() if not new(path)}
+    return {path: linear for path, linear in linears.items() if not new(path)}
 
 
 def chosen(model: Any, patterns: Sequence[str], who: str) -> dict[str, Any]:
-    """The products that meet a pattern.
+    """Return the dense layers that match a pattern, by path.
 
-    Raises: InputError naming the products there are, where a pattern meets none.
+    Raises: InputError listing the available layers if a pattern matches none.
     """
-    there = products(model)
+    available = products(model)
     for pattern in patterns:
-        if not fnmatch.filter(there, pattern):
-            known = f"{', '.join(list(there)[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
+        if not fnmatch.filter(available, pattern):
+            names = f"{', '.join(list(available)[:SHOWN])}{', ...' * (len(available) > SHOWN)}"
             raise InputError(
-                f"{who}.targets: {pattern!r} meets no kernel; "
-                + (f"expected a pattern of {known}" if there else "the model has none to tune so")
+                f"{who}.targets: {pattern!r} matches no kernel; "
+                + (f"expected a pattern of {names}" if available else "the model has none to tune")
             )
-    return {path: there[path] for pattern in patterns for path in fnmatch.filter(there, pattern)}
+    return {
+        path: available[path] for pattern in patterns for path in fnmatch.filter(available, pattern)
+    }
 
 
-def beside(model: Any, chosen: dict[str, Any], make: Callable[[Any], Any]) -> Any:
-    """The model anew, with what `make` gives for a product of those chosen beside it.
+def add_low_rank(model: Any, chosen: dict[str, Any], make: Callable[[Any], Any]) -> Any:
+    """Rebuild the model with the low-rank kernel that `make` returns added to each chosen layer.
 
     Args:
         make: the Linear in the old model -> its LowRank.
@@ -74,12 +76,12 @@ def beside(model: Any, chosen: dict[str, Any], make: Callable[[Any], Any]) -> An
 
 
 def merged(model: Any) -> Any:
-    """The model without anything beside its products: their kernels have taken it in."""
+    """Return the model with its low-rank kernels merged into the kernels."""
     from tfapps.graph.clone import clone
 
     plain = clone(model)
-    there = products(plain)
+    plain_linears = products(plain)
     for path, linear in products(model).items():
         if linear.low_rank is not None:
-            there[path].kernel.assign_add(linear.low_rank.kernel())
+            plain_linears[path].kernel.assign_add(linear.low_rank.kernel())
     return plain

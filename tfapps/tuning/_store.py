@@ -1,4 +1,4 @@
-"""What tuners of few weights have in common."""
+"""The setting `store`, shared by tuners that train few weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Stored(base.Config):
     """Base of their Configs.
 
     Attributes:
-        store: `weights` keeps the whole model in the bundle, `delta` what was learned alone: a few
-            hundred kilobytes that need the preset to be opened as a Keras model.
+        store: `weights` stores the whole model in the bundle, `delta` only the trained weights: a
+            few hundred kilobytes, which need the preset to be opened as a Keras model.
     """
 
     store: Literal["weights", "delta"] = "weights"
 
     @property
     def keeps_delta(self) -> bool:
-        """Whether the bundle holds only what was learned beside a preset."""
+        """Whether the bundle stores only the weights trained on top of a preset."""
         return self.store == "delta"

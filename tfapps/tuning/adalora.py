@@ -1,4 +1,4 @@
-"""AdaLoRA: low-rank kernels in the form of an SVD, whose ranks go where they matter most."""
+"""AdaLoRA: low-rank kernels in SVD form, whose ranks are allocated where they matter most."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pydantic import Field, model_validator
 
 from tfapps.tuning import base
 from tfapps.tuning._only import only
-from tfapps.tuning._products import beside, chosen, merged
+from tfapps.tuning._products import add_low_rank, chosen, merged
 from tfapps.tuning._store import Stored
 
 
 class Config(Stored):
-    """What is learned beside frozen kernels, and how ranks are taken from those that need none.
+    """Low-rank kernels added to frozen ones, and the schedule that removes unneeded ranks.
 
     From Zhang et al. 2023, "Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning".
 
     Attributes:
-        rank: of a kernel on average, at the end.
-        start_rank: of every kernel at first; one and a half times `rank` if left out.
-        warmup: share of all steps before the first rank is taken.
-        settled: share of all steps after the last one is.
-        every: steps from one decision to the next.
-        smoothing: of a weight's importance and of how unsure it is, from step to step.
+        rank: average rank of a kernel at the end.
+        start_rank: rank of every kernel at first; one and a half times `rank` by default.
+        warmup: share of all steps before the first rank is removed.
+        settled: share of all steps after the last rank is removed.
+        every: steps between decisions.
+        smoothing: of a weight's importance and its uncertainty, from step to step.
         orthogonality: factor of the penalty that keeps the two sides of the SVD orthogonal.
-        alpha: as for `lora`, but some eight times as large serves: a step moves one value a rank
+        alpha: as for `lora`, but about eight times as large: a step moves one value per rank
             where that of `lora` moves a whole row.
         dropout, targets: as for `lora`.
     """
@@ -51,15 +51,15 @@ class Config(Stored):
         if self.warmup + self.settled >= 1:
             raise ValueError(
                 f"warmup and settled: got {self.warmup} and {self.settled}, expected less than 1 "
-                "together: ranks are taken in between"
+                "together: ranks are removed in between"
             )
         return self
 
 
 def apply(config: Config, model: Any) -> Any:
-    """The model with low-rank kernels, zero at first; they, the head and what is new will train.
+    """Add low-rank kernels, zero at first, and freeze all but them, the head and new layers.
 
-    Raises: InputError for a pattern that meets no kernel.
+    Raises: InputError for a pattern that matches no kernel.
     """
     from tfapps.layers.low_rank import LowRank
 
@@ -75,29 +75,29 @@ def apply(config: Config, model: Any) -> Any:
             name="low_rank",
         )
 
-    tuned = beside(model, chosen(model, config.targets, "tuning"), make)
+    tuned = add_low_rank(model, chosen(model, config.targets, "tuning"), make)
     return only(tuned, lambda path: "/low_rank/" in path)
 
 
 def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
-    """What follows the importance of every rank and closes the least important ones."""
+    """Return the callback that tracks the importance of ranks and closes the least important."""
     from tfapps.tuning._budget import Budget
 
     return [Budget(config, model, steps)]
 
 
 def ready(config: Config, epochs: int) -> float:
-    """Epochs before the last rank was taken: weights of before have more of them than asked for."""
+    """Return the epoch of the last rank removal: earlier weights have more than `rank` ranks."""
     return (1 - config.settled) * epochs
 
 
 def merge(config: Config, model: Any) -> Any:
-    """The plain model again: what was learned is in its kernels and costs nothing."""
+    """Return the plain model, with the trained changes merged into its kernels."""
     return merged(model)
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     needs_part = "dense layers"
     apply = staticmethod(apply)

@@ -1,4 +1,4 @@
-"""Adapters: a narrow layer behind each part of a frozen transformer block."""
+"""Adapters: a narrow layer after each part of a frozen transformer block."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PLACE = re.compile(r"block_\d+_(attention|output)_dropout")
 
 
 class Config(Stored):
-    """Where narrow layers stand, and how narrow they are.
+    """Where adapters are inserted, and how wide they are.
 
     Attributes:
-        size: width of the narrow layer.
+        size: width of the adapter.
         form: `houlsby` puts one behind attention and one behind the two dense layers (Houlsby et
             al. 2019), `pfeiffer` the latter alone (Pfeiffer et al. 2021, "AdapterFusion").
-        activation: of the narrow layer.
+        activation: of the adapter.
     """
 
     tiny: ClassVar = {"size": 4}
@@ -34,7 +34,7 @@ class Config(Stored):
 
 
 def build(config: Config, model: Any) -> Any:
-    """The model with adapters that change nothing yet: their second layer starts at zero.
+    """Add adapters, which have no effect at first: their second layer starts at zero.
 
     Raises: InputError if the model has no transformer blocks.
     """
@@ -59,22 +59,22 @@ def build(config: Config, model: Any) -> Any:
         up = Linear(x.shape[-1], kernel_initializer="zeros", name=f"{name}_up")(down)
         return keras.layers.Add(name=f"{name}_sum")([x, up])
 
-    made = clone(model, after=after)
+    adapted = clone(model, after=after)
     if not added:
         raise InputError(
             "adapter: the model has no transformer blocks to put adapters in; use model bert, or "
             "another tuning.name"
         )
-    return made
+    return adapted
 
 
 def apply(config: Config, model: Any) -> Any:
-    """Freeze all but adapters, normalisations, the head and what is new."""
+    """Freeze all but adapters, normalisations, the head and new layers."""
     return only(model, lambda path: "_adapter_" in path or path.rsplit("/", 1)[0].endswith("norm"))
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     needs = "encoder"
     needs_part = "transformer blocks"

@@ -1,4 +1,4 @@
-"""The contract of a tuner: every attribute and hook that other packages ask for.
+"""The contract of a tuner: every attribute and hook that other packages use.
 
 A file of this folder holds a `Config(base.Config)` and a class `Tuner`, a subclass of the one here.
 """
@@ -16,18 +16,18 @@ class Config(Section):
 
     @property
     def keeps_delta(self) -> bool:
-        """Whether the bundle holds only what was learned beside a preset."""
+        """Whether the bundle stores only the weights trained on top of a preset."""
         return False
 
 
 class Tuner(ABC):
-    """Which weights learn, and what is put beside them; it is never instantiated.
+    """Which weights train, and which layers are added for it; never instantiated.
 
     The output of the model that `merge` returns equals that of the trained one to 1e-5, and `apply`
     should not change the output.
 
     Attributes:
-        needs: what the task has to need of a model, `encoder` or `seq2seq`; None for any.
+        needs: the kind of model the task must need, `encoder` or `seq2seq`; None for any.
         needs_part: the part of the model that it works on, see `parts` of the models; None for
             any.
     """
@@ -37,20 +37,20 @@ class Tuner(ABC):
 
     @staticmethod
     def build(config: Any, model: Any) -> Any:
-        """Return the model with what stays in it for good; it is called for every export too.
+        """Return the model with permanent additions; called for every export too.
 
         Raises:
-            InputError: a model without a place for it.
+            InputError: the model has no place for them.
         """
         return model
 
     @staticmethod
     @abstractmethod
     def apply(config: Any, model: Any) -> Any:
-        """Return the model as it trains: freeze weights with `_only.only`, put layers beside them.
+        """Return the model as it trains: freeze weights with `_only.only`, add layers.
 
         Raises:
-            InputError: a model that it does not fit.
+            InputError: the tuner does not fit the model.
         """
 
     @staticmethod
@@ -60,20 +60,20 @@ class Tuner(ABC):
 
     @staticmethod
     def ready(config: Any, epochs: int) -> float | None:
-        """Return the epochs before the weights may be the best; None for no such."""
+        """Return the epochs before weights can be the best; None if there is no such limit."""
         return None
 
     @staticmethod
     def settled(config: Any, epochs: int) -> float:
-        """Return the epochs before early stopping may count."""
+        """Return the epochs before early stopping counts."""
         return 0.0
 
     @staticmethod
     def merge(config: Any, model: Any) -> Any:
-        """Return the model without what only its training needed."""
+        """Return the model without the parts that only training needed."""
         return model
 
     @staticmethod
     def stored(config: Any) -> Any:
-        """Return the config whose `apply` gives the form that a delta has."""
+        """Return the config whose `apply` builds the model that a delta file fits."""
         return config

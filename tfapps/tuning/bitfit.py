@@ -1,4 +1,4 @@
-"""BitFit: biases learn, nothing else."""
+"""BitFit: trains biases only."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Config(Stored):
 
 
 def apply(config: Config, model: Any) -> Any:
-    """Freeze all but biases, those of normalisations too, the heads and what is new.
+    """Freeze all but biases (also those of normalisations), the heads and new layers.
 
-    Raises: InputError if there is no bias outside the heads.
+    Raises: InputError if the model has no bias outside the heads.
     """
     biases = {w.path for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in BIASES}
     if all(map(is_new(model), biases)):
-        raise InputError("bitfit: the model has no biases to learn; use another tuning.name")
+        raise InputError("bitfit: the model has no biases to train; use another tuning.name")
     return only(model, lambda path: path in biases)
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     apply = staticmethod(apply)

@@ -1,4 +1,4 @@
-"""Train the head alone, or the head and the top blocks; everything below keeps its weights."""
+"""Train only the head, or the head and the top blocks; all lower weights are frozen."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Config(Stored):
 
 
 def block(name: str) -> int | None:
-    """Number of the encoder block that the layer called `name` is part of.
+    """Return the number of the encoder block that the layer called `name` belongs to.
 
     Example: `block("block_3_attention")` is 3, `block("head_logits")` is None.
     """
@@ -47,10 +47,10 @@ def block(name: str) -> int | None:
 
 
 def apply(config: Config, model: Any) -> Any:
-    """Freeze the layers that are not to train; the model itself is returned.
+    """Freeze the layers that should not train; return the same model.
 
-    Raises: InputError saying how many blocks there are where `layers` is more than that, and
-    where no layer is left to train.
+    Raises: InputError with the number of blocks if `layers` exceeds it, or if no layer is left
+    to train.
     """
     layers = list(_leaves(model))
     numbers = sorted({n for layer in layers if (n := block(layer.name)) is not None})
@@ -70,14 +70,14 @@ def apply(config: Config, model: Any) -> Any:
         layer.trainable = in_top or new(layer.name)
     if not model.trainable_variables:
         raise InputError(
-            "tuning.train: the model has no head (a layer that starts from nothing), so there is "
+            "tuning.train: the model has no head (a newly initialized layer), so there is "
             "nothing to train; use another tuning.name"
         )
     return model
 
 
 def _leaves(model: Any) -> Iterator[Any]:
-    """Layers of a model, those of models inside it included, but not the parts of a layer."""
+    """Yield the layers of a model and of models nested in it, but not sublayers."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
             yield from _leaves(layer)
@@ -86,6 +86,6 @@ def _leaves(model: Any) -> Iterator[Any]:
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     apply = staticmethod(apply)

@@ -14,11 +14,11 @@ class Config(base.Config):
 
 
 def apply(config: Config, model: Any) -> Any:
-    """The model as it is."""
+    """Return the model unchanged."""
     return model
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     apply = staticmethod(apply)

@@ -14,7 +14,7 @@ class Config(base.Config):
     """When the next block joins (Howard and Ruder 2018, "Universal Language Model Fine-tuning").
 
     Attributes:
-        share: of all steps, those before everything learns; the blocks join at equal distances.
+        share: share of all steps before every block trains; the blocks join at equal intervals.
     """
 
     name: str = "gradual"
@@ -22,19 +22,19 @@ class Config(base.Config):
 
 
 def apply(config: Config, model: Any) -> Any:
-    """The model as it is: nothing is frozen for good."""
+    """Return the model unchanged: no weight is frozen permanently."""
     return model
 
 
 def settled(config: Config, epochs: int) -> float:
-    """Epochs before the last block joined: early stopping counts from there."""
+    """Return the epoch when the last block joins: early stopping counts from there."""
     return config.share * epochs
 
 
 def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
-    """One whose `factor` holds a weight at 0 until its block joins.
+    """Return a callback whose `factor` is 0 for a weight until its block joins.
 
-    The optimizer follows the gradients of a weight before it moves it, so that its first steps are
+    The optimizer tracks the gradients of a weight before it updates it, so its first steps are
     no larger than later ones.
     """
     import keras
@@ -60,24 +60,24 @@ def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
             self.step += 1
 
         def state(self) -> dict[str, Any]:
-            """What is open."""
+            """Return the step and the open gates, for a checkpoint."""
             return {"step": self.step, "gates": [gate.numpy() for gate in gates]}
 
         def take(self, state: Any) -> None:
-            """Go on from what `state` gave."""
+            """Resume from what `state` returned."""
             self.step = int(state["step"])
             for gate, value in zip(gates, state["gates"], strict=True):
                 gate.assign(value)
 
         def scalars(self) -> dict[str, float]:
-            """For TensorBoard: how many blocks learn."""
+            """Return how many blocks train, for TensorBoard."""
             return {"blocks_that_learn": float(sum(gate.numpy() for gate in gates[1:]))}
 
     return [Unfreeze()]
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     apply = staticmethod(apply)
     callbacks = staticmethod(callbacks)

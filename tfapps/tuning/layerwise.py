@@ -1,4 +1,4 @@
-"""Layer-wise learning rates: the further down a weight lies, the slower it learns."""
+"""Layer-wise learning rates: the deeper a weight is, the slower it trains."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tfapps.tuning._depth import depths
 
 
 class Config(base.Config):
-    """How much slower each block learns than the one above it.
+    """How much slower each block trains than the one above it.
 
     Attributes:
-        decay: the learning rate of a block in shares of that of the block above it; the head's
-            rate is that of the config (Howard and Ruder 2018; Clark et al. 2020, "ELECTRA").
+        decay: the learning rate of a block divided by that of the block above it; the head's
+            rate is the configured one (Howard and Ruder 2018; Clark et al. 2020, "ELECTRA").
     """
 
     name: str = "layerwise"
@@ -23,12 +23,12 @@ class Config(base.Config):
 
 
 def apply(config: Config, model: Any) -> Any:
-    """The model as it is: everything trains."""
+    """Return the model unchanged: every weight trains."""
     return model
 
 
 def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
-    """One whose `factor` slows a weight down: decay to the power of its depth."""
+    """Return a callback whose `factor` for a weight is decay to the power of its depth."""
     import keras
 
     depth = depths(model)
@@ -41,7 +41,7 @@ def callbacks(config: Config, model: Any, steps: int) -> list[Any]:
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     apply = staticmethod(apply)
     callbacks = staticmethod(callbacks)

@@ -1,4 +1,4 @@
-"""LoRA: frozen kernels, each with a small one of low rank beside it; together again at the end."""
+"""LoRA: a small low-rank kernel added to each frozen one, and merged into it at the end."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pydantic import Field
 
 from tfapps.tuning import base
 from tfapps.tuning._only import only
-from tfapps.tuning._products import beside, chosen, merged
+from tfapps.tuning._products import add_low_rank, chosen, merged
 from tfapps.tuning._store import Stored
 
 
 class Config(Stored):
-    """What is learned beside frozen kernels (Hu et al. 2021, "LoRA").
+    """Low-rank kernels added to frozen ones (Hu et al. 2021, "LoRA").
 
     Attributes:
-        rank: of what is learned for each kernel.
-        alpha: how strongly it counts: times alpha / rank.
-        dropout: on what goes into it.
-        targets: patterns of kernels, `block_*_attention/qkv` say; all but the head's if left out.
+        rank: rank of each added kernel.
+        alpha: scale of its output, which is multiplied by alpha / rank.
+        dropout: on its input.
+        targets: patterns of kernels, e.g. `block_*_attention/qkv`; by default all but the head's.
     """
 
     name: str = "lora"
@@ -30,9 +30,9 @@ class Config(Stored):
 
 
 def apply(config: Config, model: Any) -> Any:
-    """The model with low-rank kernels, zero at first; they, the head and what is new will train.
+    """Add low-rank kernels, zero at first, and freeze all but them, the head and new layers.
 
-    Raises: InputError for a pattern that meets no kernel.
+    Raises: InputError for a pattern that matches no kernel.
     """
     from tfapps.layers.low_rank import LowRank
 
@@ -46,17 +46,17 @@ def apply(config: Config, model: Any) -> Any:
             name="low_rank",
         )
 
-    tuned = beside(model, chosen(model, config.targets, "tuning"), make)
+    tuned = add_low_rank(model, chosen(model, config.targets, "tuning"), make)
     return only(tuned, lambda path: "/low_rank/" in path)
 
 
 def merge(config: Config, model: Any) -> Any:
-    """The plain model again: what was learned is in its kernels and costs nothing."""
+    """Return the plain model, with the trained changes merged into its kernels."""
     return merged(model)
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     needs_part = "dense layers"
     apply = staticmethod(apply)

@@ -1,4 +1,4 @@
-"""Prefix tuning: a frozen transformer whose attention reads a few learned places as well."""
+"""Prefix tuning: the attention of a frozen transformer also reads a few learned positions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfapps.tuning._store import Stored
 
 
 class Config(Stored):
-    """How many places every layer reads beside the text (Li and Liang 2021, "Prefix-Tuning").
+    """How many positions every layer reads besides the text (Li and Liang 2021, "Prefix-Tuning").
 
     Attributes:
-        length: number of places; 0 is none at all.
-        hidden: width between the prefix and what it is computed from while it is learned; null
-            learns it by itself.
+        length: number of positions; 0 for none.
+        hidden: hidden width of the network that computes the prefix during training; null
+            trains the prefix directly.
     """
 
     tiny: ClassVar = {"length": 2, "hidden": 4}
@@ -29,7 +29,7 @@ class Config(Stored):
 
 
 def build(config: Config, model: Any) -> Any:
-    """The model whose attention has prefixes.
+    """Return the model with prefixes in its attention.
 
     Raises: InputError if it has no attention.
     """
@@ -37,23 +37,23 @@ def build(config: Config, model: Any) -> Any:
 
 
 def apply(config: Config, model: Any) -> Any:
-    """Freeze all but prefixes, computed from something smaller, the head and what is new."""
-    made = _with(model, prefix_hidden=config.hidden) if config.length else model
-    return only(made, lambda path: "/prefix/" in path)
+    """Freeze all but prefixes (reparametrized by `hidden`), the head and new layers."""
+    tuned = _with(model, prefix_hidden=config.hidden) if config.length else model
+    return only(tuned, lambda path: "/prefix/" in path)
 
 
 def merge(config: Config, model: Any) -> Any:
-    """The model with prefixes that are no longer computed from anything."""
+    """Return the model with plain prefixes, no longer computed from others."""
     if not config.length or config.hidden is None:
         return model
-    made = _with(model, prefix_hidden=None)
+    merged = _with(model, prefix_hidden=None)
     for name, attention in _attentions(model).items():
-        made.get_layer(name).prefix.pairs.assign(attention.prefix.learned())
-    return made
+        merged.get_layer(name).prefix.pairs.assign(attention.prefix.learned())
+    return merged
 
 
 def stored(config: Config) -> Config:
-    """The form that a delta has: the prefixes alone, not what they were computed from."""
+    """Return the config of a delta file: only prefixes, not the network that computes them."""
     return config.model_copy(update={"hidden": None})
 
 
@@ -67,17 +67,17 @@ def _attentions(model: Any) -> dict[str, Any]:
 def _with(model: Any, **arguments: Any) -> Any:
     from tfapps.graph.clone import clone
 
-    there = _attentions(model)
-    if not there:
+    attentions = _attentions(model)
+    if not attentions:
         raise InputError(
             "prefix: the model has no attention that could read a prefix; use model bert, or "
             "another tuning.name"
         )
-    return clone(model, lambda layer: arguments if layer.name in there else {})
+    return clone(model, lambda layer: arguments if layer.name in attentions else {})
 
 
 class Tuner(base.Tuner):
-    """What other packages ask of this file."""
+    """The hooks that other packages call."""
 
     needs = "encoder"
     needs_part = "attention"

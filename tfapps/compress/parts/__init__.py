@@ -1,1 +1,1 @@
-"""What the stage hands to the compressors."""
+"""What the compress stage passes to compressors."""

@@ -1,4 +1,4 @@
-"""What a compressor may look at before it decides what to take away."""
+"""The model and data a compressor reads to plan its work."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Job:
     """A trained model and its data.
 
     Attributes:
-        model: as it came out of the step before.
-        examples: per split, as the source gave them.
+        model: the output of the previous step.
+        examples: rows of each split, as the source returned them.
         tokenizer: of the model.
         batches: split -> batches of (features {name: (b, t)}, targets, weight (b,)), in row order.
         loss: (targets, logits (b, ...)) -> loss of each example, (b,).
         seed: of the run.
-        root: folder of the run's data files; None is $TFAPPS_DATA, then here.
+        root: folder of the run's data files; None is $TFAPPS_DATA, then the working directory.
     """
 
     model: keras.Model
