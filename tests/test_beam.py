@@ -66,7 +66,7 @@ def test_what_is_wrong_is_told_before_beam_starts(workplace, folder, tmp_path, m
         "give --input PATTERN and --output PREFIX": tfapps(
             "predict", "tiny", *FLAGS, cwd=workplace
         ),
-        "goes with neither --also": over(workplace, f"{folder}/*", answers, "--also", "tiny"),
+        "cannot be combined with --also": over(workplace, f"{folder}/*", answers, "--also", "tiny"),
         "litert_int4": over(workplace, f"{folder}/*", answers, "--artifact", "litert_int4"),
     }
     monkeypatch.setitem(sys.modules, "apache_beam", None)

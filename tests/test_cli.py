@@ -113,7 +113,7 @@ def test_artefacts_answer_alike(workplace, artifact):
 def test_a_very_long_text_is_cut_and_counted(workplace):
     done = tfapps("predict", "tiny", "-", cwd=workplace, stdin="apple " * 170_000 + "\n")
     assert done.returncode == 0
-    assert "1 text(s) cut to the model's length" in done.stderr
+    assert "1 text(s) truncated to the model's length" in done.stderr
 
 
 def test_litert_is_served_without_tensorflow(workplace):

@@ -169,7 +169,7 @@ def test_all_bad_runs_at_once(place, capsys):
     lines = refused(capsys, "big", "bigg", "raw", "small", "labels", "bigg", "nowhere/x")
     assert lines == [
         "saved_models/bigg: no such run; did you mean saved_models/big?",
-        "saved_models/raw: its files have not passed verify since they were exported; "
+        "saved_models/raw: its files have not passed verify since the last export; "
         "run `tfapps verify saved_models/raw/config.yaml` first",
         next(line for line in lines if "verify.json: changed or cut short" in line),
         "nowhere/x: no such run",

@@ -83,7 +83,7 @@ def test_quantizing_keeps_the_clusters(place):
 def test_everything_that_goes_together_goes_together(place, capsys):
     settings = made(place, "all", TRIM, STRUCTURED, PRUNE, QAT, export="[litert_int8]")
     bundle = run(settings)
-    assert "trained alike as base, its weights are taken" in capsys.readouterr().out
+    assert "trained with the same settings as base, reusing its weights" in capsys.readouterr().out
     base = Bundle.open(place / "saved_models" / "base")
     assert bundle.weights.stat().st_size < 0.8 * base.weights.stat().st_size
     proof = read_json(bundle.path / "verify.json")
@@ -100,7 +100,7 @@ def test_another_compression_is_made_anew_and_the_training_kept(place, capsys):
     check_records(first)
     second = run(made(place, "again", PRUNE.replace("0.5", "0.25")))
     told = capsys.readouterr().out
-    assert told.count("trained alike as base") == 2
+    assert told.count("trained with the same settings as base") == 2
     assert first.manifest["stages"]["train"] == second.manifest["stages"]["train"]
     assert second.metrics["compression"][0]["report"]["sparsity"] == pytest.approx(0.25, abs=0.01)
 
@@ -122,7 +122,9 @@ def test_no_sparsity_is_no_change(place):
 
 def test_without_a_trained_model_there_is_nothing_to_compress(place):
     settings = configs.load(made_path(place, "untrained", PRUNE), ["train.epochs=1"])
-    with pytest.raises(InputError, match="no model trained with this config .* `tfapps train`"):
+    with pytest.raises(
+        InputError, match="no uncompressed model trained with this config .* `tfapps train`"
+    ):
         compress(settings)
 
 

@@ -142,7 +142,7 @@ def test_without_a_cache_nothing_stays(monkeypatch, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="no place for the tokens of the corpus .*TFAPPS_CACHE"):
+    with pytest.raises(InputError, match="cannot store the tokens of the corpus .*TFAPPS_CACHE"):
         encoding.encode(made(5), Lengths(), Nothing(), 12, tmp_path / "file" / "cache")
 
 

@@ -272,7 +272,9 @@ def test_an_exact_ensemble_may_lose_nothing(place, monkeypatch):
         return logits
 
     monkeypatch.setattr(stage, "_logits", last_row_differs)
-    with pytest.raises(Failure, match="litert_float32 is not the trained model: agreement 95.83%"):
+    with pytest.raises(
+        Failure, match="litert_float32 does not match the trained model: agreement 95.83%"
+    ):
         ensemble(settings)
 
 

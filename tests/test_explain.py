@@ -456,7 +456,7 @@ def test_a_page_is_written_beside_the_lines(workplace, tmp_path):
 def test_a_long_text_is_cut_and_counted(workplace):
     done = tfapps("explain", "tiny", "apple " * 50, "--set", "steps=2", cwd=workplace)
     assert len(told(done)[0]["words"]) <= 14
-    assert done.stderr == "1 text(s) cut to the model's length\n"
+    assert done.stderr == "1 text(s) truncated to the model's length\n"
 
 
 def test_nothing_is_explained_too(workplace):
@@ -503,7 +503,7 @@ def test_a_tuned_and_compressed_run_is_explained(workplace):
         (["--method", "occlude", "x"], "unknown explainer 'occlude': expected one of integ"),
         (["--set", "steps=0", "x"], "integrated_gradients.steps: got 0 (int), expected int >= 1"),
         (["--set", "stepps=3", "x"], "integrated_gradients.stepps: unknown key; did you mean"),
-        (["--rows", "3", "x"], "--rows is of the dev set, for --faithful alone"),
+        (["--rows", "3", "x"], "--rows is only for --faithful"),
         (["--faithful", "--rows", "0"], "--rows: got 0, expected 1 or more"),
         (["--faithful", "x"], "--faithful takes the dev set; leave texts, --label and --html out"),
         (
@@ -535,7 +535,7 @@ def test_a_method_that_does_not_fit_and_other_tasks_are_refused(linear, tmp_path
     with pytest.raises(InputError) as caught:
         explain.opened(SimpleNamespace(text=tmp_path), configs.from_dict(raw, "run"))
     assert str(caught.value) == (
-        "explain: tagging has no label of a whole text; expected a run of classification or prompt"
+        "explain: tagging does not label whole texts; expected a run of classification or prompt"
     )
 
 

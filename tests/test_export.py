@@ -263,7 +263,7 @@ def test_custom_ops_are_found_in_the_bytes():
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     assert litert.foreign_ops(bytes(builder.Output())) == ["FlexErf"]
-    with pytest.raises(Failure, match="no TFLite file"):
+    with pytest.raises(Failure, match="not a TFLite file"):
         litert.foreign_ops(b"nonsense")
 
 

@@ -69,7 +69,7 @@ def test_every_reader_of_lines_unpacks(tmp_path):
 @pytest.mark.parametrize("cut", [5, 12, -3])
 def test_damaged_zstd(tmp_path, cut):
     content = zstandard.compress(TSV.encode() * 50)
-    with pytest.raises(InputError, match=r"data\.x: damaged zstd file \(.*\); copy it anew"):
+    with pytest.raises(InputError, match=r"data\.x: damaged zstd file \(.*\); copy it again"):
         read(tmp_path, tsv, content[:cut])
 
 

@@ -91,15 +91,15 @@ def test_a_stopped_run_says_where_and_ends_with_the_same_weights(place, trained)
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         stopped = started(place, "stopped", 2, number, ALONE)
         assert stopped.returncode == code, stopped.stderr
-        start = int(re.search(r"goes on at step (\d+) of 16", stopped.stderr)[1])
+        start = int(re.search(r"resumes at step (\d+) of 16", stopped.stderr)[1])
         assert saved in (None, start)
         saved = start + 3  # the step before which the signal came is still done
-        text = f"stopped at step {saved} of 16, saved; the same command goes on from there"
+        text = f"stopped at step {saved} of 16, saved; the same command resumes it"
         assert text in stopped.stderr
         assert "Traceback" not in stopped.stderr
     finished = started(place, "stopped", overrides=ALONE)
     assert finished.returncode == 0, finished.stderr
-    assert f"goes on at step {saved} of 16" in finished.stderr
+    assert f"resumes at step {saved} of 16" in finished.stderr
     same(place / "stopped/saved_models/tiny", trained)
     assert not (place / "stopped/saved_models/.tiny.state").exists()
 
@@ -113,7 +113,7 @@ def test_killed_runs_end_with_the_same_weights(place, whole, steps, request):
         assert killed.returncode == -signal.SIGKILL, killed.stderr
     finished = started(place, name)
     assert finished.returncode == 0, finished.stderr
-    assert "goes on at step" in finished.stderr
+    assert "resumes at step" in finished.stderr
     same(place / name / "saved_models/tiny", whole)
     assert not (place / name / "saved_models/.tiny.state").exists()
 
@@ -125,7 +125,7 @@ def test_a_run_killed_before_compression_has_a_state_ends_with_the_same_weights(
     assert "compressing: prune" in killed.stdout
     finished = started(place, "uncompressed")
     assert finished.returncode == 0, finished.stderr
-    assert "goes on at step" not in finished.stderr
+    assert "resumes at step" not in finished.stderr
     same(place / "uncompressed/saved_models/tiny", whole)
 
 
@@ -136,9 +136,9 @@ def test_a_killed_run_is_kept_while_another_config_of_its_name_runs(place, whole
     assert other.returncode == 0, other.stderr
     kept = "unfinished work of another config or other data is kept in saved_models/.tiny.state"
     assert f"tiny: {kept} (train_" in other.stdout
-    assert "goes on at step" not in other.stderr
+    assert "resumes at step" not in other.stderr
     finished = started(place, "changed")
     assert finished.returncode == 0, finished.stderr
-    assert "goes on at step" in finished.stderr
+    assert "resumes at step" in finished.stderr
     same(place / "changed/saved_models/tiny", whole)
     assert not (place / "changed/saved_models/.tiny.state").exists()

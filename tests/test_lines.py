@@ -109,7 +109,9 @@ def test_standard_input_that_is_no_text_is_refused_with_its_line(monkeypatch):
 
 def test_a_tab_in_a_single_text_is_mentioned(capsys):
     assert _texts.questions(["a\tb", "c"], False) == ["a\tb", "c"]
-    assert capsys.readouterr().err.startswith("1 text(s) hold a tab; this run reads single texts")
+    assert capsys.readouterr().err.startswith(
+        "1 text(s) contain a tab; this run reads single texts"
+    )
     _texts.questions(["a\tb"], True)
     assert capsys.readouterr().err == ""
 

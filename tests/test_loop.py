@@ -345,7 +345,7 @@ def test_patience_does_not_count_the_epochs_before_the_averaged_ones():
 @pytest.mark.parametrize("values", [(math.nan, math.nan), (0.5, 0.6)])
 def test_a_fit_without_an_evaluation_that_counts_fails(values):
     model = least_model()
-    with pytest.raises(Failure, match=r"no evaluation could be judged.* got accuracy (nan|0.5), "):
+    with pytest.raises(Failure, match=r"no evaluation qualified.* got accuracy (nan|0.5), "):
         run(model, evaluate=scores(*values), best_from=3)
 
 

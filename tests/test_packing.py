@@ -136,5 +136,5 @@ def test_parts_of_a_corpus_may_give_no_row(monkeypatch, learner, pairs, empty, p
 
 def test_a_corpus_without_a_row_is_refused_by_one_line(learner):
     corpus = Corpus(lambda: iter(SHORT), ["short"])
-    with pytest.raises(InputError, match="gives no row to learn from; expected a sentence a line,"):
+    with pytest.raises(InputError, match="gives no training rows; expected a sentence a line,"):
         encoding.encode(corpus, *learner("order"), 16, None)

@@ -143,7 +143,7 @@ def test_filters_that_leave_nothing(tmp_path):
     write(tmp_path, de=["a b", "c d", "e f g h"], en=["a b", "c d", "e f g"])
     message = (
         r"data\.train: 3 of 3 pairs dropped \(2 shorter than 3 words, 1 longer than 3 words\); "
-        r"expected some to be left: loosen min_words, max_words or max_ratio"
+        r"expected at least one to be left: loosen min_words, max_words or max_ratio"
     )
     with pytest.raises(InputError, match=message):
         parallel.read(settings(tmp_path, min_words=3, max_words=3), "train")

@@ -312,10 +312,10 @@ def test_the_batch_that_did_it_is_named():
 def test_a_fit_that_diverges_learns_on_at_half_the_rate(tmp_path):
     for folder in (None, tmp_path):
         model, told = learned(Poisoned(7), folder, retries=1)
-        assert "once more at 0.5 of the learning rate" in told
+        assert "retrying at 0.5 of the learning rate" in told
         start = 6 if folder else 0
-        assert f"goes on at step {start} of 15" in told
-        assert "lr 5.0e-03" not in told.split("once more")[0]
+        assert f"resumes at step {start} of 15" in told
+        assert "lr 5.0e-03" not in told.split("retrying")[0]
         assert all(np.isfinite(w.numpy()).all() for w in model.weights)
         assert "epoch 3/3" in told
 

@@ -100,7 +100,9 @@ def test_answers_take_their_share_of_the_loss():
 
 
 def test_layers_that_are_not_there_or_differ_are_input_errors():
-    with pytest.raises(InputError, match=r"distill_layers: 'blok_\*' meets no layer; expected .*"):
+    with pytest.raises(
+        InputError, match=r"distill_layers: 'blok_\*' matches no layer; expected .*"
+    ):
         led(objective(), network(), network(), ["blok_*"])
     with pytest.raises(InputError, match=r"block_1_norm gives \(None, 5, 6\), .* \(None, 5, 8\)"):
         led(objective(), network(), network(width=8), ["*_norm"])

@@ -112,7 +112,7 @@ def unknown(kind: str, name: str, there: Iterable[str]) -> str:
     Example: `unknown model 'brt': expected one of bert, bilstm; did you mean 'bert'?`
     """
     there = list(there)
-    expected = f"expected one of {', '.join(there)}" if there else f"there is no {kind} at all"
+    expected = f"expected one of {', '.join(there)}" if there else f"no {kind} is available"
     guess = nearest(name, there)
     return f"unknown {kind} {name!r}: {expected}" + (f"; did you mean {guess!r}?" if guess else "")
 

@@ -27,7 +27,7 @@ def config_arguments(parser: argparse.ArgumentParser) -> None:
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add RUN and --artifact, shared by every verb that starts from a bundle."""
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
-    parser.add_argument("--artifact", metavar="NAME", help="which file of the run to use")
+    parser.add_argument("--artifact", metavar="NAME", help="artefact of the run to use")
 
 
 def texts_argument(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,8 @@ def texts_argument(parser: argparse.ArgumentParser) -> None:
         "texts",
         metavar="TEXT",
         nargs="*",
-        help="texts; `-` or none reads lines from stdin; the two texts of a pair are parted by a "
-        "tab, or are `text` and `text_pair` of a JSON object",
+        help="texts; `-` or none reads lines from stdin; separate the texts of a pair by a tab, "
+        "or give `text` and `text_pair` of a JSON object",
     )
 
 

@@ -43,21 +43,19 @@ class StageVerb:
 STAGES = {
     verb.name: verb
     for verb in (
-        StageVerb(
-            "run", "train, compress, export and verify; picks up where an interrupted run stopped"
-        ),
+        StageVerb("run", "train, compress, export and verify; resumes an interrupted run"),
         StageVerb("train", "train the model of a config and write its bundle"),
         StageVerb("compress", "compress the model of a config and write its bundle"),
         StageVerb("export", "export a trained run to the artefacts of its config"),
         StageVerb("verify", "run every exported artefact on the dev set against the Keras model"),
         StageVerb(
             "inspect",
-            "look before you train: resolved config, one batch decoded, shapes, parameters",
+            "show the resolved config, a decoded batch, shapes and parameters; train nothing",
             show=print,
         ),
         StageVerb(
             "ensemble",
-            "train several runs that answer as one; picks up where it stopped",
+            "train several runs and combine their answers; resumes an interrupted one",
             show=lambda bundle: print(f"bundle: {bundle.path}"),
         ),
     )

@@ -29,7 +29,7 @@ def questions(texts: Sequence[str], paired: bool) -> list[Question]:
     tabs = 0 if paired else sum("\t" in line for line in lines)
     if tabs:
         print(
-            f"{tabs} text(s) hold a tab; this run reads single texts, so the columns of a line "
+            f"{tabs} text(s) contain a tab; this run reads single texts, so the columns of a line "
             "are one text",
             file=sys.stderr,
         )

@@ -6,7 +6,7 @@ import argparse
 
 from tfapps.cli._arguments import open_bundle
 
-HELP = "how a run stands up to adversaries, typing errors and missing words"
+HELP = "measure a run's accuracy under adversaries, typing errors and missing words"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,10 +17,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="+",
         metavar="SHARE",
-        help="how far adversaries go, in shares of the size of a text's embeddings",
+        help="size of the perturbation, as a share of the size of a text's embeddings",
     )
-    parser.add_argument("--rows", type=int, help="of the dev set, the first (default all)")
-    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+    parser.add_argument("--rows", type=int, help="use the first ROWS dev rows (default all)")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
 def main(arguments: argparse.Namespace) -> None:

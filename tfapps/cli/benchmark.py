@@ -6,21 +6,23 @@ import argparse
 
 from tfapps.cli._arguments import open_bundle
 
-HELP = "size, latency, throughput and peak memory of the artefacts of a run"
+HELP = "measure size, latency, throughput and peak memory of a run's artefacts"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
-    parser.add_argument("--rows", type=int, default=200, help="dev rows to time (default 200)")
-    parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
+    parser.add_argument(
+        "--rows", type=int, default=200, help="number of dev rows to time (default 200)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="number of threads (default 1)")
     parser.add_argument(
         "--artifact",
         metavar="NAME",
         action="append",
-        help="measure this one, may be repeated (default all but saved_model, which is code)",
+        help="measure only this one; repeatable (default all but saved_model, which is code)",
     )
-    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
 def main(arguments: argparse.Namespace) -> None:

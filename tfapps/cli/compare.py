@@ -6,7 +6,7 @@ import argparse
 
 from tfapps.cli._arguments import bundle_path
 
-HELP = "one table and one picture over all artefacts of several runs"
+HELP = "compare all artefacts of several runs in a table and a picture"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,9 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="FILE.png",
         default="compare.png",
-        help="where the picture goes (default compare.png)",
+        help="file of the picture (default compare.png)",
     )
-    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import json
 
 from tfapps.cli._arguments import open_bundle, run_arguments
 
-HELP = "judge any artefact of a run on any file"
+HELP = "evaluate any artefact of a run on any file"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="a file in the format of the run's source"
     )
-    parser.add_argument("--json", action="store_true", help="print one last line of JSON")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig, Section
 
-HELP = "which words of a text led to its label"
+HELP = "show which words of a text led to its label"
 METHOD = "integrated_gradients"
 
 
@@ -31,19 +31,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a setting of the method, such as steps=200",
     )
-    parser.add_argument("--label", metavar="NAME", help="to be explained (default the likeliest)")
+    parser.add_argument("--label", metavar="NAME", help="label to explain (default the likeliest)")
     parser.add_argument(
-        "--json", action="store_true", help="JSON lines on a terminal too, not coloured words"
+        "--json",
+        action="store_true",
+        help="print JSON lines, not coloured words, on a terminal too",
     )
     parser.add_argument(
-        "--html", metavar="FILE", type=Path, help="write the coloured texts as a web page as well"
+        "--html", metavar="FILE", type=Path, help="also write the coloured texts to a web page"
     )
     parser.add_argument(
         "--faithful",
         action="store_true",
-        help="judge the methods on the dev set: the answer while words are removed and put back",
+        help="evaluate the methods on the dev set, by deleting and inserting words",
     )
-    parser.add_argument("--rows", type=int, help="of the dev set, at equal distances (default 100)")
+    parser.add_argument("--rows", type=int, help="number of dev rows, evenly spaced (default 100)")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -73,7 +75,7 @@ def _senseless(arguments: argparse.Namespace) -> list[str]:
     """What is wrong with options that were given together."""
     wrong = []
     if arguments.rows is not None and not arguments.faithful:
-        wrong.append("--rows is of the dev set, for --faithful alone")
+        wrong.append("--rows is only for --faithful")
     if arguments.rows is not None and arguments.rows < 1:
         wrong.append(f"--rows: got {arguments.rows}, expected 1 or more")
     if arguments.faithful and (arguments.texts or arguments.label or arguments.html):
@@ -117,4 +119,4 @@ def _explain(
         content = _page.page(f"{settings.name}: {how.name}", answers)
         _texts.write(content.encode("utf-8", "replace"), arguments.html)
     if truncated:
-        print(f"{truncated} text(s) cut to the model's length", file=sys.stderr)
+        print(f"{truncated} text(s) truncated to the model's length", file=sys.stderr)

@@ -6,18 +6,18 @@ import argparse
 
 from tfapps.cli._arguments import config_arguments
 
-HELP = "run a config on several workers of this machine, as on several machines"
+HELP = "run a config on several workers on this machine, as on several machines"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     config_arguments(parser)
-    parser.add_argument("--workers", type=int, default=2, help="how many (default 2)")
+    parser.add_argument("--workers", type=int, default=2, help="number of workers (default 2)")
     parser.add_argument(
         "--restarts",
         type=int,
         default=3,
-        help="how often all start again after one has ended early (default 3)",
+        help="number of restarts after a worker has failed (default 3)",
     )
 
 

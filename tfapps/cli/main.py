@@ -98,7 +98,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tfapps",
-        description="Train, compress, export and prove text models from one YAML config.",
+        description="Train, compress, export and verify text models from one YAML config.",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for name in VERBS:

@@ -10,7 +10,7 @@ from typing import Any
 from tfapps.cli._arguments import bundle_path, run_arguments, texts_argument
 from tfapps.printable import json_line, plain
 
-HELP = "lines in, JSON lines out, from any artefact of a run"
+HELP = "predict with any artefact of a run: texts in, JSON lines out"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,26 +21,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--also",
         metavar="RUN",
         action="append",
-        help="a further run to ask, tuned beside the same preset (tuning.store: delta); all of "
-        "them share one copy of it",
+        help="another run to predict with, tuned on the same preset (tuning.store: delta); the "
+        "runs share one copy of the preset",
     )
     parser.add_argument(
-        "--json", action="store_true", help="JSON lines on a terminal too, not coloured entities"
+        "--json",
+        action="store_true",
+        help="print JSON lines, not coloured entities, on a terminal too",
     )
     parser.add_argument(
         "--attention",
         metavar="FILE.png",
         type=Path,
-        help="draw what the translation of the first text looked at",
+        help="plot the attention of the first text's translation",
     )
     parser.add_argument(
         "--runner",
         choices=("here", "beam"),
         default="here",
-        help="beam answers the lines of --input in --output, on machines Apache Beam is told of",
+        help="beam predicts the lines of --input into --output with Apache Beam",
     )
-    parser.add_argument("--input", metavar="PATTERN", help="files of --runner beam, a text a line")
-    parser.add_argument("--output", metavar="PREFIX", help="what the files of answers begin with")
+    parser.add_argument(
+        "--input", metavar="PATTERN", help="input files of --runner beam, one text a line"
+    )
+    parser.add_argument(
+        "--output", metavar="PREFIX", help="prefix of the output files of --runner beam"
+    )
     parser.add_argument(
         "--beam",
         metavar="OPTION",
@@ -77,7 +83,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.attention is not None and questions:
         _texts.write(predictor.attention(questions[0]), arguments.attention)
     if predictor.truncated:
-        print(f"{predictor.truncated} text(s) cut to the model's length", file=sys.stderr)
+        print(f"{predictor.truncated} text(s) truncated to the model's length", file=sys.stderr)
 
 
 def _over_beam(arguments: argparse.Namespace) -> None:
@@ -87,10 +93,10 @@ def _over_beam(arguments: argparse.Namespace) -> None:
 
     if arguments.texts or not (arguments.input and arguments.output):
         raise InputError(
-            "--runner beam takes files and no texts: give --input PATTERN and --output PREFIX"
+            "--runner beam reads files, not texts: give --input PATTERN and --output PREFIX"
         )
     if arguments.also or arguments.attention:
-        raise InputError("--runner beam goes with neither --also nor --attention")
+        raise InputError("--runner beam cannot be combined with --also or --attention")
     run = bundle_path(arguments.run)
     beam.predict(run, arguments.artifact, arguments.input, arguments.output, arguments.beam)
 

@@ -6,7 +6,7 @@ import argparse
 
 from tfapps.cli._arguments import config_arguments
 
-HELP = "search the values of a config's `search:` for the best; picks up where it stopped"
+HELP = "search for the best values of a config's `search:`; resumes an interrupted search"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

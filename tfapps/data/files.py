@@ -163,7 +163,7 @@ def _unpacked(path: Path) -> Iterator[bytes]:
             else:
                 yield from _pieces(file)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged gzip file ({error}); copy it anew") from error
+        raise InputError(f"{path}: damaged gzip file ({error}); copy it again") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -191,9 +191,9 @@ def _zstandard(path: Path, file: BinaryIO) -> Iterator[bytes]:
                 yield bytes(content)
                 content.clear()
     except zstandard.ZstdError as error:
-        raise InputError(f"{path}: damaged zstd file ({error}); copy it anew") from error
+        raise InputError(f"{path}: damaged zstd file ({error}); copy it again") from error
     if not frame.eof:
-        raise InputError(f"{path}: damaged zstd file (it ends too early); copy it anew")
+        raise InputError(f"{path}: damaged zstd file (it ends too early); copy it again")
     yield bytes(content)
 
 

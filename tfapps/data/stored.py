@@ -45,7 +45,7 @@ def encode(
         made = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent if folder else None))
     except OSError as error:
         raise InputError(
-            f"{cache or tempfile.gettempdir()}: no place for the tokens of the corpus "
+            f"{cache or tempfile.gettempdir()}: cannot store the tokens of the corpus "
             f"({error.strerror or error}); set TFAPPS_CACHE to a folder that can be written to"
         ) from error
     try:
@@ -78,7 +78,7 @@ def _write(folder: Path, corpus: Corpus, task: Any, tokenizer: Any, max_length: 
         writer.close()
     if not writers:
         raise InputError(
-            "the corpus gives no row to learn from; expected a sentence a line, and with "
+            "the corpus gives no training rows; expected a sentence a line, and with "
             "task.pairs documents of two sentences or more (an empty line between documents)"
         )
     told = {name: writer.told for name, writer in writers.items()}

@@ -205,12 +205,12 @@ def foreign_ops(content: bytes) -> list[str]:
     """Names of the custom ops (Flex included) in a .tflite file, subgraphs included.
 
     Raises:
-        Failure: the bytes are no TFLite model.
+        Failure: the bytes are not a TFLite model.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     if content[4:8] != b"TFL3":
-        raise Failure("the converter wrote something that is no TFLite file")
+        raise Failure("the converter's output is not a TFLite file")
     model = schema.Model.GetRootAs(content, 0)
     codes = (model.OperatorCodes(i) for i in range(model.OperatorCodesLength()))
     return sorted(

@@ -78,7 +78,7 @@ def interpreter(
         content: of the file, if it was read before.
 
     Raises:
-        InputError: the file is missing or is no TFLite model that LiteRT can run.
+        InputError: the file is missing or is not a TFLite model that LiteRT can run.
     """
     from ai_edge_litert import interpreter as litert
 

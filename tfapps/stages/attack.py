@@ -46,7 +46,7 @@ def attack(
     task = registry.load("task", config.task.name).Task
     if task.form != "single" or task.running_text:
         raise InputError(
-            f"attack: {config.task.name} is not judged by one answer a text; expected a run of "
+            f"attack: {config.task.name} does not give one answer per text; expected a run of "
             "classification, prompt, tagging or intent_slots"
         )
     with offline.bundle(bundle.path):

@@ -15,7 +15,9 @@ from tfapps.runs.card import number
 LEGEND = (
     "* on the Pareto front: no other artefact beats it in metric or size without losing the other"
 )
-OTHER_DATA = "note: `data:` differs between these runs; the metrics compare if the dev rows are one"
+OTHER_DATA = (
+    "note: `data:` differs between these runs; their metrics compare only on the same dev rows"
+)
 
 
 def compare(paths: Sequence[Path]) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def _verified(path: Path) -> Bundle:
     # Another export leaves the figures of the files before it; only the stage tells.
     if "verify" not in bundle.manifest.get("stages", {}):
         raise InputError(
-            f"{path}: its files have not passed verify since they were exported; "
+            f"{path}: its files have not passed verify since the last export; "
             f"run `tfapps verify {bundle.config_path}` first"
         )
     return bundle

@@ -41,8 +41,8 @@ def compress(config: RunConfig) -> Bundle:
     source = find_trained(prepared)
     if source is None:
         raise InputError(
-            f"{unfinished.OUTPUT / config.name}: no model trained with this config and data that "
-            "is still uncompressed; run `tfapps train` (or `tfapps run`) first"
+            f"{unfinished.OUTPUT / config.name}: no uncompressed model trained with this config "
+            "and data; run `tfapps train` (or `tfapps run`) first"
         )
     return compress_prepared(prepared, source)[1]
 
@@ -55,7 +55,10 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
 
     config = prepared.config
     if source.path.name != config.name:
-        print(f"{config.name}: trained alike as {source.path.name}, its weights are taken")
+        print(
+            f"{config.name}: trained with the same settings as {source.path.name}, "
+            "reusing its weights"
+        )
     keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
     # The model's dropout draws on from here, whether this process has trained it or found it.

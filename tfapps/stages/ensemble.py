@@ -196,7 +196,7 @@ class _Work:
         failures, reference = [], None
         unjudged.log(task, self.prepared.targets("dev"), self.prepared.examples["dev"], "dev")
         for name in names:
-            print(f"judging {name} of {len(self.members)} members", flush=True)
+            print(f"evaluating {name} of {len(self.members)} members", flush=True)
             told = [self._said(bundle, "dev", name) for bundle in self.members]
             said = self.kind.combine(self.config.ensemble, told, learned, self.activation)
             reference = said if reference is None else reference

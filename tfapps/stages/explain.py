@@ -61,7 +61,7 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
     task = registry.load("task", config.task.name).Task.load(config.task, bundle.text)
     if not task.classifies:
         raise InputError(
-            f"explain: {config.task.name} has no label of a whole text; expected a run of "
+            f"explain: {config.task.name} does not label whole texts; expected a run of "
             "classification or prompt"
         )
     keras.config.set_dtype_policy("float32")

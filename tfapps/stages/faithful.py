@@ -52,7 +52,7 @@ def faithful(
     texts = [run.read(examples[row * len(examples) // rows])[0] for row in range(rows)]
     texts = [text for text in texts if text.words]
     if not texts:
-        raise InputError("explain: no text of the dev set has a word")
+        raise InputError("explain: no text in the dev set has a word")
     targets = [int(run.probabilities(text.features)[0].argmax()) for text in texts]
     figures = {}
     for how in hows:

@@ -70,7 +70,8 @@ def _split(prepared: Prepared, name: str) -> str:
     lengths = np.diff(encoded.columns["token_ids"].offsets)
     return (
         f"{name:<6} {len(encoded)} rows; tokens median {np.median(lengths):.0f}, "
-        f"95% {np.percentile(lengths, 95):.0f}, longest {lengths.max()}; cut {encoded.truncated}"
+        f"95% {np.percentile(lengths, 95):.0f}, longest {lengths.max()}; "
+        f"{encoded.truncated} truncated"
         f"{'' if isinstance(prepared.rows[name], Corpus) else _labels(prepared.examples[name])}"
     )
 

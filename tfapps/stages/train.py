@@ -162,7 +162,7 @@ def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
     headline = prepared.task.headline
     history = History(headline, best=evaluate(prepared, model).metrics[headline])
     history.require_best()
-    print(f"best: epoch 0 of 0, the head as it was set, {headline} {history.best:.4f}")
+    print(f"best: epoch 0 of 0, the head as initialized, {headline} {history.best:.4f}")
     return history
 
 
@@ -264,7 +264,7 @@ def parameters(model: keras.Model) -> dict[str, int]:
 
 def _tell(config: RunConfig, count: Mapping[str, int]) -> None:
     if count["trained"] < count["all"]:
-        told = f"{count['trained']:,} of {count['all']:,} weights learn"
+        told = f"{count['trained']:,} of {count['all']:,} weights are trained"
         print(f"{config.tuning.name}: {told} ({count['trained'] / count['all']:.1%})")
 
 

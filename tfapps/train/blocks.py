@@ -34,7 +34,7 @@ class Blocks:
         if len(teachers) != 1:
             raise InputError(
                 f"objective.states and objective.attention need one teacher, got {len(teachers)}; "
-                "set both to 0 to learn from the answers of several"
+                "set both to 0 to distil the answers of several"
             )
         self.config = config
         here, there = _blocks(model, "student"), _blocks(teachers[0], "teacher")

@@ -88,8 +88,8 @@ class History:
         values = [record.metrics[self.headline] for record in self.records]
         seen = ", ".join(f"{value:g}" for value in values[-SHOWN:]) or "none"
         raise Failure(
-            f"no evaluation could be judged, so there are no best weights: got {self.headline} "
-            f"{seen} at the last evaluations, expected a finite number at one that may be best; "
+            f"no evaluation qualified, so there are no best weights: got {self.headline} "
+            f"{seen} at the last evaluations, expected a finite number in one that can be best; "
             "check the dev data, or train for more epochs"
         )
 

@@ -64,7 +64,7 @@ def fit(
         unit, stream: what progress lines count, and where they go; standard error if None.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is no finite
-    number (the model has the best weights so far then) or if no evaluation could be judged.
+    number (the model has the best weights so far then) or if no evaluation qualified.
     """
     if config.batch_tokens is None:
         check_batch_size(strategy, config.batch_size)

@@ -56,7 +56,7 @@ class Resume:
             callback.take(_below(f"callbacks/{number}/", arrays))
         self.state = None  # the arrays are no longer needed
         run.progress.say(
-            f"goes on at step {run.steps.done} of {run.config.epochs * run.updates}, epoch "
+            f"resumes at step {run.steps.done} of {run.config.epochs * run.updates}, epoch "
             f"{short(run.steps.done / run.updates)}"
         )
         return notes["epoch"]
@@ -73,7 +73,7 @@ class Resume:
         if self.state is None:  # it began from a state that is gone
             raise error
         self.slower /= 2
-        run.progress.say(f"{error}; once more at {self.slower:g} of the learning rate")
+        run.progress.say(f"{error}; retrying at {self.slower:g} of the learning rate")
 
     def pause(self, run: Any) -> None:
         """Between two steps: save if it is time, and end if a signal asked for it."""
@@ -142,4 +142,4 @@ def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _told(run: Any) -> str:
     done, whole = run.steps.done, run.config.epochs * run.updates
-    return f"stopped at step {done} of {whole}, saved; the same command goes on from there"
+    return f"stopped at step {done} of {whole}, saved; the same command resumes it"

@@ -235,7 +235,7 @@ def _too_large(batch: Any, number: int, config: TrainConfig, most: int) -> str:
     return (
         f"out of memory at batch {number} of its epoch{size}; halve train.{name} (now {now}, "
         f"try {max(now // 2, 1)}) and double train.accumulate (now {config.accumulate}), which "
-        "learns the same, or lower model.max_length"
+        "trains the same weights, or lower model.max_length"
     )
 
 

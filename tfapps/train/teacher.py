@@ -132,7 +132,7 @@ def _common(model: Any, teacher: Any, patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         if not fnmatch.filter(there, pattern):
             raise InputError(
-                f"distill_layers: {pattern!r} meets no layer; expected a pattern of "
+                f"distill_layers: {pattern!r} matches no layer; expected a pattern of "
                 f"{', '.join(there[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
             )
     found = [name for name in there if any(fnmatch.fnmatchcase(name, p) for p in patterns)]

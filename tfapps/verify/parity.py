@@ -173,7 +173,7 @@ def check(
         limit = ROUNDED
     problems = _problems(limit, result, headline, scale)
     if problems:
-        raise Failure(f"{name} is not the trained model: {'; '.join(problems)}")
+        raise Failure(f"{name} does not match the trained model: {'; '.join(problems)}")
 
 
 def _problems(limit: Limit, result: Mapping[str, float], headline: str, scale: float) -> list[str]:
@@ -192,7 +192,7 @@ def _problems(limit: Limit, result: Mapping[str, float], headline: str, scale: f
             f"expected {1.0 - limit.drop:.0%}"
         )
     if not np.isfinite(difference):
-        problems.append(f"logits that are no finite numbers ({difference})")
+        problems.append(f"logits that are not finite ({difference})")
     drop = result.get("metric_drop", 0.0)
     # All decisions of an exact file are equal; a metric of numbers still moves with the logits.
     rounding = 1e-9 if limit.drop else limit.logits or 0.0

@@ -46,7 +46,7 @@ def read(path: Path, wanted: Sequence[str]) -> list[Row]:
                     rows.append(Row(f"{path} row {len(rows) + 1}", fields))
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: cannot be read as Parquet ({problem}); copy it anew") from error
+        raise InputError(f"{path}: cannot be read as Parquet ({problem}); copy it again") from error
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows

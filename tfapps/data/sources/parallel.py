@@ -152,13 +152,13 @@ def _filtered(
     if not dropped:
         return pairs
     why = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-    said = f"{dropped.total()} of {len(pairs)} pairs dropped ({why})"
+    summary = f"{dropped.total()} of {len(pairs)} pairs dropped ({why})"
     if dropped.total() == len(pairs):
         raise InputError(
-            f"data.{split}: {said}; expected some to be left: loosen min_words, max_words or "
-            f"max_ratio"
+            f"data.{split}: {summary}; expected at least one to be left: loosen min_words, "
+            "max_words or max_ratio"
         )
-    print(f"{split}: {said}")
+    print(f"{split}: {summary}")
     return [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
 
 

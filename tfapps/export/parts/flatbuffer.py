@@ -12,12 +12,12 @@ def read(content: bytes) -> Any:
     """The `ModelT` of the schema, weights included that lie behind the flatbuffer.
 
     Raises:
-        ValueError: the bytes are no TFLite model.
+        ValueError: the bytes are not a TFLite model.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     if content[4:8] != b"TFL3":
-        raise ValueError("no TFLite file")
+        raise ValueError("not a TFLite file")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     for buffer in model.buffers:
         # 0 and 1 stand for "not outside"; the schema keeps them free.
