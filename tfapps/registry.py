@@ -63,9 +63,9 @@ def load(kind: str, name: str) -> ModuleType:
 
     Raises: InputError naming the plug-ins there are and the nearest one.
     """
-    there = names(kind)
-    if name not in there:
-        raise InputError(unknown(kind, name, there))
+    known = names(kind)
+    if name not in known:
+        raise InputError(unknown(kind, name, known))
     return importlib.import_module(f"{KINDS[kind]}.{name}")
 
 
@@ -97,23 +97,23 @@ def artifacts() -> dict[str, str]:
     `keras` is not among them: a bundle always holds the weights.
     Raises: ValueError if two exporters claim one artefact.
     """
-    found: dict[str, str] = {}
+    writers: dict[str, str] = {}
     for exporter in names("exporter"):
         for artifact in plugin("exporter", exporter).artifacts:
-            if artifact in found:
-                raise ValueError(f"{artifact}: written by both {found[artifact]} and {exporter}")
-            found[artifact] = exporter
-    return found
+            if artifact in writers:
+                raise ValueError(f"{artifact}: written by both {writers[artifact]} and {exporter}")
+            writers[artifact] = exporter
+    return writers
 
 
-def unknown(kind: str, name: str, there: Iterable[str]) -> str:
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The one wording for a name that is not there.
 
     Example: `unknown model 'brt': expected one of bert, bilstm; did you mean 'bert'?`
     """
-    there = list(there)
-    expected = f"expected one of {', '.join(there)}" if there else f"no {kind} is available"
-    guess = nearest(name, there)
+    known = list(known)
+    expected = f"expected one of {', '.join(known)}" if known else f"no {kind} is available"
+    guess = nearest(name, known)
     return f"unknown {kind} {name!r}: {expected}" + (f"; did you mean {guess!r}?" if guess else "")
 
 

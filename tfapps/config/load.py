@@ -65,16 +65,16 @@ def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
     return _Checker([]).run(raw, default_name)
 
 
-def options(section: type[Section], given: Sequence[str], path: str) -> Section:
+def options(section: type[Section], texts: Sequence[str], path: str) -> Section:
     """A plug-in's Config from `key=value` texts alone.
 
     Raises: ConfigError with every problem of them.
     """
     checker = _Checker([])
-    found = checker.section(section, strict_yaml.override({}, given, checker.problems), path)
+    built = checker.section(section, strict_yaml.override({}, texts, checker.problems), path)
     if checker.problems:
         raise ConfigError(checker.problems)
-    return found
+    return built
 
 
 def dump(config: RunConfig) -> str:
@@ -172,10 +172,10 @@ class _Checker:
                 self.problems += together.parts(section, module, model_module)
 
     def _name(self, raw: dict[Any, Any], default_name: str) -> str:
-        given = raw.get("name")
-        name = default_name if given is None else given
+        entry = raw.get("name")
+        name = default_name if entry is None else entry
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            hint = "" if given is not None else "; it comes from the file's name, set name: instead"
+            hint = "" if entry is not None else "; it comes from the file's name, set name: instead"
             self.problems.append(
                 f"name: got {show(name)}, expected letters, digits, '_' and '-' "
                 f"(1 to 128 of them){hint}"
@@ -210,8 +210,8 @@ class _Checker:
     def _plugin(
         self, kind: str, raw: Any, path: str, *, key: str = "name", default: str | None = None
     ) -> tuple[Section | None, ModuleType | None]:
-        there = registry.names(kind)
-        choices = f"one of {', '.join(there)}" if there else f"the name of a {kind}"
+        known = registry.names(kind)
+        choices = f"one of {', '.join(known)}" if known else f"the name of a {kind}"
         if raw is None and default is not None:
             raw = {key: default}
         if raw is None:
@@ -234,11 +234,11 @@ class _Checker:
         return None, None
 
     def _search(self, raw: dict[Any, Any], default_name: str, train: Any) -> Section | None:
-        """Checked last: what is wrong with the config by itself is not told of every value."""
-        given = raw.get("search")
-        if given is None:
+        """Checked last: what is wrong with the config by itself is not reported for every value."""
+        raw_search = raw.get("search")
+        if raw_search is None:
             return None
-        section, module = self._plugin("search", given, "search")
+        section, module = self._plugin("search", raw_search, "search")
         rest = {key: value for key, value in raw.items() if key != "search"}
         known = list(self.problems)
 
@@ -249,7 +249,7 @@ class _Checker:
                 return [problem for problem in error.problems if problem not in known]
             return []
 
-        space = given.get("space") if isinstance(given, dict) else None
+        space = raw_search.get("space") if isinstance(raw_search, dict) else None
         if isinstance(space, dict):
             self.problems += spaces.problems(space, check)
         if section and module and train:
@@ -285,13 +285,13 @@ class _Checker:
         return [section for section, _ in items], modules
 
     def _artifact(self, item: Any, path: str) -> str | None:
-        there = registry.artifacts()
+        known = registry.artifacts()
         if item == "keras":
             self.problems.append(f"{path}: 'keras' is in every bundle; leave it out")
         elif not isinstance(item, str):
-            self.problems.append(f"{path}: got {show(item)}, expected one of {', '.join(there)}")
-        elif item not in there:
-            self.problems.append(f"{path}: {registry.unknown('artefact', item, there)}")
+            self.problems.append(f"{path}: got {show(item)}, expected one of {', '.join(known)}")
+        elif item not in known:
+            self.problems.append(f"{path}: {registry.unknown('artefact', item, known)}")
         else:
             return item
         return None

@@ -40,8 +40,8 @@ def as_meant(value: Any, annotation: Any) -> Any:
 def explain(error: ValidationError, model: type[BaseModel], path: str) -> list[str]:
     """One line for every value at fault, in the order of the fields."""
     lines: dict[str, str] = {}
-    for found in error.errors(include_url=False, include_context=False):
-        where, line = _line(found, model, path)
+    for problem in error.errors(include_url=False, include_context=False):
+        where, line = _line(problem, model, path)
         # A union reports once for every member; the line already names all of them.
         lines.setdefault(where, line)
     # Nor is the value itself at fault where a part of it is.
@@ -74,17 +74,17 @@ def expected(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     return " or ".join(dict.fromkeys(options))
 
 
-def _line(found: Any, model: type[BaseModel], path: str) -> tuple[str, str]:
-    names, field, inside, known = _walk(found["loc"], model, path)
+def _line(problem: Any, model: type[BaseModel], path: str) -> tuple[str, str]:
+    names, field, inside, known = _walk(problem["loc"], model, path)
     where = ".".join(names)
-    if found["type"] in ("extra_forbidden", "invalid_key"):
+    if problem["type"] in ("extra_forbidden", "invalid_key"):
         return where, unknown_key(names[:-1], names[-1], known)
-    if found["type"] in ("value_error", "assertion_error"):
-        return where, f"{where}: {found['msg'].partition(', ')[2]}"
+    if problem["type"] in ("value_error", "assertion_error"):
+        return where, f"{where}: {problem['msg'].partition(', ')[2]}"
     takes = expected(inside, field.metadata if field and inside is field.annotation else ())
-    if found["type"] == "missing":
+    if problem["type"] == "missing":
         return where, f"{where}: missing; expected {takes}"
-    return where, f"{where}: got {strict_yaml.show(found['input'])}, expected {takes}"
+    return where, f"{where}: got {strict_yaml.show(problem['input'])}, expected {takes}"
 
 
 def _walk(

@@ -122,10 +122,10 @@ class DrawConfig(Section):
 
     @model_validator(mode="after")
     def _one_way(self) -> DrawConfig:
-        given = [n for n in ("bootstrap", "leave", "file") if getattr(self, n) is not None]
-        if len(given) != 1:
+        ways = [n for n in ("bootstrap", "leave", "file") if getattr(self, n) is not None]
+        if len(ways) != 1:
             raise ValueError(
-                f"got {' and '.join(given) or 'nothing'}, expected one of bootstrap, leave and file"
+                f"got {' and '.join(ways) or 'nothing'}, expected one of bootstrap, leave and file"
             )
         if self.leave is not None and (self.of is None or self.leave >= self.of):
             raise ValueError(f"leave: got {self.leave} of {self.of}, expected less than of")

@@ -94,9 +94,9 @@ def problems(
         elif path.split(".")[0] in UNREAD:
             lines.append(f"{where}: a trial only trains, which does not read it; leave it out")
         else:
-            found = _wrong(raw, where)
-            lines += found
-            for value in [] if found else ends(dimension(raw)):
+            wrong = _wrong(raw, where)
+            lines += wrong
+            for value in [] if wrong else ends(dimension(raw)):
                 lines += [f"{PATH}: {line}" for line in check({path: value})]
     return list(dict.fromkeys(lines))
 

@@ -17,7 +17,7 @@ def model(task: ModuleType, model: ModuleType) -> list[str]:
         misfit = f"model.name: {_name(model)!r} does not go with task {_name(task)!r}: {reason}"
         return [misfit] if reason else []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
-    fitting = [name for name, there in modules.items() if needs == there.Model.provides]
+    fitting = [name for name, module in modules.items() if needs == module.Model.provides]
     return [
         f"model.name: {_name(model)!r} provides {model.Model.provides}, but task {_name(task)!r} "
         f"needs {needs}; models that fit: {', '.join(fitting) or 'none'}"
@@ -31,7 +31,7 @@ def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
     if wanted in (None, needs):
         return []
     modules = {name: registry.load("task", name) for name in registry.names("task")}
-    fitting = [name for name, there in modules.items() if wanted == there.Task.needs]
+    fitting = [name for name, module in modules.items() if wanted == module.Task.needs]
     return [
         f"{section}.name: {_name(part)!r} is for tasks that need {wanted} models, but "
         f"{_name(task)!r} needs {needs}; tasks that fit: {', '.join(fitting)}"
@@ -155,17 +155,17 @@ def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
     return []
 
 
-def lengths(task: ModuleType, model: Any, given: Sequence[int | None]) -> list[str]:
+def lengths(task: ModuleType, model: Any, shorter: Sequence[int | None]) -> list[str]:
     """A file can be asked at several lengths if it answers in one go, a row at a time.
 
     Args:
-        given: lengths, None for one that is a problem already.
+        shorter: lengths, None for one that is a problem already.
     """
-    if given and (task.Task.form == "seq2seq" or task.Task.running_text):
+    if shorter and (task.Task.form == "seq2seq" or task.Task.running_text):
         return [f"lengths: {_name(task)} files have one length; leave it out"]
     return [
         f"lengths: got {length}, expected less than model.max_length, {model.max_length}"
-        for length in given
+        for length in shorter
         if length is not None and length >= model.max_length
     ]
 
@@ -210,11 +210,11 @@ def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
 
 
 def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
-    there = _exported("of_steps")
+    possible = _exported("of_steps")
     problems = [
-        f"export: {name!r} cannot be made for {task}; expected some of {', '.join(there)}"
+        f"export: {name!r} cannot be made for {task}; expected some of {', '.join(possible)}"
         for name in exports
-        if name is not None and name not in there
+        if name is not None and name not in possible
     ]
     for index, item in enumerate(compress):
         reason = item and registry.plugin("compressor", item.name).not_in_steps

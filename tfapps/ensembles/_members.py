@@ -40,6 +40,6 @@ def logits_of(probability: np.ndarray, activation: str) -> np.ndarray:
     return np.log(probability + TINY)
 
 
-def mean(told: Sequence[np.ndarray], activation: str) -> np.ndarray:
+def mean(logits: Sequence[np.ndarray], activation: str) -> np.ndarray:
     """The logits of the members' mean probability (soft voting)."""
-    return logits_of(np.mean([probabilities(x, activation) for x in told], axis=0), activation)
+    return logits_of(np.mean([probabilities(x, activation) for x in logits], axis=0), activation)

@@ -30,48 +30,48 @@ def member(config: Config, number: int, seed: int) -> dict[str, Any]:
 
 
 def rows(
-    config: Config, told: Sequence[np.ndarray], truth: np.ndarray, seed: int
+    config: Config, logits: Sequence[np.ndarray], truth: np.ndarray, seed: int
 ) -> list[int] | None:
     """Rows of the next member, drawn by what the members so far got wrong; None is all of them.
 
     Args:
-        told: their logits (rows, c) on the training rows.
+        logits: their logits (rows, c) on the training rows.
         truth: (rows,) class numbers.
     """
-    if not told:
+    if not logits:
         return None
-    weights = _walk(config, told, truth)[0]
-    random = np.random.default_rng([seed, len(told)])
+    weights = _walk(config, logits, truth)[0]
+    random = np.random.default_rng([seed, len(logits)])
     return sorted(random.choice(len(truth), len(truth), p=weights).tolist())
 
 
-def learn(config: Config, told: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+def learn(config: Config, logits: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
     """How much each member's vote counts."""
-    return {"votes": _walk(config, told, truth)[1]}
+    return {"votes": _walk(config, logits, truth)[1]}
 
 
 def combine(
-    config: Config, told: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
+    config: Config, logits: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
 ) -> np.ndarray:
     """The members' logits (rows, c) -> logits of their shares of the vote."""
     votes = np.maximum(np.asarray(learned["votes"], np.float64), 0)
-    votes = votes / votes.sum() if votes.sum() else np.full(len(told), 1 / len(told))
+    votes = votes / votes.sum() if votes.sum() else np.full(len(logits), 1 / len(logits))
     shares = sum(
-        vote * np.eye(logits.shape[1])[logits.argmax(axis=1)]
-        for vote, logits in zip(votes, told, strict=True)
+        vote * np.eye(scores.shape[1])[scores.argmax(axis=1)]
+        for vote, scores in zip(votes, logits, strict=True)
     )
     return logits_of(shares, activation)
 
 
 def _walk(
-    config: Config, told: Sequence[np.ndarray], truth: np.ndarray
+    config: Config, logits: Sequence[np.ndarray], truth: np.ndarray
 ) -> tuple[np.ndarray, list[float]]:
     """Weights of the rows after all members (rows,), and what each member's vote counts."""
     weights, votes = np.full(len(truth), 1 / len(truth)), []
-    for logits in told:
-        wrong = logits.argmax(axis=1) != truth
+    for scores in logits:
+        wrong = scores.argmax(axis=1) != truth
         error = float(np.clip(weights[wrong].sum(), LEAST, 1 - LEAST))
-        vote = config.rate * (np.log((1 - error) / error) + np.log(max(logits.shape[1] - 1, 1)))
+        vote = config.rate * (np.log((1 - error) / error) + np.log(max(scores.shape[1] - 1, 1)))
         votes.append(float(vote))
         weights = weights * np.exp(vote * wrong)
         weights /= weights.sum()

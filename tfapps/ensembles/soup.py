@@ -32,35 +32,35 @@ def member(config: Config, number: int, seed: int) -> dict[str, Any]:
 
 def cook(
     config: Config,
-    found: Sequence[Weights],
+    members: Sequence[Weights],
     figures: Sequence[float],
     judge: Callable[[Weights], float],
 ) -> tuple[Weights, list[int]]:
     """The averaged weights, and the numbers of the members in it.
 
     Args:
-        found: weights of every member, by path.
+        members: weights of every member, by path.
         figures: its dev metric.
         judge: weights -> dev metric.
     """
     if config.recipe == "uniform":
-        return averaged(found), list(range(len(found)))
-    order = sorted(range(len(found)), key=lambda number: -figures[number])
-    kept, best = order[:1], figures[order[0]]
+        return averaged(members), list(range(len(members)))
+    order = sorted(range(len(members)), key=lambda number: -figures[number])
+    chosen, best = order[:1], figures[order[0]]
     for number in order[1:]:
-        value = judge(averaged([found[n] for n in [*kept, number]]))
+        value = judge(averaged([members[n] for n in [*chosen, number]]))
         if value >= best:
-            kept, best = [*kept, number], value
-    return averaged([found[number] for number in kept]), sorted(kept)
+            chosen, best = [*chosen, number], value
+    return averaged([members[number] for number in chosen]), sorted(chosen)
 
 
-def averaged(found: Sequence[Weights]) -> Weights:
+def averaged(members: Sequence[Weights]) -> Weights:
     """The mean of weights by path; whole numbers are those of the first."""
     made = {}
-    for path, first in found[0].items():
+    for path, first in members[0].items():
         if np.issubdtype(first.dtype, np.floating):
-            total = sum(weights[path].astype(np.float64) for weights in found)
-            made[path] = (total / len(found)).astype(first.dtype)
+            total = sum(weights[path].astype(np.float64) for weights in members)
+            made[path] = (total / len(members)).astype(first.dtype)
         else:
             made[path] = first
     return made

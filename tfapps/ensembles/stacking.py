@@ -34,41 +34,41 @@ def member(config: Config, number: int, seed: int) -> dict[str, Any]:
     return {"seed": seed + number, "draw": {"leave": number, "of": config.members, "seed": seed}}
 
 
-def learn(config: Config, told: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+def learn(config: Config, logits: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
     """The learner's weights (c, c) and bias (c,).
 
     Args:
-        told: the only entry has, for every row, the logits of the member that left it out.
+        logits: the only entry has, for every row, the logits of the member that left it out.
         truth: (rows,) class numbers.
     """
     from scipy.optimize import minimize
     from scipy.special import logsumexp
 
-    (logits,) = told
-    given = _entries(logits)
-    classes = given.shape[1]
+    (scores,) = logits
+    entries = _entries(scores)
+    classes = entries.shape[1]
     right = np.eye(classes)[truth]
 
     def loss(both: np.ndarray) -> tuple[float, np.ndarray]:
         kernel, bias = np.split(both.reshape(classes + 1, classes), [classes])
-        answer = given + given @ kernel + bias
+        answer = entries + entries @ kernel + bias
         answer -= logsumexp(answer, axis=1, keepdims=True)
         value = np.sum(both**2) / (2 * config.strength) - np.sum(answer[right == 1])
         wrong = np.exp(answer) - right
-        slope = np.concatenate([given.T @ wrong, wrong.sum(0, keepdims=True)]).ravel()
+        slope = np.concatenate([entries.T @ wrong, wrong.sum(0, keepdims=True)]).ravel()
         return value, slope + both / config.strength
 
     start = np.zeros((classes + 1) * classes)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
-    kernel, bias = np.split(found.reshape(classes + 1, classes), [classes])
+    solution = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    kernel, bias = np.split(solution.reshape(classes + 1, classes), [classes])
     return {"kernel": (np.eye(classes) + kernel).tolist(), "bias": bias[0].tolist()}
 
 
 def combine(
-    config: Config, told: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
+    config: Config, logits: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
 ) -> np.ndarray:
     """The members' logits (rows, c) -> the learner's."""
-    return _entries(mean(told, activation)) @ np.array(learned["kernel"]) + learned["bias"]
+    return _entries(mean(logits, activation)) @ np.array(learned["kernel"]) + learned["bias"]
 
 
 def _entries(logits: np.ndarray) -> np.ndarray:

@@ -27,8 +27,8 @@ class AtToken(Arguments):
         self.token_id = token_id
 
     def call(self, x: KerasTensor, token_ids: KerasTensor) -> KerasTensor:
-        there = ops.cast(ops.equal(token_ids, self.token_id), x.dtype)
-        states = ops.matmul(ops.expand_dims(there, 1), x)  # (b, 1, d)
+        at_token = ops.cast(ops.equal(token_ids, self.token_id), x.dtype)
+        states = ops.matmul(ops.expand_dims(at_token, 1), x)  # (b, 1, d)
         return ops.reshape(states, (-1, x.shape[-1]))
 
     def compute_output_shape(

@@ -66,11 +66,11 @@ def log_likelihood(
     logits, steps = ops.cast(logits, "float32"), ops.cast(transitions, "float32")
     if allowed is not None:
         steps = ops.add(steps, np.where(allowed, 0.0, FORBIDDEN).astype("float32"))
-    logits, tags, there = _together(logits, label_ids)
+    logits, tags, real_places = _together(logits, label_ids)
     start, end, steps = steps[:, -2], steps[:, -1], steps[:, :-2]
-    paths = _all_paths(logits, there, start, end, steps)
-    score = _one_path(logits, tags, there, start, end, steps)
-    return ops.where(there[:, 0], ops.subtract(score, paths), 0.0)
+    paths = _all_paths(logits, real_places, start, end, steps)
+    score = _one_path(logits, tags, real_places, start, end, steps)
+    return ops.where(real_places[:, 0], ops.subtract(score, paths), 0.0)
 
 
 def _together(logits: KerasTensor, label_ids: KerasTensor) -> tuple[Any, Any, Any]:
@@ -84,7 +84,7 @@ def _together(logits: KerasTensor, label_ids: KerasTensor) -> tuple[Any, Any, An
     return logits, ops.maximum(ops.subtract(labels, 1), 0), ops.greater(labels, 0)
 
 
-def _all_paths(logits: Any, there: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
+def _all_paths(logits: Any, real_places: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
     """Log of the sum of the scores of all paths, exponentiated: the forward algorithm; (b,)."""
 
     def step(before: Any, here: Any) -> tuple[Any, Any]:
@@ -95,7 +95,7 @@ def _all_paths(logits: Any, there: Any, start: Any, end: Any, steps: Any) -> Ker
 
     first = ops.add(start, logits[:, 0])
     # One tensor: Keras fails at several whose length is not known beforehand.
-    rest = ops.concatenate([logits, ops.cast(there, logits.dtype)[:, :, None]], axis=-1)
+    rest = ops.concatenate([logits, ops.cast(real_places, logits.dtype)[:, :, None]], axis=-1)
     last, _ = ops.scan(step, first, ops.swapaxes(rest[:, 1:], 0, 1))
     return ops.logsumexp(ops.add(last, end), axis=-1)
 

@@ -101,8 +101,8 @@ def encoder(
     """
     import keras
 
-    given = model.input["token_ids"].shape
-    tensors = inputs(batch_size or given[0], length or given[1])
+    sizes = model.input["token_ids"].shape
+    tensors = inputs(batch_size or sizes[0], length or sizes[1])
     del tensors["target_ids"]
     return keras.Model(tensors, encode(by_name(model), *tensors.values()), name="encoder")
 
@@ -117,13 +117,13 @@ def step(model: keras.Model, encoded: keras.Model, decode: Decode) -> keras.Mode
     import keras
     from keras import ops
 
-    def given(name: str, tensor: Any) -> Any:
+    def as_input(name: str, tensor: Any) -> Any:
         batch, *shape = tensor.shape
         return keras.Input(shape, batch_size=batch, dtype=tensor.dtype, name=name)
 
     batch = encoded.input["token_ids"].shape[0]
     token_ids = keras.Input((), batch_size=batch, dtype="int32", name="token_ids")
-    before = {name: given(name, tensor) for name, tensor in encoded.output.items()}
+    before = {name: as_input(name, tensor) for name, tensor in encoded.output.items()}
     after = dict(decode(by_name(model), ops.expand_dims(token_ids, 1), before))
     for name in ("logits", "attention"):
         after[name] = ops.squeeze(after[name], 1)

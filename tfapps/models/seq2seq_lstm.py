@@ -211,17 +211,19 @@ def _encode(layers: Layers, token_ids: Any, padding_mask: Any) -> Tensors:
     }
 
 
-def _decode(layers: Layers, target_ids: Any, given: Tensors) -> Tensors:
+def _decode(layers: Layers, target_ids: Any, tensors: Tensors) -> Tensors:
     """Logits, attention and last states, for all places or for a single one."""
     x = layers["target_dropout"](_seq2seq.embedded(layers, "target", target_ids))
-    memory = [given[name] for name in ("memory_keys", "memory", "memory_bias")]
-    names = [name for name in given if not name.startswith("memory")]
+    memory = [tensors[name] for name in ("memory_keys", "memory", "memory_bias")]
+    names = [name for name in tensors if not name.startswith("memory")]
     if "decoder" in layers:
-        x, weights, *after = layers["decoder"](x, [given[name] for name in names], *memory)
+        x, weights, *after = layers["decoder"](x, [tensors[name] for name in names], *memory)
     else:
         after = []
         for i in range(len(names) // 2):
-            x, *last = layers[f"decoder_{i}"](x, initial_state=[given[f"h_{i}"], given[f"c_{i}"]])
+            x, *last = layers[f"decoder_{i}"](
+                x, initial_state=[tensors[f"h_{i}"], tensors[f"c_{i}"]]
+            )
             x = layers[f"decoder_{i}_dropout"](x) if f"decoder_{i}_dropout" in layers else x
             after += last
         attended, weights = layers["attention"](x, *memory)

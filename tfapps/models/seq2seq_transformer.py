@@ -102,8 +102,8 @@ def build(
     made = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
     layers = {layer.name: layer for layer in made}
     encoded = _encode(layers, inputs["token_ids"], inputs["padding_mask"])
-    given = {name: encoded[name] for name in context(config)}
-    decoded = _decode(layers, inputs["target_ids"], given)
+    memory = {name: encoded[name] for name in context(config)}
+    decoded = _decode(layers, inputs["target_ids"], memory)
     return keras.Model(inputs, {"logits": decoded["logits"]}, name=config.name)
 
 
@@ -226,21 +226,21 @@ def _first(layers: Layers, token_ids: Any) -> Tensors:
     return dict(zip(("position", *_pairs("", depth)), empty, strict=True))
 
 
-def _decode(layers: Layers, target_ids: Any, given: Tensors) -> Tensors:
+def _decode(layers: Layers, target_ids: Any, tensors: Tensors) -> Tensors:
     """Logits, attention and, where there are states before it, those after it."""
     from keras import ops
 
-    position, after = given.get("position"), {}
+    position, after = tensors.get("position"), {}
     x = _seq2seq.embedded(layers, "target", target_ids)
     x = layers["target_dropout"](layers["target_positions"](x, position=position))
     place = {} if position is None else {"position": position}
-    causal = layers["causal_bias"](given.get("keys_0", target_ids), **place)
+    causal = layers["causal_bias"](tensors.get("keys_0", target_ids), **place)
     for i in range(_depth(layers, "decoder")):
-        kept = {part: given[f"{part}_{i}"] for part in ("keys", "values") if place} | place
-        x, now = _attended(layers, f"decoder_{i}_attention", x, causal, **kept)
+        cache = {part: tensors[f"{part}_{i}"] for part in ("keys", "values") if place} | place
+        x, now = _attended(layers, f"decoder_{i}_attention", x, causal, **cache)
         after |= {f"keys_{i}": now[0], f"values_{i}": now[1]}
-        pair = [given[f"memory_{part}_{i}"] for part in ("keys", "values")]
-        x, (weights,) = _attended(layers, f"decoder_{i}_cross", x, *pair, given["memory_bias"])
+        pair = [tensors[f"memory_{part}_{i}"] for part in ("keys", "values")]
+        x, (weights,) = _attended(layers, f"decoder_{i}_cross", x, *pair, tensors["memory_bias"])
         x = _fed_forward(layers, f"decoder_{i}", x)
     x = layers["decoder_norm"](x) if "decoder_norm" in layers else x
     if position is not None:
@@ -256,12 +256,12 @@ def _around(layers: Layers, name: str, x: Any, call: Callable[[Any, Any], Any]) 
     return norm(dropout(call(block, x)), x)
 
 
-def _attended(layers: Layers, name: str, x: Any, *args: Any, **kept: Any) -> tuple[Any, list[Any]]:
+def _attended(layers: Layers, name: str, x: Any, *args: Any, **cache: Any) -> tuple[Any, list[Any]]:
     """What `_around` gives, and what else an attention block does."""
     rest: list[Any] = []
 
     def call(block: Any, y: Any) -> Any:
-        y, *also = block(y, *args, **kept)
+        y, *also = block(y, *args, **cache)
         rest.extend(also)
         return y
 

@@ -39,6 +39,6 @@ class Lamb(AdamW):
         size = tf.sqrt(v / (1.0 - tf.cast(power_2, dtype))) + self.epsilon
         step = mean / size + tf.cast(self.weight_decay or 0.0, dtype) * variable
         norm, length = tf.norm(variable), tf.norm(step)
-        there = tf.logical_and(norm > 0, length > 0)
-        ratio = tf.where(there, tf.math.divide_no_nan(norm, length), 1.0)
+        scalable = tf.logical_and(norm > 0, length > 0)
+        ratio = tf.where(scalable, tf.math.divide_no_nan(norm, length), 1.0)
         variable.assign_sub(tf.cast(rate * self._factor(path), dtype) * ratio * step)
