@@ -97,7 +97,9 @@ def test_artifacts_and_their_places(path):
 def test_an_artifact_that_is_not_there_lists_those_that_are(path, name):
     with pytest.raises(InputError) as caught:
         Bundle.open(path).artifact(name)
-    assert f"has no artefact {name!r}; there: keras, saved_model, litert_int8" in str(caught.value)
+    assert f"has no artefact {name!r}; available: keras, saved_model, litert_int8" in str(
+        caught.value
+    )
 
 
 def test_a_file_the_manifest_does_not_list_is_no_artifact(path):
@@ -122,7 +124,7 @@ def test_a_damaged_file_is_named(path, name, damage):
         )
     reason = {"remove": "missing, though", "folder": "Is a directory, though"}
     text = says(path)
-    assert text.startswith(f"{file}: {reason.get(damage, 'changed or cut short')}")
+    assert text.startswith(f"{file}: {reason.get(damage, 'changed or truncated')}")
     assert text.endswith("run it again")
     assert Bundle.open(path, verify=False).path == path
 
@@ -137,7 +139,7 @@ def test_logs_and_state_may_change(path):
 def test_a_cut_manifest(path, cut):
     manifest = path / "manifest.json"
     manifest.write_bytes(manifest.read_bytes()[:cut])
-    assert says(path).startswith(f"{manifest}: no valid JSON, changed or cut short")
+    assert says(path).startswith(f"{manifest}: not valid JSON, changed or truncated")
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"files": []}', "3"])
@@ -202,7 +204,7 @@ def test_json_that_cannot_be_read(tmp_path):
         read_json(file)
     for content in (b'{"a": ', b"\xff", b"[" * 100_000):
         file.write_bytes(content)
-        with pytest.raises(InputError, match=r"x\.json: no valid JSON, changed or cut short"):
+        with pytest.raises(InputError, match=r"x\.json: not valid JSON, changed or truncated"):
             read_json(file)
 
 
@@ -225,7 +227,7 @@ def test_links_are_refused(path, tmp_path, name):
     elsewhere = tmp_path / "elsewhere"
     (path / name).rename(elsewhere)
     (path / name).symlink_to(elsewhere)
-    assert f"{path / name}: a link; a run holds plain files alone" in says(path)
+    assert f"{path / name}: a link; a run contains only plain files" in says(path)
 
 
 def test_a_run_may_lie_behind_a_link(path, tmp_path):
@@ -236,7 +238,7 @@ def test_a_run_may_lie_behind_a_link(path, tmp_path):
 def test_a_pipe_is_not_waited_for(path):
     (path / "config.yaml").unlink()
     os.mkfifo(path / "config.yaml")
-    assert "config.yaml: no plain file" in says(path)
+    assert "config.yaml: not a plain file" in says(path)
 
 
 def test_a_file_that_the_manifest_does_not_list_is_not_read(path):

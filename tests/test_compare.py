@@ -171,7 +171,7 @@ def test_all_bad_runs_at_once(place, capsys):
         "saved_models/bigg: no such run; did you mean saved_models/big?",
         "saved_models/raw: its files have not passed verify since the last export; "
         "run `tfapps verify saved_models/raw/config.yaml` first",
-        next(line for line in lines if "verify.json: changed or cut short" in line),
+        next(line for line in lines if "verify.json: changed or truncated" in line),
         "nowhere/x: no such run",
         "runs judged by different metrics: saved_models/big by accuracy, saved_models/labels by "
         "micro_f1; compare runs that share one",

@@ -193,7 +193,7 @@ def test_a_draw_that_makes_no_sense_is_refused(fields, text):
 
 @pytest.mark.parametrize(
     ("content", "text"),
-    [("[1, 99]", "rows beyond 0 to 59"), ('["a"]', "no list of whole"), ("[", "no valid JSON")],
+    [("[1, 99]", "rows beyond 0 to 59"), ('["a"]', "no list of whole"), ("[", "not valid JSON")],
 )
 def test_a_bad_file_of_rows_is_refused(tmp_path, content, text):
     (tmp_path / "rows.json").write_text(content)

@@ -133,7 +133,7 @@ def test_a_delta_beside_another_preset_is_refused(place):
     kept = {path: path.read_bytes() for path in place.glob("saved_models/base/*") if path.is_file()}
     train(config.load(place / "base.yaml", ["train.epochs=0", "task.head_start=means"]))
     try:
-        with pytest.raises(InputError, match="learned beside other weights than saved_models/base"):
+        with pytest.raises(InputError, match="trained from other weights than saved_models/base"):
             rebuild(prepare_of(bundle), bundle, None, None)
     finally:
         for path, data in kept.items():
@@ -154,7 +154,7 @@ def test_a_delta_cannot_be_a_preset(place):
     path = place / "on_delta.yaml"
     preset = f"preset: saved_models/{delta(place, 'lora')}"
     path.write_text(TINY.replace("size: tiny, layers: 1", preset))
-    with pytest.raises(InputError, match="keeps only what it learned beside its own preset"):
+    with pytest.raises(InputError, match="stores only its changes to its own preset"):
         prepare(config.load(path))
 
 
@@ -169,7 +169,7 @@ def test_a_delta_without_a_preset_is_refused(place):
 
 
 def delta(place, tuner, number=0):
-    """The name of a run that keeps what it learned beside `base` alone, trained once."""
+    """The name of a run that stores only its changes to `base`, trained once."""
     name = f"{tuner}_shared_{number}"
     if not (place / "saved_models" / name).is_dir():
         made(place, name, tuner, "store: delta")

@@ -1,1 +1,1 @@
-"""Config, task and vocabulary to the whole model."""
+"""Builds the model from config, task and vocabulary."""

@@ -1,4 +1,4 @@
-"""Config + task + vocabulary -> the whole Keras model: the one place where parts are joined."""
+"""Config + task + vocabulary -> the Keras model: the one place where parts are joined."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def assemble(
         compression: what the compress stage noted: the vocabulary size it started from, and a plan
             for each item of `compress:`. Without it the model is built uncompressed.
         architecture: the model's sizes, see `architecture`; without them a preset is asked.
-        weights_file: of a bundle: all weights, or what was learned beside a preset.
+        weights_file: weights of a bundle: all, or only the changes to a preset.
 
     Returns:
         Functional model from a dictionary of int32 inputs (b, t) to the task's logits.
@@ -79,7 +79,7 @@ def architecture(config: RunConfig, task: Any, vocabulary_size: int) -> dict[str
 
 
 def _sizes(task: Any, vocabulary_size: int, stated: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes of vocabularies, as the bundle states them or as its tokenizers have them."""
+    """Return the sizes of vocabularies, as stated by the bundle or by its tokenizers."""
     own = (vocabulary_size, task.target_vocabulary_size)
     sizes = {n: stated.get(n, size) for n, size in zip(SIZES, own, strict=True) if size is not None}
     for name, size in sizes.items():

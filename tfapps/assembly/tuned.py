@@ -1,4 +1,4 @@
-"""A model in the form its tuner trains, and what it learned in that form as a file of its own."""
+"""A model in the form its tuner trains, and its trained changes as a file."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ PRESET = "preset"
 
 
 def pretrained(config: RunConfig, model: keras.Model, tokenizer: Any = None) -> keras.Model:
-    """The assembled model with the preset's weights, as the tuner trains it."""
+    """Return the assembled model with the preset's weights, as the tuner trains it."""
     kind = registry.plugin("model", config.model.name)
     kind.load_pretrained(config.model, model, tokenizer)
     return registry.plugin("tuner", config.tuning.name).apply(config.tuning, model)
 
 
 def stored(config: RunConfig) -> RunConfig:
-    """The config of the form that `save` writes, where the tuner needs more while it trains."""
+    """Return the config of the form that `save` writes; the tuner may need more in training."""
     tuner = registry.plugin("tuner", config.tuning.name)
     tuning = tuner.stored(config.tuning)
     return config.model_copy(update={"tuning": tuning})
 
 
 def merged(config: RunConfig, model: keras.Model) -> keras.Model:
-    """The model as it is assembled again: without what only its training needed."""
+    """Return the model as it is assembled later: without parts that only training needed."""
     tuner = registry.plugin("tuner", config.tuning.name)
     return tuner.merge(config.tuning, model)
 
 
 def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) -> None:
-    """Write what `tuned` learned, `model` being what it was merged to."""
+    """Write the trained changes of `tuned`; `model` is the merged model."""
     notes = {PRESET: identity.of_weights(config.model.preset)}
-    kept = stored(config).tuning
-    if kept != config.tuning:
-        tuned = registry.plugin("tuner", kept.name).apply(kept, clone(model))
+    storage = stored(config).tuning
+    if storage != config.tuning:
+        tuned = registry.plugin("tuner", storage.name).apply(storage, clone(model))
     weights.save(tuned, path, _learned(model), notes)
 
 
 def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
-    """The preset's weights in an assembled model, with what `save` wrote merged into them.
+    """Load the preset's weights into an assembled model and merge what `save` wrote.
 
     Raises: InputError if the preset is a run that was trained anew since then.
     """
@@ -63,7 +63,7 @@ def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
 
 
 def check(config: RunConfig, path: Path) -> None:
-    """See that what `save` wrote was learned beside the preset as it is now.
+    """Check that the file of `save` was trained from the preset's current weights.
 
     Raises: InputError if it was not, or the preset is missing.
     """
@@ -71,16 +71,16 @@ def check(config: RunConfig, path: Path) -> None:
     current = identity.of_weights(config.model.preset)
     if noted and not current:
         raise InputError(
-            f"{path}: it holds only what was learned beside {config.model.preset}, which is "
+            f"{path}: it holds only the changes to {config.model.preset}, which is "
             "missing; put it back, or train the run with tuning.store: weights"
         )
     if noted != "" and noted != current:
         raise InputError(
-            f"{path}: what it holds was learned beside other weights than {config.model.preset} "
+            f"{path}: it was trained from other weights than {config.model.preset} "
             "has now; train it again"
         )
 
 
 def _learned(model: keras.Model) -> Callable[[keras.Variable], bool]:
-    there = {weight.path for weight in model.weights}
-    return lambda weight: weight.trainable or weight.path not in there
+    model_paths = {weight.path for weight in model.weights}
+    return lambda weight: weight.trainable or weight.path not in model_paths

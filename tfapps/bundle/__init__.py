@@ -1,1 +1,1 @@
-"""The run directory: the only thing that passes from training to serving."""
+"""The run directory: all that serving reads from training."""

@@ -1,4 +1,4 @@
-"""The run directory: the only thing that passes from training to serving, whole or not at all."""
+"""The run directory: all that serving reads from training, replaced atomically."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 class Bundle:
-    """A finished run on disk, which may come from a stranger: only what it lists is read.
+    """A finished run on disk, possibly untrusted: only files in its manifest are read.
 
     Example: `Bundle.open("saved_models/intents").artifact("litert_int8")`.
     """
@@ -48,7 +48,7 @@ class Bundle:
     def open(cls, path: str | Path, verify: bool = True) -> Bundle:
         """Open a bundle, by default after hashing every file its manifest lists.
 
-        Raises: InputError naming the file that is missing, cut short or changed.
+        Raises: InputError naming the file that is missing, truncated or changed.
         """
         path = Path(path)
         replace.restore(path)
@@ -63,9 +63,9 @@ class Bundle:
         return cls(path, manifest)
 
     def file(self, name: str) -> Path:
-        """The place of a file that the manifest lists.
+        """Return the path of a file that the manifest lists.
 
-        Raises: InputError if it lists no such file, or the file is missing or a link.
+        Raises: InputError if the manifest lists no such file, or it is missing or a link.
         """
         if name not in self.manifest["files"]:
             raise InputError(f"{self.path}: {MANIFEST} lists no {name}; run it again")
@@ -82,7 +82,7 @@ class Bundle:
 
     @property
     def config_path(self) -> Path:
-        """The run's config, every default spelt out."""
+        """The run's config, with every default written out."""
         return self.file("config.yaml")
 
     @property
@@ -92,7 +92,7 @@ class Bundle:
 
     @property
     def weights(self) -> Path:
-        """The weights of Keras, safetensors by path: all, or what was learned beside a preset."""
+        """The Keras weights as safetensors: all, or only the changes to a preset."""
         return self.file(DELTA if DELTA in self.manifest["files"] else WEIGHTS)
 
     @property
@@ -115,12 +115,12 @@ class Bundle:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """metrics.json, empty before anything was measured."""
+        """The content of metrics.json, empty before the first measurement."""
         return self._figures(METRICS)
 
     @property
     def proof(self) -> dict[str, Any]:
-        """verify.json, empty before anything was verified."""
+        """The content of verify.json, empty before the first verification."""
         return self._figures(PROOF)
 
     @property
@@ -135,17 +135,17 @@ class Bundle:
 
     @property
     def compression(self) -> dict[str, Any]:
-        """How to build the compressed model again, see `assembly.assemble`; empty if whole."""
+        """How to rebuild the compressed model, see `assembly.assemble`; empty if uncompressed."""
         return self._figures(COMPRESSION)
 
     def artifact(self, name: str) -> Path:
-        """The file or folder of an artefact.
+        """Return the file or folder of an artefact.
 
-        Raises: InputError listing the artefacts that are there.
+        Raises: InputError listing the available artefacts.
         """
-        there = self.artifacts()
-        if name not in there:
-            hint = f"there: {', '.join(there)}" if there else "it holds none"
+        available = self.artifacts()
+        if name not in available:
+            hint = f"available: {', '.join(available)}" if available else "it has none"
             raise InputError(
                 f"{self.path} has no artefact {name!r}; {hint}; "
                 "add it to export: in the config and run tfapps export"
@@ -157,20 +157,20 @@ class Bundle:
         return self.file(f"litert/{name.removeprefix('litert_')}.tflite")
 
     def artifacts(self) -> list[str]:
-        """What can be run: `keras`, `saved_model`, then each `litert_*`, as the manifest has it."""
+        """Return what can be run: `keras`, `saved_model`, then each `litert_*` of the manifest."""
         if self.members:
             each = [Bundle.open(path, verify=False).artifacts() for path in self.members]
             return [name for name in each[0] if all(name in there for there in each)]
-        found = set()
+        names = set()
         for name in self.manifest["files"]:
             file = PurePosixPath(name)
             if name in (WEIGHTS, DELTA):
-                found.add("keras")
+                names.add("keras")
             elif file.parts[0] == "saved_model" and len(file.parts) > 1:
-                found.add("saved_model")
+                names.add("saved_model")
             elif len(file.parts) == 2 and file.parts[0] == "litert" and file.suffix == ".tflite":
-                found.add(f"litert_{file.stem}")
-        return sorted(found, key=lambda name: (name != "keras", name != "saved_model", name))
+                names.add(f"litert_{file.stem}")
+        return sorted(names, key=lambda name: (name != "keras", name != "saved_model", name))
 
 
 @dataclass
@@ -183,7 +183,7 @@ class Draft:
 
 @contextlib.contextmanager
 def writing(path: str | Path, *, base: Bundle | None = None) -> Iterator[Draft]:
-    """Write a bundle beside `path` and swap it in at the end: a crash leaves the old one or none.
+    """Write a bundle next to `path` and swap it in at the end: a crash leaves the old one or none.
 
     The draft starts with copies of base's files; copies, because a stage that wrote into a
     hard link would change the old bundle as well.
@@ -223,18 +223,18 @@ def write_json(path: str | Path, obj: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Read JSON.
 
-    Raises: InputError if the file is missing, cut short or no JSON.
+    Raises: InputError if the file is missing, truncated or not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no valid JSON, changed or cut short: {error}") from error
+        raise InputError(f"{path}: not valid JSON, changed or truncated: {error}") from error
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # numpy, which this line of the house does not import
+    if hasattr(value, "tolist"):  # numpy, which this package does not import
         value = value.tolist()
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
@@ -258,7 +258,7 @@ def _copy(base: Bundle, folder: Path) -> None:
 
 
 def _links(folder: str, names: list[str]) -> list[str]:
-    """What may lead out of the run: logs are in no manifest."""
+    """Return links, which may lead out of the run: logs are in no manifest."""
     return [name for name in names if os.path.islink(os.path.join(folder, name))]
 
 
@@ -275,18 +275,18 @@ def _listed(draft: Draft) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _no_bundle(path: Path) -> str:
     if path.exists():
         return f"{path}: a file, expected the folder of a run"
     siblings = path.parent.iterdir() if path.parent.is_dir() else ()
-    there = [p.name for p in siblings if (p / MANIFEST).is_file() and not p.name.startswith(".")]
-    guess = registry.nearest(path.name, there)
+    runs = [p.name for p in siblings if (p / MANIFEST).is_file() and not p.name.startswith(".")]
+    guess = registry.nearest(path.name, runs)
     hint = f"; did you mean {path.parent / guess}?" if guess else ""
     return f"{path}: no such run{hint}"

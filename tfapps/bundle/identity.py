@@ -1,4 +1,4 @@
-"""What tells weights from others under the same name."""
+"""Hashes that identify weights stored under a name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL_FILES = (".json", ".txt", ".safetensors", ".bin", ".h5")  # of KerasHub an
 def of_weights(name: str | None) -> str:
     """Return the hashes of the weights in a local folder, a finished run or a model folder.
 
-    Empty for a name that is no folder: what is published under a name does not change.
+    Empty for a name that is not a folder: published weights do not change.
     """
     folder = Path(name or "").expanduser()
     if not name or not folder.is_dir():

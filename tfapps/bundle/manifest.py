@@ -1,4 +1,4 @@
-"""What a manifest may list: plain files inside the run, each with its SHA-256."""
+"""Checks of a manifest: it lists plain files inside the run, each with its SHA-256."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PART = re.compile(r'[^\\/:*?"<>|\x00-\x1f\x7f]+')
 
 
 def check(path: Path, manifest: Any) -> dict[str, Any]:
-    """Return a manifest that names nothing outside of the run.
+    """Return a manifest after checking that it names only files inside the run.
 
-    Raises: InputError for a manifest of another form, or the name that is wrong.
+    Raises: InputError for a malformed manifest, or naming the wrong entry.
     """
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if not isinstance(files, dict) or not isinstance(manifest.get("stages", {}), dict):
@@ -36,7 +36,7 @@ def check(path: Path, manifest: Any) -> dict[str, Any]:
 
 
 def plain(path: Path, name: str) -> Path:
-    """Return the place of a file of the run, if no part of it is a link, a pipe or a device.
+    """Return the path of a file of the run, if no part of it is a link, a pipe or a device.
 
     Raises: InputError if one is; OSError if there is no such file.
     """
@@ -45,18 +45,18 @@ def plain(path: Path, name: str) -> Path:
         place = place / part
         mode = os.lstat(place).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            kind = "a link" if stat.S_ISLNK(mode) else "no plain file"
+            kind = "a link" if stat.S_ISLNK(mode) else "not a plain file"
             raise InputError(
-                f"{place}: {kind}; a run holds plain files alone, copy it anew (`cp -rL` follows "
-                "links)"
+                f"{place}: {kind}; a run contains only plain files, copy it again (`cp -rL` "
+                "follows links)"
             )
     return place
 
 
 def check_folder(path: Path, name: str, files: Mapping[str, str]) -> Path:
-    """Return a folder of the run that is read as a whole, if it holds what the manifest lists.
+    """Return a folder of the run if it contains only files that the manifest lists.
 
-    Hidden files, which no reader looks at, may lie there as well.
+    Hidden files are allowed: no reader reads them.
 
     Raises: InputError for a file that is not listed, or a link.
     """
@@ -77,24 +77,24 @@ def check_folder(path: Path, name: str, files: Mapping[str, str]) -> Path:
 def verify(path: Path, name: str, expected: str) -> None:
     """Hash a file of the run.
 
-    Raises: InputError if it is missing, changed, cut short or no plain file.
+    Raises: InputError if it is missing, changed, truncated or not a plain file.
     """
     try:
-        found = digest(plain(path, name))
+        actual = digest(plain(path, name))
     except OSError as error:
         reason = "missing" if error.errno == errno.ENOENT else error.strerror
         raise InputError(
             f"{path / name}: {reason}, though {MANIFEST} lists it; restore it or run it again"
         ) from error
-    if found != expected:
+    if actual != expected:
         raise InputError(
-            f"{path / name}: changed or cut short: its SHA-256 is {found[:12]}..., {MANIFEST} says "
-            f"{expected[:12]}...; restore it or run it again"
+            f"{path / name}: changed or truncated: its SHA-256 is {actual[:12]}..., {MANIFEST} "
+            f"lists {expected[:12]}...; restore it or run it again"
         )
 
 
 def digest(file: Path, sync: bool = False) -> str:
-    """Return the SHA-256 of a file, after it has reached the disk if `sync`."""
+    """Return the SHA-256 of a file, flushed to disk first if `sync`."""
     with file.open("rb") as stream:
         if sync:  # a rename must not reach the disk before the bytes do
             os.fsync(stream.fileno())

@@ -1,4 +1,4 @@
-"""Replace a folder whole or not at all: write a sibling, then two renames."""
+"""Replaces a folder atomically: writes a sibling, then renames twice."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TRIES = 3
 def replacing(
     shown: Path, ours: Callable[[set[str]], bool], fill: Callable[[Path], None]
 ) -> Iterator[tuple[Path, Callable[[Callable[[], None]], None]]]:
-    """A temporary sibling of `shown`, and the function that seals it and swaps it in.
+    """Yield a temporary sibling of `shown`, and the function that seals it and swaps it in.
 
-    `ours` judges by its entries whether the folder there may be replaced; `fill` puts the first
-    files into the sibling. Whatever goes wrong, the sibling goes and the old folder stays.
+    `ours` decides by its entries whether the existing folder may be replaced; `fill` writes the
+    first files into the sibling. On any error the sibling is deleted and the old folder stays.
     Raises: InputError if the folder cannot be written or another process is writing it.
     """
     target = Path(os.path.realpath(shown))
@@ -51,7 +51,7 @@ def replacing(
 
 
 def restore(path: Path) -> None:
-    """A crash between the two renames left the old folder aside: put it back."""
+    """Put the old folder back that a crash between the two renames left under another name."""
     target = Path(os.path.realpath(path))
     if not target.name or os.path.lexists(target):
         return
@@ -61,7 +61,7 @@ def restore(path: Path) -> None:
 
 @contextlib.contextmanager
 def explained(shown: Path, inside: Path | None = None) -> Iterator[None]:
-    """Turn a failed write into one line; `inside`: only if it failed there or the disk is full.
+    """Turn a failed write into one line; with `inside`, only if it failed there or disk is full.
 
     Raises: InputError such as `cannot write saved_models/x: No space left on device; ...`.
     """
@@ -98,7 +98,7 @@ def _beside(target: Path, suffix: str) -> Path:
 
 
 def _begin(shown: Path, target: Path, temporary: Path) -> int:
-    # The lock ends with the process, so what a killed one left behind is known to be stale.
+    # The lock ends with its process, so an unlocked leftover is stale.
     target.parent.mkdir(parents=True, exist_ok=True)
     if temporary.exists():
         handle = lock(shown, temporary)
@@ -109,7 +109,7 @@ def _begin(shown: Path, target: Path, temporary: Path) -> int:
 
 
 def lock(shown: Path, folder: Path) -> int:
-    """The handle of a folder that is this process's alone until it is closed.
+    """Return a handle that locks a folder for this process until it is closed.
 
     Raises: InputError if another process has it.
     """
@@ -147,9 +147,9 @@ def _swap(temporary: Path, target: Path) -> None:
             os.rename(temporary, target)
             break
         except OSError as error:
-            # A reader that opened the bundle just now may have put the old one back.
-            again = error.errno in (errno.ENOTEMPTY, errno.EEXIST) and attempt < _TRIES
-            if not again:
+            # A concurrent reader may have restored the old bundle.
+            retry = error.errno in (errno.ENOTEMPTY, errno.EEXIST) and attempt < _TRIES
+            if not retry:
                 restore(target)
                 raise
     _sync(target.parent)

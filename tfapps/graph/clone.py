@@ -1,4 +1,4 @@
-"""A functional model built again with some layers changed, added or left out."""
+"""Rebuilds a functional model with some layers changed, added or skipped."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def clone(
     prepare: Callable[[Any], None] = lambda layer: None,
     after: After = lambda layer, output: output,
 ) -> Any:
-    """Build `model` anew; every weight whose path and shape are the same keeps its value.
+    """Rebuild `model`; every weight whose path and shape are unchanged keeps its value.
 
     Args:
         model: functional, every layer named.
         change: layer -> arguments to replace in its config, empty for none.
-        skip: names of layers to leave out: what they would be given first takes their place.
-        prepare: sees each new layer before it has weights.
-        after: new layer, its output -> what goes on in its place: more layers can be put there.
+        skip: names of layers to leave out; their first input replaces their output.
+        prepare: called with each new layer before it has weights.
+        after: new layer, its output -> the output to use instead, e.g. of additional layers.
 
     Example: `clone(model, lambda layer: {"rate": 0.5} if "dropout" in layer.name else {})`.
     """
     import keras
 
     def build(layer: Any) -> Any:
-        made = layer.__class__.from_config({**layer.get_config(), **change(layer)})
-        prepare(made)
-        return made
+        result = layer.__class__.from_config({**layer.get_config(), **change(layer)})
+        prepare(result)
+        return result
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         return args[0] if layer.name in skip else after(layer, layer(*args, **kwargs))
@@ -42,15 +42,15 @@ def clone(
     # A model that was fitted has an optimizer, which Keras would try to copy.
     compiled, model.compiled = model.compiled, False
     try:
-        made = keras.models.clone_model(model, clone_function=build, call_function=call)
+        result = keras.models.clone_model(model, clone_function=build, call_function=call)
     finally:
         model.compiled = compiled
-    carry(model, made)
-    return heads.mark(made, heads.names(model))
+    carry(model, result)
+    return heads.mark(result, heads.names(model))
 
 
 def in_float32(model: Any) -> Any:
-    """Build `model` anew without mixed precision: as a bundle is opened. Itself if it has none."""
+    """Return a float32 copy of a mixed-precision model, as a bundle is opened; others unchanged."""
     if not any(_is_mixed(layer) for layer in leaves(model)):
         return model
     return clone(model, lambda layer: {"dtype": "float32"} if _is_mixed(layer) else {})
@@ -61,18 +61,18 @@ def _is_mixed(layer: Any) -> bool:
 
 
 def carry(source: Any, target: Any) -> None:
-    """Copy the values of all weights that both models have under one path with one shape."""
+    """Copy the values of all weights with the same path and shape in both models."""
     from tfapps.graph import weights
 
-    there = weights.variables(source)
+    source_variables = weights.variables(source)
     for path, weight in weights.variables(target).items():
-        if path in there and tuple(there[path].shape) == tuple(weight.shape):
-            weight.assign(there[path])
+        if path in source_variables and tuple(source_variables[path].shape) == tuple(weight.shape):
+            weight.assign(source_variables[path])
 
 
 def leaves(model: Any) -> list[Any]:
-    """Layers of the graph, those of models nested in it included, but not the parts of a layer."""
-    found = []
+    """Return the layers of the graph and of models nested in it, but not sublayers."""
+    layers = []
     for layer in model.layers:
-        found += leaves(layer) if hasattr(layer, "layers") else [layer]
-    return found
+        layers += leaves(layer) if hasattr(layer, "layers") else [layer]
+    return layers

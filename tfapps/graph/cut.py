@@ -1,4 +1,4 @@
-"""A model cut behind its word embeddings."""
+"""Splits a model after its word embeddings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Parts(NamedTuple):
 
 
 class Cut:
-    """Cuts the model it is called with, once, on the same layers and weights.
+    """Splits the model it is called with, once, on the same layers and weights.
 
-    Raises: InputError if nothing in the model embeds its `token_ids`.
+    Raises: InputError if no layer of the model embeds its `token_ids`.
     """
 
     def __init__(self) -> None:
@@ -44,48 +44,48 @@ def _parts(model: Any) -> Parts:
     front = keras.Model(model.input, x)
     # The ids stay an input: a head may look up a place by its id, as that of `prompt` does.
     names = tuple(model.input)
-    rest = keras.Model([x, *model.input.values()], output)
+    remainder = keras.Model([x, *model.input.values()], output)
 
     def answer(x: Any, features: dict[str, Any], training: bool) -> Any:
-        given = [ops.convert_to_tensor(features[name]) for name in names]
-        return rest([x, *given], training=training)
+        inputs = [ops.convert_to_tensor(features[name]) for name in names]
+        return remainder([x, *inputs], training=training)
 
     return Parts(lambda features, training: front(features, training=training), answer)
 
 
 def _marked(model: Any, x: Any) -> tuple[Any, Any]:
-    """The embeddings `x` behind an identity of their own, and the model's output from there.
+    """Return the embeddings `x` after a new identity layer, and the model's output from there.
 
     A layer that gives them may be called again by the head, as that of `masked_lm` calls the table
     to compare words with; Keras cuts a graph at layers, so it would cut both calls.
     """
     import keras
 
-    here = keras.layers.Identity(name="cut")
+    marker = keras.layers.Identity(name="cut")
     layer, place = x._keras_history.operation, []
 
     def call(called: Any, *args: Any, **kwargs: Any) -> Any:
         out = called(*args, **kwargs)
         if called is layer and not place:
-            out = here(out)
+            out = marker(out)
             place.append(out)
         return out
 
     # A model that was fitted has an optimizer, which Keras would try to copy.
     compiled, model.compiled = model.compiled, False
     try:
-        again = keras.models.clone_model(
+        rebuilt = keras.models.clone_model(
             model, clone_function=lambda same: same, call_function=call, input_tensors=model.input
         )
     finally:
         model.compiled = compiled
-    return place[0], again.output
+    return place[0], rebuilt.output
 
 
 def embedded(model: Any) -> Any:
-    """What the first layer makes of `token_ids`: a symbolic tensor (b, t, d).
+    """Return the output of the first layer that embeds `token_ids`: symbolic, (b, t, d).
 
-    Raises: InputError if no layer makes numbers of them.
+    Raises: InputError if no layer does.
     """
     ids = model.input["token_ids"]
     for operation in model.operations:

@@ -1,7 +1,7 @@
-"""Which weights of a model are in a head: what starts from nothing, whatever the rest starts from.
+"""Which weights of a model are in a head: newly initialized, whatever the rest starts from.
 
-A task names the layers of its heads, `assemble` marks the model with them, and clones keep the
-mark. Tuners, the optimizer and compressors ask here and nowhere else.
+A task names the layers of its heads, `assemble` marks the model with them, and clones copy the
+mark. Tuners, the optimizer and compressors all use it.
 """
 
 from __future__ import annotations
@@ -9,32 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-DEFAULT = ("head",)  # of a model that no task was put on
+DEFAULT = ("head",)  # of a model without a task
 _MARK = "_heads"
 
 
 def mark(model: Any, names: Sequence[str]) -> Any:
-    """Note the layers of the heads in a model; the model is returned.
+    """Mark the layers of a model's heads; return the model.
 
     Args:
-        names: of layers; each stands for those called `<name>_...` as well.
+        names: names of layers; each also matches layers called `<name>_...`.
     """
     model.__dict__[_MARK] = tuple(names)  # past Keras' own tracking, which would wrap it
     return model
 
 
 def names(model: Any) -> tuple[str, ...]:
-    """The names that `mark` noted."""
+    """Return the names set by `mark`."""
     return model.__dict__.get(_MARK, DEFAULT)
 
 
 def of(model: Any) -> Callable[[str], bool]:
-    """Path of a weight, or name of a layer -> whether it is in a head of `model`."""
+    """Return the path of a weight, or name of a layer -> whether it is in a head of `model`."""
     return among(names(model))
 
 
 def among(names: Sequence[str]) -> Callable[[str], bool]:
-    """Path of a weight, or name of a layer -> whether it is in a head of one of `names`.
+    """Return the path of a weight, or name of a layer -> whether it is in a head of one of `names`.
 
     Example: `among(("head", "crf"))` holds for `head_norm/gamma` and `crf/transitions`, but not for
     `block_0_attention/qkv/kernel`.

@@ -17,19 +17,19 @@ SHOWN = 5
 
 
 def variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Every weight by its path, non-trainable ones too, without the states of seed generators.
+    """Return every weight by path, including non-trainable ones, except seed generator states.
 
     Raises:
-        ValueError: two weights share a path, so that a file could not tell them apart.
+        ValueError: two weights share a path, so a file could not distinguish them.
     """
-    found: dict[str, keras.Variable] = {}
+    by_path: dict[str, keras.Variable] = {}
     for weight in model.weights:
         if weight.name == "seed_generator_state":
             continue
-        if weight.path in found:
+        if weight.path in by_path:
             raise ValueError(f"two weights are called {weight.path}: name their layers differently")
-        found[weight.path] = weight
-    return found
+        by_path[weight.path] = weight
+    return by_path
 
 
 def save(
@@ -38,7 +38,7 @@ def save(
     keep: Callable[[keras.Variable], bool] = lambda weight: True,
     notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the weights of `model` that `keep` names to `path`, by default all.
+    """Write the weights of `model` that `keep` selects to `path`, by default all.
 
     Integers are stored as they are; every other number as float32.
 
@@ -48,8 +48,8 @@ def save(
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialized
 
-    kept = {name: weight for name, weight in variables(model).items() if keep(weight)}
-    tensors = {name: _stored(weight) for name, weight in kept.items()}
+    selected = {name: weight for name, weight in variables(model).items() if keep(weight)}
+    tensors = {name: _stored(weight) for name, weight in selected.items()}
     try:
         # Not `save_file`: its files are readable by their owner alone.
         Path(path).write_bytes(serialized(tensors, dict(notes or {})))
@@ -58,7 +58,7 @@ def save(
 
 
 def notes(path: str | Path) -> dict[str, str]:
-    """What `save` was told to note."""
+    """Return the notes passed to `save`."""
     from safetensors import safe_open
 
     with safe_open(str(path), "np") as file:
@@ -70,7 +70,7 @@ def load(
     path: str | Path,
     keep: Callable[[keras.Variable], bool] = lambda weight: True,
 ) -> None:
-    """Set the weights of `model` from a file that `save` wrote; nothing is set if one does not fit.
+    """Set the weights of `model` from a file that `save` wrote; none is set if one does not fit.
 
     Args:
         keep: as for `save`.

@@ -1,4 +1,4 @@
-"""What all translation models share: vocabularies, embeddings, and models of the single steps."""
+"""What all translation models share: vocabularies, embeddings, and models of single steps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Model(base.Model):
 
 
 def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasTensor]:
-    """The inputs of a training graph."""
+    """Return the inputs of a training graph."""
     import keras
 
     return {
@@ -46,13 +46,13 @@ def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasT
 
 
 def tables(tie: str, source: int, target: int, width: int, initializer: Any) -> list[Any]:
-    """The layers that look words up and give logits, by `tie`; `source` and `target` rows.
+    """Return the embedding and output layers for `tie`; `source` and `target` are rows.
 
     Args:
-        initializer: makes a Keras initializer for one table: two must not draw the same numbers.
+        initializer: returns a new Keras initializer per table: two must not draw equal numbers.
 
     Raises:
-        InputError: all are to be one table, but there are two vocabularies.
+        InputError: `tie` is all, but there are two vocabularies.
     """
     from tfapps.layers.embedding import Embedding
     from tfapps.layers.linear import Linear
@@ -75,29 +75,29 @@ def tables(tie: str, source: int, target: int, width: int, initializer: Any) -> 
 
 
 def embedded(layers: Layers, side: str, token_ids: Any) -> Any:
-    """Vectors of the tokens of one side, "source" or "target"."""
+    """Return the embeddings of the tokens of one side, "source" or "target"."""
     layer = layers.get(f"{side}_embeddings") or layers["embeddings"]
     return layer(token_ids)
 
 
 def logits(layers: Layers, x: Any) -> Any:
-    """Scores of all target tokens: (..., d) -> (..., v)."""
+    """Return the scores of all target tokens: (..., d) -> (..., v)."""
     if "projection" in layers:
         return layers["projection"](x)
     return (layers.get("target_embeddings") or layers["embeddings"])(x, project=True)
 
 
 def by_name(model: keras.Model) -> Layers:
-    """The layers of a model, or of its clone with other layers of the same names."""
+    """Return the layers of a model, or of its clone, by name."""
     return {layer.name: layer for layer in model.layers}
 
 
 def encoder(
     model: keras.Model, encode: Encode, batch_size: int | None, length: int | None
 ) -> keras.Model:
-    """token_ids, padding_mask (b, s) -> first states and context, on the layers of `model`.
+    """Build token_ids, padding_mask (b, s) -> initial states and context, on `model`'s layers.
 
-    Sizes that are not given are those of `model`.
+    Sizes default to those of `model`.
     """
     import keras
 
@@ -108,10 +108,10 @@ def encoder(
 
 
 def step(model: keras.Model, encoded: keras.Model, decode: Decode) -> keras.Model:
-    """One step on the layers of `model`; states and context have the shapes `encoded` gives.
+    """Build one step on the layers of `model`; states and context have the shapes of `encoded`.
 
     Args:
-        decode: target tokens (n, 1) and what the encoder gave -> logits (n, 1, v), attention
+        decode: target tokens (n, 1) and the encoder's outputs -> logits (n, 1, v), attention
             (n, 1, s), and the states by their names.
     """
     import keras

@@ -16,7 +16,7 @@ def train(text: TextConfig, texts: Iterable[str | Sequence[str]], auto: str) -> 
     """Train the tokenizer that a text section describes.
 
     Args:
-        auto: the kind where the section says `auto`.
+        auto: the kind used if the section says `auto`.
     """
     from tfapps.text.tokenizer import Tokenizer
 
@@ -32,13 +32,13 @@ def train(text: TextConfig, texts: Iterable[str | Sequence[str]], auto: str) -> 
 
 
 def refuse_preset(model: str, text: TextConfig, kinds: str) -> None:
-    """Check that no tokenizer of a preset is asked for.
+    """Check that the section does not ask for the tokenizer of a preset.
 
     Args:
-        kinds: what the section may say, in words.
+        kinds: the allowed kinds, for the error message.
 
     Raises:
-        InputError: it is.
+        InputError: it does.
     """
     if text.tokenizer == "preset":
         raise InputError(f"text.tokenizer: got preset, but {model} has none; expected {kinds}")

@@ -1,4 +1,4 @@
-"""Word vectors out of a text file, a word and its numbers a line, as GloVe and word2vec write."""
+"""Reads word vectors from a text file, one word and its numbers per line (GloVe, word2vec)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfapps.errors import InputError
 
 @functools.lru_cache(maxsize=1)  # asked for words first, for their vectors later
 def read(file: str, size: int) -> dict[str, np.ndarray]:
-    """Read the vectors (size,) of all words of a file, under $TFAPPS_DATA or here.
+    """Read the vectors (size,) of all words of a file, in $TFAPPS_DATA or the working directory.
 
-    A header is left out. Words are composed (NFC), as a vocabulary has them.
+    A header is skipped. Words are normalised to NFC, as in vocabularies.
 
     Raises:
-        InputError: no such file, or a line of it has not one word and `size` numbers.
+        InputError: no such file, or a line that is not a word and `size` numbers.
     """
     path = paths.locate(file, None)
     vectors: dict[str, np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""The contract of a model: every attribute and hook that other packages ask for.
+"""The contract of a model: every attribute and hook that other packages use.
 
 A file of this folder holds a `Config` and a class `Model`, a subclass of the one here. Letters of
 shapes: b rows, t tokens, s tokens of a source, d width, v pieces of a vocabulary.
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Model(ABC):
-    """How an architecture is built; it is never instantiated.
+    """How an architecture is built; never instantiated.
 
     Attributes:
-        provides: what tasks ask for in `needs`, `encoder` or `seq2seq`.
-        parts: what tuners, compressors and tasks may ask for: `attention`, `dense layers`,
-            `transformer blocks`, `word pieces`, and `preset` where weights may come from one.
+        provides: the kind that tasks require in `needs`, `encoder` or `seq2seq`.
+        parts: what tuners, compressors and tasks may require: `attention`, `dense layers`,
+            `transformer blocks`, `word pieces`, and `preset` if weights can come from one.
         reads: names of the columns of a batch that are its inputs.
     """
 
@@ -46,7 +46,7 @@ class Model(ABC):
             texts: strings, or lists of words.
 
         Raises:
-            InputError: a tokenizer that does not fit the model.
+            InputError: the tokenizer does not fit the model.
         """
 
     @staticmethod
@@ -64,29 +64,29 @@ class Model(ABC):
 
         Args:
             vocabulary_size: pieces of the tokenizer.
-            target_vocabulary_size: given to `seq2seq` models of two vocabularies.
+            target_vocabulary_size: only for `seq2seq` models with two vocabularies.
             batch_size, length: with both, every shape of the graph is static.
-            architecture: what the hook of this name returned, where that is not empty.
+            architecture: the result of the hook of this name, unless empty.
 
         Returns:
             Named int32 inputs (b, t) -> `sequence` (b, t, d) and `pooled` (b, d); of `seq2seq`
             models -> `logits` (b, t, v), the prediction after every token of `target_ids`.
 
         Raises:
-            InputError: sizes that do not fit the preset.
+            InputError: sizes do not fit the preset.
         """
 
     @staticmethod
     def preset(config: Any) -> str | None:
-        """Return what the weights are taken from; None if they start from random ones."""
+        """Return the preset the weights come from; None if they start random."""
         return None
 
     @staticmethod
     def load_pretrained(config: Any, model: keras.Model, tokenizer: Any = None) -> None:
-        """Set the weights that training starts from, where they are not random.
+        """Set the initial weights of training, where they are not random.
 
         Raises:
-            InputError: weights that are missing or do not fit.
+            InputError: weights are missing or do not fit.
         """
 
     @staticmethod

@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
 
-SPREAD = 0.02  # of embeddings that start from chance, and of the kernels of deep models
-# Shallow ones learn several times as fast from inner kernels that keep the size of their input.
+SPREAD = 0.02  # of randomly initialized embeddings, and of the kernels of deep models
+# Shallow models train several times as fast if inner kernels preserve the scale of their input.
 SHALLOW = 4
 # Layers and width of the sizes Google published; heads are 64 wide, the inner layer is 4 times d.
 SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
 
 
 class Config(Section):
-    """A BERT encoder: `preset` takes weights and dimensions from somewhere, `size` starts anew.
+    """A BERT encoder: `preset` loads weights and dimensions, `size` starts from random weights.
 
     Attributes:
-        layers: number of blocks, in place of that of `size`; of a preset's blocks so many, at equal
-            distances: a smaller student.
-        case: tell the model of each piece whether its word is in lower or upper case, which an
-            uncased vocabulary does not.
+        layers: number of blocks, overriding `size`; of a preset, this many of its blocks at equal
+            distances, for a smaller student.
+        case: feed the model whether each piece's word is in lower or upper case, which an
+            uncased vocabulary omits.
     """
 
     tiny: ClassVar = {"size": "tiny", "layers": 1, "max_length": 12}
@@ -66,7 +66,7 @@ class Config(Section):
 
 
 def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    """The preset's own WordPiece tokenizer, or one trained on `texts`.
+    """Return the preset's own WordPiece tokenizer, or one trained on `texts`.
 
     Raises:
         InputError: the text section asks for a tokenizer that does not fit the model.
@@ -82,15 +82,15 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
         folder = presets.locate(config.preset)
         if presets.folder_format(folder) == presets.RUN:
             return Tokenizer.load(folder / "text").looking_at(*_surface(config))
-        made = Tokenizer.from_wordpiece(*presets.vocabulary(config.preset))
-        return made.looking_at(*_surface(config))
+        preset_tokenizer = Tokenizer.from_wordpiece(*presets.vocabulary(config.preset))
+        return preset_tokenizer.looking_at(*_surface(config))
     if text.tokenizer == "preset":
         raise InputError("text.tokenizer: got preset, but model.preset is not set")
     return _tokenizers.train(text, texts, auto="wordpiece").looking_at(*_surface(config))
 
 
 def inputs(config: Config) -> tuple[str, ...]:
-    """Names of the inputs of the model that `config` describes."""
+    """Return the names of the inputs of the model that `config` describes."""
     return (*INPUTS, *_surface(config))
 
 
@@ -99,10 +99,10 @@ def _surface(config: Config) -> tuple[str, ...]:
 
 
 def shape(config: Config, vocabulary_size: int) -> BertShape:
-    """The dimensions of the encoder that `config` describes.
+    """Return the dimensions of the encoder that `config` describes.
 
     Raises:
-        InputError: `max_length` or `vocabulary_size` do not fit the preset.
+        InputError: `max_length` or `vocabulary_size` does not fit the preset.
     """
     if config.preset is None:
         layers, hidden = SIZES[config.size]
@@ -114,24 +114,25 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
             4 * hidden,
             config.max_length,
         )
-    found = presets.bert_shape(presets.locate(config.preset))
-    if config.max_length > found.positions:
+    preset_shape = presets.bert_shape(presets.locate(config.preset))
+    if config.max_length > preset_shape.positions:
         raise InputError(
             f"model.max_length: got {config.max_length}, but preset {config.preset} has "
-            f"{found.positions} positions; lower model.max_length"
+            f"{preset_shape.positions} positions; lower model.max_length"
         )
-    if vocabulary_size != found.vocabulary_size:
+    if vocabulary_size != preset_shape.vocabulary_size:
         raise InputError(
-            f"preset {config.preset} has a vocabulary of {found.vocabulary_size} tokens, the "
-            f"tokenizer has {vocabulary_size}; set text.tokenizer to auto"
+            f"preset {config.preset} has a vocabulary of {preset_shape.vocabulary_size} tokens, "
+            f"the tokenizer has {vocabulary_size}; set text.tokenizer to auto"
         )
     if config.layers is None:
-        return found
-    if config.layers > found.layers:
+        return preset_shape
+    if config.layers > preset_shape.layers:
         raise InputError(
-            f"model.layers: got {config.layers}, but preset {config.preset} has {found.layers}"
+            f"model.layers: got {config.layers}, but preset {config.preset} has "
+            f"{preset_shape.layers}"
         )
-    return dataclasses.replace(found, layers=config.layers)
+    return dataclasses.replace(preset_shape, layers=config.layers)
 
 
 def architecture(config: Config, vocabulary_size: int) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def build(
     length: int | None = None,
     architecture: Mapping[str, Any] | None = None,
 ) -> keras.Model:
-    """The encoder with random weights; a graph of static shape if both sizes are given.
+    """Return the encoder with random weights; a graph of static shape if both sizes are given.
 
     Shapes: token_ids, padding_mask, segment_ids, case_ids if `case` (b, t) -> sequence (b, t, d),
     pooled (b, d).
@@ -181,9 +182,9 @@ def build(
 def load_pretrained(config: Config, model: keras.Model, tokenizer: Any = None) -> None:
     """Copy the weights of the preset into `model`.
 
-    Without a preset two things start from better than chance: positions are sinusoids, so that
-    neighbours are alike from the first step on, and what attention adds to a state is small beside
-    it, as is what the dense layers add.
+    Without a preset two things start better than random: positions are sinusoids, so that
+    neighbours are similar from the first step, and attention and dense layers add little to a
+    state at first.
 
     Raises:
         InputError: the weights are missing, or have other shapes than the model.
@@ -212,7 +213,7 @@ def _start(model: keras.Model) -> None:
 
 
 def _initializer(dims: BertShape | None = None) -> keras.initializers.Initializer:
-    """Of tables; of the kernels of a model of such dimensions."""
+    """Return the initializer of tables, or of the kernels of a model of dimensions `dims`."""
     import keras
 
     shallow = dims is not None and dims.layers <= SHALLOW
@@ -239,9 +240,9 @@ def _embed(
     if not config.case:
         x = norm(x)
     else:
-        # From zeros: at first the model is the one that the preset was.
-        given = {"embeddings_initializer": "zeros", "name": "case_embeddings"}
-        x = norm(x, Embedding(CASES, dims.hidden, **given)(inputs["case_ids"]))
+        # Zeros, so that the model initially equals the preset.
+        options = {"embeddings_initializer": "zeros", "name": "case_embeddings"}
+        x = norm(x, Embedding(CASES, dims.hidden, **options)(inputs["case_ids"]))
     return Dropout(config.dropout, name="embeddings_dropout")(x)
 
 
@@ -252,7 +253,7 @@ def _block(
     x: keras.KerasTensor,
     attention_bias: keras.KerasTensor,
 ) -> keras.KerasTensor:
-    """One post-norm transformer block: attention, then two dense layers."""
+    """Return one post-norm transformer block: attention, then two dense layers."""
     from tfapps.layers.attention import SelfAttention
     from tfapps.layers.dropout import Dropout
     from tfapps.layers.layer_norm import LayerNorm

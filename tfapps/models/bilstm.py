@@ -1,4 +1,4 @@
-"""A bidirectional LSTM encoder trained from scratch: small, and quick on any machine."""
+"""A bidirectional LSTM encoder trained from scratch: small, and fast on any machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Config(Section):
 
 
 def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    """A tokenizer trained on `texts`.
+    """Train a tokenizer on `texts`.
 
     Raises:
         InputError: the text section asks for the tokenizer of a preset.
@@ -51,7 +51,7 @@ def build(
     batch_size: int | None = None,
     length: int | None = None,
 ) -> keras.Model:
-    """The encoder with random weights; a graph of static shape if both sizes are given.
+    """Return the encoder with random weights; a graph of static shape if both sizes are given.
 
     Shapes: token_ids, padding_mask (b, t) -> sequence (b, t, 2 * units), pooled (b, 2 * units).
     """

@@ -1,4 +1,4 @@
-"""A bidirectional LSTM over words and over the letters that they are made of: no pre-training."""
+"""A bidirectional LSTM over words and their letters, without pre-training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Config(Section):
 
     Attributes:
         vectors: file of word vectors to start from, as GloVe writes them.
-        filters: patterns of `filter_width` letters that are looked for in a word.
+        filters: number of convolution filters over `filter_width` letters.
     """
 
     tiny: ClassVar = {"units": 8, "embedding_size": 8, "filters": 6, "max_length": 12}
@@ -57,7 +57,7 @@ class Config(Section):
 
 
 def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[str]]) -> Tokenizer:
-    """A tokenizer of whole words out of `texts`, and of those that there are vectors for.
+    """Train a tokenizer of whole words on `texts`, plus the words that have vectors.
 
     Raises:
         InputError: the text section asks for pieces of words.
@@ -68,8 +68,8 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[s
             "auto, words or characters"
         )
     if config.vectors is not None:
-        known = list(_vectors.read(config.vectors, config.embedding_size))
-        texts = [*texts, *[known] * text.min_frequency]
+        vector_words = list(_vectors.read(config.vectors, config.embedding_size))
+        texts = [*texts, *[vector_words] * text.min_frequency]
     return _tokenizers.train(text, texts, auto="words").looking_at("case_ids", "char_ids")
 
 
@@ -80,7 +80,7 @@ def build(
     batch_size: int | None = None,
     length: int | None = None,
 ) -> keras.Model:
-    """The encoder with random weights; a graph of static shape if both sizes are given.
+    """Return the encoder with random weights; a graph of static shape if both sizes are given.
 
     Shapes: token_ids, padding_mask, case_ids (b, t), char_ids (b, t, l) ->
     sequence (b, t, 2 * units), pooled (b, 2 * units).
@@ -112,10 +112,10 @@ def build(
 
 
 def load_pretrained(config: Config, model: keras.Model, tokenizer: Tokenizer) -> None:
-    """Start from the vectors of a file, where there is one and it has the word.
+    """Set the embeddings of words that the vectors file contains, if the config names one.
 
     Raises:
-        InputError: the file is not there, or not as it should be.
+        InputError: the file is missing or malformed.
     """
     if config.vectors is None:
         return
@@ -129,7 +129,7 @@ def load_pretrained(config: Config, model: keras.Model, tokenizer: Tokenizer) ->
 
 
 def _letters(config: Config, char_ids: Any) -> Any:
-    """What the letters of each word say: (b, t, l) -> (b, t, filters)."""
+    """Return features of the letters of each word: (b, t, l) -> (b, t, filters)."""
     from tfapps.layers.embedding import Embedding
     from tfapps.layers.linear import Linear
     from tfapps.layers.strongest import Strongest

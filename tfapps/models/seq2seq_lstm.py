@@ -1,4 +1,4 @@
-"""A translator of LSTMs with attention: small, and all steps of an answer cost the same.
+"""A translation model of LSTMs with attention: small, and every step has the same cost.
 
 Luong et al. 2015, "Effective Approaches to Attention-based Neural Machine Translation".
 """
@@ -23,10 +23,10 @@ class Config(Section):
     Attributes:
         units: width of the decoder's LSTMs; half of it for each direction of the encoder.
         tie: which embeddings are one table: target and output, or source as well.
-        input_feeding: tell the decoder at every step what it attended to at the step before; it
-            then has to learn step by step, which takes about a quarter longer on a CPU.
+        input_feeding: feed the previous step's attended context to the decoder; it
+            then trains step by step, which takes about a quarter longer on a CPU.
         dropout: between layers and in front of the logits.
-        variational: drop the same values at all places of a sequence.
+        variational: drop the same values at all positions of a sequence.
     """
 
     tiny: ClassVar = {"units": 8, "embedding_size": 8, "max_length": 12}
@@ -55,13 +55,13 @@ class Config(Section):
 
 
 def states(config: Config) -> tuple[str, ...]:
-    """Names of what one step of the decoder hands to the next."""
+    """Return the names of what one step of the decoder hands to the next."""
     cells = [f"{part}_{i}" for i in range(config.decoder_layers) for part in ("h", "c")]
     return (*cells, "fed") if config.input_feeding else tuple(cells)
 
 
 def context(config: Config) -> tuple[str, ...]:
-    """Names of what all steps read."""
+    """Return the names of what all steps read."""
     return ("memory", "memory_keys", "memory_bias")
 
 
@@ -73,7 +73,7 @@ def build(
     batch_size: int | None = None,
     length: int | None = None,
 ) -> keras.Model:
-    """The training graph with random weights; of static shape if both sizes are given.
+    """Return the training graph with random weights; of static shape if both sizes are given.
 
     Args:
         target_vocabulary_size: None is one joint vocabulary.
@@ -82,13 +82,13 @@ def build(
     -> logits (b, t, v).
 
     Raises:
-        InputError: all tables are to be one, but there are two vocabularies.
+        InputError: `tie` is all, but there are two vocabularies.
     """
     import keras
 
     inputs = _seq2seq.inputs(batch_size, length)
-    made = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
-    layers = {layer.name: layer for layer in made}
+    layer_list = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
+    layers = {layer.name: layer for layer in layer_list}
     encoded = _encode(layers, inputs["token_ids"], inputs["padding_mask"])
     decoded = _decode(layers, inputs["target_ids"], encoded)
     return keras.Model(inputs, {"logits": decoded["logits"]}, name=config.name)
@@ -97,7 +97,7 @@ def build(
 def encoder_of(
     model: keras.Model, batch_size: int | None = None, length: int | None = None
 ) -> keras.Model:
-    """The encoder of a model or of its clone, on the same weights.
+    """Return the encoder of a model or of its clone, on the same weights.
 
     Shapes: token_ids, padding_mask (b, s) -> memory, memory_keys (b, s, units), memory_bias
     (b, 1, 1, s), and the first states: h_0, c_0, ... (b, units), fed (b, embedding_size).
@@ -108,7 +108,7 @@ def encoder_of(
 def step_of(
     model: keras.Model, batch_size: int | None = None, length: int | None = None
 ) -> keras.Model:
-    """One step of the decoder of a model or of its clone, on the same weights.
+    """Return one step of the decoder of a model or of its clone, on the same weights.
 
     Shapes: token_ids (n,), states and context as `encoder_of` gives them -> logits (n, v),
     attention (n, s), and the next states by the same names.
@@ -128,24 +128,24 @@ def _layers(config: Config, source: int, target: int) -> list[Any]:
     first = config.dropout if config.embedding_dropout is None else config.embedding_dropout
 
     def table() -> RandomNormal:
-        # Smaller rows would leave a tied output no differences to begin with.
+        # With smaller rows a tied output would start with nearly equal logits.
         return RandomNormal(stddev=config.embedding_size**-0.5)
 
     widths = [config.units] * 2 * config.decoder_layers
     widths += [config.embedding_size] * config.input_feeding
-    made = _seq2seq.tables(config.tie, source, target, config.embedding_size, table)
-    made += [_dropout(config, side, first) for side in ("source", "target")]
-    made += [_dropout(config, "logits", config.dropout)]
-    made += [ReverseOrder(name="reverse_order"), AttentionBias(name="memory_bias")]
+    layer_list = _seq2seq.tables(config.tie, source, target, config.embedding_size, table)
+    layer_list += [_dropout(config, side, first) for side in ("source", "target")]
+    layer_list += [_dropout(config, "logits", config.dropout)]
+    layer_list += [ReverseOrder(name="reverse_order"), AttentionBias(name="memory_bias")]
     for i in range(config.encoder_layers):
         halves = {"quantize_products": True, "name": f"encoder_{i}"}
-        made += [BidirectionalLSTM(config.units // 2, **halves)]
-        made += [_dropout(config, f"encoder_{i}", config.dropout)]
-    made += [
+        layer_list += [BidirectionalLSTM(config.units // 2, **halves)]
+        layer_list += [_dropout(config, f"encoder_{i}", config.dropout)]
+    layer_list += [
         Linear(config.units, use_bias=False, name="memory_keys"),
         Bridge(widths, name="bridge"),
     ]
-    return made + (_fed(config) if config.input_feeding else _unfed(config))
+    return layer_list + (_fed(config) if config.input_feeding else _unfed(config))
 
 
 def _dropout(config: Config, name: str, rate: float) -> Any:
@@ -155,7 +155,7 @@ def _dropout(config: Config, name: str, rate: float) -> Any:
 
 
 def _fed(config: Config) -> list[Any]:
-    """The decoder as one layer, because all of it is inside the loop."""
+    """Return the decoder as one layer, because all of it is inside the loop."""
     from tfapps.layers.attentional_lstm import AttentionalLSTM
 
     layer = AttentionalLSTM(
@@ -171,21 +171,21 @@ def _fed(config: Config) -> list[Any]:
 
 
 def _unfed(config: Config) -> list[Any]:
-    """The decoder as layers that each take all places of the target at once."""
+    """Return the decoder as layers that each process all target positions at once."""
     import keras
 
     from tfapps.layers.linear import Linear
     from tfapps.layers.lstm import LSTM
     from tfapps.layers.memory_attention import MemoryAttention
 
-    made: list[Any] = []
+    layer_list: list[Any] = []
     for i in range(config.decoder_layers):
         options = {"return_sequences": True, "return_state": True, "quantize_products": True}
-        made += [LSTM(config.units, **options, name=f"decoder_{i}")]
+        layer_list += [LSTM(config.units, **options, name=f"decoder_{i}")]
         if i + 1 < config.decoder_layers:
-            made += [_dropout(config, f"decoder_{i}", config.dropout)]
+            layer_list += [_dropout(config, f"decoder_{i}", config.dropout)]
     return [
-        *made,
+        *layer_list,
         MemoryAttention(config.attention, name="attention"),
         keras.layers.Concatenate(name="context_and_state"),
         Linear(config.embedding_size, "tanh", name="merge"),
@@ -193,7 +193,7 @@ def _unfed(config: Config) -> list[Any]:
 
 
 def _encode(layers: Layers, token_ids: Any, padding_mask: Any) -> Tensors:
-    """Context and first states."""
+    """Return context and initial states."""
     order = layers["reverse_order"](padding_mask)
     x = layers["source_dropout"](_seq2seq.embedded(layers, "source", token_ids))
     i = 0
@@ -212,7 +212,7 @@ def _encode(layers: Layers, token_ids: Any, padding_mask: Any) -> Tensors:
 
 
 def _decode(layers: Layers, target_ids: Any, tensors: Tensors) -> Tensors:
-    """Logits, attention and last states, for all places or for a single one."""
+    """Return logits, attention and last states, for all positions or a single one."""
     x = layers["target_dropout"](_seq2seq.embedded(layers, "target", target_ids))
     memory = [tensors[name] for name in ("memory_keys", "memory", "memory_bias")]
     names = [name for name in tensors if not name.startswith("memory")]

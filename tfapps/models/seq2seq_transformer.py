@@ -1,4 +1,4 @@
-"""A transformer that translates (Vaswani et al. 2017, "Attention Is All You Need")."""
+"""A translation transformer (Vaswani et al. 2017, "Attention Is All You Need")."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Config(Section):
     """Encoder and decoder of attention and feed-forward blocks.
 
     Attributes:
-        max_length: places of source and target; an answer can have no more steps.
+        max_length: positions of source and target; an answer can have no more steps.
         width: of tokens between all blocks.
         inner: of the feed-forward blocks.
-        norm: before each block ("pre", which learns more easily) or after its sum ("post").
+        norm: before each block ("pre", which trains more easily) or after its sum ("post").
         tie: which embeddings are one table: target and output, or source as well.
         attention_dropout: on attention weights.
     """
@@ -63,12 +63,12 @@ class Config(Section):
 
 
 def states(config: Config) -> tuple[str, ...]:
-    """Names of what one step of the decoder hands to the next."""
+    """Return the names of what one step of the decoder hands to the next."""
     return ("position", *_pairs("", config.decoder_layers))
 
 
 def context(config: Config) -> tuple[str, ...]:
-    """Names of what all steps read."""
+    """Return the names of what all steps read."""
     return ("memory_bias", *_pairs("memory_", config.decoder_layers))
 
 
@@ -80,7 +80,7 @@ def build(
     batch_size: int | None = None,
     length: int | None = None,
 ) -> keras.Model:
-    """The training graph with random weights; of static shape if both sizes are given.
+    """Return the training graph with random weights; of static shape if both sizes are given.
 
     Args:
         target_vocabulary_size: None is one joint vocabulary.
@@ -89,7 +89,7 @@ def build(
     -> logits (b, t, v).
 
     Raises:
-        InputError: `length` or the vocabularies do not fit.
+        InputError: `length` or the vocabularies do not fit the model.
     """
     import keras
 
@@ -99,8 +99,8 @@ def build(
             "model.max_length"
         )
     inputs = _seq2seq.inputs(batch_size, length)
-    made = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
-    layers = {layer.name: layer for layer in made}
+    layer_list = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
+    layers = {layer.name: layer for layer in layer_list}
     encoded = _encode(layers, inputs["token_ids"], inputs["padding_mask"])
     memory = {name: encoded[name] for name in context(config)}
     decoded = _decode(layers, inputs["target_ids"], memory)
@@ -110,7 +110,7 @@ def build(
 def encoder_of(
     model: keras.Model, batch_size: int | None = None, length: int | None = None
 ) -> keras.Model:
-    """The encoder of a model or of its clone, on the same weights.
+    """Return the encoder of a model or of its clone, on the same weights.
 
     Shapes: token_ids, padding_mask (b, s) -> memory_bias (b, 1, 1, s), memory_keys_0 (b, heads,
     size, s), memory_values_0 (b, heads, s, size), ..., and the first states: position (b,) int32,
@@ -126,7 +126,7 @@ def encoder_of(
 def step_of(
     model: keras.Model, batch_size: int | None = None, length: int | None = None
 ) -> keras.Model:
-    """One step of the decoder of a model or of its clone, on the same weights.
+    """Return one step of the decoder of a model or of its clone, on the same weights.
 
     Shapes: token_ids (n,), states and context as `encoder_of` gives them -> logits (n, v),
     attention (n, s) of the last block, and the next states by the same names. After `max_length`
@@ -158,33 +158,33 @@ def _layers(config: Config, source: int, target: int) -> list[Any]:
     def table() -> Any:
         return RandomNormal(stddev=config.width**-0.5)
 
-    made = _seq2seq.tables(config.tie, source, target, config.width, table)
+    layer_list = _seq2seq.tables(config.tie, source, target, config.width, table)
     rate = config.dropout if config.embedding_dropout is None else config.embedding_dropout
     for side in ("source", "target"):
-        made += [Positions(config.max_length, config.positions, name=f"{side}_positions")]
-        made += [Dropout(rate, name=f"{side}_dropout")]
-    made += [AttentionBias(name="memory_bias"), CausalBias(name="causal_bias")]
-    made += [MemoryHeads(config.decoder_layers, config.heads, name="memory")]
+        layer_list += [Positions(config.max_length, config.positions, name=f"{side}_positions")]
+        layer_list += [Dropout(rate, name=f"{side}_dropout")]
+    layer_list += [AttentionBias(name="memory_bias"), CausalBias(name="causal_bias")]
+    layer_list += [MemoryHeads(config.decoder_layers, config.heads, name="memory")]
     heads = {"heads": config.heads, "dropout": config.attention_dropout}
     for i in range(config.encoder_layers):
-        made += _residual(config, f"encoder_{i}_attention", SelfAttention, **heads)
-        made += _feed_forward(config, f"encoder_{i}")
+        layer_list += _residual(config, f"encoder_{i}_attention", SelfAttention, **heads)
+        layer_list += _feed_forward(config, f"encoder_{i}")
     for i in range(config.decoder_layers):
-        made += _residual(config, f"decoder_{i}_attention", CausalAttention, **heads)
-        made += _residual(config, f"decoder_{i}_cross", CrossAttention, **heads)
-        made += _feed_forward(config, f"decoder_{i}")
-    return made + (_norms("encoder", "decoder") if config.norm == "pre" else [])
+        layer_list += _residual(config, f"decoder_{i}_attention", CausalAttention, **heads)
+        layer_list += _residual(config, f"decoder_{i}_cross", CrossAttention, **heads)
+        layer_list += _feed_forward(config, f"decoder_{i}")
+    return layer_list + (_norms("encoder", "decoder") if config.norm == "pre" else [])
 
 
 def _residual(config: Config, name: str, kind: Any, **options: Any) -> list[Any]:
-    """A block and what surrounds it."""
+    """Return a block and the layers around it."""
     import keras
 
     from tfapps.layers.dropout import Dropout
 
-    made = [kind(**options, name=name), Dropout(config.dropout, name=f"{name}_dropout")]
+    layer_list = [kind(**options, name=name), Dropout(config.dropout, name=f"{name}_dropout")]
     sums = [keras.layers.Add(name=f"{name}_sum")] if config.norm == "pre" else []
-    return [*made, *_norms(name), *sums]
+    return [*layer_list, *_norms(name), *sums]
 
 
 def _norms(*names: str) -> list[Any]:
@@ -201,7 +201,7 @@ def _feed_forward(config: Config, name: str) -> list[Any]:
 
 
 def _encode(layers: Layers, token_ids: Any, padding_mask: Any) -> Tensors:
-    """Context."""
+    """Return the context."""
     bias = layers["memory_bias"](padding_mask)
     x = layers["source_positions"](_seq2seq.embedded(layers, "source", token_ids))
     x = layers["source_dropout"](x)
@@ -217,7 +217,7 @@ def _encode(layers: Layers, token_ids: Any, padding_mask: Any) -> Tensors:
 
 
 def _first(layers: Layers, token_ids: Any) -> Tensors:
-    """States before the first step."""
+    """Return the states before the first step."""
     from tfapps.layers.empty_cache import EmptyCache
 
     depth, block = _depth(layers, "decoder"), layers["decoder_0_attention"]
@@ -227,7 +227,7 @@ def _first(layers: Layers, token_ids: Any) -> Tensors:
 
 
 def _decode(layers: Layers, target_ids: Any, tensors: Tensors) -> Tensors:
-    """Logits, attention and, where there are states before it, those after it."""
+    """Return logits, attention and, if states are given, the next states."""
     from keras import ops
 
     position, after = tensors.get("position"), {}
@@ -249,7 +249,7 @@ def _decode(layers: Layers, target_ids: Any, tensors: Tensors) -> Tensors:
 
 
 def _around(layers: Layers, name: str, x: Any, call: Callable[[Any, Any], Any]) -> Any:
-    """A block with its sum and its normalisation, which comes first or last."""
+    """Apply a block with its sum and normalisation, which comes first or last."""
     block, norm, dropout = (layers[f"{name}{part}"] for part in ("", "_norm", "_dropout"))
     if f"{name}_sum" in layers:
         return layers[f"{name}_sum"]([x, dropout(call(block, norm(x)))])
@@ -257,15 +257,15 @@ def _around(layers: Layers, name: str, x: Any, call: Callable[[Any, Any], Any]) 
 
 
 def _attended(layers: Layers, name: str, x: Any, *args: Any, **cache: Any) -> tuple[Any, list[Any]]:
-    """What `_around` gives, and what else an attention block does."""
-    rest: list[Any] = []
+    """Return the result of `_around`, and the attention block's other outputs."""
+    extras: list[Any] = []
 
     def call(block: Any, y: Any) -> Any:
         y, *also = block(y, *args, **cache)
-        rest.extend(also)
+        extras.extend(also)
         return y
 
-    return _around(layers, name, x, call), rest
+    return _around(layers, name, x, call), extras
 
 
 def _fed_forward(layers: Layers, name: str, x: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Pre-trained weights: names of ours, finished runs, local folders, what KerasHub downloads."""
+"""Pre-trained weights: our own names, finished runs, local folders, KerasHub downloads."""

@@ -1,4 +1,4 @@
-"""Published presets without a network: what was downloaded before, or a line that says so."""
+"""Published presets without a network: cached downloads, or a clear error."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ HUGGING_FACE = "hf://"
 
 
 def cached(name: str) -> Path | None:
-    """Return the folder of a Hugging Face preset downloaded before, if the hub does not answer.
+    """Return the cached folder of a Hugging Face preset if the hub does not answer.
 
     Returns:
-        None to go on and download: the hub answers, or the preset is another's.
+        None if it can be downloaded: the hub answers, or the preset is not from Hugging Face.
 
     Raises:
-        InputError: the hub does not answer, and the preset was not downloaded before.
+        InputError: the hub does not answer, and the preset is not cached.
     """
     if not name.startswith(HUGGING_FACE):
         return None
@@ -43,7 +43,7 @@ def unreachable(name: str, host: str) -> InputError:
 
 
 def is_network(error: BaseException | None) -> bool:
-    """Tell whether a download failed because nobody answered."""
+    """Return whether a download failed because the host did not answer."""
     while error is not None:
         if type(error).__name__ in ("ConnectionError", "ConnectTimeout", "NameResolutionError"):
             return True

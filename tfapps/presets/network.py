@@ -1,4 +1,4 @@
-"""Whether a download can begin: the libraries that do it try for minutes before they give up."""
+"""Checks whether hosts are reachable: download libraries retry for minutes before they fail."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import urllib.request
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-SECONDS = 5.0  # that a host may take to answer
-HOSTS = 3  # of a long list, those that are asked
+SECONDS = 5.0  # timeout of a host
+HOSTS = 3  # most hosts that are tried
 
 
 def unreachable(urls: Iterable[str]) -> str | None:
-    """Return the first host of the addresses if none of them answers; None if one does.
+    """Return the first host if none of the addresses' hosts answers; None if one does.
 
-    All are asked at once, through the proxy of the environment. Any answer will do.
+    All are tried at once, through the proxy of the environment. Any answer counts.
     """
     parts = [urlsplit(url) for url in urls if url.startswith("http")]
     hosts = list(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))[:HOSTS]
@@ -26,7 +26,7 @@ def unreachable(urls: Iterable[str]) -> str | None:
         if _answers(host):
             answered.set()
 
-    # A name server that is silent keeps no time limit, so a thread is left behind.
+    # A silent name server ignores the timeout, so a thread may be left running.
     threads = [threading.Thread(target=ask, args=(host,), daemon=True) for host in hosts]
     for thread in threads:
         thread.start()

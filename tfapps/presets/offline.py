@@ -1,4 +1,4 @@
-"""Keeps the config of a bundle from the network: it may be a stranger's."""
+"""Prevents downloads named by the config of a bundle, which may not be trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _bundle: ContextVar[Path | None] = ContextVar("bundle", default=None)
 
 @contextlib.contextmanager
 def bundle(path: Path) -> Iterator[None]:
-    """Inside, what the config of this bundle names is not fetched."""
+    """Forbid downloads that the config of this bundle names, inside the block."""
     before = _bundle.get()
     token = _bundle.set(path if before is None else before)
     try:
@@ -26,7 +26,7 @@ def bundle(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def own() -> Iterator[None]:
-    """Inside, bundles are parts of a run whose config the user named: it may fetch."""
+    """Allow downloads inside the block: its bundles belong to a run whose config the user named."""
     token = _bundle.set(_OWN)
     try:
         yield
@@ -35,10 +35,10 @@ def own() -> Iterator[None]:
 
 
 def check(what: str, fix: str) -> None:
-    """Call before anything is fetched.
+    """Check that a download is allowed; call it before every one.
 
     Args:
-        what: would be fetched, `preset 'hf://owner/model'` say.
+        what: what would be fetched, e.g. `preset 'hf://owner/model'`.
 
     Raises: InputError inside `bundle`.
     """

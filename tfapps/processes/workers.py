@@ -1,4 +1,4 @@
-"""The machines that train together, as TF_CONFIG of this process tells them."""
+"""The machines that train together, from this process's TF_CONFIG."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ KINDS = ("chief", "worker")  # the chief comes first where there is one
 
 @dataclass(frozen=True)
 class Cluster:
-    """Addresses of all workers, and which of them this process is; the first is the chief."""
+    """Addresses of all workers, and the index of this process; the first is the chief."""
 
     addresses: tuple[str, ...]
     index: int
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes what all have trained."""
+        """Whether this process writes the files of the training."""
         return self.index == 0
 
 
 def here() -> Cluster | None:
-    """The cluster of this process; None where it trains alone.
+    """Return the cluster of this process; None if it trains alone.
 
     Raises: InputError for a TF_CONFIG that does not name this process among its workers.
     """
@@ -34,8 +34,8 @@ def here() -> Cluster | None:
     if not text:
         return None
     try:
-        told = json.loads(text)
-        cluster, task = told.get("cluster", {}), told.get("task", {})
+        tf_config = json.loads(text)
+        cluster, task = tf_config.get("cluster", {}), tf_config.get("task", {})
         addresses = [address for kind in KINDS for address in cluster.get(kind, [])]
         if len(addresses) < 2:
             return None
@@ -52,6 +52,6 @@ def here() -> Cluster | None:
 
 
 def chief() -> bool:
-    """Whether this process may write: it trains alone, or is the first of several."""
-    there = here()
-    return there is None or there.chief
+    """Return whether this process may write: it trains alone, or is the first of several."""
+    cluster = here()
+    return cluster is None or cluster.chief

@@ -1,1 +1,1 @@
-"""What training reads of a model besides the model itself."""
+"""Helpers of models that training uses."""

@@ -1,4 +1,4 @@
-"""Pre-trained BERT weights by our own weight paths, from Hugging Face files or a KerasHub model."""
+"""Pre-trained BERT weights by tfapps weight paths, from Hugging Face files or a KerasHub model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def read(preset: str) -> Arrays:
-    """The weights of a preset by the paths of `models/bert.py`.
+    """Return the weights of a preset by the paths of `models/bert.py`.
 
     A Hugging Face folder is read directly, because importing KerasHub takes seconds; anything else
     goes through `BertBackbone.from_preset`.
@@ -37,30 +37,30 @@ def read(preset: str) -> Arrays:
     return from_kerashub(keras_hub.models.BertBackbone.from_preset(source))
 
 
-def evenly(count: int, there: int) -> list[int]:
-    """So many of the blocks that are there, at equal distances, the last among them.
+def evenly(count: int, available: int) -> list[int]:
+    """Return `count` of the available block numbers, at equal distances, including the last.
 
     Example: `evenly(2, 6)` is `[2, 5]`.
     """
-    return [(place + 1) * there // count - 1 for place in range(count)]
+    return [(place + 1) * available // count - 1 for place in range(count)]
 
 
 def shortened(arrays: Arrays, count: int) -> Arrays:
-    """Some of the blocks, numbered anew, and all that is not in a block."""
+    """Return `count` of the blocks, renumbered, and all weights outside blocks."""
     blocks = {int(path.split("_")[1]) for path in arrays if path.startswith("block_")}
     number = {f"block_{old}": f"block_{new}" for new, old in enumerate(evenly(count, len(blocks)))}
-    kept = {}
+    selected = {}
     for path, array in arrays.items():
         block = "_".join(path.split("_")[:2])
         if not path.startswith("block_"):
-            kept[path] = array
+            selected[path] = array
         elif block in number:
-            kept[number[block] + path.removeprefix(block)] = array
-    return kept
+            selected[number[block] + path.removeprefix(block)] = array
+    return selected
 
 
 def from_run(preset: str) -> Arrays:
-    """The encoder's weights of a finished run, whatever it was trained for."""
+    """Return the encoder's weights of a finished run, whatever its task."""
     ours = ("embeddings/", "embeddings_norm/", "block_")
     arrays = presets.run_weights(preset)
     return {path: array for path, array in arrays.items() if path.startswith(ours)}
@@ -70,7 +70,7 @@ def from_huggingface(folder: Path) -> Arrays:
     """Read `model.safetensors`; kernels are transposed, query, key and value are joined.
 
     Raises:
-        InputError: the file is no safetensors file, or lacks a tensor.
+        InputError: the file is not safetensors, or lacks a tensor.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -124,14 +124,18 @@ def _from_huggingface(get: Callable[[str], np.ndarray], layers: int) -> Arrays:
 
 
 def from_kerashub(backbone: keras.Model) -> Arrays:
-    """The weights of a `keras_hub.models.BertBackbone`, matched by the names of its layers."""
-    theirs = {weight.path: np.asarray(weight, dtype="float32") for weight in backbone.weights}
+    """Return the weights of a `keras_hub.models.BertBackbone`, matched by layer names."""
+    source_weights = {
+        weight.path: np.asarray(weight, dtype="float32") for weight in backbone.weights
+    }
 
     def get(end: str) -> np.ndarray:
-        found = [value for path, value in theirs.items() if f"/{path}".endswith(f"/{end}")]
-        if len(found) != 1:
-            raise InputError(f"KerasHub backbone: {len(found)} weights are called {end}, not one")
-        return found[0]
+        matches = [
+            value for path, value in source_weights.items() if f"/{path}".endswith(f"/{end}")
+        ]
+        if len(matches) != 1:
+            raise InputError(f"KerasHub backbone: {len(matches)} weights are called {end}, not one")
+        return matches[0]
 
     arrays = {
         "embeddings/token": get("token_embedding/embeddings"),
@@ -173,7 +177,7 @@ def assign(model: keras.Model, arrays: Mapping[str, np.ndarray], preset: str) ->
     """Set every weight of `arrays` in `model`; weights the preset lacks (adapters) stay.
 
     Raises:
-        InputError: a weight has no place in the model, or another shape there.
+        InputError: the model lacks a weight, or it has another shape.
     """
     variables = {weight.path: weight for weight in model.weights}
     for path, array in arrays.items():
