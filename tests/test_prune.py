@@ -151,7 +151,7 @@ def test_patterns_that_cannot_be_meant_are_refused(fields, text):
 def test_blocks_are_for_matrices():
     x = keras.layers.Conv1D(4, 3, name="conv")(keras.Input((8, 4)))
     model = keras.Model(x._keras_history.operation.input, x)
-    with pytest.raises(InputError, match="prune.block: expected matrices, conv/kernel is none"):
+    with pytest.raises(InputError, match="prune.block: expected matrices, conv/kernel is not one"):
         prune.prunable(config(sparsity=0.5, block=(1, 4)), model)
 
 

@@ -245,8 +245,8 @@ def test_shares_and_numbers_say_the_same(model):
     ("section", "text"),
     [
         ({"layers": 4}, "layers: got 4, expected at most 3: the model has 3 layers"),
-        ({"heads": 5}, "heads: got 5, expected at most 4: the model has 4 heads a block"),
-        ({"units": 100}, "units: got 100, expected at most 32: the model has 32 units a block"),
+        ({"heads": 5}, "heads: got 5, expected at most 4: the model has 4 heads per block"),
+        ({"units": 100}, "units: got 100, expected at most 32: the model has 32 units per block"),
         (
             {"layers": 3, "units": 32},
             "nothing to remove: the model has 3 layers, 4 heads and 32 units",
@@ -280,7 +280,7 @@ def test_config_must_take_something_away():
         f"compress[1].heads: got 1.0 (float), {takes}",
         f"compress[1].units: got 0 (int), {takes}",
         "compress[1]: prune_structured cannot come after qat (compress[0]): the ranges were "
-        "learned with what this takes out; put it before qat",
+        "learned with the parts it removes; put it before qat",
     ]
 
 

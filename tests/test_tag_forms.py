@@ -99,7 +99,7 @@ REFUSED = [
         r":2: tag 'PER', expected O, or a label and a letter .*set data.scheme: bare",
     ),
     ("a B\nb PER\nc I\n", {"scheme": "iob2"}, r":1: tag 'B', expected O, or B-"),
-    ("a B-X\nb O\nc U-X\n", {}, r":2: tag 'O' behind a X .*letters as in BIOES: L means E"),
+    ("a B-X\nb O\nc U-X\n", {}, r":2: tag 'O' after a X .*letters as in BIOES: L means E"),
     (
         "".join(f"w{i} t{i}\n" for i in range(tag_forms.MOST_TYPES + 1)),
         {},

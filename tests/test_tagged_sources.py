@@ -68,7 +68,7 @@ REFUSED = [
     ("word\n", {}, r"data.conll:1: 1 column\(s\), so data.token and data.tag are the same one"),
     ("a b O\n", {"tag": 3}, r"data.conll:1: 3 columns, but data.tag is 3; expected -3 to 2"),
     ("a O\nb PER\nc B-PER\n", {}, r"data.conll:2: tag 'PER', expected O, or B-"),
-    ("a S-X\nb B-X\nc O\n", {}, r"data.conll:3: tag 'O' behind a X that has no end \(E-X\)"),
+    ("a S-X\nb B-X\nc O\n", {}, r"data.conll:3: tag 'O' after a X that has no end \(E-X\)"),
     ("-DOCSTART- O\n\n", {}, "data.conll: no sentences, expected a word and its tag a line"),
     ("", {}, "data.conll: the file is empty"),
 ]

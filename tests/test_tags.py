@@ -89,7 +89,7 @@ def test_something_may_always_follow():
         ("B-", "iob1", 0, "tag 'B-', expected O"),
         ("X-PER", "iob2", 0, "tag 'X-PER', expected O"),
         ("", "iob2", 0, "tag '', expected O"),
-        ("B-A O", "bioes", 1, r"tag 'O' behind a A that has no end \(E-A\)"),
+        ("B-A O", "bioes", 1, r"tag 'O' after a A that has no end \(E-A\)"),
         ("O E-A", "bioes", 1, "tag 'E-A' continues no A; expected B- or S- first"),
         ("B-A E-B", "bioes", 1, "tag 'E-B' continues no B"),
         ("S-A B-A", "bioes", 1, r"the sentence ends in a A that has no end \(E-A\)"),

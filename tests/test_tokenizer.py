@@ -275,7 +275,7 @@ def test_bad_files(tmp_path):
     with pytest.raises(InputError, match=r"cannot read tokenizer .*No such file"):
         Tokenizer.load(tmp_path)
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0"')
-    with pytest.raises(InputError, match="not a tokenizer"):
+    with pytest.raises(InputError, match="not a tfapps tokenizer"):
         Tokenizer.load(tmp_path)
 
 

@@ -135,7 +135,7 @@ def test_sequence_loss_is_the_mean_over_real_tokens():
         ({"export": ["litert_int8"]}, "needs the ranges of integers to be trained; put {name: qat"),
         (
             {"compress": [{"name": "prune_structured", "layers": 1}]},
-            r"compress\[0\]: prune_structured does not go with translation: it knows the blocks",
+            r"compress\[0\]: prune_structured does not go with translation: it supports the blocks",
         ),
         (
             {"compress": [{"name": "trim_vocabulary"}]},

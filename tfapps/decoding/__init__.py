@@ -1,1 +1,1 @@
-"""Search over any step function."""
+"""Greedy and beam search over any step function."""

@@ -15,17 +15,17 @@ import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
 NEVER = -np.inf
-# An answer may be this much longer than its source: more is a model that goes round in circles.
+# An answer may be this much longer than its source: longer ones come from a model in a loop.
 TIMES, MORE = 2, 10
 
 
 class Stepped(NamedTuple):
-    """What one step gives for n prefixes.
+    """The result of one step for n prefixes.
 
     Attributes:
         log_probs: of every next token, (n, v).
-        states: what the next step starts from, {name: (n, ...)}.
-        attention: weights over the source, (n, s), or None of a model that has no such thing.
+        states: input of the next step, {name: (n, ...)}.
+        attention: weights over the source, (n, s), or None for a model without attention.
     """
 
     log_probs: np.ndarray
@@ -45,8 +45,8 @@ class Hypothesis:
     """A finished answer.
 
     Attributes:
-        token_ids: (t,) int32, without start and end.
-        score: see the module; higher is better.
+        token_ids: (t,) int32, without start and end tokens.
+        score: see the module docstring; higher is better.
         attention: (t, s) float32, or None.
     """
 
@@ -57,13 +57,13 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Search:
-    """How to look for the best answer.
+    """Settings of the search for the best answer.
 
     Attributes:
         beam: prefixes kept at a time; 1 is greedy search.
         length_penalty: 0 prefers short answers, 1 divides by about the length.
         coverage_penalty: weight of source tokens that got little attention.
-        n_best: answers given for each row, the best first.
+        n_best: answers returned for each row, the best first.
     """
 
     beam: int = 5
@@ -78,12 +78,12 @@ class Search:
     def score(
         self, log_prob: np.ndarray, length: np.ndarray | int, coverage: np.ndarray | None = None
     ) -> np.ndarray:
-        """Score of answers of `length` tokens, the end counted.
+        """Return the score of answers of `length` tokens, including the end token.
 
         Args:
             log_prob: sums of log-probabilities, (...).
             length: tokens, (...) or one number.
-            coverage: attention that each source token got in all, (..., s); 1 for padding.
+            coverage: total attention on each source token, (..., s); 1 for padding.
         """
         score = log_prob / ((5.0 + length) / 6.0) ** self.length_penalty
         if coverage is not None and self.coverage_penalty:
@@ -103,17 +103,17 @@ def search(
     how: Search,
     source_mask: np.ndarray | None = None,
 ) -> list[list[Hypothesis]]:
-    """The best answers of each row, `how.n_best` of them where there are as many.
+    """Return the best answers of each row, at most `how.n_best`.
 
-    A row is left as soon as it has `how.beam` answers, or no prefix of it can become better than
-    those it has. At its limit an answer can only end.
+    A row is finished as soon as it has `how.beam` answers, or no prefix of it can become better
+    than those it has. At its limit an answer can only end.
 
     Args:
         step: called with n = rows still open x beam prefixes.
         states: before the first step, {name: (b, ...)}.
         context: what all steps read, {name: (b, ...)}.
-        limits: most tokens of an answer, the end not counted, (b,) int.
-        source_mask: 1 for tokens of the source, (b, s); the others need no attention.
+        limits: most tokens of an answer, without the end token, (b,) int.
+        source_mask: 1 for tokens of the source, (b, s); others need no attention.
 
     Example:
         >>> search(step, states={}, context={}, limits=np.array([9]), start_id=2, end_id=3,
@@ -132,7 +132,7 @@ def search(
 
 @dataclass
 class _Row:
-    """What is finished of one row."""
+    """The finished answers of one row."""
 
     limit: int
     finished: list[Hypothesis] = field(default_factory=list)
@@ -181,16 +181,16 @@ class _Beams:
         return self.tokens[:, :, -1]
 
     def grow(self, stepped: Stepped, rows: list[_Row], end_id: int, how: Search) -> _Beams:
-        """Every prefix one token longer; what ends among the best of a row is an answer."""
+        """Extend every prefix by one token; the best ones that end become answers."""
         (count, width), length = self.log_prob.shape, self.tokens.shape[2]
         each = self.log_prob[:, :, None] + stepped.log_probs.reshape(count, width, -1)
         for number, row in enumerate(self.rows):
-            if length > rows[row].limit:  # nothing but the end is left
+            if length > rows[row].limit:  # only the end token is allowed
                 end = each[number, :, end_id].copy()
                 each[number] = NEVER
                 each[number, :, end_id] = end
         size, flat = each.shape[-1], each.reshape(count, -1)
-        # Each prefix ends once only, so that twice the width leaves the width to go on with.
+        # Each prefix ends only once, so of twice the width at least the width continues.
         best = _largest(flat, 2 * width)
         log_prob = np.take_along_axis(flat, best, axis=1)
         parent, token = best // size, (best % size).astype(np.int32)
@@ -202,12 +202,12 @@ class _Beams:
             np.take_along_axis(array, on, axis=1) for array in (parent, token, log_prob)
         )
         across = np.arange(count)[:, None]
-        taken = (across * width + parent).reshape(-1)
+        indices = (across * width + parent).reshape(-1)
         grown = _Beams(
             rows=self.rows,
             tokens=np.concatenate([self.tokens[across, parent], token[:, :, None]], axis=2),
             log_prob=log_prob,
-            states={name: np.asarray(value)[taken] for name, value in stepped.states.items()},
+            states={name: np.asarray(value)[indices] for name, value in stepped.states.items()},
             context=self.context,
             attention=None if attention is None else attention[across, parent],
             padding=self.padding,
@@ -216,7 +216,7 @@ class _Beams:
         return grown
 
     def _attended(self, attention: np.ndarray | None) -> np.ndarray | None:
-        """Attention of all steps so far, (r, k, t, s)."""
+        """Return the attention of all steps so far, (r, k, t, s)."""
         if attention is None:
             return None
         now = np.asarray(attention).reshape(*self.log_prob.shape, 1, -1)
@@ -231,18 +231,18 @@ class _Beams:
         rows: list[_Row],
         how: Search,
     ) -> None:
-        """Add the answers that end here, (r, k) of them at most, to those of their rows."""
+        """Add the answers that end at this step, at most (r, k), to their rows."""
         length, coverage = self.tokens.shape[2], self._coverage(attention)
         for number, place in zip(*np.nonzero(ends), strict=True):
             beam = parent[number, place]
             covered = None if coverage is None else coverage[number, beam]
             score = how.score(log_prob[number, place], length, covered)
-            seen = None if attention is None else attention[number, beam, :-1]
-            answer = Hypothesis(self.tokens[number, beam, 1:], float(score), seen)
+            attended = None if attention is None else attention[number, beam, :-1]
+            answer = Hypothesis(self.tokens[number, beam, 1:], float(score), attended)
             rows[self.rows[number]].finished.append(answer)
 
     def _close(self, rows: list[_Row], how: Search) -> None:
-        """Close rows that are at their limit, have their answers, or cannot get better ones."""
+        """Close rows that reached their limit, have enough answers, or cannot get better ones."""
         for number, row in enumerate(self.rows):
             state, most = rows[row], self.log_prob[number].max()
             if not np.isfinite(most) or len(state.finished) >= how.beam:
@@ -253,30 +253,30 @@ class _Beams:
                 state.closed = bool(hope <= state.best(how.n_best)[-1].score)
 
     def _coverage(self, attention: np.ndarray | None) -> np.ndarray | None:
-        """Attention that every source token got in all, 1 for padding; (r, k, s)."""
+        """Return the total attention on every source token, 1 for padding; (r, k, s)."""
         if attention is None:
             return None
         covered = attention.sum(axis=2)
         return covered if self.padding is None else covered + self.padding[:, None]
 
     def only(self, numbers: np.ndarray) -> _Beams:
-        """These rows alone."""
+        """Return only these rows."""
         width = self.log_prob.shape[1]
-        taken = (numbers[:, None] * width + np.arange(width)).reshape(-1)
+        indices = (numbers[:, None] * width + np.arange(width)).reshape(-1)
         return _Beams(
             rows=self.rows[numbers],
             tokens=self.tokens[numbers],
             log_prob=self.log_prob[numbers],
-            states={name: value[taken] for name, value in self.states.items()},
-            context={name: value[taken] for name, value in self.context.items()},
+            states={name: value[indices] for name, value in self.states.items()},
+            context={name: value[indices] for name, value in self.context.items()},
             attention=None if self.attention is None else self.attention[numbers],
             padding=None if self.padding is None else self.padding[numbers],
         )
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the largest values of each row, (r, count), the largest first."""
-    some = np.argpartition(values, -count, axis=1)[:, -count:]
-    found = np.take_along_axis(values, some, axis=1)
-    order = np.lexsort((some, -found), axis=1)  # of equals the one that stands first
-    return np.take_along_axis(some, order, axis=1)
+    """Return indices of the largest values of each row, (r, count), in descending order."""
+    indices = np.argpartition(values, -count, axis=1)[:, -count:]
+    largest = np.take_along_axis(values, indices, axis=1)
+    order = np.lexsort((indices, -largest), axis=1)  # ties by index
+    return np.take_along_axis(indices, order, axis=1)

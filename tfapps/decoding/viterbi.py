@@ -1,20 +1,20 @@
-"""The best tags of a linear chain, and how likely each is: what a CRF answers, in numpy."""
+"""The best tags of a linear chain and their probabilities: decoding of a CRF in numpy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-FORBIDDEN = -1e4  # a score that no path wins with
+FORBIDDEN = -1e4  # a score that no best path has
 
 
 def best_path(logits: np.ndarray, transitions: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """The tags of the path with the highest score, (t,) int: the algorithm of Viterbi (1967).
+    """Return the tags of the path with the highest score, (t,) int, by Viterbi's algorithm (1967).
 
     Args:
         logits: (t, k) scores of each tag.
         transitions: (k + 2, k), row i of tag i followed by each tag, then those of each tag at the
             start and at the end.
-        allowed: (k + 2, k) bool, like the transitions: which of them the path may take.
+        allowed: (k + 2, k) bool, like the transitions: which of them the path may use.
 
     Example:
         >>> best_path(np.eye(2), np.zeros((4, 2)), np.ones((4, 2), bool))
@@ -35,7 +35,7 @@ def best_path(logits: np.ndarray, transitions: np.ndarray, allowed: np.ndarray) 
 
 
 def marginals(logits: np.ndarray, transitions: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """Probability of each tag at each place over all paths, (t, k): forward and backward sums.
+    """Return the probability of each tag at each position over all paths, (t, k).
 
     Args:
         logits: (t, k).

@@ -10,7 +10,7 @@ def expected_calibration_error(
 ) -> float:
     """Return the mean gap between confidence and accuracy, weighted by bin size.
 
-    A phone shows a score beside its answer; this says how far that score can be trusted.
+    A phone shows a score with its answer; this measures how far that score can be trusted.
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
 
     Args:

@@ -13,7 +13,7 @@ from tfapps.printable import plain
 def occurring(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Return the numbers of the classes that occur in truth or in prediction, (n,).
 
-    Scores and averages are of these: what was neither true nor predicted can be no mistake.
+    Scores and averages cover only these: a class neither true nor predicted cannot be wrong.
 
     Args:
         truth: (rows,) class numbers, or (rows, c) 0/1 for multi-label.
@@ -31,7 +31,7 @@ def supports(truth: np.ndarray, classes: int) -> np.ndarray:
 
 
 def without_rows(truth: np.ndarray, labels: Sequence[str]) -> list[str]:
-    """Return the labels that no row has."""
+    """Return the labels without rows."""
     return [labels[number] for number in np.flatnonzero(supports(truth, len(labels)) == 0)]
 
 
@@ -45,14 +45,14 @@ def class_report(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
 
     Returns:
         `classes`: precision, recall, f1-score and support by label; `averages`: the same by kind
-        of average (apart, because a class may be called `macro avg` or `accuracy`); `absent`: the
-        labels that are neither in truth nor in prediction, which count in no average.
+        of average (separate, because a class may be called `macro avg`, say); `absent`: the
+        labels in neither truth nor prediction, which count in no average.
     """
     from sklearn.metrics import classification_report
 
     present = occurring(truth, predicted, len(labels))
     absent = [labels[number] for number in np.setdiff1d(np.arange(len(labels)), present)]
-    if not len(present):  # multi-label: no text has a label, and none was given one
+    if not len(present):  # multi-label: no text has a label, and none was predicted
         return {"classes": {}, "averages": {}, "absent": absent}
     names = [str(number) for number in present]
     table: dict[str, Any] = classification_report(
@@ -64,7 +64,7 @@ def class_report(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
 
 
 def class_report_text(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> str:
-    """Return the same table as text, for people; absent classes are named below it."""
+    """Return the same table as readable text; absent classes are listed below it."""
     from sklearn.metrics import classification_report
 
     present = occurring(truth, predicted, len(labels))
@@ -87,7 +87,7 @@ def class_report_text(truth: np.ndarray, predicted: np.ndarray, labels: Sequence
 def f1_scores(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
     """Return `macro_f1` and `micro_f1` over the classes that occur in truth or prediction.
 
-    scikit-learn averages so too; 0 if there is none, in a multi-label file without a label.
+    scikit-learn averages in the same way; 0 if there is none, in a multi-label file without labels.
     """
     from sklearn.metrics import f1_score
 
@@ -103,7 +103,7 @@ def f1_scores(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[st
 
 
 def balanced_weights(truth: np.ndarray, classes: int) -> np.ndarray:
-    """Return (c,) weights that make every class with rows count alike, 1 on average over the rows.
+    """Return (c,) weights that make all classes with rows count equally, 1 on average over rows.
 
     Args:
         truth: (rows,) class numbers, or (rows, c) 0/1: there the weight is that of a positive,

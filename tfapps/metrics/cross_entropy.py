@@ -1,4 +1,4 @@
-"""Losses of each example, in keras.ops, from logits."""
+"""Losses per example, computed from logits with keras.ops."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def softmax_cross_entropy(logits: Any, label: Any, classes: int, label_smoothing: float) -> Any:
-    """Return (b,) cross-entropy of one right class each.
+    """Return (b,) cross-entropy of one correct class per row.
 
     Args:
         logits: (b, c).
-        label: (b,) int, the right class.
+        label: (b,) int, the correct class.
         classes: c.
-        label_smoothing: share of the truth given to all classes alike (Szegedy et al. 2016).
+        label_smoothing: share of the truth spread equally over all classes (Szegedy et al. 2016).
     """
     from keras import ops
 
@@ -26,24 +26,25 @@ def sequence_cross_entropy(logits: Any, label: Any, label_smoothing: float, firs
 
     Args:
         logits: (b, t, v).
-        label: (b, t) int, the right tokens; 0 is padding and does not count.
-        label_smoothing: share of the truth given to all tokens alike.
-        first: which label the first logit is of.
+        label: (b, t) int, the correct tokens; 0 is padding and does not count.
+        label_smoothing: share of the truth spread equally over all tokens.
+        first: the label of the first logit.
     """
     from keras import ops
 
     logits = ops.cast(logits, "float32")
     number = ops.maximum(label - first, 0)
     each = _of_tokens(logits, number, label_smoothing)
-    there = ops.cast(ops.not_equal(label, 0), "float32")
-    return ops.sum(each * there, axis=-1) / ops.maximum(ops.sum(there, axis=-1), 1.0)
+    real = ops.cast(ops.not_equal(label, 0), "float32")
+    return ops.sum(each * real, axis=-1) / ops.maximum(ops.sum(real, axis=-1), 1.0)
 
 
 def _of_tokens(logits: Any, number: Any, label_smoothing: float) -> Any:
-    """Cross-entropy of every token, (b, t, v), (b, t) -> (b, t).
+    """Return the cross-entropy of every token, (b, t, v), (b, t) -> (b, t).
 
-    Of a vocabulary every pass over the logits counts: one kernel gives the loss and its gradient.
-    With smoothing the gradient is written out, and set to rights in place where the labels are.
+    With a large vocabulary every pass over the logits is slow: one kernel computes both the loss
+    and its gradient.
+    With smoothing the gradient is explicit, and corrected in place at the labels.
     """
     from keras import ops
 
@@ -57,15 +58,15 @@ def _of_tokens(logits: Any, number: Any, label_smoothing: float) -> Any:
     @ops.custom_gradient
     def loss(logits: Any) -> tuple[Any, Any]:
         each = ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
-        right = ops.take_along_axis(logits, number[:, None], axis=1)[:, 0]
+        label_logits = ops.take_along_axis(logits, number[:, None], axis=1)[:, 0]
 
         def gradient(upstream: Any) -> Any:
             slope = ops.expand_dims(upstream, -1) * (ops.softmax(logits, axis=-1) - share)
             places = ops.stack([ops.arange(ops.shape(number)[0], dtype="int32"), number], axis=1)
-            there = upstream * (ops.exp(-each) - share - (1 - label_smoothing))
-            return ops.scatter_update(slope, places, there)
+            label_slopes = upstream * (ops.exp(-each) - share - (1 - label_smoothing))
+            return ops.scatter_update(slope, places, label_slopes)
 
-        return each + label_smoothing * (right - ops.mean(logits, axis=1)), gradient
+        return each + label_smoothing * (label_logits - ops.mean(logits, axis=1)), gradient
 
     return ops.reshape(loss(ops.reshape(logits, (-1, width))), shape[:-1])
 
@@ -73,13 +74,13 @@ def _of_tokens(logits: Any, number: Any, label_smoothing: float) -> Any:
 def sigmoid_cross_entropy(
     logits: Any, hot: Any, label_smoothing: float, positive_weight: Any = None
 ) -> Any:
-    """Return (b,) mean over classes of the binary cross-entropy, any number of right classes.
+    """Return (b,) mean over classes of the binary cross-entropy, for any number of correct classes.
 
     Args:
         logits: (b, c).
-        hot: (b, c) 1 for a right class, else 0.
-        label_smoothing: pulls the truth towards a half.
-        positive_weight: (c,) weight of a right class against 1 of a wrong one; None is 1.
+        hot: (b, c) 1 for a correct class, else 0.
+        label_smoothing: moves the truth towards 0.5.
+        positive_weight: (c,) weight of a correct class, relative to 1 of a wrong one; None is 1.
     """
     from keras import ops
 

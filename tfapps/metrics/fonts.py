@@ -1,4 +1,4 @@
-"""Fonts that have the letters of a name, for pictures; a number for a name that none has."""
+"""Fonts with the letters of a name, for pictures; a number for names without a font."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOXES = "lastresort"  # fonts that draw every character as a box with its number
 
 
 def drawable(names: Sequence[str]) -> list[str]:
-    """Return the names as a picture can show them; `#3` for the name of number 3 if none can."""
+    """Return the names as a picture can show them; `#3` for name number 3 if no font has it."""
     return [f"#{number}" if name is None else name for number, name in enumerate(map(shown, names))]
 
 
@@ -29,7 +29,7 @@ def legend_text(names: Sequence[str]) -> str:
 
 
 def families(names: Iterable[str]) -> list[str]:
-    """Return the font families that draw names: the default one, and others for what it lacks."""
+    """Return the font families that draw names: the default one, and others for missing letters."""
     chosen = [DEFAULT]
     missing = set("".join(names)) - letters(DEFAULT)
     while missing:
@@ -43,19 +43,19 @@ def families(names: Iterable[str]) -> list[str]:
 
 @functools.cache
 def shown(name: str) -> str | None:
-    """Return a name without what needs no glyph; None if no font has its letters."""
+    """Return a name without characters that need no glyph; None if no font has its letters."""
     text = "".join(letter for letter in plain(name) if not _ignorable(letter))
-    known = set().union(*map(letters, families([text])))
-    return text if set(text) <= known else None
+    available = set().union(*map(letters, families([text])))
+    return text if set(text) <= available else None
 
 
 def _ignorable(letter: str) -> bool:
-    """Whether a letter only joins others or chooses how they look."""
+    """Return whether a letter only joins others or selects how they look."""
     return unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f"
 
 
 def others() -> list[str]:
-    """Return the installed families beside the default one, plain faces before serifs."""
+    """Return the installed families except the default one, sans-serif first."""
     from matplotlib.font_manager import fontManager
 
     names = {entry.name for entry in fontManager.ttflist} - {DEFAULT}
@@ -65,7 +65,7 @@ def others() -> list[str]:
 
 @functools.cache
 def letters(family: str) -> frozenset[str]:
-    """Return the letters of the file that matplotlib takes for a family; none if unreadable."""
+    """Return the letters of the font file that matplotlib uses for a family; none if unreadable."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
 
     try:

@@ -1,4 +1,4 @@
-"""Pictures of a model's errors and of what runs cost, as PNG bytes."""
+"""Pictures of a model's errors and of the costs of runs, as PNG bytes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def confusion_png(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str
 
 
 def attention_png(weights: np.ndarray, down: Sequence[str], across: Sequence[str]) -> bytes:
-    """Draw attention (t, s): what each piece of an answer looked at in the source."""
+    """Draw attention (t, s) of each piece of an answer over the source."""
     figure = _figure(0.35 * len(across) + 2, 0.3 * len(down) + 1.5)
     axes = figure.add_subplot()
     axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
@@ -76,7 +76,7 @@ def f1_bars_png(rows: Mapping[str, Mapping[str, float]], labels: Sequence[str]) 
 
 
 def curves_png(curves: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
-    """Draw a metric against numbers told as text, a line for each name."""
+    """Draw a metric against numbers given as strings, one line per name."""
     return panels_png({"strength": curves}, metric)
 
 
@@ -84,7 +84,7 @@ def panels_png(panels: Mapping[str, Mapping[str, Mapping[str, float]]], metric: 
     """Draw the curves of `curves_png` side by side.
 
     Args:
-        panels: by what is told across; all have curves of the same names.
+        panels: curves by label of the x axis; all have curves of the same names.
     """
     figure = _figure(2.5 + 4.5 * len(panels), 4.5)
     first = None
@@ -103,17 +103,17 @@ def panels_png(panels: Mapping[str, Mapping[str, Mapping[str, float]]], metric: 
 
 
 def tradeoffs_png(rows: Sequence[Mapping[str, Any]], metric: str) -> bytes:
-    """Draw metric against size and against latency, a colour a run, a marker an artefact.
+    """Draw metric against size and against latency: one colour per run, one marker per artefact.
 
     Args:
-        rows: one an artefact: run, artifact, metric, bytes, p50_ms (None leaves it out of the
+        rows: one per artefact: run, artifact, metric, bytes, p50_ms (None leaves it out of the
             panel of latencies), pareto (whether the line of the front goes through it).
         metric: its name, higher is better.
     """
     runs = sorted({row["run"] for row in rows})
     kinds = sorted({row["artifact"] for row in rows}, key=lambda kind: (kind != "keras", kind))
     colours = dict(zip(runs, _colours(len(runs)), strict=True))
-    # Hollow, each smaller than the one before: float artefacts of a run lie on one another.
+    # Hollow markers of decreasing size: float artefacts of a run overlap.
     styles = {
         kind: {"marker": MARKERS[i % len(MARKERS)], "markersize": 13 - 7 * i / len(kinds)}
         for i, kind in enumerate(kinds)
@@ -151,7 +151,7 @@ def _scatter(axes, rows, key, scale, colours, styles) -> None:  # noqa: ANN001
 
 
 def _size_axis(axes, sizes: Sequence[float]) -> None:  # noqa: ANN001
-    """Ticks in plain numbers, however few decades there are."""
+    """Set ticks in plain numbers, for any number of decades."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     low, high = min(sizes) / 1.3, max(sizes) * 1.3
@@ -165,7 +165,7 @@ def _size_axis(axes, sizes: Sequence[float]) -> None:  # noqa: ANN001
 
 
 def _metric_axis(axes, values: Sequence[float]) -> None:  # noqa: ANN001
-    """At least 2% of the metric from bottom to top: less would make noise look like a loss."""
+    """Show a range of at least 2% of the metric: less would make noise look like a loss."""
     low, high = min(values), max(values)
     missing = max(0.02 * (abs(high) or 1) - (high - low), 0) / 2
     margin = 0.06 * (high - low) + missing
@@ -173,7 +173,7 @@ def _metric_axis(axes, values: Sequence[float]) -> None:  # noqa: ANN001
 
 
 def _front(axes, corners: Sequence[tuple[float, float]]) -> None:  # noqa: ANN001
-    """The best metric at every size, as steps through the corners (size, metric)."""
+    """Draw the best metric at every size, as steps through the corners (size, metric)."""
     first, last = corners[0], corners[-1]
     steps = [(first[0], axes.get_ylim()[0]), *corners, (axes.get_xlim()[1], last[1])]
     sizes, metrics = zip(*steps, strict=True)
@@ -189,7 +189,7 @@ def _colours(count: int) -> list:
 
 
 def _legend(figure, colours: Mapping[str, Any], styles: Mapping[str, Any]) -> None:  # noqa: ANN001
-    """Runs by colour, then artefacts by marker, in one box right of the panels."""
+    """Draw runs by colour, then artefacts by marker, in one box right of the panels."""
     from matplotlib.lines import Line2D
 
     heading = Line2D([], [], linestyle="none")
@@ -203,7 +203,7 @@ def _legend(figure, colours: Mapping[str, Any], styles: Mapping[str, Any]) -> No
     handles = [handle for _, handle in entries]
     legend = figure.legend(handles, [" "] * len(handles), loc="outside right upper", fontsize=9)
     for text, (label, handle) in zip(legend.get_texts(), entries, strict=True):
-        # Set afterwards and unparsed: a legend leaves out names that begin with "_", reads "$".
+        # Set afterwards and unparsed: a legend omits names that start with "_" and parses "$".
         text.set_text(label)
         text.set_fontfamily(fonts.families([label]))
         text.set_parse_math(False)
@@ -233,7 +233,7 @@ def _name_axes(axes, labels: Sequence[str]) -> None:  # noqa: ANN001
 
 
 def _ticks(axis, names: Sequence[str], **look: Any) -> None:  # noqa: ANN001
-    """Write names on an axis, as they are (unparsed: `$` begins no formula)."""
+    """Write names on an axis, unparsed: `$` starts no formula."""
     names = fonts.drawable(names)
     look |= {"fontfamily": fonts.families(names), "parse_math": False}
     axis.set_ticks(range(len(names)), names, **look)

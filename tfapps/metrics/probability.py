@@ -1,4 +1,4 @@
-"""Logits to probabilities in numpy, for judging and for serving without Keras."""
+"""Logits to probabilities in numpy, for evaluation and for serving without Keras."""
 
 from __future__ import annotations
 

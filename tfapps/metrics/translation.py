@@ -1,4 +1,4 @@
-"""How good translations are, by sacreBLEU: the figures and signatures of its command line."""
+"""Translation metrics of sacreBLEU, with the scores and signatures of its command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """Return corpus BLEU, chrF and TER, each out of 100 (of TER less is better).
+    """Return corpus BLEU, chrF and TER, each out of 100 (for TER lower is better).
 
     Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; cased, tokenizer 13a.
     """
@@ -18,12 +18,12 @@ def scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, fl
 
 
 def signatures() -> dict[str, str]:
-    """Return how the scores are computed, to be told with them: `nrefs:1|case:mixed|...`."""
-    found = {}
+    """Return how the scores are computed, to report with them: `nrefs:1|case:mixed|...`."""
+    by_metric = {}
     for name, metric in _metrics().items():
-        metric.corpus_score([""], [[""]])  # before it the number of references is not known
-        found[name] = str(metric.get_signature())
-    return found
+        metric.corpus_score([""], [[""]])  # sets the number of references
+        by_metric[name] = str(metric.get_signature())
+    return by_metric
 
 
 def _metrics() -> dict[str, Any]:

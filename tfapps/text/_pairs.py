@@ -8,13 +8,13 @@ import numpy as np
 def join(
     first: np.ndarray, second: np.ndarray, room: int, cls: int | None, sep: int
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Ids of both with the special ones around them, their segments (0 or 1), and if any were lost.
+    """Return the ids of both with special ids, their segments (0 or 1), and if truncated.
 
     The longer text loses ids first.
 
     Args:
-        room: ids that there is room for beside the special ones.
-        cls: the id in front; None for a kind that has but a separator, in between.
+        room: maximum number of ids, without special ones.
+        cls: the first id; None for a kind that has only a separator in between.
     """
     keep_first, keep_second = _longest_first(len(first), len(second), room)
     head = [[cls], first[:keep_first], [sep]] if cls is not None else [first[:keep_first], [sep]]
@@ -26,7 +26,7 @@ def join(
 
 
 def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens a pair keeps of each text."""
+    """Return how many tokens of each text of a pair remain."""
     if first + second <= room:
         return first, second
     if first > second:

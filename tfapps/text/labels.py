@@ -1,4 +1,4 @@
-"""Names of labels: spellings that look alike, or mean the same number, are one name."""
+"""Label names: spellings that look alike, or mean the same number, are one name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import Counter
 
 import regex
 
-# Nobody sees these characters, but joiners decide how the letters and emoji beside them are drawn,
-# and tags make a flag of a region out of a black one. They stay where they do that, the joiners by
+# These characters are invisible, but joiners decide how letters and emoji around them are drawn,
+# and tags turn a black flag into that of a region. They are kept where they do that, joiners by
 # the rule for domain names (RFC 5892, appendix A.1 and A.2) and in sequences of emoji. Variation
-# selectors go: they choose between pictures of one character.
+# selectors are removed: they select between pictures of one character.
 _JOINERS, _TAGS = "\u200c\u200d", "\U000e0020-\U000e007f"
 _IGNORABLE = regex.compile(rf"[\p{{Default_Ignorable_Code_Point}}--[{_JOINERS}{_TAGS}]]+", regex.V1)
 _REPEATED = re.compile(f"([{_JOINERS}])\\1+")
@@ -31,15 +31,15 @@ SHOWN = 5
 
 
 def clean(name: str) -> str:
-    """Return a name in NFC, trimmed, without characters that change nothing one can see.
+    """Return a name in NFC, trimmed, without characters that have no visible effect.
 
-    Joiners stay where letters or emoji need them, in Persian for example. Inner white space of any
-    kind and length is one blank.
+    Joiners are kept where letters or emoji need them, for example in Persian. Inner white space of
+    any kind and length becomes one blank.
     """
     if name.isascii():
         return " ".join(name.split())
     name, before = _IGNORABLE.sub("", name), ""
-    while name != before:  # letters may be composed, or stand beside others, once a joiner is gone
+    while name != before:  # removing a joiner may compose letters or make new neighbours
         before = name
         name = _REPEATED.sub(r"\1", unicodedata.normalize("NFC", name))
         name = _LOOSE.sub("", name)
@@ -49,14 +49,14 @@ def clean(name: str) -> str:
 def normal(label: str) -> str:
     """Return the one spelling of a label: cleaned, and `1` where a program wrote `1.0`."""
     name = clean(label)
-    whole = _WHOLE.fullmatch(name)
-    if whole is None:
+    number = _WHOLE.fullmatch(name)
+    if number is None:
         return name
-    return whole[1] if whole[1].strip("-0") else whole[1].removeprefix("-")
+    return number[1] if number[1].strip("-0") else number[1].removeprefix("-")
 
 
 class Spellings:
-    """Normalises the labels of a file and counts in which spellings they came."""
+    """Normalises the labels of a file and counts their spellings."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -71,7 +71,7 @@ class Spellings:
         return name
 
     def report(self, where: str) -> None:
-        """Print one line if labels were written in another way than they are read."""
+        """Print one line if spellings of labels were changed."""
         totals: Counter[str] = Counter()
         for label, count in self._counts.items():
             totals[self._names[label]] += count

@@ -1,4 +1,4 @@
-"""Text as it comes in: where its lines end, and characters that no file can hold."""
+"""Input text: its line ends, and characters that no file can contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def split(text: str) -> list[str]:
     """Return the lines of a text; only LF or CRLF ends one, whatever Unicode calls a line end.
 
     `str.splitlines` also splits at U+2028, U+2029, U+0085, vertical tabs and form feeds, which
-    are common inside of texts. A byte order mark at the start is dropped, and an end of line at
+    are common inside texts. A byte order mark at the start is dropped, and an end of line at
     the very end starts no further line.
 
     Example:
@@ -42,7 +42,7 @@ def check_whole(text: str, place: str) -> str:
     except UnicodeEncodeError as error:
         raise InputError(
             f"{place}: character {error.start + 1} is half of a surrogate pair "
-            f"(\\u{ord(text[error.start]):04x}), expected whole characters; the text was cut in "
+            f"(\\u{ord(text[error.start]):04x}), expected whole characters; the text was split in "
             "the middle of an emoji, or is not UTF-8"
         ) from None
     return text

@@ -1,4 +1,4 @@
-"""The library's pipeline of every kind of tokenizer: normaliser, splitter, model, decoder."""
+"""The pipelines of all kinds of tokenizers: normaliser, splitter, model, decoder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SPECIALS = {
 }
 KINDS = tuple(SPECIALS)
 
-# A typed BLANK would come back as a blank, so it travels as a code point that Unicode keeps for
-# such private ends and that no text holds.
+# A typed BLANK would be decoded as a blank, so it is encoded as a code point that Unicode reserves
+# for private use and that no text contains.
 _TYPED_BLANK = "\ufdd0"
-# The bound on a run of letters is what bounds the pieces of a word.
+# Limiting a run of letters limits the pieces of a word.
 _BPE_WORD = rf"{BLANK}?(?:[\p{{L}}\p{{M}}]{{1,{LONGEST_WORD - 1}}}|[^\p{{L}}\p{{M}}{BLANK}])"
 
 
@@ -35,13 +35,13 @@ def assemble(
 ) -> tokenizers.Tokenizer:
     """Build the pipeline of a kind.
 
-    Specials are not registered as added tokens: that is what would turn a typed "[SEP]" into the
+    Specials are not registered as added tokens: that would turn a typed "[SEP]" into the
     special id.
 
     Args:
-        strip_accents: remove accents and vowel signs; None does what BERT did, which removed them
-            where it lowered the case (`wordpiece` only).
-        merges: which neighbours become one piece, first things first; `bpe` only.
+        strip_accents: remove accents and vowel signs; None follows BERT, which removed them
+            when it lowercased (`wordpiece` only).
+        merges: which neighbours become one piece, in order; `bpe` only.
     """
     if kind == "wordpiece":
         return _wordpiece(vocabulary, lowercase, strip_accents)
@@ -62,7 +62,7 @@ def assemble(
 
 
 def kind_of(inner: tokenizers.Tokenizer) -> str:
-    """Read the kind off the pipeline, so that tokenizer.json is all there is to save."""
+    """Infer the kind from the pipeline, so that only tokenizer.json has to be saved."""
     if isinstance(inner.model, models.WordPiece):
         return "wordpiece"
     if isinstance(inner.model, models.BPE):
@@ -71,7 +71,7 @@ def kind_of(inner: tokenizers.Tokenizer) -> str:
 
 
 def clean(text: str) -> str:
-    """Half a surrogate pair (JSON can hold one) is no Unicode text: the library refuses it."""
+    """Replace lone surrogates, which JSON can contain and the library rejects."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -80,12 +80,12 @@ def clean(text: str) -> str:
 
 
 def as_piece(inner: tokenizers.Tokenizer, text: str) -> str:
-    """A text as `join` takes it among the pieces."""
+    """Return a text in the form that `join` expects for a piece."""
     return text.replace(BLANK, _TYPED_BLANK) if isinstance(inner.model, models.BPE) else text
 
 
 def join(inner: tokenizers.Tokenizer, pieces: list[str]) -> str:
-    """The text of pieces."""
+    """Return the text of pieces."""
     return " ".join(pieces) if inner.decoder is None else inner.decoder.decode(pieces)
 
 
@@ -95,8 +95,8 @@ def _wordpiece(
     model = models.WordPiece(vocabulary, unk_token=UNK, max_input_chars_per_word=LONGEST_WORD)
     inner = tokenizers.Tokenizer(model)
     bert = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
-    # Without accents a text is the same composed and decomposed. NFC comes last: lower case can
-    # compose what upper case has no character for.
+    # Without accents composed and decomposed texts are equal. NFC comes last: lower case can
+    # have composed characters that upper case lacks.
     accents = strip_accents is False
     inner.normalizer = normalizers.Sequence([bert, normalizers.NFC()]) if accents else bert
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -111,8 +111,8 @@ def _bpe(
     strip_accents: bool,
     merges: Sequence[tuple[str, str]],
 ) -> tokenizers.Tokenizer:
-    """Nothing is lost but white space: the blank before a word is part of its first piece."""
-    # Fused, a word in a foreign script is one [UNK], which a copy of that word can replace.
+    """Build a lossless pipeline except for white space: a blank belongs to the next piece."""
+    # Fused, a word in an unknown script is one [UNK], which a copy of that word can replace.
     model = models.BPE(vocabulary, list(merges), unk_token=UNK, fuse_unk=True)
     inner = tokenizers.Tokenizer(model)
     steps = [

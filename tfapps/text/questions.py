@@ -1,4 +1,4 @@
-"""Lines of text as questions to a run."""
+"""Input lines of a run: texts, or pairs of texts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ EXPECTED = 'the two texts with a tab between them, or {"text": "...", "text_pair
 
 
 def reads_pairs(config: RunConfig) -> bool:
-    """Whether a run was trained on pairs of texts."""
+    """Return whether a run was trained on pairs of texts."""
     return config.data_options.text_pair is not None
 
 
 def question(line: str, paired: bool, place: str) -> Question:
-    """Return what a line asks: itself, or of a run on pairs the two texts in it.
+    """Return the input in a line: the text itself, or the two texts for a run on pairs.
 
     Args:
-        line: a text; of a run on pairs two texts around a tab, or a JSON object that has them.
+        line: a text; for a run on pairs two texts separated by a tab, or a JSON object with both.
         place: where the line comes from, for messages.
 
     Raises:
-        InputError: no pair where one is needed, a JSON object with a pair where a single text is
-            needed, or half of a surrogate pair.
+        InputError: a pair is missing, a JSON object has a pair where a single text is expected,
+            or a lone surrogate.
     """
     check_whole(line, place)
     record = _record(line)
@@ -51,12 +51,12 @@ def question(line: str, paired: bool, place: str) -> Question:
 
 
 def asked(question: Question) -> dict[str, str]:
-    """Return a question as it stands in an answer: `text`, and `text_pair` of a pair."""
+    """Return a question as the fields of an answer: `text`, and `text_pair` for a pair."""
     return dict(zip(KEYS, (question,) if isinstance(question, str) else question, strict=False))
 
 
 def _record(line: str) -> dict[str, Any] | None:
-    """The JSON object in a line, if it is one."""
+    """Return the JSON object in a line, or None."""
     if not line.lstrip().startswith("{"):
         return None
     try:
@@ -71,7 +71,7 @@ def _short(line: str) -> str:
 
 
 def texts_of(rows: Sequence[Mapping[str, Any]]) -> list[str | tuple[str, str]]:
-    """What a predictor is asked for the rows of a source: texts, or pairs of texts."""
+    """Return the inputs of a predictor for the rows of a source: texts, or pairs of texts."""
     pair = "text_pair" in rows[0]
     return [(row["text"], row["text_pair"]) if pair else row["text"] for row in rows]
 
@@ -80,7 +80,7 @@ def examples_of(texts: Sequence[Question], paired: bool) -> list[dict[str, Any]]
     """Return texts, or pairs of texts, as rows without a label.
 
     Raises:
-        InputError: not a list of texts, both kinds mixed, or not the kind that the run reads.
+        InputError: not a list of texts, both kinds mixed, or not the kind of the run.
     """
     if isinstance(texts, str):
         raise InputError("expected a list of texts, got one string; put it in a list")
@@ -95,7 +95,9 @@ def examples_of(texts: Sequence[Question], paired: bool) -> list[dict[str, Any]]
     if len({len(example) for example in examples}) > 1:
         raise InputError("texts and pairs of texts are mixed; give one kind at a time")
     if examples and ("text_pair" in examples[0]) != paired:
-        wanted, got = ("pairs of texts", "single texts")[:: 1 if paired else -1]
+        expected_kind, actual_kind = ("pairs of texts", "single texts")[:: 1 if paired else -1]
         hint = '("...", "...") each' if paired else '"..." each'
-        raise InputError(f"this run was trained on {wanted}, got {got}; expected {hint}")
+        raise InputError(
+            f"this run was trained on {expected_kind}, got {actual_kind}; expected {hint}"
+        )
     return [{**example, "label": None} for example in examples]

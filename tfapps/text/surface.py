@@ -1,4 +1,4 @@
-"""What a vocabulary does not see of a word: upper and lower case, and the letters it is made of."""
+"""Features of a word that a vocabulary lacks: its case and its letters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-CASES = 9  # numbers that `case_of` gives, 0 for what is no word
-LETTERS = 256  # numbers that `letters_of` gives, 0 for none
-LONGEST = 20  # letters looked at: of a longer word the first and the last ones
-KEPT = 1 << 16  # words remembered: a server meets ever new ones
-_PLAIN = 95  # printable letters of ASCII have numbers of their own, all others share the rest
+CASES = 9  # numbers that `case_of` returns, 0 for no word
+LETTERS = 256  # numbers that `letters_of` returns, 0 for no letter
+LONGEST = 20  # most letters of a word; of longer ones the first and the last
+KEPT = 1 << 16  # words cached: a server reads ever new ones
+_PLAIN = 95  # printable ASCII letters have their own numbers, all others share the rest
 
 
 @functools.lru_cache(KEPT)
 def case_of(word: str) -> int:
-    """Number the case and the digits of a word: `ann`, `Ann`, `ANN`, `McA`, `3.5`."""
+    """Return a number for the case and digits of a word: `ann`, `Ann`, `ANN`, `McA`, `3.5`."""
     word = unicodedata.normalize("NFC", word)
     digits = sum(letter.isdigit() for letter in word)
     if not word:
@@ -36,7 +36,7 @@ def case_of(word: str) -> int:
 
 @functools.lru_cache(KEPT)
 def letters_of(word: str) -> tuple[int, ...]:
-    """Number the first `LONGEST` letters of a word, zeros behind those of a shorter one."""
+    """Return numbers of at most `LONGEST` letters of a word, padded with zeros."""
     word = unicodedata.normalize("NFC", word)
     if len(word) > LONGEST:
         word = word[: LONGEST // 2] + word[-(LONGEST // 2) :]
@@ -54,7 +54,7 @@ FEATURES = {"case_ids": case_of, "char_ids": letters_of}
 
 
 def columns(rows: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, list[np.ndarray]]:
-    """Features of the words at each position, "" for no word: case_ids (t,), char_ids (t, l)."""
+    """Return features of words by position, "" for no word: case_ids (t,), char_ids (t, l)."""
     return {
         name: [np.array([FEATURES[name](word) for word in row], np.int32) for row in rows]
         for name in names
@@ -64,10 +64,10 @@ def columns(rows: Sequence[Sequence[str]], names: Sequence[str]) -> dict[str, li
 def of_texts(
     tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, tokens: Any
 ) -> dict[str, list[np.ndarray]]:
-    """The features that a tokenizer's model reads beside the ids of texts, or of pairs.
+    """Return the features of texts, or pairs, that the model reads besides ids.
 
     Args:
-        tokens: what the tokenizer made of these texts.
+        tokens: these texts as encoded by the tokenizer.
     """
     if not tokenizer.surface:
         return {}
@@ -77,10 +77,10 @@ def of_texts(
     ):
         words = [[word for word in tokenizer.words(texts[number]) if word]]
         words += [[word for word in tokenizer.words(pairs[number]) if word]] if pairs else []
-        left = [iter(some) for some in words]
+        remaining = [iter(row) for row in words]
         rows.append(
             [
-                "" if i in tokenizer.special_ids else next(left[segment], "")
+                "" if i in tokenizer.special_ids else next(remaining[segment], "")
                 for i, segment in zip(ids.tolist(), segments.tolist(), strict=True)
             ]
         )

@@ -1,4 +1,4 @@
-"""Tags in the forms that files have them in, read as IOB2."""
+"""Converts tags in all forms that files use to IOB2."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tfapps.text import tags as schemes
 from tfapps.text.tags import OUTSIDE, TagError
 
-UNNAMED = "entity"  # label of entities whose tags are no more than a letter
-MOST_TYPES = 200  # more bare types than this are the words of another column
-# BIOES and its sisters: BILOU, BMEWO and BMES use other letters for the same four places.
+UNNAMED = "entity"  # label of entities whose tags are only a letter
+MOST_TYPES = 200  # more bare types are likely the words of another column
+# BIOES and its variants: BILOU, BMEWO and BMES use other letters for the same four positions.
 _LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
 _PREFIXED = re.compile(rf"([{''.join(_LETTERS)}])-(.+)", re.DOTALL)
 _SUFFIXED = re.compile(rf"(.+)-([{''.join(_LETTERS)}])", re.DOTALL)
@@ -29,9 +29,9 @@ class TagForm:
 
     Attributes:
         kind: key of `DESCRIPTIONS`.
-        types: how many different tags the file has.
+        types: number of distinct tags in the file.
         lower: whether letters are `b`, `i`, `o` and so on.
-        mark: what parts letter and label.
+        mark: separator of letter and label.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class TagForm:
 
     @property
     def description(self) -> str:
-        """Return how tags are written, for a log."""
+        """Return how tags are written, for the log."""
         parts = [DESCRIPTIONS[self.kind]]
         parts += ["in lower case"] if self.lower else []
         parts += [f"with {self.mark} between"] if self.mark != "-" else []
@@ -60,7 +60,7 @@ class TagForm:
             name: gives a label its normal spelling.
 
         Raises:
-            TagError: a tag that does not have this form.
+            TagError: a tag of another form.
         """
         return [self._rewrite_one(place, tag, name) for place, tag in enumerate(tags)]
 
@@ -92,7 +92,7 @@ def detect(sentences: Iterable[Sequence[str]], scheme: str) -> TagForm:
 
     Args:
         sentences: their tags.
-        scheme: `bare`, another scheme, or `auto`; under `auto` alone tags may turn out bare.
+        scheme: `bare`, another scheme, or `auto`; only `auto` may detect bare tags.
     """
     types = {tag for tags in sentences for tag in tags} - {OUTSIDE}
     if scheme == "bare":
@@ -113,7 +113,7 @@ def detect(sentences: Iterable[Sequence[str]], scheme: str) -> TagForm:
 
 
 def _variant(types: set[str]) -> TagForm | None:
-    """Return the form of tags in lower case or with `_`, if all are so; else None."""
+    """Return the form of tags in lower case or with `_`, if all have it; else None."""
     for lower, mark in ((True, "-"), (False, "_"), (True, "_")):
         for kind, pattern, marks in (
             ("prefix", _PREFIXED, ("B-", "I-")),
@@ -130,12 +130,12 @@ def _variant(types: set[str]) -> TagForm | None:
 
 
 def _usual(tag: str, kind: str, lower: bool, mark: str) -> str:
-    """Return a tag as it is usually written: its letter in upper case and parted by `-`."""
+    """Return a tag in its usual form: its letter in upper case, separated by `-`."""
     if lower and tag in ("o", *map(str.lower, _LETTERS)):
         return tag.upper()
-    head, found, tail = tag.partition(mark) if kind == "prefix" else tag.rpartition(mark)
+    head, separator, tail = tag.partition(mark) if kind == "prefix" else tag.rpartition(mark)
     letter = head if kind == "prefix" else tail
-    if kind not in ("prefix", "suffix") or not found or len(letter) != 1:
+    if kind not in ("prefix", "suffix") or not separator or len(letter) != 1:
         return tag
     if lower and letter.islower():
         letter = letter.upper()
@@ -153,7 +153,7 @@ def to_iob2(tags: Sequence[str], form: TagForm, scheme: str) -> list[str]:
         scheme: iob1, iob2, bioes or bare.
 
     Raises:
-        TagError: a tag that cannot stand where it does.
+        TagError: a tag that is invalid at its position.
     """
     try:
         return schemes.to_iob2(tags, "iob1" if form.kind == "bare" else scheme)

@@ -1,4 +1,4 @@
-"""Tags of the words of a sentence: their schemes, and the spans that they mean."""
+"""Tags of the words of a sentence: their schemes and their spans."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Span(NamedTuple):
 
 
 class TagError(ValueError):
-    """A tag that cannot stand where it does.
+    """A tag that is invalid at its position.
 
     Attributes:
-        place: number of its word in the sentence.
+        place: index of its word in the sentence.
     """
 
     def __init__(self, place: int, problem: str) -> None:
@@ -29,7 +29,7 @@ class TagError(ValueError):
 
 
 def split(tag: str) -> tuple[str, str]:
-    """Prefix and label: `B-PER` is ("B", "PER"), `O` is ("O", "").
+    """Return prefix and label: `B-PER` is ("B", "PER"), `O` is ("O", "").
 
     Raises:
         ValueError: the tag has no such form.
@@ -43,10 +43,10 @@ def split(tag: str) -> tuple[str, str]:
 
 
 def scheme_of(sentences: Iterable[Sequence[str]]) -> str:
-    """Which scheme tags are in: `bioes` by its own prefixes, else the one they break less often.
+    """Return the scheme of tags: `bioes` by its prefixes, else the one they violate less often.
 
     IOB1 (Ramshaw and Marcus 1995) has `B-` only where two entities of a label touch, IOB2 at the
-    start of each. Tags that break neither are IOB2.
+    start of each. Tags that violate neither are IOB2.
 
     Raises:
         TagError: a tag of no scheme.
@@ -65,23 +65,23 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> str:
 
 
 def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
-    """The tags with a `B-` at the start of each entity.
+    """Return the tags with a `B-` at the start of each entity.
 
-    An `I-` behind another label, or behind nothing, starts an entity: so IOB1 says it, and so
-    reads every scorer what in IOB2 is a slip of the pen.
+    An `I-` after another label, or at the start, starts an entity: IOB1 defines it so, and
+    scorers read mistakes in IOB2 in the same way.
 
     Raises:
         TagError: a tag of no scheme, or (BIOES) an entity without its end or start.
     """
-    found = _bioes_spans(tags) if scheme == "bioes" else spans(tags)
+    entities = _bioes_spans(tags) if scheme == "bioes" else spans(tags)
     out = [OUTSIDE] * len(tags)
-    for label, start, end in found:
+    for label, start, end in entities:
         out[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
     return out
 
 
 def to_bioes(tags: Sequence[str]) -> list[str]:
-    """IOB2 tags with the end of an entity marked (`E-`), and one of a single word (`S-`).
+    """Return IOB2 tags with ends of entities (`E-`) and single-word entities (`S-`) marked.
 
     Example: `to_bioes(["B-PER", "I-PER", "B-LOC"])` is `["B-PER", "E-PER", "S-LOC"]`.
     """
@@ -95,29 +95,29 @@ def to_bioes(tags: Sequence[str]) -> list[str]:
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
-    """Entities of tags in any scheme, from left to right; what breaks a scheme starts an entity.
+    """Return the entities of tags in any scheme, in order; a violation starts a new entity.
 
     Raises:
         TagError: a tag of no scheme.
     """
-    found: list[Span] = []
+    entities: list[Span] = []
     label, start = "", 0
     closed = True  # whether the next word cannot continue the entity
     for place, tag in enumerate(tags):
         prefix, here = _split_at(place, tag)
         if label and (closed or prefix in ("B", "S", OUTSIDE) or here != label):
-            found.append(Span(label, start, place))
+            entities.append(Span(label, start, place))
             label = ""
         if here and not label:
             label, start = here, place
         closed = prefix in ("E", "S")
     if label:
-        found.append(Span(label, start, len(tags)))
-    return found
+        entities.append(Span(label, start, len(tags)))
+    return entities
 
 
 def allowed(tags: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[bool]]:
-    """Which tags may follow which in one scheme: (from, to), and which may begin and end.
+    """Return which tags may follow which: (from, to), and which may start and end a sentence.
 
     Args:
         tags: the tag set, of IOB2 or of BIOES.
@@ -126,7 +126,7 @@ def allowed(tags: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[boo
     bioes = any(prefix in ("E", "S") for prefix, _ in parts)
 
     def follows(before: tuple[str, str], after: tuple[str, str]) -> bool:
-        # An entity that is open has to go on in BIOES; it may stop anywhere in IOB2.
+        # An open entity must continue in BIOES; it may stop anywhere in IOB2.
         is_open = before[0] in ("B", "I")
         goes_on = after[0] in ("I", "E")
         if goes_on:
@@ -139,24 +139,24 @@ def allowed(tags: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[boo
 
 
 def _bioes_spans(tags: Sequence[str]) -> list[Span]:
-    found: list[Span] = []
+    entities: list[Span] = []
     label, start = "", 0
     for place, tag in enumerate(tags):
         prefix, here = _split_at(place, tag)
         if prefix in ("I", "E") and here != label:
             raise TagError(place, f"tag {tag!r} continues no {here}; expected B- or S- first")
         if prefix in ("B", "S", OUTSIDE) and label:
-            raise TagError(place, f"tag {tag!r} behind a {label} that has no end (E-{label})")
+            raise TagError(place, f"tag {tag!r} after a {label} that has no end (E-{label})")
         if prefix == "B":
             label, start = here, place
         elif prefix == "S":
-            found.append(Span(here, place, place + 1))
+            entities.append(Span(here, place, place + 1))
         elif prefix == "E":
-            found.append(Span(here, start, place + 1))
+            entities.append(Span(here, start, place + 1))
             label = ""
     if label:
         raise TagError(len(tags) - 1, f"the sentence ends in a {label} that has no end (E-{label})")
-    return found
+    return entities
 
 
 def _split_at(place: int, tag: str) -> tuple[str, str]:

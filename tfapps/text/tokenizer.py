@@ -24,12 +24,12 @@ from tfapps.text.pipelines import BOS, CLS, EOS, MASK, PAD, SEP, SPECIALS, UNK
 from tfapps.text.vocabulary import LONGEST_WORD
 
 FILE, SURFACE_FILE = "tokenizer.json", "surface.json"
-CHUNK = 4096  # texts handed to the library at once: bounds the memory of its encodings
+CHUNK = 4096  # texts passed to the library at once: limits the memory of its encodings
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Encoded texts: one int32 array (t,) a text; `truncated` texts lost tokens."""
+    """Encoded texts: one int32 array (t,) per text; `truncated` counts texts that lost tokens."""
 
     token_ids: list[np.ndarray]
     segment_ids: list[np.ndarray]
@@ -40,7 +40,7 @@ class Tokenizer:
     """A Hugging Face tokenizer in which no text a user types can become a special id.
 
     Attributes:
-        surface: features of words beside their ids that the model reads, see `surface`.
+        surface: features of words that the model reads besides ids, see `surface`.
 
     Example:
         tokenizer = Tokenizer.train(["one text", "another"], "words", 100, True, 1)
@@ -69,11 +69,11 @@ class Tokenizer:
         """Build BERT's tokenizer over a vocabulary file, one piece a line.
 
         Args:
-            strip_accents: whether the vocabulary was made of text without accents; None does as
-                BERT did, which stripped them where it lowered the case.
+            strip_accents: whether the vocabulary was made from text without accents; None follows
+                BERT, which stripped them when it lowercased.
 
         Raises:
-            InputError: the file is missing, is not text, or lacks a special token.
+            InputError: the file is missing, not text, or lacks a special token.
         """
         numbered = vocabulary.read(vocab_file, (PAD, UNK, CLS, SEP))
         return cls(pipelines.assemble("wordpiece", numbered, lowercase, strip_accents))
@@ -91,9 +91,9 @@ class Tokenizer:
         """Learn a vocabulary; the same texts always give the same one.
 
         Args:
-            texts: each as it is, or as the list of its words, which `words` then takes whole.
-            lowercase: None keeps the case for `bpe`, whose text comes back, and for no other kind.
-            strip_accents: take letters that differ in accents or vowel signs for the same.
+            texts: strings, or lists of words, which `words` then does not split.
+            lowercase: None keeps the case for `bpe`, which decodes to text, and lowercases others.
+            strip_accents: treat letters that differ in accents or vowel signs as equal.
 
         Raises:
             InputError: unknown kind, no text, or no room for a vocabulary; for `bpe` also more
@@ -105,10 +105,10 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
-        """The tokenizer saved in a folder.
+        """Load the tokenizer saved in a folder.
 
         Raises:
-            InputError: no file there, or not one that `save` wrote.
+            InputError: the file is missing, or `save` did not write it.
         """
         path = Path(folder) / FILE
         try:
@@ -118,7 +118,7 @@ class Tokenizer:
         except OSError as error:
             raise InputError(f"cannot read tokenizer {path}: {error.strerror}") from error
         except Exception as error:  # the library raises bare Exception for every malformed file
-            raise InputError(f"{path}: not a tokenizer of tfapps; train or copy it anew") from error
+            raise InputError(f"{path}: not a tfapps tokenizer; train or copy it again") from error
 
     def save(self, folder: str | Path) -> None:
         """Write `tokenizer.json` into a folder, and `surface.json` if there is a surface."""
@@ -128,20 +128,20 @@ class Tokenizer:
             write_json(Path(folder) / SURFACE_FILE, self.surface)
 
     def content(self) -> bytes:
-        """The bytes that `save` writes; equal tokenizers have equal bytes."""
+        """Return the bytes that `save` writes; equal tokenizers have equal bytes."""
         return self._inner.to_str(pretty=True).encode("utf-8")
 
     @property
     def lowercase(self) -> bool:
-        """Whether upper and lower case are the same to it; `wordpiece` only."""
+        """Whether text is lowercased; `wordpiece` only."""
         normalizer = self._inner.normalizer
         bert = normalizer[0] if isinstance(normalizer, normalizers.Sequence) else normalizer
         return bert.lowercase
 
     def pieces(self) -> list[str]:
-        """The vocabulary in the order of the ids, one line each.
+        """Return the vocabulary in the order of ids.
 
-        An id that no text leads to (a vocabulary file may hold a line twice) is `[unused]`.
+        An id that no text maps to (a vocabulary file may repeat a line) is `[unused]`.
         """
         listed = ["[unused]"] * self.vocabulary_size
         for piece, number in self._inner.get_vocab(with_added_tokens=False).items():
@@ -151,7 +151,7 @@ class Tokenizer:
     def encode(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int = 512
     ) -> Tokens:
-        """Ids of texts, or of pairs of texts, none longer than max_length.
+        """Encode texts, or pairs of texts, truncated to max_length.
 
         Of a pair that is too long the longer text loses tokens first. WordPiece gives
         [CLS] x [SEP] or [CLS] x [SEP] y [SEP], `bpe` x or x [EOS] y, the others x or x [SEP] y.
@@ -162,8 +162,8 @@ class Tokenizer:
         frame = self.frame_size + (0 if pairs is None else 1)
         room = max_length - frame
         if room < (1 if pairs is None else 2):
-            what = "a text" if pairs is None else "a pair of texts"
-            raise InputError(f"max_length {max_length} is too small for {what}")
+            input_kind = "a text" if pairs is None else "a pair of texts"
+            raise InputError(f"max_length {max_length} is too small for {input_kind}")
         firsts = self._bodies(texts, room)
         if pairs is None:
             token_ids = [self._frame(ids[:room]) for ids in firsts]
@@ -175,9 +175,9 @@ class Tokenizer:
         return Tokens(token_ids, segment_ids, sum(cut))
 
     def pieces_of(self, words: Sequence[str]) -> list[np.ndarray]:
-        """Ids of each word by itself, without special ones, at least one a word; a list of (n,).
+        """Return ids of each word separately, without special ones, at least one each; (n,) each.
 
-        `words` takes each as it is, whatever signs are in it.
+        The kind `words` does not split them.
         """
         unique = {word: pipelines.clean(word) for word in words}
         if self.kind == "words":
@@ -188,26 +188,26 @@ class Tokenizer:
             ids = [np.array([number], np.int32) for number in numbers]
         else:
             ids = self.ids(list(unique.values()))
-        found = dict(zip(unique, ids, strict=True))
-        return [found[word] for word in words]
+        ids_by_word = dict(zip(unique, ids, strict=True))
+        return [ids_by_word[word] for word in words]
 
     def framed(self, ids: np.ndarray) -> tuple[np.ndarray, int]:
-        """Ids (n,) with the special ones around them, and how many stand before them."""
+        """Return ids (n,) with special ids around them, and how many come before them."""
         return self._frame(ids), 0 if self._cls is None else 1
 
     def paired(self, first: np.ndarray, second: np.ndarray, room: int) -> tuple[Any, Any, bool]:
-        """Two rows of ids as one, with their segments, and whether more than `room` were there."""
+        """Return two rows of ids as one, with their segments, and whether they exceeded `room`."""
         return _pairs.join(first, second, room, self._cls, self._sep)
 
     @property
     def frame_size(self) -> int:
-        """How many special ids stand around those of a text."""
+        """Number of special ids around those of a text."""
         return 0 if self._cls is None else 2
 
     def decode(
         self, ids: Sequence[int] | np.ndarray, copies: Mapping[int, str] | None = None
     ) -> str:
-        """Text of ids, without the special ones.
+        """Return the text of ids, without special ones.
 
         Args:
             copies: position in `ids` -> what to write in place of an [UNK] there.
@@ -222,7 +222,7 @@ class Tokenizer:
         return pipelines.join(self._inner, parts)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Characters [start, end) that each id of a text stands for, special ones left out."""
+        """Return the characters [start, end) of each id of a text, without special ids."""
         return self._inner.encode(pipelines.clean(text), add_special_tokens=False).offsets
 
     def words(self, text: str) -> list[str]:
@@ -235,12 +235,12 @@ class Tokenizer:
         copies = _copies.of_pieces(self._inner, text, self.unknown_id)
         return copies if self._cls is None else ["", *copies, ""]
 
-    def trimmed(self, kept: Collection[int]) -> Tokenizer:
+    def trimmed(self, kept_ids: Collection[int]) -> Tokenizer:
         """Make a WordPiece tokenizer with only these ids of the vocabulary, renumbered in order.
 
-        A word whose pieces were all kept has the same pieces as before: the longest match is still
-        there, and none longer can have appeared. A word that was [UNK] may have pieces afterwards:
-        one that led its longest match into a dead end may be gone.
+        A word whose pieces were all kept is split as before: the longest match still exists,
+        and no longer one can appear. A word that was [UNK] may have pieces afterwards: a piece
+        that led its longest match into a dead end may have been removed.
 
         Raises:
             InputError: the tokenizer is of another kind.
@@ -248,23 +248,23 @@ class Tokenizer:
         if self.kind != "wordpiece":
             raise InputError(f"cannot trim a tokenizer of {self.kind}; only wordpiece can")
         piece = {number: piece for piece, number in self.vocabulary.items()}
-        there = {piece[old]: new for new, old in enumerate(sorted(kept))}
-        inner = pipelines.assemble("wordpiece", there, self.lowercase)
+        vocabulary = {piece[old]: new for new, old in enumerate(sorted(kept_ids))}
+        inner = pipelines.assemble("wordpiece", vocabulary, self.lowercase)
         inner.normalizer = self._inner.normalizer
         return Tokenizer(inner, self.surface)
 
     def looking_at(self, *surface: str) -> Tokenizer:
-        """The same for a model that reads these features of words as well."""
+        """Return the same tokenizer for a model that also reads these features of words."""
         return Tokenizer(self._inner, surface)
 
     def _frame(self, ids: np.ndarray) -> np.ndarray:
-        """Put [CLS] and [SEP] around the ids where the kind has them."""
+        """Add [CLS] and [SEP] around the ids if the kind has them."""
         if self._cls is None:
             return ids
         return np.concatenate([[self._cls], ids, [self._sep]]).astype(np.int32)
 
     def _bodies(self, texts: Sequence[str], room: int) -> list[np.ndarray]:
-        """Ids of each text without specials; exact in the first `room`, maybe cut after them."""
+        """Return ids of each text without specials; exact in the first `room`, maybe cut later."""
         out: list[np.ndarray] = []
         for start in range(0, len(texts), CHUNK):
             out += self._chunk(
@@ -273,8 +273,8 @@ class Tokenizer:
         return out
 
     def _chunk(self, texts: list[str], room: int) -> list[np.ndarray]:
-        # A cut can only change the last word, which has at most LONGEST_WORD pieces: with so many
-        # to spare the first `room` ids are those of the whole text. Otherwise cut less.
+        # A cut can only change the last word, which has at most LONGEST_WORD pieces: with that many
+        # extra ids the first `room` ids equal those of the whole text. Otherwise cut less.
         enough = room + LONGEST_WORD
         cut = 16 * enough
         bodies = self.ids([text[:cut] for text in texts])
@@ -291,8 +291,8 @@ class Tokenizer:
                 bodies[i] = ids
 
     def ids(self, texts: list[str]) -> list[np.ndarray]:
-        """All ids of each text, (n,), no special ones around them and at least one."""
+        """Return all ids of each text, (n,), without special ones and at least one."""
         encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
-        # A text of nothing but control characters still needs one token: a row without any would
+        # A text of only control characters still needs one token: a row without any would
         # be all padding, and an average over no tokens is not a number.
         return [np.array(e.ids or [self.unknown_id], np.int32) for e in encodings]

@@ -1,4 +1,4 @@
-"""Texts to a pipeline with a vocabulary of their own."""
+"""Trains a tokenizer pipeline on texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def learn(
     min_frequency: int,
     strip_accents: bool,
 ) -> tokenizers.Tokenizer:
-    """The pipeline of a kind with a vocabulary out of `texts`, see `Tokenizer.train`.
+    """Train the vocabulary of a kind on `texts` and return its pipeline, see `Tokenizer.train`.
 
     Raises:
         InputError: unknown kind, no text, or no room for a vocabulary; for `bpe` also more room
@@ -39,20 +39,20 @@ def learn(
     numbers = {token: i for i, token in enumerate(specials)}
     blank = pipelines.assemble(kind, numbers, lowercase, strip_accents)
     counts: Counter[str] = Counter()
-    split: Counter[str] = Counter()
+    words: Counter[str] = Counter()
     for text in texts:
         if isinstance(text, str):
             counts.update(vocabulary.parts(blank, pipelines.clean(text)))
         else:
-            split.update(map(pipelines.clean, text))
-    counts += vocabulary.count(blank, split, whole=kind == "words")
+            words.update(map(pipelines.clean, text))
+    counts += vocabulary.count(blank, words, whole=kind == "words")
     if not counts:
         raise InputError(f"cannot train a {kind} tokenizer: no text was given")
     if kind == "wordpiece":
-        found = vocabulary.wordpiece(counts, specials, vocabulary_size, min_frequency)
+        token_ids = vocabulary.wordpiece(counts, specials, vocabulary_size, min_frequency)
     elif kind == "bpe":
-        found, merges = vocabulary.bpe(counts, specials, vocabulary_size, min_frequency)
+        token_ids, merges = vocabulary.bpe(counts, specials, vocabulary_size, min_frequency)
     else:
         ranked = vocabulary.ranked(counts, min_frequency)[: vocabulary_size - len(specials)]
-        found = {token: i for i, token in enumerate([*specials, *ranked])}
-    return pipelines.assemble(kind, found, lowercase, strip_accents, merges)
+        token_ids = {token: i for i, token in enumerate([*specials, *ranked])}
+    return pipelines.assemble(kind, token_ids, lowercase, strip_accents, merges)

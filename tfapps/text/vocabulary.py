@@ -1,4 +1,4 @@
-"""Learning a vocabulary: the same texts give the same one in every process."""
+"""Learns vocabularies; the same texts give the same vocabulary in every process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tokenizers import models, pre_tokenizers, trainers
 from tfapps.errors import InputError
 from tfapps.text import lines
 
-BLANK = "▁"  # the mark of a blank in pieces that bring their own blanks
-COPIES = 10_000  # of a word in one text for the library
+BLANK = "▁"  # the mark of a blank in pieces that include their blanks
+COPIES = 10_000  # of a word in one text passed to the library
 LONGEST_WORD = 100  # characters; BERT maps longer words to [UNK], so no word has more pieces
 
 
@@ -36,37 +36,37 @@ class TooLargeError(InputError):
 
 
 def parts(inner: tokenizers.Tokenizer, text: str) -> list[str]:
-    """Words (or characters) of a text, as the pipeline splits it."""
+    """Return the words (or characters) of a text, as the pipeline splits it."""
     normal = inner.normalizer.normalize_str(text)
     return [word for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal)]
 
 
 def count(inner: tokenizers.Tokenizer, words: Mapping[str, int], whole: bool) -> Counter[str]:
-    """The same of words that occur so often; `whole` leaves each as one."""
+    """Return counts of parts for counted words; `whole` does not split them."""
     counts: Counter[str] = Counter()
     for word, times in words.items():
-        found = [inner.normalizer.normalize_str(word)] if whole else parts(inner, word)
-        for part in found:
+        tokens = [inner.normalizer.normalize_str(word)] if whole else parts(inner, word)
+        for part in tokens:
             counts[part] += times
     counts.pop("", None)
     return counts
 
 
 def ranked(counts: Counter[str], min_frequency: int) -> list[str]:
-    """Most frequent first, ties alphabetical."""
-    kept = [token for token, count in counts.items() if count >= min_frequency]
-    return sorted(kept, key=lambda token: (-counts[token], token))
+    """Return tokens by descending frequency, ties in alphabetical order."""
+    frequent = [token for token, count in counts.items() if count >= min_frequency]
+    return sorted(frequent, key=lambda token: (-counts[token], token))
 
 
 def wordpiece(
     counts: Counter[str], specials: Sequence[str], size: int, min_frequency: int
 ) -> dict[str, int]:
-    """A WordPiece vocabulary out of counted words.
+    """Learn a WordPiece vocabulary from counted words.
 
     The library numbers the pieces `##x` in hash order, which differs from process to process and
     decides ties between merges; naming them first, as if they were special, fixes their order.
     """
-    # Longer words are [UNK] when encoded, so they have nothing to teach.
+    # Longer words are encoded as [UNK], so they are not needed.
     counts = Counter({w: n for w, n in counts.items() if len(w) <= LONGEST_WORD})
     frequency: Counter[str] = Counter()
     inside: set[str] = set()
@@ -74,10 +74,10 @@ def wordpiece(
         inside.update(word[1:])
         for letter in word:
             frequency[letter] += count
-    letters, following, left = [], [], max(2, (size - len(specials)) * 3 // 4)
+    letters, following, room = [], [], max(2, (size - len(specials)) * 3 // 4)
     for letter in ranked(frequency, 1):
-        left -= 2 if letter in inside else 1
-        if left < 0:
+        room -= 2 if letter in inside else 1
+        if room < 0:
             break
         letters.append(letter)
         if letter in inside:
@@ -96,12 +96,12 @@ def wordpiece(
 def bpe(
     counts: Counter[str], specials: Sequence[str], size: int, min_frequency: int
 ) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """A byte-pair vocabulary out of counted words that bring their blanks, and its merges.
+    """Learn a byte-pair vocabulary and its merges from counted words that include their blanks.
 
-    Characters rarer than min_frequency are left out: [UNK] is learned from their places.
+    Characters rarer than min_frequency are left out: [UNK] is learned from them.
 
     Raises:
-        InputError: the words don't have so many pieces.
+        InputError: the words have fewer pieces than `size`.
     """
     frequency: Counter[str] = Counter()
     for word, count in counts.items():
@@ -135,29 +135,29 @@ def _trained(
 
 
 def _copies(counts: Counter[str]) -> Iterator[str]:
-    """Each word as often as it was counted, in texts of bounded length: the library counts anew."""
+    """Yield each word as often as it was counted, in texts of limited length."""
     for word, count in sorted(counts.items()):
-        whole, rest = divmod(count, COPIES)
-        if whole:
-            yield from itertools.repeat(" ".join([word] * COPIES), whole)
+        full_texts, rest = divmod(count, COPIES)
+        if full_texts:
+            yield from itertools.repeat(" ".join([word] * COPIES), full_texts)
         if rest:
             yield " ".join([word] * rest)
 
 
 def _numbered(inner: tokenizers.Tokenizer) -> dict[str, int]:
-    found = inner.get_vocab()
-    return {token: i for i, token in enumerate(sorted(found, key=found.__getitem__))}
+    ids = inner.get_vocab()
+    return {token: i for i, token in enumerate(sorted(ids, key=ids.__getitem__))}
 
 
 def spelling(pieces: Collection[str], specials: Collection[str]) -> list[str]:
-    """The pieces that no WordPiece vocabulary can do without, in their order.
+    """Return the pieces that a WordPiece vocabulary needs to spell words, in order.
 
-    Specials, single characters and their `##` forms, and pieces with a character that has no piece
-    of its own. With them, a word spelt in characters that all have one never becomes unknown,
-    whatever else is left out: there is always a match of at least one character. A word with
-    another character may change either way, as its longest matches change.
+    These are specials, single characters and their `##` forms, and pieces with a character without
+    its own piece. With them, a word whose characters all have one never becomes unknown,
+    whatever else is removed: at least one character always matches. A word with
+    other characters may become known or unknown, as its longest matches change.
     """
-    there = frozenset(pieces)
+    available = frozenset(pieces)
 
     def alone(piece: str) -> list[str]:
         inside = piece.startswith("##") and len(piece) > 2
@@ -167,19 +167,19 @@ def spelling(pieces: Collection[str], specials: Collection[str]) -> list[str]:
     return [
         piece
         for piece in pieces
-        if piece in specials or alone(piece) == [piece] or not there.issuperset(alone(piece))
+        if piece in specials or alone(piece) == [piece] or not available.issuperset(alone(piece))
     ]
 
 
 def read(path: str | Path, required: Sequence[str]) -> dict[str, int]:
-    """A WordPiece vocabulary file, one piece a line; the line of a piece is its id.
+    """Read a WordPiece vocabulary file, one piece per line; the line of a piece is its id.
 
     Args:
         path: the file.
-        required: pieces that must be there, the first of them on the first line.
+        required: pieces that it must contain, the first of them on the first line.
 
     Raises:
-        InputError: the file is missing, is not text, or lacks a required piece.
+        InputError: the file is missing, not text, or lacks a required piece.
     """
     try:
         pieces = lines.split(Path(path).read_bytes().decode("utf-8"))

@@ -1,4 +1,4 @@
-"""Words of a plain text and where they stand in it."""
+"""Words of a plain text and their positions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ HOW = ("words", "characters")
 # What UAX 29 attaches to the character before it: accents, vowel signs, joiners, soft hyphens.
 ATTACHED = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]"
 _LETTER = rf"[\p{{L}}\p{{N}}_]{ATTACHED}*+"
-# What training data has as one token and UAX 29 splits: abbreviations with their last full stop
-# (U.N.), and letters and digits around signs that may stand inside a word (e-mail, AT&T).
+# Tokens of training data that UAX 29 splits: abbreviations with their last full stop
+# (U.N.), and letters and digits around signs that may occur inside a word (e-mail, AT&T).
 _TOKEN = regex.compile(
     rf"(?:\p{{L}}{ATTACHED}*+\.{ATTACHED}*+){{2,}}|(?:{_LETTER})++(?:[-.,:/&'’](?:{_LETTER})++)*+"
 )
@@ -21,7 +21,7 @@ _TOKEN = regex.compile(
 # stands before the apostrophe as well, `_TOKEN` joins them.
 _BOUNDARY = regex.compile(r"(?w)\b|(?<=['’])(?=\p{L})")
 _CLUSTER = regex.compile(r"\X")
-# White space, and what nobody sees by itself: direction marks, zero width spaces.
+# White space and invisible characters: direction marks, zero width spaces.
 _NOTHING = regex.compile(r"[\s\p{Default_Ignorable_Code_Point}]*+")
 
 
@@ -34,11 +34,11 @@ class Word(NamedTuple):
 
 
 def split(text: str, how: str) -> list[Word]:
-    """Split a text into its words, punctuation apart, or (for Chinese, say) its characters.
+    """Split a text into words and punctuation, or (for example for Chinese) into characters.
 
-    A word is what the word boundaries of Unicode (UAX 29) say, but tokens as training data has
-    them (`e-mail`, `U.N.`, a run of Thai or Chinese letters) are one word. A character is what a
-    reader takes for one: a letter with its accents and vowel signs, an emoji with its joiners.
+    Words follow the word boundaries of Unicode (UAX 29), but tokens of training data
+    (`e-mail`, `U.N.`, a run of Thai or Chinese letters) are one word. A character is what a
+    reader sees as one: a letter with its accents and vowel signs, an emoji with its joiners.
     White space and invisible characters by themselves belong to no word.
 
     Example: `[w.text for w in split("U.N. aid, 3.5 tons.", "words")]` is
@@ -50,12 +50,12 @@ def split(text: str, how: str) -> list[Word]:
 
 
 def clusters(text: str) -> list[tuple[int, int]]:
-    """Return [start, end) of each grapheme cluster of a text, blanks too."""
+    """Return [start, end) of each grapheme cluster of a text, including blanks."""
     return [match.span() for match in _CLUSTER.finditer(text)]
 
 
 def _words(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the segments of UAX 29, those that a token spans joined."""
+    """Yield the segments of UAX 29, joined where a token spans them."""
     inside = bytearray(len(text) + 1)  # 1 where a token forbids a border
     for token in _TOKEN.finditer(text):
         start, end = token.span()
