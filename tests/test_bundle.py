@@ -304,3 +304,10 @@ def test_logs_that_lead_out_of_the_run_are_not_copied(path, tmp_path):
     with writing(tmp_path / "copy", base=Bundle.open(path)):
         pass
     assert sorted(os.listdir(tmp_path / "copy/logs")) == ["events"]
+
+
+def test_figures_that_are_no_mapping_are_named(tmp_path):
+    with writing(tmp_path / "odd") as draft:
+        (draft.path / "architecture.json").write_text("[]")
+    with pytest.raises(InputError, match=r"odd/architecture.json: expected a mapping; run it"):
+        _ = Bundle.open(tmp_path / "odd").architecture

@@ -78,7 +78,10 @@ class Bundle:
         return manifests.check_folder(self.path, name, self.manifest["files"])
 
     def _figures(self, name: str) -> dict[str, Any]:
-        return read_json(self.file(name)) if name in self.manifest["files"] else {}
+        figures = read_json(self.file(name)) if name in self.manifest["files"] else {}
+        if not isinstance(figures, dict):
+            raise InputError(f"{self.path / name}: expected a mapping; run it again")
+        return figures
 
     @property
     def config_path(self) -> Path:
