@@ -68,10 +68,11 @@ class Ours:
     def epoch(self):
         if self.batches is None:
             from tfapps.data.pipeline import Batches
+            from tfapps.features.feature import tokens
 
             self.batches = Batches(
                 self.tokenize(),
-                features=("token_ids", "padding_mask", "segment_ids"),
+                features=tokens("token_ids", "padding_mask", "segment_ids"),
                 targets=("label",),
                 batch_size=self.options.batch,
                 max_length=self.options.length,

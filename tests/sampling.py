@@ -5,6 +5,7 @@ import numpy as np
 
 from tfapps.data.pipeline import Batches
 from tfapps.features.columns import Encoded, Ragged
+from tfapps.features.feature import tokens
 from tfapps.metrics.cross_entropy import sequence_cross_entropy
 
 WORDS = 12
@@ -36,7 +37,7 @@ def batches(rows=40):
     }
     return Batches(
         Encoded({name: Ragged.from_rows(column) for name, column in columns.items()}, 0),
-        features=("token_ids", "padding_mask", "target_ids"),
+        features=tokens("token_ids", "padding_mask", "target_ids"),
         targets=("label_ids",),
         batch_size=8,
         max_length=8,

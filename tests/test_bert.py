@@ -12,6 +12,7 @@ from tfapps.errors import InputError
 from tfapps.models import bert
 from tfapps.presets._published import MINILM, MINILM_MODULE
 
+INPUTS = ("token_ids", "padding_mask", "segment_ids")
 TINY = bert.Config(size="tiny", max_length=16)
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"
@@ -58,7 +59,7 @@ def test_shapes(tiny):
     out = tiny(features())
     assert out["sequence"].shape == (3, 12, 128)
     assert out["pooled"].shape == (3, 128)
-    assert set(tiny.input) == set(bert.INPUTS)
+    assert set(tiny.input) == set(INPUTS)
 
 
 def test_static_equals_dynamic(tiny):
@@ -183,7 +184,7 @@ def test_exports_to_builtins_without_shape_arithmetic(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
     model = bert.build(TINY, vocabulary_size=50, batch_size=1, length=16)
-    signature = [{name: tf.TensorSpec((1, 16), tf.int32, name=name) for name in bert.INPUTS}]
+    signature = [{name: tf.TensorSpec((1, 16), tf.int32, name=name) for name in INPUTS}]
     module = tf.Module()
     module.weights = [weight.value for weight in model.weights]  # the model itself keeps them open
     module.serve = tf.function(
@@ -217,7 +218,7 @@ for module, config in ((bert, bert.Config(size="tiny")), (bilstm, bilstm.Config(
     logits = keras.layers.Dense(2, name="head")(encoder.output["pooled"])
     model = keras.Model(encoder.input, logits)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    inputs = {name: x if name == "token_ids" else np.ones_like(x) for name in module.INPUTS}
+    inputs = {name: x if name == "token_ids" else np.ones_like(x) for name in encoder.input}
     before = model.get_weights()
     assert np.isfinite(model.train_on_batch(inputs, y))
     assert any((a != b).any() for a, b in zip(before, model.get_weights()))
@@ -229,7 +230,7 @@ for module, config in ((bert, bert.Config(size="tiny")), (bilstm, bilstm.Config(
 def test_case_changes_nothing_before_it_was_learned():
     """The table of cases starts from zeros, so that a preset is what it was."""
     config = bert.Config(size="tiny", max_length=8, case=True)
-    assert bert.inputs(config) == (*bert.INPUTS, "case_ids")
+    assert tuple(f.name for f in bert.features(config)) == (*INPUTS, "case_ids")
     keras.utils.set_random_seed(1)
     with_case = bert.build(config, vocabulary_size=50)
     without = bert.build(bert.Config(size="tiny", max_length=8), vocabulary_size=50)
@@ -237,7 +238,7 @@ def test_case_changes_nothing_before_it_was_learned():
     for weight in without.weights:
         weight.assign(values[weight.path])
     ids = np.array([[2, 7, 9, 3]])
-    rows = {name: np.ones_like(ids) for name in bert.INPUTS} | {"token_ids": ids}
+    rows = {name: np.ones_like(ids) for name in INPUTS} | {"token_ids": ids}
     expected = without(rows)["sequence"]
     found = with_case({**rows, "case_ids": np.array([[0, 5, 6, 0]])})["sequence"]
     np.testing.assert_allclose(found, expected, atol=1e-6)

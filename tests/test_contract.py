@@ -12,13 +12,13 @@ import tiny
 from rounding import assert_same_sums, longest_sum
 
 from tfapps import registry
-from tfapps.assembly.assemble import assemble
+from tfapps.assembly.assemble import assemble, features
 from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
-from tfapps.features import columns
+from tfapps.features import padding
 from tfapps.features.arrays import each, listed
 from tfapps.forms import translator
 from tfapps.graph import weights
@@ -87,7 +87,7 @@ def masking(task):
 def samples(parts):
     """Features of all rows, and targets."""
     run, task, *_, encoded = parts
-    rows = columns.dense(encoded, registry.inputs(run.model), run.model.max_length)
+    rows = padding.dense(encoded, registry.features(run.model))
     targets = {name: encoded.columns[name] for name in task.targets}
     if masking(task) is None:
         return rows, targets
@@ -96,8 +96,11 @@ def samples(parts):
 
 def test_inputs_are_those_declared(parts, model):
     run, task, *_ = parts
-    more = () if masking(task) is None else ("masked_places",)
-    assert tuple(model.input) == (*registry.inputs(run.model), *more)
+    stated = features(run, task)
+    assert tuple(model.input) == tuple(feature.name for feature in stated)
+    for feature in stated:
+        tensor = model.input[feature.name]
+        assert (tensor.shape, tensor.dtype) == ((None, *feature.shape), feature.dtype)
 
 
 def test_a_model_of_fixed_shape_has_the_same_weights_and_logits(parts, model, tmp_path):
@@ -141,7 +144,7 @@ def test_padding_changes_nothing(parts, model):
 def test_a_step_lowers_the_loss(parts, model):
     run, task, *_, encoded = parts
     start = model.get_weights()
-    inputs = registry.inputs(run.model)
+    inputs = registry.features(run.model)
     batches = Batches(
         encoded,
         features=inputs,

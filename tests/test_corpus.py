@@ -17,6 +17,7 @@ from tfapps.data.sources import corpus
 from tfapps.data.staged import Stage, Staged
 from tfapps.errors import InputError
 from tfapps.features.columns import Encoded, Ragged
+from tfapps.features.feature import tokens
 
 TEXT = "\ufeffOne a.\nOne b.\n\n\nTwo a.\n  \nThree a.\r\nThree b.\n"
 DOCUMENTS = [["One a.", "One b."], ["Two a."], ["Three a.", "Three b."]]
@@ -151,7 +152,7 @@ def test_batches_from_disk_are_those_from_memory(tmp_path):
     column = there.columns["token_ids"]
     held = Ragged(np.array(column.values), column.offsets)
     memory = Encoded({**there.columns, "token_ids": held}, 0)
-    how = {"features": ("token_ids", "padding_mask"), "targets": ("label",), "batch_size": 16}
+    how = {"features": tokens("token_ids", "padding_mask"), "targets": ("label",), "batch_size": 16}
     pairs = zip(
         Batches(there, **how, max_length=12).epoch(1),
         Batches(memory, **how, max_length=12).epoch(1),
@@ -173,7 +174,7 @@ def test_a_change_is_another_in_every_epoch_and_goes_on_after_a_break():
         return features, {"seed": seed}
 
     batches = Batches(
-        held, features=("token_ids",), targets=(), batch_size=2, max_length=4, change=change
+        held, features=tokens("token_ids"), targets=(), batch_size=2, max_length=4, change=change
     )
     for epoch in (0, 1):
         seeds.append([tuple(targets["seed"].numpy()) for _, targets, _ in batches.epoch(epoch)])
@@ -186,7 +187,7 @@ def lettered(length, count, **how):
     """Batches of rows of one length, each of its own number."""
     rows = [np.full(length, i + 1, np.int32) for i in range(count)]
     held = Encoded({"token_ids": Ragged.from_rows(rows)}, 0)
-    given = {"features": ("token_ids",), "targets": (), "max_length": length}
+    given = {"features": tokens("token_ids"), "targets": (), "max_length": length}
     return Batches(held, **given, **how)
 
 

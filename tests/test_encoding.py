@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tfapps.config.sections import Section
 from tfapps.data import encoding
-from tfapps.features import columns
+from tfapps.features import padding
 from tfapps.features.columns import Ragged
+from tfapps.features.feature import Feature, tokens
 from tfapps.text.tokenizer import Tokenizer
 
 EXAMPLES = [
@@ -131,12 +132,13 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, caplog):
 
 def test_dense_pads_and_masks():
     encoded = encoding.encode(EXAMPLES, Task(), TOKENIZER, 8, None)
-    features = ("token_ids", "padding_mask", "segment_ids")
-    got = columns.dense(encoded, features, 4)
+    features = tokens("token_ids", "padding_mask", "segment_ids", length=4)
+    got = padding.dense(encoded, features)
     assert got["token_ids"].tolist() == [[3, 4, 3, 0], [4, 0, 0, 0], [3, 0, 0, 0]]
     assert got["padding_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
     assert {array.dtype for array in got.values()} == {np.dtype(np.int32)}
-    some = columns.dense(encoded, ("label", "token_ids"), 4, np.array([2, 0]))
+    features = (Feature("label", shape=()), *tokens("token_ids", length=4))
+    some = padding.dense(encoded, features, np.array([2, 0]))
     assert some["label"].tolist() == [0, 0]
     assert some["token_ids"].tolist() == [[3, 0, 0, 0], [3, 4, 3, 0]]
 
@@ -144,7 +146,7 @@ def test_dense_pads_and_masks():
 def test_no_rows():
     encoded = encoding.encode([], Task(), TOKENIZER, 8, None)
     assert len(encoded) == 0
-    assert columns.dense(encoded, ("token_ids",), 4)["token_ids"].shape == (0, 4)
+    assert padding.dense(encoded, tokens("token_ids", length=4))["token_ids"].shape == (0, 4)
 
 
 def test_a_task_that_loses_rows_is_caught():

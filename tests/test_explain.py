@@ -20,6 +20,7 @@ from tfapps.explain import integrated_gradients, occlusion, rollout
 from tfapps.explain.parts import text as reading
 from tfapps.explain.parts.reader import Reader, attentions
 from tfapps.explain.parts.text import Text, Word
+from tfapps.features.feature import tokens
 from tfapps.layers.at_token import AtToken
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.linear import Linear
@@ -88,7 +89,7 @@ def test_words_have_all_pieces_and_their_places(kind):
     tokenizer = Tokenizer.train(seen, kind, 60, None, 1)
     task = classification.Task(classification.Config(), ["a", "b"])
     given = "Where is  the café, Zoë's 3.5?"
-    inputs = ("token_ids", "padding_mask")
+    inputs = tokens("token_ids", "padding_mask")
     text, cut = reading.read({"text": given, "label": None}, task, tokenizer, inputs, 100)
     assert not cut
     assert all(given[word.start : word.end] == word.text for word in text.words)
@@ -127,7 +128,7 @@ def test_the_words_of_a_pair_are_those_of_both_texts():
     tokenizer = Tokenizer.train(["one two three", "four five"], "wordpiece", 60, None, 1)
     task = classification.Task(classification.Config(), ["a", "b"])
     example = {"text": "one two", "text_pair": "two five", "label": None}
-    inputs = ("token_ids", "padding_mask", "segment_ids")
+    inputs = tokens("token_ids", "padding_mask", "segment_ids")
     text, _ = reading.read(example, task, tokenizer, inputs, 64)
     told = [(word.text, word.key, word.start) for word in text.words]
     assert told == [
@@ -147,7 +148,7 @@ def test_the_pattern_of_a_prompt_is_no_word_and_its_gap_stays_alone(pattern):
     words = {"yes": "good", "no": "bad"}
     task = prompt.Task(prompt.Config(pattern=pattern, verbalizer=words), ["no", "yes"])
     task.mask_id = tokenizer.mask_id
-    inputs = ("token_ids", "padding_mask", "segment_ids")
+    inputs = tokens("token_ids", "padding_mask", "segment_ids")
     example = {"text": "one two was three", "label": None}
     whole = len(task.encode([example], tokenizer, 64)[0]["token_ids"][0])
     shorter = whole - len(tokenizer.ids(["three"])[0])
@@ -176,7 +177,7 @@ def test_what_is_cut_off_is_no_word():
     tokenizer = Tokenizer.train(["one two three"], "words", 60, None, 1)
     task = classification.Task(classification.Config(), ["a", "b"])
     example = {"text": "one two three", "label": None}
-    text, cut = reading.read(example, task, tokenizer, ("token_ids",), 2)
+    text, cut = reading.read(example, task, tokenizer, tokens("token_ids"), 2)
     assert cut
     assert [word.text for word in text.words] == ["one", "two"]
 
@@ -324,7 +325,7 @@ def test_models_that_do_not_fit_are_told_why(linear):
 
 
 def run_of(model):
-    return explain.Explained(Reader(model), SimpleNamespace(activation="softmax"), None, 16)
+    return explain.Explained(Reader(model), SimpleNamespace(activation="softmax"), None, (), 16)
 
 
 def test_the_true_order_is_more_faithful_than_a_random_one(linear):

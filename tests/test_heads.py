@@ -61,7 +61,7 @@ def built(case):
     masking = None if task.masking() is None else Masking(**task.masking())
     batches = Batches(
         encoding.encode(rows, task, tokenizer, 12, None),
-        features=registry.inputs(run.model),
+        features=registry.features(run.model),
         targets=task.targets,
         batch_size=24,
         max_length=12,

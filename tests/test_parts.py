@@ -8,9 +8,10 @@ from test_pipeline import LENGTHS, TOKENS, _batches, _flat
 from tfapps.data import pipeline
 from tfapps.data.masking import Masking
 from tfapps.data.staged import Stage, Staged
+from tfapps.features.feature import tokens
 
 HIDING = Masking(4, (0, 1, 2, 3, 4), 30_000, continues=np.arange(30_000) % 3 == 0)
-HIDDEN = {"features": ("token_ids", "padding_mask"), "targets": ("label",), "change": HIDING}
+HIDDEN = {"features": tokens("token_ids", "padding_mask"), "targets": ("label",), "change": HIDING}
 
 
 def staged():
@@ -61,7 +62,7 @@ def test_a_part_reads_no_row_of_another(monkeypatch):
         return looked_up(values, tf.ensure_shape(same, places.shape))
 
     monkeypatch.setattr(pipeline, "_looked_up", spied)
-    got = _flat(_batches(features=("token_ids",), targets=("label",)).epoch(0, 0, (1, 2)))
+    got = _flat(_batches(features=tokens("token_ids"), targets=("label",)).epoch(0, 0, (1, 2)))
     rows = set(np.concatenate([batch["label"] for batch in got]).tolist())
     assert len(rows) < 0.6 * len(LENGTHS)
     owner = np.repeat(np.arange(len(LENGTHS)), LENGTHS)

@@ -15,8 +15,9 @@ from tfapps.data.plan import (
     steps,
 )
 from tfapps.features.columns import Encoded, Ragged
+from tfapps.features.feature import tokens
 
-FEATURES = ("token_ids", "padding_mask", "segment_ids")
+FEATURES = tokens("token_ids", "padding_mask", "segment_ids")
 
 
 def _encoded(lengths):
@@ -141,8 +142,8 @@ def test_batches_hold_the_rows_padded_and_masked():
             assert batch["tags"][i].tolist() == [(row + 1) * m for m in batch["padding_mask"][i]]
             assert batch["label"][i] == row
             assert batch["labels"][i].tolist() == np.eye(203, 3)[row].tolist()
-    for name in FEATURES:
-        assert got[0][name].dtype == np.int32
+    for feature in FEATURES:
+        assert got[0][feature.name].dtype == np.int32
     assert got[0]["labels"].dtype == got[0]["weight"].dtype == np.float32
 
 
@@ -222,7 +223,7 @@ def test_autotune_is_off_and_order_is_fixed():
 
 
 def test_features_alone_for_prediction():
-    batches = _batches(features=("padding_mask", "token_ids"), targets=(), shuffle=False)
+    batches = _batches(features=tokens("padding_mask", "token_ids"), targets=(), shuffle=False)
     features, targets, _ = next(iter(batches.epoch(0)))
     assert targets == {}
     assert set(features) == {"token_ids", "padding_mask"}
@@ -243,14 +244,14 @@ def test_rows_without_tokens_are_all_padding():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"features": ("token_ids", "pixels")}, r"no column pixels: there are \['token_ids'"),
+        ({"features": tokens("token_ids", "pixels")}, r"no column pixels: there are \['token_ids'"),
         ({"max_length": 30}, r"tokens, expected at most 30"),
         ({"buckets": (8, 16)}, r"buckets \(8, 16\): longest row has 40"),
         ({"buckets": (64, 8)}, r"expected ascending lengths"),
         ({"batch_size": 0}, r"batch_size 0: expected 1 or more"),
         ({"batch_tokens": 0}, r"batch_tokens 0: expected 1 or more"),
         ({"lengths": []}, r"no rows to make batches of"),
-        ({"features": ("padding_mask",)}, r"padding_mask needs a feature of tokens"),
+        ({"features": tokens("padding_mask")}, r"padding_mask needs a feature of tokens"),
     ],
 )
 def test_wrong_arguments(changes, message):

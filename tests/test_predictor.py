@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tfapps.errors import InputError
+from tfapps.features.feature import tokens
 from tfapps.features.padding import pad
 from tfapps.runners import keras_model
 from tfapps.serve import artifacts
@@ -47,7 +48,7 @@ def _predictor(runner, inputs=("token_ids", "padding_mask"), max_length=6, paire
     return Predictor(
         artifact="litert_float32",
         runner=runner,
-        inputs=inputs,
+        features=tokens(*inputs, length=max_length),
         tokenizer=words,
         task=words,
         max_length=max_length,
@@ -153,8 +154,9 @@ def test_a_saved_model_is_code_that_must_be_named():
 
 
 def test_pad_cuts_and_fills():
-    rows = [np.array([4, 5, 6]), np.array([], np.int32)]
-    np.testing.assert_array_equal(pad(rows, 2, empty=9), [[4, 5], [9, 0]])
+    rows = {"token_ids": [np.array([4, 5, 6]), np.array([], np.int32)]}
+    arrays = pad(tokens("token_ids", length=2), rows, blank={"token_ids": 9})
+    np.testing.assert_array_equal(arrays["token_ids"], [[4, 5], [9, 0]])
 
 
 @pytest.fixture(scope="module")

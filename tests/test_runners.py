@@ -15,6 +15,7 @@ from running import ROOT
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
 from tfapps.features import padding
+from tfapps.features.feature import tokens
 from tfapps.features.padding import SERVE
 from tfapps.runners import _interpreter
 from tfapps.runners import saved_model as saved_model_runner
@@ -83,7 +84,7 @@ def test_wrong_inputs_are_named(runner):
 def test_inputs_of_different_shapes_are_refused():
     columns = {"a": np.zeros((2, 3)), "b": np.zeros((2, 4))}
     with pytest.raises(InputError, match=r"one shape \(rows, length\)"):
-        padding.check(columns, ["a", "b"])
+        padding.check(columns, tokens("a", "b"))
 
 
 def test_missing_files_are_named(tmp_path):

@@ -20,6 +20,7 @@ from tfapps.data.pipeline import Batches
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps import registry
+from tfapps.features.feature import tokens
 from tfapps.layers.linear import Linear
 from tfapps.train.forward import predict
 from tfapps.train.strategy import make
@@ -32,7 +33,8 @@ def make_batches(case):
     rows = [ids[: 1 + number % 6] for number, ids in enumerate(batches.ids)]
     return Batches(
         Encoded({"token_ids": Ragged.from_rows(rows), "label": batches.labels}, 0),
-        features=("token_ids", "padding_mask"), targets=("label",), batch_size=8, max_length=6,
+        features=tokens("token_ids", "padding_mask"), targets=("label",),
+        batch_size=8, max_length=6,
         batch_tokens=case["train"]["batch_tokens"], multiple=2, buckets=(2, 4, 6),
     )
 

@@ -264,7 +264,7 @@ def test_the_small_model_answers_alike(name):
     draw = np.random.default_rng(1)
     new = draw.integers(0, 6, (3, 12)).astype("int32")
     rest = {"padding_mask": np.ones_like(new), "segment_ids": draw.integers(0, 2, (3, 12))}
-    inputs = {key: rest[key] for key in module.Model.reads if key in rest}
+    inputs = {key: rest[key] for key in model.input if key in rest}
     expected = model({"token_ids": np.array(plan["kept"])[new], **inputs})
     got = small({"token_ids": new, **inputs})
     for output in expected:

@@ -86,9 +86,9 @@ def class_of(module: ModuleType) -> Any:
     return getattr(module, kind.capitalize())
 
 
-def inputs(model: Any) -> tuple[str, ...]:
-    """Names of the inputs of a model, by its section of a config."""
-    return plugin("model", model.name).inputs(model)
+def features(model: Any) -> tuple[Any, ...]:
+    """Return the features that a model reads, by its section of a config."""
+    return plugin("model", model.name).features(model)
 
 
 def artifacts() -> dict[str, str]:

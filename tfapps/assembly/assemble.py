@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tfapps.bundle.bundle import Bundle
     from tfapps.config.sections import RunConfig
+    from tfapps.features.feature import Feature
 
 SIZES = ("vocabulary_size", "target_vocabulary_size")
 
@@ -66,6 +67,11 @@ def assemble(
     if weights_file is not None:
         weights.load(model, weights_file)
     return model
+
+
+def features(config: RunConfig, task: Any) -> tuple[Feature, ...]:
+    """Return all inputs of the assembled model: those of its encoder, and those of its heads."""
+    return (*registry.features(config.model), *task.features)
 
 
 def architecture(config: RunConfig, task: Any, vocabulary_size: int) -> dict[str, Any]:

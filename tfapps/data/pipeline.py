@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from tfapps.data import plan as plans
 from tfapps.data.plan import WHOLE, Part
-from tfapps.features.columns import MASK, Encoded, Ragged, length_column
+from tfapps.features.columns import Encoded, Ragged
+from tfapps.features.feature import Feature
+from tfapps.features.padding import sources
 
 SPREAD = 1_000_003  # keeps the seeds of two epochs apart, whatever seeds two runs have
 
@@ -23,7 +25,7 @@ class Batches:
     shares: filler rows repeat a row of their batch (no row is ever all padding) with weight 0.
 
     Args:
-        features: columns to feed, and "padding_mask" (1 for a token, 0 for padding).
+        features: columns to feed, and their masks (1 for a token, 0 for padding).
         targets: columns to learn; ragged ones are padded with 0.
         batch_size: rows of a batch; no more than the data has, rounded up to `multiple`.
         batch_tokens: padded tokens of a batch in place of `batch_size`: a batch has as many rows as
@@ -44,7 +46,7 @@ class Batches:
         steps_per_epoch: batches of an epoch, the same for every one.
 
     Example:
-        batches = Batches(encoded, features=("token_ids", "padding_mask"), targets=("label",),
+        batches = Batches(encoded, features=tokens("token_ids", "padding_mask"), targets=("label",),
                           batch_size=32, max_length=64)
         for features, targets, weight in batches.epoch(0):  # {name: (b, t)}, {name: (b,)}, (b,)
             ...
@@ -54,7 +56,7 @@ class Batches:
         self,
         encoded: Encoded,
         *,
-        features: Sequence[str],
+        features: Sequence[Feature],
         targets: Sequence[str],
         batch_size: int,
         max_length: int,
@@ -67,17 +69,14 @@ class Batches:
         balance: tuple[str, int] | None = None,
         change: Callable[..., tuple[Any, Any]] | None = None,
     ) -> None:
-        used = (*features, *targets, *([weight] if weight else []))
-        missing = [n for n in used if n not in encoded.columns and n != MASK]
-        if missing:
-            raise ValueError(f"no column {', '.join(missing)}: there are {list(encoded.columns)}")
-        if not len(encoded):
-            raise ValueError("no rows to make batches of")
+        read = [feature.name for feature in features if not feature.marks]
+        self._used = (*read, *targets)
+        _check_columns(encoded, (*self._used, *([weight] if weight else [])))
         _check(batch_size=batch_size, batch_tokens=batch_tokens, multiple=multiple)
         self.features, self.targets = tuple(features), tuple(targets)
         self.seed, self.shuffle, self.rows = seed, shuffle, len(encoded)
         self._encoded, self._weight, self._change = encoded, weight, change
-        self._of_length = length_column(encoded, features) if MASK in features else None
+        self._sources = sources(features, [n for n in self._used if self._ragged(n)])
         self._lengths = self._longest(max_length)
 
         # More would be filler alone, and would take memory all the same.
@@ -177,13 +176,15 @@ class Batches:
             raise ValueError(f"{count} rows of a label: expected a divisor of batch_size")
         return -(-self.rows // self.batch_size)
 
+    def _ragged(self, name: str) -> bool:
+        return isinstance(self._encoded.columns[name], Ragged)
+
     def _longest(self, max_length: int) -> np.ndarray:
         """Length of every row over all ragged columns in use, (rows,)."""
         lengths = np.zeros(self.rows, np.int64)
-        for name in (*self.features, *self.targets):
-            column = self._encoded.columns.get(name)
-            if isinstance(column, Ragged):
-                lengths = np.maximum(lengths, column.lengths)
+        for name in self._used:
+            if self._ragged(name):
+                lengths = np.maximum(lengths, self._encoded.columns[name].lengths)
         if lengths.max() > max_length:
             row = int(lengths.argmax())
             raise ValueError(f"row {row} has {lengths[row]} tokens, expected at most {max_length}")
@@ -192,7 +193,7 @@ class Batches:
     def _tensors(self) -> dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor]:
         out = {}
         with tf.device("/CPU:0"):
-            for name in {*self.features, *self.targets} - {MASK} | {self._of_length or ""} - {""}:
+            for name, dtype in self._dtypes().items():
                 column = self._encoded.columns[name]
                 if isinstance(column, Ragged) and isinstance(column.values, np.memmap):
                     out[name] = (column.values, tf.constant(column.offsets))
@@ -200,10 +201,16 @@ class Batches:
                     # One spare value, so that there is something to gather from empty rows too.
                     spare = np.zeros((1, *column.values.shape[1:]), column.values.dtype)
                     values = np.concatenate([column.values, spare])
-                    out[name] = (tf.constant(values), tf.constant(column.offsets))
+                    out[name] = (tf.constant(values, dtype), tf.constant(column.offsets))
                 else:
-                    out[name] = tf.constant(column)
+                    out[name] = tf.constant(column, dtype)
         return out
+
+    def _dtypes(self) -> dict[str, Any]:
+        """The dtype of each column in a batch: a target has the one that it was encoded in."""
+        columns = {name: self._encoded.columns[name] for name in self._used}
+        own = {n: c.values.dtype if isinstance(c, Ragged) else c.dtype for n, c in columns.items()}
+        return own | {feature.name: feature.dtype for feature in self.features if not feature.marks}
 
     def _gather(
         self, rows: tf.Tensor, weight: tf.Tensor, length: tf.Tensor, parts: int
@@ -214,28 +221,40 @@ class Batches:
         # Likewise the number of rows, where it is the same in all buckets.
         size = self.batch_size // parts if min(self.sizes) == self.batch_size else None
         rows = tf.ensure_shape(rows, (size,))
-        features = {name: self._column(name, rows, length) for name in self.features}
-        targets = {name: self._column(name, rows, length) for name in self.targets}
+        features = {f.name: self._column(f, rows, length) for f in self.features}
+        targets = {name: self._column(Feature(name), rows, length) for name in self.targets}
         return features, targets, tf.ensure_shape(weight, (size,))
 
-    def _column(self, name: str, rows: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
-        """Column of the rows: dense (b, ...), or ragged padded with 0 to (b, t, ...)."""
-        column = self._columns[self._of_length if name == MASK else name]
+    def _column(self, feature: Feature, rows: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
+        """Column of the rows: dense (b, ...), or ragged and padded to (b, t, ...)."""
+        source = self._sources.get(feature.name, feature)
+        column = self._columns[source.name]
         if not isinstance(column, tuple):
             return tf.gather(column, rows)
+        if source.length is not None and source.length < self.buckets[-1]:
+            is_static = isinstance(length, int)
+            length = min(length, source.length) if is_static else tf.minimum(length, source.length)
         values, offsets = column
         starts = tf.gather(offsets, rows)[:, None]  # (b, 1)
         sizes = tf.gather(offsets, rows + 1)[:, None] - starts
         places = tf.range(tf.cast(length, tf.int64))[None, :]  # (1, t)
         inside = places < sizes  # (b, t)
         static = (rows.shape[0], length if isinstance(length, int) else None)
-        if name == MASK:
-            return tf.ensure_shape(tf.cast(inside, tf.int32), static)
+        if feature.marks:
+            return tf.ensure_shape(tf.cast(inside, feature.dtype), static)
         found = _looked_up(values, tf.where(inside, starts + places, 0))
         for _ in found.shape[2:]:
             inside = inside[..., None]
-        found = tf.where(inside, found, tf.zeros_like(found))
+        found = tf.where(inside, found, tf.constant(feature.pad, found.dtype))
         return tf.ensure_shape(found, (*static, *found.shape[2:]))
+
+
+def _check_columns(encoded: Encoded, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in encoded.columns]
+    if missing:
+        raise ValueError(f"no column {', '.join(missing)}: there are {list(encoded.columns)}")
+    if not len(encoded):
+        raise ValueError("no rows to make batches of")
 
 
 def _check(**numbers: int | None) -> None:

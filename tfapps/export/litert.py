@@ -149,6 +149,7 @@ def calibration_rows(
         InputError: there is no row.
     """
     from tfapps.features import padding
+    from tfapps.features.feature import OWN_LENGTH, of_input
 
     batches = [batch for batch in calibration if len(next(iter(batch.values())))]
     if not batches:
@@ -157,9 +158,11 @@ def calibration_rows(
         )
     found = {}
     for name in batches[0]:
-        columns = [batch[name] for batch in batches]
-        if name not in padding.OWN_LENGTH:
-            columns = [padding.fit(column, max_length) for column in columns]
+        columns = [np.asarray(batch[name]) for batch in batches]
+        if name not in OWN_LENGTH:
+            inner = columns[0].shape[2:]
+            feature = of_input(name, columns[0].dtype.name, (None, max_length, *inner))
+            columns = [padding.pad([feature], {name: c}, full=True)[name] for c in columns]
         found[name] = np.concatenate(columns)[:ROWS]
     return found
 

@@ -1,4 +1,4 @@
-"""Columns of examples: rows of different lengths end to end, and the same rows padded."""
+"""Columns of examples: rows of different lengths, end to end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-MASK = "padding_mask"
 
 
 @dataclass(frozen=True)
@@ -49,31 +47,3 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
-
-
-def dense(
-    encoded: Encoded, features: Sequence[str], max_length: int, rows: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Features padded to max_length, {name: int32 (rows, max_length)}; all rows, or those asked."""
-    rows = np.arange(len(encoded)) if rows is None else np.asarray(rows)
-    out = {}
-    for name in features:
-        column = encoded.columns[length_column(encoded, features) if name == MASK else name]
-        if isinstance(column, np.ndarray):
-            out[name] = column[rows]
-            continue
-        inner = () if name == MASK else column.values.shape[1:]
-        padded = np.zeros((len(rows), max_length, *inner), column.values.dtype)
-        for i, row in enumerate(rows):
-            piece = column[row]
-            padded[i, : len(piece)] = 1 if name == MASK else piece
-        out[name] = padded.astype(np.int32) if name == MASK else padded
-    return out
-
-
-def length_column(encoded: Encoded, features: Sequence[str]) -> str:
-    """The feature whose length the padding mask shows: the first ragged one."""
-    for name in features:
-        if isinstance(encoded.columns.get(name), Ragged):
-            return name
-    raise ValueError(f"{MASK} needs a feature of tokens, got {', '.join(features)}")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfapps.errors import InputError
-from tfapps.models import _tokenizers, base
+from tfapps.features.feature import Feature, tokens
+from tfapps.models import _inputs, _tokenizers, base
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
 
-INPUTS = ("token_ids", "padding_mask", "target_ids")
+SOURCE = ("token_ids", "padding_mask")
 
 Layers = dict[str, Any]
 Tensors = Mapping[str, Any]
@@ -26,23 +27,18 @@ class Model(base.Model):
     """What other packages ask of a translation model."""
 
     provides = "seq2seq"
-    reads = INPUTS
+
+    @staticmethod
+    def features(config: Any) -> tuple[Feature, ...]:
+        """Return the inputs of a training graph."""
+        length = config.max_length
+        return (*tokens(*SOURCE, length=length), Feature("target_ids", length=length))
 
     @staticmethod
     def tokenizer(config: Any, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
         """Return a tokenizer trained on `texts`, byte pairs where nothing else is asked for."""
         _tokenizers.refuse_preset(config.name, text, "auto, bpe, wordpiece, words or characters")
         return _tokenizers.train(text, texts, auto="bpe")
-
-
-def inputs(batch_size: int | None, length: int | None) -> dict[str, keras.KerasTensor]:
-    """Return the inputs of a training graph."""
-    import keras
-
-    return {
-        name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
-        for name in INPUTS
-    }
 
 
 def tables(tie: str, source: int, target: int, width: int, initializer: Any) -> list[Any]:
@@ -102,8 +98,7 @@ def encoder(
     import keras
 
     sizes = model.input["token_ids"].shape
-    tensors = inputs(batch_size or sizes[0], length or sizes[1])
-    del tensors["target_ids"]
+    tensors = _inputs.tensors(tokens(*SOURCE), batch_size or sizes[0], length or sizes[1])
     return keras.Model(tensors, encode(by_name(model), *tensors.values()), name="encoder")
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfapps.config.sections import TextConfig
+    from tfapps.features.feature import Feature
     from tfapps.text.tokenizer import Tokenizer
 
 
@@ -23,18 +24,17 @@ class Model(ABC):
     Attributes:
         provides: the kind that tasks require in `needs`, `encoder` or `seq2seq`.
         parts: what tuners, compressors and tasks may require: `attention`, `dense layers`,
-            `transformer blocks`, `word pieces`, and `preset` if weights can come from one.
-        reads: names of the columns of a batch that are its inputs.
+            `transformer blocks`, `word pieces`, `letters` if it reads those of words, and
+            `preset` if weights can come from one.
     """
 
     provides: ClassVar[str] = "encoder"
     parts: ClassVar[tuple[str, ...]] = ()
-    reads: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
-    def inputs(cls, config: Any) -> tuple[str, ...]:
-        """Return the names of the inputs of the model that `config` describes."""
-        return cls.reads
+    @staticmethod
+    @abstractmethod
+    def features(config: Any) -> tuple[Feature, ...]:
+        """Return the inputs of the model that `config` describes, in their order."""
 
     @staticmethod
     @abstractmethod
@@ -69,7 +69,7 @@ class Model(ABC):
             architecture: the result of the hook of this name, unless empty.
 
         Returns:
-            Named int32 inputs (b, t) -> `sequence` (b, t, d) and `pooled` (b, d); of `seq2seq`
+            `features` (b, t) by name -> `sequence` (b, t, d) and `pooled` (b, d); of `seq2seq`
             models -> `logits` (b, t, v), the prediction after every token of `target_ids`.
 
         Raises:

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from tfapps.config.reads import Weights
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _tokenizers, base
+from tfapps.features.feature import Feature, tokens
+from tfapps.models import _inputs, _tokenizers, base
 from tfapps.presets import presets
 from tfapps.text.surface import CASES
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tfapps.presets.presets import BertShape
     from tfapps.text.tokenizer import Tokenizer
 
-INPUTS = ("token_ids", "padding_mask", "segment_ids")
 
 SPREAD = 0.02  # of randomly initialized embeddings, and of the kernels of deep models
 # Shallow models train several times as fast if inner kernels preserve the scale of their input.
@@ -89,9 +89,10 @@ def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokeniz
     return _tokenizers.train(text, texts, auto="wordpiece").looking_at(*_surface(config))
 
 
-def inputs(config: Config) -> tuple[str, ...]:
-    """Return the names of the inputs of the model that `config` describes."""
-    return (*INPUTS, *_surface(config))
+def features(config: Config) -> tuple[Feature, ...]:
+    """Return the inputs of the model."""
+    names = ("token_ids", "padding_mask", "segment_ids", *_surface(config))
+    return tokens(*names, length=config.max_length)
 
 
 def _surface(config: Config) -> tuple[str, ...]:
@@ -167,10 +168,7 @@ def build(
         dims = shape(config, vocabulary_size)
     if length is not None and length > dims.positions:
         raise InputError(f"length: got {length}, but the model has {dims.positions} positions")
-    tensors = {
-        name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
-        for name in inputs(config)
-    }
+    tensors = _inputs.tensors(features(config), batch_size, length)
     attention_bias = AttentionBias(name="attention_bias")(tensors["padding_mask"])
     x = _embed(config, dims, tensors)
     for index in range(dims.layers):
@@ -288,8 +286,7 @@ class Model(base.Model):
     """The hooks that other packages call."""
 
     parts = ("attention", "transformer blocks", "dense layers", "word pieces", "preset")
-    reads = INPUTS
-    inputs = staticmethod(inputs)
+    features = staticmethod(features)
     tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
     preset = staticmethod(preset)

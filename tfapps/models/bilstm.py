@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tfapps.config.sections import Section
-from tfapps.models import _tokenizers, base
+from tfapps.features.feature import Feature, tokens
+from tfapps.models import _inputs, _tokenizers, base
 
 if TYPE_CHECKING:
     import keras
 
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
-
-INPUTS = ("token_ids", "padding_mask")
 
 
 class Config(Section):
@@ -32,6 +31,11 @@ class Config(Section):
     dropout: float = Field(0.3, ge=0, lt=1)
     embedding_dropout: float | None = Field(None, ge=0, lt=1)
     pooling: Literal["attention", "max", "mean"] = "attention"
+
+
+def features(config: Config) -> tuple[Feature, ...]:
+    """Return the inputs of the model."""
+    return tokens("token_ids", "padding_mask", length=config.max_length)
 
 
 def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
@@ -63,10 +67,7 @@ def build(
     from tfapps.layers.pooling import Pooling
     from tfapps.layers.reverse import ReverseOrder
 
-    inputs = {
-        name: keras.Input((length,), batch_size=batch_size, dtype="int32", name=name)
-        for name in INPUTS
-    }
+    inputs = _inputs.tensors(features(config), batch_size, length)
     first = config.dropout if config.embedding_dropout is None else config.embedding_dropout
     order = ReverseOrder(name="reverse_order")(inputs["padding_mask"])
     x = Embedding(vocabulary_size, config.embedding_size, name="embeddings")(inputs["token_ids"])
@@ -82,6 +83,6 @@ class Model(base.Model):
     """The hooks that other packages call."""
 
     parts = ("word pieces",)
-    reads = INPUTS
+    features = staticmethod(features)
     tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 from tfapps.config.reads import SharedFile
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _tokenizers, _vectors, base
+from tfapps.features.feature import MASK, Feature, tokens
+from tfapps.models import _inputs, _tokenizers, _vectors, base
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
-
-INPUTS = ("token_ids", "padding_mask", "case_ids", "char_ids")
 
 
 class Config(Section):
@@ -54,6 +53,13 @@ class Config(Section):
         if width % 2 == 0:
             raise ValueError(f"got {width}, expected an odd number of letters, such as 3")
         return width
+
+
+def features(config: Config) -> tuple[Feature, ...]:
+    """Return the inputs of the model."""
+    length = config.max_length
+    letters = Feature("char_ids", shape=(None, surface.LONGEST), length=length, mask=MASK)
+    return (*tokens("token_ids", "padding_mask", "case_ids", length=length), letters)
 
 
 def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[str]]) -> Tokenizer:
@@ -93,11 +99,7 @@ def build(
     from tfapps.layers.pooling import Pooling
     from tfapps.layers.reverse import ReverseOrder
 
-    shapes = dict.fromkeys(INPUTS, (length,)) | {"char_ids": (length, surface.LONGEST)}
-    inputs = {
-        name: keras.Input(shape, batch_size=batch_size, dtype="int32", name=name)
-        for name, shape in shapes.items()
-    }
+    inputs = _inputs.tensors(features(config), batch_size, length)
     order = ReverseOrder(name="reverse_order")(inputs["padding_mask"])
     words = Embedding(vocabulary_size, config.embedding_size, name="embeddings")
     cases = Embedding(surface.CASES, config.case_size, name="case_embeddings")
@@ -144,8 +146,8 @@ def _letters(config: Config, char_ids: Any) -> Any:
 class Model(base.Model):
     """The hooks that other packages call."""
 
-    parts = ("dense layers",)
-    reads = INPUTS
+    parts = ("dense layers", "letters")
+    features = staticmethod(features)
     tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
     load_pretrained = staticmethod(load_pretrained)

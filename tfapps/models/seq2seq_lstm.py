@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
-from tfapps.models import _seq2seq
+from tfapps.models import _inputs, _seq2seq
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def build(
     """
     import keras
 
-    inputs = _seq2seq.inputs(batch_size, length)
+    inputs = _inputs.tensors(Model.features(config), batch_size, length)
     layer_list = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
     layers = {layer.name: layer for layer in layer_list}
     encoded = _encode(layers, inputs["token_ids"], inputs["padding_mask"])

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.models import _seq2seq
+from tfapps.models import _inputs, _seq2seq
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def build(
             f"length: got {length}, but the model has {config.max_length} positions; raise "
             "model.max_length"
         )
-    inputs = _seq2seq.inputs(batch_size, length)
+    inputs = _inputs.tensors(Model.features(config), batch_size, length)
     layer_list = _layers(config, vocabulary_size, target_vocabulary_size or vocabulary_size)
     layers = {layer.name: layer for layer in layer_list}
     encoded = _encode(layers, inputs["token_ids"], inputs["padding_mask"])

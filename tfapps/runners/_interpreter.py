@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import Failure, InputError
+from tfapps.features.feature import Feature, of_input
 
 NOTE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 _announced = threading.Event()  # LiteRT announces the first delegate of a process
@@ -191,6 +192,14 @@ class Sessions:
         made = Session(self.path, self._threads, self._content)
         self._prepare(made)
         return made
+
+
+def features_of(inputs: Mapping[str, Mapping[str, Any]]) -> tuple[Feature, ...]:
+    """Return what a signature takes, by the details of its inputs (1, t, ...)."""
+    return tuple(
+        of_input(name, np.dtype(detail["dtype"]).name, [int(n) for n in detail["shape"]])
+        for name, detail in inputs.items()
+    )
 
 
 def cores() -> int:

@@ -10,10 +10,9 @@ import numpy as np
 
 from tfapps.errors import InputError
 from tfapps.features import padding
+from tfapps.features.feature import MASK, OWN_LENGTH
 from tfapps.features.padding import SERVE, SHORT
-from tfapps.runners._interpreter import Session, Sessions, interpreter
-
-MASK = "padding_mask"
+from tfapps.runners._interpreter import Session, Sessions, features_of, interpreter
 
 
 def operators(path: str | os.PathLike) -> list[str]:
@@ -76,11 +75,12 @@ class LiteRTRunner:
         self.shapes = {
             name: tuple(int(n) for n in detail["shape"]) for name, detail in self._inputs.items()
         }
-        shapes = {s[:2] for n, s in self.shapes.items() if n not in padding.OWN_LENGTH}
+        shapes = {s[:2] for n, s in self.shapes.items() if n not in OWN_LENGTH}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise InputError(f"{path}: expected inputs of one shape (1, length), got {shapes}")
         self.length = next(iter(shapes))[1]
-        self._of_text = next(name for name in self.shapes if name not in padding.OWN_LENGTH)
+        self._of_text = next(name for name in self.shapes if name not in OWN_LENGTH)
+        self._features = features_of(self._inputs)
         self._signatures = {self.length: signature}
         if signature == SERVE:
             shorter = (name for name in signatures if name.startswith(SHORT))
@@ -108,12 +108,9 @@ class LiteRTRunner:
         return next(length for length in self.lengths if length >= used)
 
     def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
-        rows = padding.check(features, self._inputs)
+        rows = padding.check(features, self._features)
         length = np.shape(features[self._of_text])[1]
-        fitted = {
-            name: padding.fit(features[name], self.shapes[name][1]).astype(detail["dtype"])
-            for name, detail in self._inputs.items()
-        }
+        fitted = padding.pad(self._features, features, full=True)
         # In front of the rows, so that there is a shape where there is no row.
         parts = [{n: np.zeros((0, *self._known[n]["shape"][1:]), np.float32) for n in self._known}]
         with self._sessions.borrowed() as session:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapps.errors import InputError
 from tfapps.features import padding
-from tfapps.runners._interpreter import Session, Sessions
+from tfapps.runners._interpreter import Session, Sessions, features_of
 
 Arrays = Mapping[str, np.ndarray]
 TRANSLATE = "translate"
@@ -34,11 +34,12 @@ class LiteRTGreedy:
                 "export the file with tfapps"
             )
         self._inputs = self._sessions.inputs[TRANSLATE]
+        self._features = features_of(self._inputs)
         self.length = int(self._inputs["token_ids"]["shape"][1])
 
     def __call__(self, features: Arrays) -> dict[str, np.ndarray]:
-        rows = padding.check(features, self._inputs)
-        fitted = {name: padding.fit(features[name], self.length) for name in self._inputs}
+        rows = padding.check(features, self._features)
+        fitted = padding.pad(self._features, features, full=True)
         with self._sessions.borrowed() as session:
             parts = [
                 _row(session, {k: v[i : i + 1] for k, v in fitted.items()}) for i in range(rows)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfapps.errors import InputError
 from tfapps.features import padding
-from tfapps.runners._interpreter import Sessions
+from tfapps.runners._interpreter import Sessions, features_of
 
 Arrays = Mapping[str, np.ndarray]
 ENCODE, STEP, STEPS = "encode", "step", "steps"
@@ -36,6 +36,7 @@ class LiteRTSteps:
                 f"{path}: expected signatures {ENCODE} and {STEP}, got "
                 f"{sorted(signatures) or 'none'}; export the file with tfapps"
             )
+        self._features = features_of(signatures[ENCODE])
         self.length = int(signatures[ENCODE]["token_ids"]["shape"][1])
         self._states = self._sessions.outputs[STEP].keys() - {"logits", "attention"}
         self._wide = 1
@@ -44,8 +45,7 @@ class LiteRTSteps:
 
     def encode(self, features: Arrays) -> tuple[Arrays, Arrays]:
         """Features (1, s) -> first states, and what all steps read."""
-        names = self._sessions.inputs[ENCODE]
-        fitted = {name: padding.fit(features[name], self.length) for name in names}
+        fitted = padding.pad(self._features, features, full=True)
         with self._sessions.borrowed() as session:
             session.reset()
             found = session.call(ENCODE, fitted)

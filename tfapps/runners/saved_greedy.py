@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfapps.features import padding
-from tfapps.runners.saved_model import BATCH, opened
+from tfapps.runners.saved_model import BATCH, features_of, opened
 
 Arrays = Mapping[str, np.ndarray]
 TRANSLATE = "translate"
@@ -25,15 +25,15 @@ class SavedGreedy:
     def __init__(self, path: str | os.PathLike) -> None:
         self._model = opened(path, TRANSLATE)
         self._run = self._model.signatures[TRANSLATE]
-        self._inputs = self._run.structured_input_signature[1]
-        self.length = self._inputs["token_ids"].shape[1]
+        inputs = self._run.structured_input_signature[1]
+        self._features = features_of(inputs)
+        self.length = inputs["token_ids"].shape[1]
 
     def __call__(self, features: Arrays) -> dict[str, np.ndarray]:
         import tensorflow as tf
 
-        rows = padding.check(features, self._inputs)
-        static = self.length or np.shape(features["token_ids"])[1]
-        fitted = {name: padding.fit(features[name], static) for name in self._inputs}
+        rows = padding.check(features, self._features)
+        fitted = padding.pad(self._features, features, full=True)
         found = [
             self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
             for i in range(0, max(rows, 1), BATCH)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapps.errors import InputError
 from tfapps.features import padding
+from tfapps.features.feature import Feature, of_input
 
 BATCH = 64  # rows per call: bounds the memory of a long file
 
@@ -38,7 +39,8 @@ class SavedModelRunner:
         self._run = self._model.signatures[signature]
         padding.check_outputs(self.path, self._run.structured_outputs, self._outputs)
         self._inputs = self._run.structured_input_signature[1]
-        self._of_text = next(n for n in self._inputs if n not in padding.OWN_LENGTH)
+        self._features = features_of(self._inputs)
+        self._of_text = next(f.name for f in self._features if f.mask is not None)
         self.length = self._inputs[self._of_text].shape[1]
 
     @property
@@ -54,17 +56,21 @@ class SavedModelRunner:
     def __call__(self, features: Mapping[str, np.ndarray]) -> Any:
         import tensorflow as tf
 
-        rows = padding.check(features, self._inputs)
+        rows = padding.check(features, self._features)
         length = np.shape(features[self._of_text])[1]
         static = self.length or length
-        sizes = {n: spec.shape[1] or np.shape(features[n])[1] for n, spec in self._inputs.items()}
-        fitted = {name: padding.fit(features[name], size) for name, size in sizes.items()}
+        fitted = padding.pad(self._features, features, full=True)
         parts = [
             self._run(**{k: tf.constant(v[i : i + BATCH]) for k, v in fitted.items()})
             for i in range(0, max(rows, 1), BATCH)
         ]
         found = [{name: part[name].numpy() for name in self._outputs} for part in parts]
         return padding.outputs(found, self._outputs, static, length)
+
+
+def features_of(inputs: Mapping[str, Any]) -> tuple[Feature, ...]:
+    """Return what a signature takes, by the specs of its inputs (b, t, ...)."""
+    return tuple(of_input(name, spec.dtype.name, spec.shape) for name, spec in inputs.items())
 
 
 def signatures(path: str | os.PathLike) -> list[str]:

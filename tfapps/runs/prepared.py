@@ -21,8 +21,9 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import draws, encoding, splits, unlabelled
 from tfapps.data.corpora import Corpus
 from tfapps.errors import InputError
-from tfapps.features import columns
+from tfapps.features import padding
 from tfapps.features.columns import Encoded
+from tfapps.features.feature import Feature
 from tfapps.runs import fingerprints
 from tfapps.text.vocabulary import TooLargeError
 
@@ -52,9 +53,9 @@ class Prepared:
     fingerprint: str
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """Return the columns that the model reads, by name."""
-        return registry.inputs(self.config.model)
+    def features(self) -> tuple[Feature, ...]:
+        """Return what the encoder reads of the columns."""
+        return registry.features(self.config.model)
 
     @property
     def masking(self) -> Any:
@@ -160,8 +161,7 @@ class Prepared:
         Args:
             rows: some of them; None is all.
         """
-        length = self.config.model.max_length
-        features = columns.dense(self.encoded[split], self.features, length, rows)
+        features = padding.dense(self.encoded[split], self.features, rows)
         targets = self.targets(split)
         masking = self.masking
         if masking is None:

@@ -13,7 +13,8 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.features.arrays import each, listed
-from tfapps.features.padding import padded
+from tfapps.features.feature import select
+from tfapps.features.padding import pad
 from tfapps.presets import offline
 from tfapps.runs.prepared import Prepared
 from tfapps.text.questions import examples_of, reads_pairs
@@ -63,7 +64,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
 
 def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
     """Outputs of the Keras model of a run on texts, or of all members of an ensemble together."""
-    from tfapps.assembly.assemble import of_bundle
+    from tfapps.assembly.assemble import features, of_bundle
     from tfapps.runners.keras_model import KerasRunner
     from tfapps.text.tokenizer import Tokenizer
 
@@ -77,10 +78,12 @@ def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
     tokenizer, length = Tokenizer.load(bundle.text), run.model.max_length
     with offline.bundle(bundle.path):
         runner = KerasRunner(of_bundle(bundle, run, task, tokenizer))
+    inputs = select(features(run, task), runner.inputs)
+    blank = {"token_ids": tokenizer.unknown_id}  # a row without a token has no mean
     rows, parts = examples_of(texts, reads_pairs(run)), []
     for start in range(0, len(rows), task.rows_at_once):
         columns, _ = task.encode(rows[start : start + task.rows_at_once], tokenizer, length)
-        parts.append(runner(padded(columns, runner.inputs, length, tokenizer.unknown_id)))
+        parts.append(runner(pad(inputs, columns, blank=blank)))
     return each(lambda *arrays: np.concatenate(arrays), *parts)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps.assembly.assemble import of_bundle
+from tfapps.assembly.assemble import features, of_bundle
 from tfapps.errors import InputError
+from tfapps.features.feature import Feature, select
 from tfapps.runners.keras_model import KerasRunner
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def preferred(artifacts: Sequence[str]) -> str:
 
 def open_runner(
     name: str, bundle: Bundle, run: RunConfig, task: Any, tokenizer: Any, *, threads: int = 1
-) -> tuple[Runner, tuple[str, ...]]:
-    """Load one artefact: (features (b, t) -> logits (b, ...)), and the inputs it reads.
+) -> tuple[Runner, tuple[Feature, ...]]:
+    """Load one artefact: (features (b, t) -> logits (b, ...)), and the features it reads.
 
     Raises:
         InputError: the run has no such artefact, or its file is damaged.
     """
-    file = bundle.artifact(name)
+    file, stated = bundle.artifact(name), features(run, task)
     if task.form == "seq2seq":
         from tfapps.forms import greedy, translator
 
@@ -61,18 +62,18 @@ def open_runner(
             found = greedy.of_file(name, file, task, threads)
         else:
             found = translator.of_file(name, file, run, task, threads)
-        return found, ("token_ids", "padding_mask")
+        return found, select(stated, ("token_ids", "padding_mask"))
     wanted = task.outputs
     if name.startswith("litert_"):
         from tfapps.runners.litert import LiteRTRunner
 
         litert = LiteRTRunner(file, threads=threads, outputs=wanted)
-        return litert, litert.inputs
+        return litert, select(stated, litert.inputs)
     if name == SAVED_MODEL:
         from tfapps.runners.saved_model import SavedModelRunner
 
         saved = SavedModelRunner(file, outputs=wanted)
-        return saved, saved.inputs
+        return saved, select(stated, saved.inputs)
 
     kept = KerasRunner(of_bundle(bundle, run, task, tokenizer))
-    return kept, kept.inputs
+    return kept, select(stated, kept.inputs)

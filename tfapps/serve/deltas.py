@@ -11,6 +11,7 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.assembly import tuned
+from tfapps.assembly.assemble import features
 from tfapps.bundle import identity
 from tfapps.bundle.bundle import DELTA, Bundle
 from tfapps.config import load as configs
@@ -95,7 +96,7 @@ class Shared:
         self.runs[name] = Predictor(
             artifact="keras",
             runner=self._runner(name, model),
-            inputs=registry.inputs(run.model),
+            features=features(run, task),
             tokenizer=tokenizer,
             task=task,
             max_length=run.model.max_length,
@@ -105,10 +106,10 @@ class Shared:
     def _runner(self, name: str, model: keras.Model) -> Any:
         run = KerasRunner(model)
 
-        def answer(features: dict[str, np.ndarray]) -> Any:
+        def answer(rows: dict[str, np.ndarray]) -> Any:
             with self._base:
                 self._switch(name)
-                return run(features)
+                return run(rows)
 
         return answer
 

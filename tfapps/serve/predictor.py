@@ -13,7 +13,8 @@ import numpy as np
 from tfapps import registry
 from tfapps.errors import InputError
 from tfapps.features.arrays import each
-from tfapps.features.padding import padded
+from tfapps.features.feature import Feature
+from tfapps.features.padding import pad
 from tfapps.presets import offline
 from tfapps.serve.artifacts import Runner, open_runner, preferred
 from tfapps.serve.ensemble import Ensemble
@@ -46,7 +47,7 @@ class Predictor:
         *,
         artifact: str,
         runner: Runner,
-        inputs: Sequence[str],
+        features: Sequence[Feature],
         tokenizer: Any,
         task: Any,
         max_length: int,
@@ -56,7 +57,7 @@ class Predictor:
         self.paired = paired
         self._truncated, self._counting = 0, threading.Lock()
         self._runner = runner
-        self._inputs = tuple(inputs)
+        self._features = tuple(features)
         self._tokenizer = tokenizer
         self._task = task
         self._max_length = max_length
@@ -88,11 +89,11 @@ class Predictor:
         tokenizer = Tokenizer.load(bundle.text)
         task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
         with offline.bundle(bundle.path):
-            runner, inputs = open_runner(name, bundle, run, task, tokenizer, threads=threads)
+            runner, features = open_runner(name, bundle, run, task, tokenizer, threads=threads)
         return cls(
             artifact=name,
             runner=runner,
-            inputs=inputs,
+            features=features,
             tokenizer=tokenizer,
             task=task,
             max_length=getattr(runner, "length", None) or run.model.max_length,
@@ -157,9 +158,9 @@ class Predictor:
             columns, truncated = self._task.encode(batch, self._tokenizer, self._max_length)
             with self._counting:
                 self._truncated += truncated
-            unknown = self._tokenizer.unknown_id
-            features = padded(columns, self._inputs, self._max_length, unknown)
-            yield self._runner(features), batch
+            # Words the tokenizer drops can leave nothing; a row without a token has no mean.
+            blank = {"token_ids": self._tokenizer.unknown_id}
+            yield self._runner(pad(self._features, columns, blank=blank)), batch
 
 
 def _ensemble(

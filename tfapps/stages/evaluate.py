@@ -35,14 +35,14 @@ class Opened(NamedTuple):
 
 def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opened:
     """An artefact, and a file in the format of the run's own source as it reads it."""
-    from tfapps.features import columns
+    from tfapps.features import padding
     from tfapps.serve.artifacts import open_runner
 
     task, tokenizer, examples, encoded = _read(bundle, config, data)
     rows = len({example.get("sentence", number) for number, example in enumerate(examples)})
     with offline.bundle(bundle.path):
         runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
-    features = columns.dense(encoded, inputs, config.model.max_length)
+    features = padding.dense(encoded, inputs)
     targets = {name: encoded.columns[name] for name in task.targets}
     return Opened(task, rows, examples, runner, features, targets)
 
@@ -66,17 +66,17 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
 def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
     """The same for running text with hidden words, of whose logits memory has room for some."""
     from tfapps.data.masking import Masking
-    from tfapps.features import columns
+    from tfapps.features import padding
     from tfapps.serve.artifacts import open_runner
 
     task, tokenizer, _, encoded = _read(bundle, config, data)
     with offline.bundle(bundle.path):
         runner, _ = open_runner(artifact, bundle, config, task, tokenizer)
-    masking, inputs = Masking(**task.masking()), registry.inputs(config.model)
+    masking, inputs = Masking(**task.masking()), registry.features(config.model)
     parts = []
     for start in range(0, len(encoded), PART):
         rows = np.arange(start, min(start + PART, len(encoded)))
-        features = columns.dense(encoded, inputs, config.model.max_length, rows)
+        features = padding.dense(encoded, inputs, rows)
         targets = {name: encoded.columns[name][rows] for name in task.targets}
         changed = masking(features, targets, (config.seed, start))
         features, targets = (each(np.asarray, part) for part in changed)

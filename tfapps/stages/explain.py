@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tfapps import registry
-from tfapps.assembly.assemble import of_bundle
+from tfapps.assembly.assemble import features, of_bundle
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
@@ -20,6 +20,7 @@ from tfapps.text.labels import normal
 if TYPE_CHECKING:
     from tfapps.explain.parts.reader import Reader
     from tfapps.explain.parts.scores import Scores
+    from tfapps.features.feature import Feature
 
 DIGITS = 6
 
@@ -30,17 +31,17 @@ class Explained(NamedTuple):
     reader: Reader
     task: Any
     tokenizer: Any
+    features: Sequence[Feature]
     max_length: int
 
     def read(self, example: Mapping[str, Any]) -> tuple[reading.Text, bool]:
         """Encode an example; whether it was cut is told as well."""
-        inputs = self.reader.inputs
-        return reading.read(example, self.task, self.tokenizer, inputs, self.max_length)
+        return reading.read(example, self.task, self.tokenizer, self.features, self.max_length)
 
-    def probabilities(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    def probabilities(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the probability of each label, {name: (n, t)} -> (n, c)."""
         spread = softmax if self.task.activation == "softmax" else sigmoid
-        return spread(self.reader.logits(features))
+        return spread(self.reader.logits(rows))
 
     def scores(self, config: Section, text: reading.Text, target: int) -> Scores:
         """Explain an answer as the plug-in of `config` does."""
@@ -68,7 +69,8 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
     tokenizer = Tokenizer.load(bundle.text)
     with offline.bundle(bundle.path):
         model = of_bundle(bundle, config, task, tokenizer)
-    return Explained(Reader(model), task, tokenizer, config.model.max_length)
+    stated = features(config, task)
+    return Explained(Reader(model), task, tokenizer, stated, config.model.max_length)
 
 
 def explain(

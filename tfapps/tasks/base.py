@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfapps.decoding.beam import Hypothesis, Search
+    from tfapps.features.feature import Feature
 
 
 class Task(ABC):
@@ -41,6 +42,7 @@ class Task(ABC):
         vector_layer: the layer whose input is the vector of a text (b, d); None for none.
         unit: what `weight_column` counts, for the logged training speed.
         best_headline: the headline metric of perfect answers.
+        features: inputs that `attach` adds to those of the model.
         targets: names of the columns that the loss is given.
         heads: layers that `attach` adds weights in; `head` stands for `head_norm` as well. They
             have no pre-trained weights: every tuner trains them, at `train.head_learning_rate`,
@@ -48,14 +50,12 @@ class Task(ABC):
         outputs: names of the model's outputs; with several, outputs are a dictionary everywhere.
         weight_column: the column that holds the weight of each row; None weighs all rows alike.
         headline: the metric that selects the best weights; higher is better.
-        activation: turns logits into probabilities, `softmax` or `sigmoid`; `linear` if outputs
-            are numbers.
+        activation: logits to probabilities, `softmax` or `sigmoid`; `linear` if they are numbers.
         labels: names of the classes, or of what is tagged, by number.
         labels_of_outputs: the labels, if the answer is the argmax of logits (b, c) that a plain
             client may compute; else None.
         tokenizer, target_tokenizer: of a task that keeps them, see `set_tokenizer`.
-        allowed: with `transitions` among the outputs, which tag may follow which, and start and end
-            a sentence, (c + 2, c) bool.
+        allowed: with `transitions`, which tag may follow which, start and end, (c + 2, c) bool.
         config: the section `task:`.
     """
 
@@ -71,6 +71,7 @@ class Task(ABC):
     vector_layer: ClassVar[str | None] = None
     unit: ClassVar[str] = "examples"
     best_headline: ClassVar[float] = 1.0
+    features: tuple[Feature, ...] = ()
     targets: tuple[str, ...] = ()
     heads: tuple[str, ...] = ("head",)
     outputs: tuple[str, ...] = ("logits",)

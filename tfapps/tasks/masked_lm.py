@@ -13,6 +13,7 @@ from tfapps import registry
 from tfapps.config.effects import ANSWERS
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
+from tfapps.features.feature import Feature
 from tfapps.metrics.probability import softmax
 from tfapps.printable import markdown, plain
 from tfapps.tasks import _guessing, _packing, base
@@ -52,6 +53,7 @@ class Task(base.Task):
     running_text = reduces = True
     # The table of the embeddings, where it is the output matrix, belongs to the encoder.
     heads = ("head",)
+    features = (Feature(PLACES),)
     weight_column = "pieces"
     unit = "tokens"
     rows_at_once = 8  # each gap has logits for all pieces
@@ -64,7 +66,7 @@ class Task(base.Task):
     @classmethod
     def misfit(cls, model: Any) -> str | None:
         """Return why a model that sees letters does not fit."""
-        return "the letters of a hidden word would tell it" if "char_ids" in model.reads else None
+        return "the letters of a hidden word would tell it" if "letters" in model.parts else None
 
     @classmethod
     def learn(cls, config: Config, corpus: Any) -> Task:

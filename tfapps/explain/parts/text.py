@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import regex
 
+from tfapps.features.feature import Feature
+from tfapps.features.padding import pad
 from tfapps.text import words as splitting
 
 KEYS = ("text", "text_pair")
@@ -37,27 +40,31 @@ class Text(NamedTuple):
         word_of: number of the word that each piece belongs to, -1 for special ones, (t,).
         blank: id of the piece that says nothing: [MASK] where the task and its vocabulary have a
             use for it, else [UNK].
+        pads: what stands in place of padding, by name; 0 where it has no entry.
     """
 
     features: dict[str, np.ndarray]
     words: list[Word]
     word_of: np.ndarray
     blank: int
+    pads: Mapping[str, int | float] = MappingProxyType({})
 
 
 def read(
-    example: Mapping[str, Any], task: Any, tokenizer: Any, names: Sequence[str], max_length: int
+    example: Mapping[str, Any],
+    task: Any,
+    tokenizer: Any,
+    features: Sequence[Feature],
+    max_length: int,
 ) -> tuple[Text, bool]:
     """Encode an example as its task does; whether it was cut is told as well.
 
     Args:
         example: `text`, and `text_pair` of a pair.
-        names: of the inputs of the model.
+        features: that the model reads.
     """
     columns, truncated = task.encode([example], tokenizer, max_length)
     ids = columns["token_ids"][0]
-    features = {name: columns[name][0][None] for name in names if name != "padding_mask"}
-    features["padding_mask"] = np.ones((1, len(ids)), np.int32)
     how = "characters" if tokenizer.kind == "characters" else "words"
     words: list[Word] = []
     word_of = np.full(len(ids), -1)
@@ -72,7 +79,9 @@ def read(
     seen = np.unique(word_of[word_of >= 0])
     word_of = np.where(word_of < 0, -1, np.searchsorted(seen, word_of))
     told = [words[number] for number in seen]
-    return Text(features, told, word_of, task.blank(tokenizer)), bool(truncated)
+    pads = {feature.name: feature.pad for feature in features}
+    row = pad(features, columns)
+    return Text(row, told, word_of, task.blank(tokenizer), pads), bool(truncated)
 
 
 def split(
@@ -121,7 +130,7 @@ def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
         if name == "token_ids":
             rows[gone] = text.blank
         elif name not in _OF_PLACES:
-            rows[gone] = 0
+            rows[gone] = text.pads.get(name, 0)
         made[name] = rows
     return made
 
@@ -139,9 +148,9 @@ def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
     made = {}
     for name, column in text.features.items():
         rows = column[0][order]
-        rows[~real] = 0
+        rows[~real] = empty = text.pads.get(name, 0)
         if name not in _OF_PLACES:
-            rows[left[:, 0] == 0] = 0
+            rows[left[:, 0] == 0] = empty
         made[name] = rows
     made["token_ids"][left[:, 0] == 0, 0] = text.blank
     made["padding_mask"] = real.astype(np.int32)
