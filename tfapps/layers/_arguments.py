@@ -1,4 +1,4 @@
-"""Layers whose config is read off the arguments of their constructor."""
+"""Layers whose config consists of their constructor's arguments."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Arguments(keras.layers.Layer):
     """A layer that holds every argument of its constructor in an attribute of the same name."""
 
     def get_config(self) -> dict[str, Any]:
-        ours: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         for kind in type(self).__mro__:
             if kind is Arguments:
                 break
             parameters = inspect.signature(kind.__init__).parameters.values()
             names = [p.name for p in parameters if p.name != "self" and p.kind not in OPEN]
-            ours |= {name: _plain(getattr(self, name)) for name in names}
-        return {**super().get_config(), **ours}
+            arguments |= {name: _plain(getattr(self, name)) for name in names}
+        return {**super().get_config(), **arguments}
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Channels of very different size: what to divide each by before they share a range."""
+"""Factors that equalize channels of very different size before they share a range."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-UNEVEN = 4.0  # largest channel over the median one from which equalizing is worth a product
+UNEVEN = 4.0  # ratio of the largest to the median channel above which equalizing pays off
 
 
-def extremes(seen: Sequence[Any]) -> Any:
-    """Pair what reduces lower ends with all of them, and so for upper ends.
+def extremes(ranges: Sequence[Any]) -> Any:
+    """Return (reduction, ends) for lower and for upper ends.
 
     Args:
-        seen: pairs of ends, (low, high), as a quantizer noted them.
+        ranges: pairs of ends, (low, high), recorded by a quantizer.
     """
-    lows, highs = zip(*seen, strict=True)
+    lows, highs = zip(*ranges, strict=True)
     return (np.min, lows), (np.max, highs)
 
 
-def peaks(seen: Sequence[Any]) -> np.ndarray:
-    """Largest |value| of each channel in what a quantizer has noted."""
-    low, high = (function(ends, axis=0) for function, ends in extremes(seen))
+def peaks(ranges: Sequence[Any]) -> np.ndarray:
+    """Return the largest |value| of each channel in the ranges a quantizer recorded."""
+    low, high = (function(ends, axis=0) for function, ends in extremes(ranges))
     return np.maximum(np.maximum(-low, high), 1e-6)
 
 
 def factors(sizes: np.ndarray) -> np.ndarray:
-    """What to divide channels of these sizes by: by nothing where they are alike anyway."""
+    """Return the divisors of channels of these sizes: 1 if they are similar anyway."""
     relative = sizes / np.median(sizes)
     return relative if relative.max() >= UNEVEN else np.ones_like(relative)

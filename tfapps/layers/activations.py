@@ -12,12 +12,12 @@ def linear(x: KerasTensor) -> KerasTensor:
 
 
 def gelu(x: KerasTensor) -> KerasTensor:
-    """GELU with the error function, as BERT was trained."""
+    """Compute GELU with the error function, as BERT was trained."""
     return ops.gelu(x, approximate=False)
 
 
 def gelu_tanh(x: KerasTensor) -> KerasTensor:
-    """The tanh approximation of GELU, as KerasHub computes it."""
+    """Compute the tanh approximation of GELU, as KerasHub does."""
     return ops.gelu(x, approximate=True)
 
 
@@ -31,12 +31,12 @@ FUNCTIONS: dict[str | None, Callable[[KerasTensor], KerasTensor]] = {
 
 
 def activation(name: str | None) -> Callable[[KerasTensor], KerasTensor]:
-    """The function called `name`; None is the identity.
+    """Return the function called `name`; None is the identity.
 
     Raises:
         ValueError: for a name that is not in `FUNCTIONS`.
     """
     if name not in FUNCTIONS:
-        known = ", ".join(str(key) for key in FUNCTIONS)
-        raise ValueError(f"unknown activation {name!r}: expected one of {known}")
+        names = ", ".join(str(key) for key in FUNCTIONS)
+        raise ValueError(f"unknown activation {name!r}: expected one of {names}")
     return FUNCTIONS[name]

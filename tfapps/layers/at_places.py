@@ -1,4 +1,4 @@
-"""The states of some places of a sequence."""
+"""The states at given positions of a sequence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from keras import KerasTensor, ops
 
 @keras.saving.register_keras_serializable("tfapps")
 class AtPlaces(keras.layers.Layer):
-    """Picks states by the numbers of their places, as a product with zeros and ones.
+    """Selects states by position, as a product with zeros and ones.
 
-    Why not a gather: a product is what delegates know and quantizers leave exact.
+    Why not a gather: delegates support products, and quantizers leave this one exact.
 
     Shapes: x (b, t, d), places (b, m) int -> (b, m, d).
     """

@@ -12,12 +12,12 @@ from tfapps.layers._arguments import Arguments
 
 @keras.saving.register_keras_serializable("tfapps")
 class AtToken(Arguments):
-    """Picks the state where a token stands, as a product with zeros and a one.
+    """Selects the state at the position of a token, as a product with zeros and a one.
 
-    Why not `AtPlaces`: the place need not be told, so the model has no input of its own for it.
+    Why not `AtPlaces`: the position follows from the ids, so the model needs no input for it.
 
     Args:
-        token_id: of the token; of a text that has it several times the states are added.
+        token_id: of the token; if a text contains it several times the states are added.
 
     Shapes: x (b, t, d), token_ids (b, t) int -> (b, d).
     """

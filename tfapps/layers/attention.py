@@ -19,9 +19,9 @@ class SelfAttention(MultiHead):
 
     Args:
         heads: number of attention heads.
-        prefix_length: learned keys and values that every token reads as well, see `Prefix`.
-        prefix_hidden: width between the prefix and what it is computed from; None has it learned
-            by itself.
+        prefix_length: number of learned keys and values that every token also reads, see `Prefix`.
+        prefix_hidden: hidden width of the network that computes the prefix; None trains it
+            directly.
         kwargs: the others of `MultiHead`.
 
     Shapes: x (b, t, d), attention_bias (b, 1, 1, t) -> (b, t, d).
@@ -50,7 +50,7 @@ class SelfAttention(MultiHead):
     def call(
         self, x: KerasTensor, attention_bias: KerasTensor, training: bool = False
     ) -> KerasTensor:
-        q, k, v = self._apart(self.qkv(x, training=training), 3)
+        q, k, v = self._split_heads(self.qkv(x, training=training), 3)
         q, k, v = rows(q), columns(k), rows(v)
         if self.prefix is not None:
             keys, values = self.prefix(x)
@@ -60,11 +60,11 @@ class SelfAttention(MultiHead):
         return self._attend(q, k, v, attention_bias, training)[0]
 
     def weights_of(self, x: KerasTensor, attention_bias: KerasTensor) -> KerasTensor:
-        """How much every token reads of every other: (b, t, d), (b, 1, 1, t) -> (b, h, t, t).
+        """Return the attention weights: (b, t, d), (b, 1, 1, t) -> (b, h, t, t).
 
-        Computed anew, without dropout and without a prefix.
+        They are recomputed without dropout and without a prefix.
         """
-        q, k, _ = self._apart(self.qkv(x), 3)
+        q, k, _ = self._split_heads(self.qkv(x), 3)
         scores = ops.matmul(ops.multiply(rows(q), self.size**-0.5), columns(k))
         return ops.softmax(ops.cast(ops.add(scores, attention_bias), "float32"), axis=-1)
 

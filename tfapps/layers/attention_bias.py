@@ -20,8 +20,8 @@ class AttentionBias(Arguments):
     Computed once per model and shared by all of its blocks.
 
     Args:
-        blocked: that number. The exporter sets a milder one for integer files, where this one
-            would take the whole range of the scores.
+        blocked: that number. The exporter sets a smaller one for integer files, where this one
+            would use up the range of the scores.
 
     Shapes: padding_mask (b, t), 1 = real token -> (b, 1, 1, t).
     """

@@ -1,4 +1,4 @@
-"""A decoder that is told at every step what it attended to at the step before."""
+"""A decoder with input feeding: each step reads the attentional state of the previous one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AttentionalLSTM(Arguments):
     the first LSTM of the next step (input feeding, Luong et al. 2015, "Effective Approaches to
     Attention-based Neural Machine Translation").
 
-    What comes from the words is multiplied before the loop; everything else is inside it.
+    The product of the words with their kernel is computed before the loop, the rest inside it.
 
     Args:
         units: width of each LSTM.
@@ -34,8 +34,8 @@ class AttentionalLSTM(Arguments):
         over_time: drop the same values at all steps, see `Dropout`.
         seed: of the dropout.
         weight_bits: quantize all kernels; None leaves them float.
-        activation_bits: quantize what goes into and comes out of the products.
-        quantize_scores: with activation_bits, quantize attention scores and weights as well.
+        activation_bits: quantize the inputs and outputs of products.
+        quantize_scores: with activation_bits, also quantize attention scores and weights.
         per_channel: a range for each column of a kernel, else one for all of it (or for each gate).
 
     Shapes: x (b, t, d), states [h_0 (b, units), c_0 (b, units), h_1, c_1, ..., fed (b, width)],
@@ -124,7 +124,7 @@ class AttentionalLSTM(Arguments):
         return [*every[-2:], *carry[:-1]]
 
     def _noise(self, x: KerasTensor, training: bool) -> Tensors:
-        """Factors (b, t, u) for what each LSTM but the first reads: drawn before the loop."""
+        """Return dropout factors (b, t, u) for all LSTMs but the first, drawn before the loop."""
         if not training or not self.rate:
             return []
         shape = (*ops.shape(x)[:-1], self.units)
@@ -134,7 +134,7 @@ class AttentionalLSTM(Arguments):
     def _step(
         self, carry: Tensors, each: KerasTensor, memory: tuple[KerasTensor, ...], training: bool
     ) -> Tensors:
-        """States, attentional state and weights of a step -> those of the next."""
+        """Map states, attentional state and weights of a step to those of the next."""
         *states, fed, _ = carry
         cuts = [*range(GATES * self.units, each.shape[-1], self.units)]
         products, *noise = ops.split(each, cuts, axis=-1) if cuts else [each]

@@ -1,4 +1,4 @@
-"""A number of its own for every channel."""
+"""A learned bias for every channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import KerasTensor, ops
 
 @keras.saving.register_keras_serializable("tfapps")
 class Bias(keras.layers.Layer):
-    """Adds a learned number to each channel.
+    """Adds a learned bias to each channel.
 
     Shapes: (..., d) -> the same.
     """

@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
-from tfapps.layers.fake_quant import apart
+from tfapps.layers.fake_quant import isolate
 from tfapps.layers.lstm import LSTM
 from tfapps.layers.reverse import Reverse
 
@@ -18,14 +18,14 @@ class BidirectionalLSTM(Arguments):
     """Read a sequence in both directions and put the two states of every token side by side.
 
     The backward LSTM runs forwards over the sequence with its real part reversed, so there is no
-    masking inside the time loop: what stands in the padding changes nothing before it, a GPU takes
-    its fused kernel, and so does the exporter.
+    masking inside the time loop: padding does not affect earlier states, a GPU can use
+    its fused kernel, and so can the exporter.
 
     Args:
         units: width of one direction.
         weight_bits: for the kernels of both, see `LSTM`; None leaves them float.
         activation_bits: for input and states; None leaves them float.
-        quantize_products: for what comes out of the products as well, see `LSTM`.
+        quantize_products: also quantize the outputs of products, see `LSTM`.
         per_channel: see `LSTM`.
 
     Shapes: x (b, t, d), order (b * t,) from `ReverseOrder` -> (b, t, 2 * units).
@@ -44,7 +44,7 @@ class BidirectionalLSTM(Arguments):
         self.units = units
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.quantize_products, self.per_channel = quantize_products, per_channel
-        self.island: float | None = None  # see `fake_quant.apart`
+        self.island: float | None = None  # see `fake_quant.isolate`
         self.forward = self._lstm("forward")
         self.backward = self._lstm("backward")
         self.reverse = Reverse(dtype=self.dtype_policy, name="reverse")
@@ -69,7 +69,7 @@ class BidirectionalLSTM(Arguments):
         ahead = self.forward(x, training=training)
         back = self.backward(self.reverse(x, order), training=training)
         x = ops.concatenate([ahead, self.reverse(back, order)], axis=-1)
-        return apart(x, self.island)
+        return isolate(x, self.island)
 
     def compute_output_shape(
         self, x_shape: tuple[int | None, ...], order_shape: tuple[int | None, ...]

@@ -1,4 +1,4 @@
-"""First states of a decoder, made of what an encoder read last."""
+"""Initial states of a decoder, computed from the last states of an encoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
-from tfapps.layers.fake_quant import apart
+from tfapps.layers.fake_quant import isolate
 from tfapps.layers.linear import Linear
 
 Shape = tuple[int | None, ...]
@@ -17,7 +17,7 @@ Shape = tuple[int | None, ...]
 
 @keras.saving.register_keras_serializable("tfapps")
 class Bridge(Arguments):
-    """tanh of one linear map of the last states of both directions, cut into states.
+    """tanh of one linear map of the last states of both directions, split into states.
 
     The last state of the forward direction is that of the last real token, the last state of the
     backward direction that of the first token.
@@ -25,7 +25,7 @@ class Bridge(Arguments):
     Args:
         widths: of the states.
         weight_bits: quantize the kernel; None leaves it float.
-        activation_bits: quantize what goes into and comes out of the product.
+        activation_bits: quantize the input and output of the product.
         per_channel: a range for each column of the kernel, else one for all of it.
 
     Shapes: x (b, s, 2 * d) forwards and backwards side by side, padding_mask (b, s), ones before
@@ -44,7 +44,7 @@ class Bridge(Arguments):
         self.widths = [*widths]
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel = per_channel
-        self.island: float | None = None  # see `fake_quant.apart`
+        self.island: float | None = None  # see `fake_quant.isolate`
         self.map = Linear(
             sum(self.widths),
             activation="tanh",
@@ -66,8 +66,8 @@ class Bridge(Arguments):
         last = ops.subtract(ops.sum(mask, axis=1, keepdims=True), 1)  # b 1
         place = ops.expand_dims(ops.arange(time, dtype="int32"), 0)  # 1 s
         end = ops.expand_dims(ops.cast(ops.equal(place, last), x.dtype), 1)  # b 1 s
-        forward, backward = ops.split(apart(x, self.island), 2, axis=-1)
-        # A product with ones and zeros: a slice at a place of its own for each row is no edge form.
+        forward, backward = ops.split(isolate(x, self.island), 2, axis=-1)
+        # A product with ones and zeros: edge formats have no slice at a position per row.
         forward = ops.matmul(end, forward)
         backward = ops.slice(backward, (0, 0, 0), (batch, 1, width // 2))
         x = ops.squeeze(ops.concatenate([forward, backward], axis=-1), 1)

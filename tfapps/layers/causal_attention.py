@@ -1,4 +1,4 @@
-"""Multi-head self-attention of a decoder, for all places at once or for one after another."""
+"""Multi-head self-attention of a decoder, for all positions at once or step by step."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tfapps.layers.multi_head import MultiHead, Shape, columns, rows
 class CausalAttention(MultiHead):
     """Every token reads the tokens up to itself.
 
-    For a single step the keys and values of earlier steps are given, in arrays of fixed length;
-    those of this step are written at its place. A mask does that, because an edge graph has no
-    slices of unknown place. For the arguments see `MultiHead`.
+    A single step receives the keys and values of earlier steps in arrays of fixed length;
+    those of this step are written at its position. A mask does that, because edge graphs have no
+    slices at a variable position. For the arguments see `MultiHead`.
 
     Shapes: x (b, t, d), bias from `CausalBias`
     -> (b, t, d), keys (b, heads, size, t), values (b, heads, t, size);
@@ -34,7 +34,7 @@ class CausalAttention(MultiHead):
         position: KerasTensor | None = None,
         training: bool = False,
     ) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
-        q, k, v = self._apart(self.qkv(x, training=training), 3)
+        q, k, v = self._split_heads(self.qkv(x, training=training), 3)
         q, k, v = rows(q), columns(k), rows(v)
         if keys is not None:
             place = ops.arange(ops.shape(keys)[-1], dtype="int32")

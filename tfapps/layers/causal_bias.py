@@ -1,4 +1,4 @@
-"""What is still to come, as an addend of attention scores."""
+"""The mask of later tokens, as an addend of attention scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfapps.layers.attention_bias import AttentionBias
 class CausalBias(AttentionBias):
     """0 where a token may be attended to, a large negative number where it comes later.
 
-    Computed once per model and shared by all of its blocks. Its argument is that of
+    Computed once per model and shared by all of its blocks. For the argument see
     `AttentionBias`.
 
     Shapes: x (..., t) -> (1, 1, t, t); or x (..., length), position (n,) int32

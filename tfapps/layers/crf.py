@@ -1,4 +1,4 @@
-"""A linear-chain conditional random field: tags that are judged as a sequence."""
+"""A linear-chain conditional random field: scores tags as a sequence."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-FORBIDDEN = -1e4  # a score that no path wins with; far from what float16 cannot hold
+FORBIDDEN = -1e4  # a score that no best path has; well within the range of float16
 
 
 @keras.saving.register_keras_serializable("tfapps")
 class CRF(keras.layers.Layer):
-    """Scores of every tag, and beside them what it counts that one tag follows another.
+    """Scores of every tag, and of the transitions from each tag to the next.
 
-    Which of these are forbidden is no weight: whoever scores a path says it (`log_likelihood`,
+    Forbidden transitions are not weights: the scorer of a path defines them (`log_likelihood`,
     `tfapps.decoding.viterbi`).
 
     Source: Lafferty et al. 2001, "Conditional Random Fields"; for tagging on top of a network
@@ -34,7 +34,7 @@ class CRF(keras.layers.Layer):
         )
 
     def call(self, logits: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
-        # Tied to the input, because no file gives out what depends on nothing.
+        # Tied to the input, because no file format supports outputs that depend on no input.
         nothing = ops.multiply(logits[:, :1, :], ops.cast(0.0, logits.dtype))  # b 1 k
         transitions = ops.expand_dims(ops.cast(self.transitions, logits.dtype), 0)
         return logits, ops.add(transitions, nothing)
@@ -50,13 +50,13 @@ def log_likelihood(
     label_ids: KerasTensor,
     allowed: np.ndarray | None = None,
 ) -> KerasTensor:
-    """Log-probability of the tags of each row, (b,), in float32; 0 for a row without any.
+    """Return the log-probability of the tags of each row, (b,), float32; 0 for a row without tags.
 
     Args:
         logits: (b, t, k).
         transitions: (b, k + 2, k), see `CRF`.
-        label_ids: (b, t), the number of the tag plus 1, or 0 for a place without one: a path runs
-            over the places with a tag only.
+        label_ids: (b, t), the number of the tag plus 1, or 0 for a position without one: a path
+            covers only positions with a tag.
         allowed: (k + 2, k) bool, like the transitions: which of them a path may take.
 
     Example:
@@ -74,7 +74,7 @@ def log_likelihood(
 
 
 def _together(logits: KerasTensor, label_ids: KerasTensor) -> tuple[Any, Any, Any]:
-    """The places with a tag moved to the front of each row: logits, tags, which are real."""
+    """Move positions with a tag to the front of each row; return logits, tags, which are real."""
     length = ops.shape(label_ids)[1]
     label_ids = ops.cast(label_ids, "int32")
     places = ops.expand_dims(ops.arange(length, dtype="int32"), 0)
@@ -85,7 +85,7 @@ def _together(logits: KerasTensor, label_ids: KerasTensor) -> tuple[Any, Any, An
 
 
 def _all_paths(logits: Any, real_places: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
-    """Log of the sum of the scores of all paths, exponentiated: the forward algorithm; (b,)."""
+    """Return the log-sum-exp of the scores of all paths, by the forward algorithm; (b,)."""
 
     def step(before: Any, here: Any) -> tuple[Any, Any]:
         scores, real = here[:, :-1], ops.greater(here[:, -1:], 0.0)
@@ -94,14 +94,14 @@ def _all_paths(logits: Any, real_places: Any, start: Any, end: Any, steps: Any) 
         return after, after
 
     first = ops.add(start, logits[:, 0])
-    # One tensor: Keras fails at several whose length is not known beforehand.
-    rest = ops.concatenate([logits, ops.cast(real_places, logits.dtype)[:, :, None]], axis=-1)
-    last, _ = ops.scan(step, first, ops.swapaxes(rest[:, 1:], 0, 1))
+    # One tensor: Keras fails with several of unknown length.
+    remaining = ops.concatenate([logits, ops.cast(real_places, logits.dtype)[:, :, None]], axis=-1)
+    last, _ = ops.scan(step, first, ops.swapaxes(remaining[:, 1:], 0, 1))
     return ops.logsumexp(ops.add(last, end), axis=-1)
 
 
 def _one_path(logits: Any, tags: Any, there: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
-    """Score of the path of `tags`, (b,)."""
+    """Return the score of the path of `tags`, (b,)."""
     count = ops.shape(start)[-1]
     real = ops.cast(there, "float32")
     hot = ops.multiply(ops.one_hot(tags, count), ops.expand_dims(real, -1))  # b t k

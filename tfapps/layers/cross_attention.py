@@ -1,4 +1,4 @@
-"""Multi-head attention of a decoder over what an encoder made."""
+"""Multi-head attention of a decoder over the states of an encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfapps.layers.multi_head import MultiHead, Shape, rows
 class CrossAttention(MultiHead):
     """Every token of the target reads every token of the source that is not padding.
 
-    Keys and values are made once for all steps, by `MemoryHeads`. For the arguments see
+    Keys and values are computed once for all steps, by `MemoryHeads`. For the arguments see
     `MultiHead`.
 
     Shapes: x (b, t, d), keys (b, heads, size, s), values (b, heads, s, size), bias (b, 1, 1, s)
@@ -30,7 +30,7 @@ class CrossAttention(MultiHead):
         bias: KerasTensor,
         training: bool = False,
     ) -> tuple[KerasTensor, KerasTensor]:
-        (q,) = self._apart(self.query(x, training=training), 1)
+        (q,) = self._split_heads(self.query(x, training=training), 1)
         x, weights = self._attend(rows(q), keys, values, bias, training)
         return x, ops.mean(weights, axis=1)
 

@@ -1,4 +1,4 @@
-"""Dropout whose rate is exact in half precision too."""
+"""Dropout whose rate is also exact in half precision."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tfapps.layers._arguments import Arguments
 class Dropout(Arguments):
     """Zero a fraction `rate` of the values while training and scale the rest to keep the mean.
 
-    Why not `keras.layers.Dropout`: in bfloat16 it draws bfloat16 numbers, of which there are so few
+    Why not `keras.layers.Dropout`: in bfloat16 it draws bfloat16 numbers, which are so coarse
     that a rate of 0.05 drops 0.0546.
 
     Args:
         rate: fraction of values to drop, 0 <= rate < 1.
         seed: of the random numbers; None draws it from Keras' global seed.
-        over_time: drop the same values at all places of axis 1: what a sequence is without, it is
-            without to its end (Gal and Ghahramani 2016, "A Theoretically Grounded Application of
+        over_time: drop the same values at all positions of axis 1 (Gal and Ghahramani 2016,
+            "A Theoretically Grounded Application of
             Dropout in Recurrent Neural Networks").
 
     Shapes: any -> the same.

@@ -1,4 +1,4 @@
-"""A table of vectors that can be trained for an integer file."""
+"""An embedding table that supports quantization-aware training."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Embedding(Arguments, keras.layers.Embedding):
         return by_row(super().call(inputs), self.weight_bits)
 
     def bake(self) -> None:
-        """Round the table for good."""
+        """Round the table permanently."""
         self.round_weights()
         self.weight_bits = None
 
     def round_weights(self) -> None:
-        """Move the table to its grid."""
+        """Round the table to its grid."""
         table = ops.convert_to_tensor(self.embeddings.numpy())
         self.embeddings.assign(by_row(table, self.weight_bits))

@@ -73,12 +73,12 @@ class BertEmbeddings(Arguments):
         return ops.cast(x, self.compute_dtype)
 
     def bake(self) -> None:
-        """Round the token table for good."""
+        """Round the token table permanently."""
         self.round_weights()
         self.weight_bits = None
 
     def round_weights(self) -> None:
-        """Move the token table to its grid."""
+        """Round the token table to its grid."""
         table = ops.convert_to_tensor(self.token.numpy())
         self.token.assign(by_row(table, self.weight_bits))
 

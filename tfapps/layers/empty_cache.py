@@ -1,4 +1,4 @@
-"""What a decoder knows before its first step: nothing."""
+"""The empty cache of a decoder before its first step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EmptyCache(Arguments):
         depth: attention layers.
         heads: of each.
         head_size: width of a head.
-        length: most steps there can be.
+        length: maximum number of steps.
 
     Shapes: x (b, ...) -> position (b,) int32, then keys (b, heads, head_size, length) and values
     (b, heads, length, head_size) of the first layer, of the second, ... Only the first axis of x

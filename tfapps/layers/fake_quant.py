@@ -1,4 +1,4 @@
-"""Fake quantization: float values on the grid of an integer type, so that training feels it."""
+"""Fake quantization: rounds float values to the grid of an integer type during training."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ NOTHING = 1e-30
 
 @keras.saving.register_keras_serializable("tfapps")
 class FakeQuant(Arguments):
-    """Round values to one of 2**bits steps between two ends, the range; gradients pass inside it.
+    """Round values to one of 2**bits steps within a range; gradients pass inside it.
 
     The numerics are those of the TensorFlow Model Optimization toolkit: `last`, `moving` and `all`
     are its LastValue, MovingAverage and AllValues quantizers. Ranges are weights, `low` and `high`;
-    they move in training and are read everywhere else.
+    they are updated in training and only read elsewhere.
 
     Args:
         bits: of the integer type, 2 to 16.
-        kind: where the range comes from: "last", that of the tensor at hand (weights); "moving", an
-            average over batches (activations); "all", the widest so far; "fixed", it never moves.
-        axis: the axis whose entries have a range each; None is one range for the tensor.
-        symmetric: both ends equally far from zero.
-        narrow: leave the lowest integer out, so that the grid too is symmetric.
-        decay: of the moving average, a step.
+        kind: where the range comes from: "last", the current tensor (weights); "moving", an
+            average over batches (activations); "all", the widest so far; "fixed", never updated.
+        axis: the axis with a range per entry; None is one range for the tensor.
+        symmetric: use a range symmetric around zero.
+        narrow: leave out the lowest integer, so that the grid is symmetric too.
+        decay: of the moving average, per step.
         start: both ends before the first batch; None is (-6, 6), for "all" (0, 0).
-        equalize: divide the channels (of the last axis) by a factor each before rounding, and
-            multiply them by it behind: a few channels that are far larger than most would leave
-            the rest no steps. `learn` sets the factors, where they are needed (in the spirit of
+        equalize: divide each channel (of the last axis) by a factor before rounding, and multiply
+            by it afterwards: a few channels much larger than most would leave
+            the rest too few steps. `learn` sets the factors where needed (similar to
             Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias
             Correction"); before a product with a range for each channel they cost nothing.
 
     Shapes: any -> the same.
 
     Raises:
-        ValueError: for an unknown kind or a number of bits that there is no grid for.
+        ValueError: for an unknown kind or an unsupported number of bits.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class FakeQuant(Arguments):
         default = (0.0, 0.0) if kind == "all" else (-6.0, 6.0)
         self.start = tuple(default if start is None else start)
         self.equalize = equalize
-        self.off = False  # let values pass, once and for all
-        self.native: Any = None  # the exporter's operation, which the converter knows
-        self.phase: Any = None  # see `Phase`; without one: quantize, and follow the values
-        self.seen: list[Any] | None = None  # a list to note ranges in instead of quantizing
-        self.by_channel = equalize  # note them for each channel
+        self.off = False  # pass values through permanently
+        self.native: Any = None  # the exporter's operation, which the converter supports
+        self.phase: Any = None  # see `Phase`; None: quantize, and update the range
+        self.seen: list[Any] | None = None  # a list to record ranges in instead of quantizing
+        self.by_channel = equalize  # record them for each channel
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = () if self.axis is None else (input_shape[self.axis],)
@@ -105,7 +105,7 @@ class FakeQuant(Arguments):
             return x
         if not self.equalize:
             return self._quantize(x, training)
-        # In float32 also under mixed precision: 1 / gain * gain would be off by more than a step.
+        # In float32 also under mixed precision: 1 / gain * gain would err by more than a step.
         gain, dtype = ops.convert_to_tensor(self.gain), x.dtype
         x = ops.multiply(ops.cast(x, "float32"), ops.divide(1.0, gain))
         return ops.cast(ops.multiply(self._quantize(x, training), gain), dtype)
@@ -120,7 +120,7 @@ class FakeQuant(Arguments):
         return ops.cond(on, lambda: self._round(x, low, high), lambda: ops.convert_to_tensor(x))
 
     def range_of(self, x: KerasTensor, axis: int | None) -> tuple[KerasTensor, KerasTensor]:
-        """Ends of the range of `x` alone, zero always inside: (), or one for each of an axis."""
+        """Return the ends of the range of `x`, including zero: (), or one per entry of `axis`."""
         x = ops.stop_gradient(ops.cast(x, "float32"))
         axes = None
         if axis is not None:
@@ -133,15 +133,15 @@ class FakeQuant(Arguments):
         return ops.minimum(low, 0.0), ops.maximum(high, 0.0)
 
     def settle(self, x: KerasTensor) -> None:
-        """Set the range to that of `x`: after training, when weights moved past their last one."""
+        """Set the range to that of `x`, after training: weights changed since the last update."""
         for weight, end in zip((self.low, self.high), self.range_of(x, self.axis), strict=True):
             weight.assign(end)
 
-    def learn(self, seen: Sequence[Any]) -> None:
-        """Set the range, and the factors of the channels, to what was noted in `seen`."""
-        low, high = (function(ends, axis=0) for function, ends in extremes(seen))
+    def learn(self, ranges: Sequence[Any]) -> None:
+        """Set the range, and the factors of the channels, from recorded ranges."""
+        low, high = (function(ends, axis=0) for function, ends in extremes(ranges))
         if self.equalize:
-            gain = factors(peaks(seen))
+            gain = factors(peaks(ranges))
             self.gain.assign(gain)
             low, high = low / gain, high / gain
         if self.axis is None:
@@ -150,7 +150,7 @@ class FakeQuant(Arguments):
         self.high.assign(high)
 
     def _follow(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
-        """Move the range towards that of `x`; returns where it is now."""
+        """Update the range from that of `x`; return the new range."""
         ends = []
         for weight, end, wider in zip(
             (self.low, self.high),
@@ -172,7 +172,7 @@ class FakeQuant(Arguments):
         low, high = ops.convert_to_tensor(low), ops.convert_to_tensor(high)
         if self.native is not None:
             return self.native(x, low, high, self.bits, self.narrow)
-        # TensorFlow's per-channel operation is 20 to 80 times slower than these few.
+        # TensorFlow's per-channel operation is 20 to 80 times slower than these.
         if self.axis is not None:
             rank = len(x.shape)
             shape = [-1 if i == self.axis % rank else 1 for i in range(rank)]
@@ -186,16 +186,16 @@ class FakeQuant(Arguments):
 
 
 class Phase:
-    """What all quantizers of a model do while it trains; two switches that a schedule turns.
+    """What all quantizers of a model do in training; two switches that a schedule sets.
 
     Attributes:
-        quantizing: 1 to round values, 0 to let them pass (ranges are followed all the same); None,
-            without `delayed`, to round them always: a branch in each quantizer has its price.
-        following: 1 to let ranges of activations move, 0 to keep them.
+        quantizing: 1 to round values, 0 to pass them through (ranges are still updated); None,
+            without `delayed`, to always round: a branch in each quantizer costs time.
+        following: 1 to update ranges of activations, 0 to keep them.
     """
 
     def __init__(self, delayed: bool) -> None:
-        # Ranges are float32 also under mixed precision, and so is what they are multiplied with.
+        # Ranges are float32 also under mixed precision, and so are their factors.
         switch = {"trainable": False, "autocast": False}
         self.quantizing = None
         if delayed:
@@ -204,28 +204,28 @@ class Phase:
 
 
 def weight_quantizer(bits: int | None, axis: int | None, **kwargs: Any) -> FakeQuant | None:
-    """Symmetric, narrow, by the weight's own range; None without bits."""
+    """Return a symmetric, narrow quantizer of weights by their own range; None without bits."""
     if bits is None:
         return None
     return FakeQuant(bits, "last", axis, symmetric=True, narrow=True, **kwargs)
 
 
 def value_quantizer(bits: int | None, kind: str = "moving", **kwargs: Any) -> FakeQuant | None:
-    """For activations: one range a tensor, zero exactly on the grid; None without bits."""
+    """Return a quantizer of activations: one range per tensor; None without bits."""
     return None if bits is None else FakeQuant(bits, kind, **kwargs)
 
 
 def quantized(quantizer: FakeQuant | None, x: KerasTensor, training: bool = False) -> KerasTensor:
-    """`x` through its quantizer, or as it is where there is none."""
+    """Return `x` after its quantizer, or unchanged without one."""
     return x if quantizer is None else quantizer(x, training=training)
 
 
-def apart(x: KerasTensor, island: float | None) -> KerasTensor:
-    """`x`, in the exporter's integer graph times an `island`, a factor of hardly more than one.
+def isolate(x: KerasTensor, island: float | None) -> KerasTensor:
+    """Return `x`, in the exporter's integer graph times `island`, a factor just above one.
 
-    The converter makes an integer operation of whatever has a range on both sides, and hands ranges
-    on. Between a product and a sum there is none, so that what is before and what is behind are
-    not computed with each other's steps. The sum adds less than a float can show.
+    The converter turns every operation with ranges on both sides into an integer one, and
+    propagates ranges. None lies between this product and sum, so operations before and after it
+    keep their own steps. The sum adds less than float precision.
     """
     return x if island is None else ops.add(ops.multiply(x, island), NOTHING)
 
@@ -233,7 +233,7 @@ def apart(x: KerasTensor, island: float | None) -> KerasTensor:
 def build(*pairs: tuple[FakeQuant | None, Sequence[int | None]]) -> None:
     """Build the quantizers of a layer for tensors of these shapes, from within its own `build`.
 
-    Keras asks a layer only for its shape while it makes a model, so nothing else would.
+    Keras only asks layers for shapes while it builds a model, so it would not build them.
     """
     for quantizer, shape in pairs:
         if quantizer is not None:
@@ -241,10 +241,10 @@ def build(*pairs: tuple[FakeQuant | None, Sequence[int | None]]) -> None:
 
 
 def by_row(x: KerasTensor, bits: int | None) -> KerasTensor:
-    """Round every vector of the last axis by its own symmetric range; None leaves `x` as it is.
+    """Round every vector of the last axis by its own symmetric range; None returns `x` unchanged.
 
-    For rows looked up in a table: what a row's range is depends on the row alone, so nothing has to
-    be kept, and the rows that a batch does not use cost nothing.
+    For rows looked up in a table: a row's range depends only on the row, so none has to
+    be stored, and rows that a batch does not use cost no time.
     """
     if bits is None:
         return x
@@ -254,7 +254,7 @@ def by_row(x: KerasTensor, bits: int | None) -> KerasTensor:
 
 
 def _nudged(low: Any, high: Any, bits: int, narrow: bool) -> tuple[Any, Any, Any, Any]:
-    """Range moved so that zero is on the grid; its step, and the integer that stands for zero."""
+    """Return the range shifted so that zero is on the grid, its step, and a nonzero step."""
     least, most = (1.0 if narrow else 0.0), 2.0**bits - 1.0
     scale = ops.divide(ops.subtract(high, low), most - least)
     safe = ops.where(ops.equal(scale, 0.0), ops.ones_like(scale), scale)
@@ -280,5 +280,5 @@ def _rounded(x: Any, low: Any, high: Any, scale: Any, safe: Any) -> Any:
 
 
 def in_model(model: Any) -> list[FakeQuant]:
-    """Every quantizer of a model, in the order of its layers."""
+    """Return every quantizer of a model, in the order of its layers."""
     return [x for x in model._flatten_layers() if isinstance(x, FakeQuant)]

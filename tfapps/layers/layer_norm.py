@@ -1,4 +1,4 @@
-"""Layer normalisation, with the residual sum in front of it."""
+"""Layer normalisation, with the residual sum before it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LayerNorm(Arguments):
 
     Args:
         epsilon: added to the variance.
-        activation_bits: quantize the output; None leaves it float. What comes in is the output of
-            a quantized layer and of another normalisation, so it is on a grid already.
+        activation_bits: quantize the output; None leaves it float. The inputs are outputs of
+            a quantized layer and of another normalisation, so they are quantized already.
 
     Shapes: x (..., d), residual (..., d) -> (..., d).
     """

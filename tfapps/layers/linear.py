@@ -12,8 +12,8 @@ from tfapps.layers._arguments import Arguments
 from tfapps.layers._channels import factors, peaks
 from tfapps.layers.activations import activation as activation_function
 from tfapps.layers.fake_quant import (
-    apart,
     build,
+    isolate,
     quantized,
     value_quantizer,
     weight_quantizer,
@@ -35,9 +35,9 @@ class Linear(Arguments):
         weight_bits: quantize the kernel, symmetric, to that many bits; None leaves it float.
         activation_bits: quantize input and output; None leaves them float.
         per_channel: a range for each column of the kernel, else one for all of it.
-        quantize_input: False where the layer before has quantized it.
-        equalize: divide channels of input and output that are much larger than most by a factor
-            each while they are integers. The kernel takes in those of the input.
+        quantize_input: False if the previous layer has quantized it.
+        equalize: while they are integers, divide each channel of input and output that is much
+            larger than most by a factor. Those of the input are merged into the kernel.
 
     Shapes: (..., d) -> (..., units).
     """
@@ -64,8 +64,8 @@ class Linear(Arguments):
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel, self.quantize_input = per_channel, quantize_input
         self.equalize = equalize
-        self.island: float | None = None  # set by the exporter, see `fake_quant.apart`
-        self.low_rank: Any = None  # a LowRank, set before the layer is built by who tunes it
+        self.island: float | None = None  # set by the exporter, see `fake_quant.isolate`
+        self.low_rank: Any = None  # a LowRank, set by a tuner before the layer is built
         axis = -1 if per_channel else None
         self.kernel_range = weight_quantizer(weight_bits, axis, name="kernel_range")
         bits = activation_bits if quantize_input else None
@@ -105,27 +105,27 @@ class Linear(Arguments):
             gain = ops.convert_to_tensor(self.input_gain)
             x = ops.multiply(x, ops.cast(ops.divide(1.0, gain), x.dtype))
         x = quantized(self.input_range, x, training)
-        more = None if self.low_rank is None else self.low_rank(x, training=training)
+        low_rank_output = None if self.low_rank is None else self.low_rank(x, training=training)
         x = ops.matmul(x, quantized(self.kernel_range, self.kernel, training))
-        if more is not None:
-            x = ops.add(x, more)
+        if low_rank_output is not None:
+            x = ops.add(x, low_rank_output)
         if self.bias is not None:
             x = ops.add(x, self.bias)
-        # An integer product takes a ReLU with it; other functions are computed behind it.
+        # An integer product can include a ReLU; other functions are computed after it.
         if self.activation == "relu":
             x = quantized(self.output_range, self._activate(x), training)
         else:
             x = quantized(self.output_range, x, training)
             if self.activation == "tanh":  # which has an integer form
-                x = apart(x, self.island)
+                x = isolate(x, self.island)
             if self.activation is not None:
-                x = apart(self._activate(x), self.island)
+                x = isolate(self._activate(x), self.island)
         return ops.reshape(x, (*shape[:-1], self.units)) if len(shape) > 2 else x
 
     def equalize_input(self) -> None:
-        """Move what makes channels of the input uneven into the kernel, half of it.
+        """Move half of the imbalance of the input's channels into the kernel.
 
-        From what `input_range` has noted. All of it would leave the kernel uneven instead (Xiao et
+        Uses the ranges recorded by `input_range`. All of it would unbalance the kernel (Xiao et
         al. 2023, "SmoothQuant").
         """
         if self.input_gain is None or not self.input_range.seen:
@@ -136,7 +136,7 @@ class Linear(Arguments):
         self.input_range.seen = [(low / gain, high / gain) for low, high in self.input_range.seen]
 
     def bake(self) -> None:
-        """Round the kernel for good; its quantizer has nothing to do any more."""
+        """Round the kernel permanently and switch its quantizer off."""
         if self.input_gain is not None and np.all(self.input_gain.numpy() == 1):
             self.input_gain = None
         self.round_weights()
@@ -144,12 +144,12 @@ class Linear(Arguments):
             self.kernel_range.off = True
 
     def round_weights(self) -> None:
-        """Move the kernel to its grid."""
+        """Round the kernel to its grid."""
         if self.kernel_range is not None:
             self.kernel.assign(self.kernel_range(self.kernel))
 
     def settle_ranges(self) -> None:
-        """Bring the kernel's range up to the kernel."""
+        """Update the kernel's range to the kernel."""
         if self.kernel_range is not None:
             self.kernel_range.settle(self.kernel)
 

@@ -1,4 +1,4 @@
-"""What a frozen kernel learns: a kernel of low rank beside it."""
+"""A trainable low-rank kernel added to a frozen one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tfapps.layers.dropout import Dropout
 
 @keras.saving.register_keras_serializable("tfapps")
 class LowRank(Arguments):
-    """The product with a kernel of low rank, zero at first, that is added to a frozen one.
+    """The product with a low-rank kernel, zero at first, added to that of a frozen one.
 
     Sources: Hu et al. 2021, "LoRA"; with singular values Zhang et al. 2023, "AdaLoRA".
 
     Args:
         units: width of the output.
         rank: width between the two factors.
-        alpha: the product is multiplied by alpha / rank, so that another rank needs no other
+        alpha: the product is multiplied by alpha / rank, so another rank needs no other
             learning rate.
         dropout: rate on the input.
         singular: a singular value between the factors for each rank, and a gate that closes it.
@@ -51,7 +51,7 @@ class LowRank(Arguments):
         down = {"shape": (input_shape[-1], self.rank), "initializer": uniform}
         up = {"shape": (self.rank, self.units), "initializer": "zeros"}
         if self.singular:
-            # Even from the start: a penalty far above the loss would fill the clipped gradient.
+            # Orthogonal from the start: a penalty far above the loss would dominate the gradient.
             even = keras.initializers.Orthogonal()
             down |= {"initializer": even, "regularizer": lambda w: self._uneven(ops.transpose(w))}
             up |= {"initializer": even.clone(), "regularizer": self._uneven}
@@ -70,14 +70,14 @@ class LowRank(Arguments):
         return ops.multiply(ops.matmul(x, self.up), self.alpha / self.rank)
 
     def kernel(self) -> KerasTensor:
-        """What it adds to the frozen kernel, (d, units)."""
+        """Return the change of the frozen kernel, (d, units)."""
         down = ops.convert_to_tensor(self.down)
         if self.singular:
             down = ops.multiply(down, ops.multiply(self.values, self.gate))
         return ops.multiply(ops.matmul(down, self.up), self.alpha / self.rank)
 
     def _uneven(self, rows: KerasTensor) -> KerasTensor:
-        """How far rows (rank, n) are from being orthogonal and of length 1."""
+        """Return the penalty of rows (rank, n) for not being orthonormal."""
         products = ops.matmul(rows, ops.transpose(rows))
         return self.orthogonality * ops.sum(ops.square(products - ops.eye(self.rank)))
 

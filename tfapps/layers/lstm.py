@@ -1,4 +1,4 @@
-"""An LSTM whose input meets its kernel once, and that can be trained for an integer file."""
+"""An LSTM with one input product for all steps, and quantization-aware training."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
-from tfapps.layers.fake_quant import FakeQuant, apart, build, quantized, value_quantizer
+from tfapps.layers.fake_quant import FakeQuant, build, isolate, quantized, value_quantizer
 
 GATES = 4
 States = list[KerasTensor]
 
 
 class _Cell(keras.layers.LSTMCell):
-    """The Keras cell; on what its layer made of the input beforehand, where it hands it a kernel.
+    """The Keras cell; it reads the layer's precomputed input product if it has a kernel.
 
     Attributes:
-        recurrent: kernel of the state, for the length of a call of the layer.
-        state_range: puts the state on a grid.
-        product_range: the same for the product of state and kernel.
+        recurrent: kernel of the state, during a call of the layer.
+        state_range: quantizer of the state.
+        product_range: quantizer of the product of state and kernel.
     """
 
     recurrent: KerasTensor | None = None
     state_range: FakeQuant | None = None
     product_range: FakeQuant | None = None
-    island: float | None = None  # see `fake_quant.apart`
+    island: float | None = None  # see `fake_quant.isolate`
 
     def call(
         self, inputs: KerasTensor, states: Any, training: bool = False
@@ -35,23 +35,23 @@ class _Cell(keras.layers.LSTMCell):
             return super().call(inputs, states, training=training)
         h, c = states
         if self.island is not None:
-            # It is on its grid already, but the converter looks no further than the loop's body.
+            # It is quantized already, but the converter only sees the loop's body.
             h = quantized(self.state_range, h)
         product = quantized(self.product_range, ops.matmul(h, self.recurrent), training)
         i, f, g, o = ops.split(ops.add(inputs, product), GATES, axis=-1)
         i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
         c = ops.add(ops.multiply(f, c), ops.multiply(i, self.activation(g)))
-        h = apart(ops.multiply(o, self.activation(c)), self.island)
+        h = isolate(ops.multiply(o, self.activation(c)), self.island)
         h = quantized(self.state_range, h, training)
-        return apart(h, self.island), [h, c]
+        return isolate(h, self.island), [h, c]
 
 
 @keras.saving.register_keras_serializable("tfapps")
 class LSTM(Arguments, keras.layers.LSTM):
-    """`keras.layers.LSTM`, with integer kernels, input and state where bits are given.
+    """`keras.layers.LSTM`, with quantized kernels, input and state where bits are given.
 
-    A GPU takes its fused kernel as ever. Elsewhere the input of all places is multiplied with its
-    kernel in one product before the loop, which Keras does place by place; and for a sequence of
+    A GPU uses its fused kernel as usual. Elsewhere the input of all positions is multiplied by its
+    kernel in one product before the loop, which Keras does step by step; and for a sequence of
     static length 1 there is no loop at all.
 
     The integer LSTM of LiteRT has a range for each gate's part of a kernel, one for the input and
@@ -62,7 +62,7 @@ class LSTM(Arguments, keras.layers.LSTM):
         units: width of the state.
         weight_bits: for both kernels; None leaves the layer float.
         activation_bits: for input and state; None leaves them float.
-        quantize_products: with activation_bits, quantize what comes out of both products as well:
+        quantize_products: with activation_bits, also quantize the outputs of both products:
             the layer is exported as two of them for each step, not as an integer LSTM.
         per_channel: with quantize_products, a range for each column of a kernel, else by gate.
 
@@ -87,7 +87,7 @@ class LSTM(Arguments, keras.layers.LSTM):
         self.input_range = value_quantizer(activation_bits, name="input_range")
         inside = activation_bits if quantize_products else None
         self.product_range = value_quantizer(inside, name="product_range")
-        # Not another cell: it would draw other start values, and so would all layers after it.
+        # Not a new cell: it would draw other initial values, and so would all later layers.
         self.cell.__class__ = _Cell
         self.cell.product_range = value_quantizer(inside, name="recurrent_product_range")
         if weight_bits is not None:
@@ -142,7 +142,7 @@ class LSTM(Arguments, keras.layers.LSTM):
         return bool(on_gpu) and sequences.shape[1] != 1
 
     def products(self, x: KerasTensor, training: bool = False) -> KerasTensor:
-        """What the gates get from the input: (..., d) -> (..., 4 * units)."""
+        """Return the input's contribution to the gates: (..., d) -> (..., 4 * units)."""
         shape = ops.shape(x)
         x = ops.reshape(quantized(self.input_range, x, training), (-1, shape[-1]))
         x = ops.matmul(x, self._rounded(self.kernel_range, self.cell.kernel, training))
@@ -152,7 +152,7 @@ class LSTM(Arguments, keras.layers.LSTM):
         return ops.reshape(x, (*shape[:-1], GATES * self.units))
 
     def begin(self, states: States, training: bool = False) -> States:
-        """Get ready for `step`: kernel and first states are put on their grids here, and once."""
+        """Prepare for `step`: quantize kernel and initial states once."""
         recurrent = self.cell.recurrent_kernel
         self.cell.recurrent = self._rounded(self.recurrent_range, recurrent, training)
         h, c = states
@@ -161,21 +161,21 @@ class LSTM(Arguments, keras.layers.LSTM):
     def step(
         self, products: KerasTensor, states: States, training: bool = False
     ) -> tuple[KerasTensor, States]:
-        """One step between `begin` and `end`: products (b, 4 * units), states -> (b, units)."""
+        """Run one step between `begin` and `end`: products (b, 4 * units), states -> (b, units)."""
         return self.cell(products, states, training=training)
 
     def end(self) -> None:
-        """Let go of what `begin` took."""
+        """Release what `begin` prepared."""
         self.cell.recurrent = None
 
     def bake(self) -> None:
-        """Round both kernels for good; their quantizers have nothing to do any more."""
+        """Round both kernels permanently and switch their quantizers off."""
         self.round_weights()
         if self.kernel_range is not None:
             self.kernel_range.off = self.recurrent_range.off = True
 
     def round_weights(self) -> None:
-        """Move both kernels to their grids."""
+        """Round both kernels to their grids."""
         if self.kernel_range is not None:
             pairs = ((self.kernel_range, self.cell.kernel),)
             pairs += ((self.recurrent_range, self.cell.recurrent_kernel),)
@@ -183,7 +183,7 @@ class LSTM(Arguments, keras.layers.LSTM):
                 kernel.assign(self._rounded(quantizer, kernel, training=False))
 
     def settle_ranges(self) -> None:
-        """Bring the ranges of both kernels up to the kernels."""
+        """Update the ranges of both kernels to the kernels."""
         if self.kernel_range is not None:
             self.kernel_range.settle(self._channels(self.cell.kernel))
             self.recurrent_range.settle(self._channels(self.cell.recurrent_kernel))
@@ -194,6 +194,6 @@ class LSTM(Arguments, keras.layers.LSTM):
         return ops.reshape(quantizer(self._channels(kernel), training=training), kernel.shape)
 
     def _channels(self, kernel: Any) -> KerasTensor:
-        """(d, 4 u), split into (d, 4, u) where there is a range for each gate."""
+        """Return (d, 4 u), reshaped to (d, 4, u) if each gate has a range."""
         kernel = ops.convert_to_tensor(kernel)
         return kernel if self._by_column else ops.reshape(kernel, (-1, GATES, self.units))

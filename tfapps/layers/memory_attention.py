@@ -8,7 +8,7 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
-from tfapps.layers.fake_quant import apart, build, quantized, value_quantizer
+from tfapps.layers.fake_quant import build, isolate, quantized, value_quantizer
 from tfapps.layers.linear import Linear
 
 KINDS = ("dot", "additive")
@@ -17,7 +17,7 @@ Shape = tuple[int | None, ...]
 
 @keras.saving.register_keras_serializable("tfapps")
 class MemoryAttention(Arguments):
-    """For each query, a mean of the memory weighted by how well its keys fit.
+    """For each query, a mean of the memory weighted by how well its keys match.
 
     The keys are a linear map of the memory, made once for all queries: with "dot" a score is the
     product of query and key, the "general" form of Luong et al. 2015, "Effective Approaches to
@@ -28,8 +28,8 @@ class MemoryAttention(Arguments):
     Args:
         kind: "dot" (keys must be as wide as queries) or "additive".
         weight_bits: quantize the kernel of the query ("additive"); None leaves it float.
-        activation_bits: quantize what goes into and comes out of the products.
-        quantize_scores: with activation_bits, quantize the scores and the weights as well.
+        activation_bits: quantize the inputs and outputs of products.
+        quantize_scores: with activation_bits, also quantize the scores and the weights.
         per_channel: a range for each column of the kernel, else one for all of it.
 
     Shapes: query (b, t, q), keys (b, s, k), memory (b, s, d), bias (b, 1, 1, s) from
@@ -54,7 +54,7 @@ class MemoryAttention(Arguments):
         self.kind = kind
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.quantize_scores, self.per_channel = quantize_scores, per_channel
-        self.island: float | None = None  # see `fake_quant.apart`
+        self.island: float | None = None  # see `fake_quant.isolate`
         inside = activation_bits if quantize_scores else None
         self.scores_range = value_quantizer(inside, name="scores_range")
         self.weights_range = value_quantizer(
@@ -95,7 +95,7 @@ class MemoryAttention(Arguments):
         bias: KerasTensor,
         training: bool = False,
     ) -> tuple[KerasTensor, KerasTensor]:
-        query = apart(query, self.island)
+        query = isolate(query, self.island)
         if self.kind == "dot":
             scores = ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
         else:
@@ -107,7 +107,7 @@ class MemoryAttention(Arguments):
         weights = ops.cast(weights, self.compute_dtype)
         weights = quantized(self.weights_range, weights, training)
         context = quantized(self.context_range, ops.matmul(weights, memory), training)
-        return apart(context, self.island), weights
+        return isolate(context, self.island), weights
 
     def _additive(self, query: KerasTensor, keys: KerasTensor) -> KerasTensor:
         batch, length, width = ops.shape(query)

@@ -14,7 +14,7 @@ from tfapps.layers.multi_head import Shape, columns, rows
 
 @keras.saving.register_keras_serializable("tfapps")
 class MemoryHeads(Arguments):
-    """One linear map of the memory, cut into the keys and values that `CrossAttention` reads.
+    """One linear map of the memory, split into the keys and values that `CrossAttention` reads.
 
     Args:
         depth: attention layers of the decoder.
@@ -22,9 +22,9 @@ class MemoryHeads(Arguments):
         head_size: width of a head; by default the width of the memory divided by `heads`.
         kernel_initializer: of the map.
         weight_bits: quantize the kernel; None leaves it float.
-        activation_bits: quantize what goes into and comes out of the product.
+        activation_bits: quantize the input and output of the product.
         per_channel: a range for each column of the kernel, else one for all of it.
-        quantize_input: False where the layer before has quantized it.
+        quantize_input: False if the previous layer has quantized it.
         equalize: see `Linear`.
 
     Shapes: memory (b, s, d) -> keys (b, heads, size, s), values (b, heads, s, size) of the first

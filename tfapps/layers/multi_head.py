@@ -1,4 +1,4 @@
-"""What the kinds of multi-head attention share."""
+"""The base class of multi-head attention layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
 from tfapps.layers.dropout import Dropout
-from tfapps.layers.fake_quant import apart, build, quantized, value_quantizer
+from tfapps.layers.fake_quant import build, isolate, quantized, value_quantizer
 from tfapps.layers.linear import Linear
 
 Shape = tuple[int | None, ...]
@@ -28,15 +28,15 @@ class MultiHead(Arguments):
         kernel_initializer: for all projections.
         seed: of the dropout.
         weight_bits: quantize the kernels of the projections; None leaves them float.
-        activation_bits: quantize what goes into and comes out of the projections.
-        quantize_scores: with activation_bits, quantize the scores and the weights as well, for an
+        activation_bits: quantize the inputs and outputs of the projections.
+        quantize_scores: with activation_bits, also quantize the scores and the weights, for an
             integer product of queries with keys and of weights with values.
         per_channel: a range for each column of a kernel, else one for all of it.
-        quantize_input: False where the layer before has quantized it.
+        quantize_input: False if the previous layer has quantized it.
         equalize: for all projections, see `Linear`.
 
     Raises:
-        ValueError: if the width of the input is no multiple of `heads` and no `head_size` is given.
+        ValueError: if the width of the input is not a multiple of `heads`, without `head_size`.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class MultiHead(Arguments):
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.per_channel, self.quantize_input = per_channel, quantize_input
         self.quantize_scores, self.equalize = quantize_scores, equalize
-        self.island: float | None = None  # see `fake_quant.apart`
+        self.island: float | None = None  # see `fake_quant.isolate`
         # Name of a projection -> its LowRank or None, set before the layer is built.
         self.low_rank: Callable[[str], Any] = lambda name: None
         inside = activation_bits if quantize_scores else None
@@ -75,7 +75,7 @@ class MultiHead(Arguments):
         self.context_range = value_quantizer(activation_bits, name="context_range")
 
     def _build(self, shape: Shape, first: str, parts: int) -> None:
-        """Build the projection `first` to so many parts of the width of all heads, and `output`."""
+        """Build the projection `first` to `parts` times the width of all heads, and `output`."""
         width = shape[-1]
         if self.head_size is None and width % self.heads:
             raise ValueError(f"width {width} is no multiple of {self.heads} heads: give head_size")
@@ -86,11 +86,11 @@ class MultiHead(Arguments):
         projection.build(shape)
         self.output_projection = self._linear(width, "output", False)
         self.output_projection.build((*shape[:-1], inner))
-        # One range a tensor: its shape does not matter.
+        # One range per tensor: its shape does not matter.
         build((self.scores_range, ()), (self.weights_range, ()), (self.context_range, ()))
 
     def _linear(self, units: int, name: str, quantize_input: bool) -> Linear:
-        made = Linear(
+        linear = Linear(
             units,
             kernel_initializer=self.kernel_initializer.clone(),
             weight_bits=self.weight_bits,
@@ -101,11 +101,11 @@ class MultiHead(Arguments):
             dtype=self.dtype_policy,
             name=name,
         )
-        made.low_rank = self.low_rank(name)
-        return made
+        linear.low_rank = self.low_rank(name)
+        return linear
 
-    def _apart(self, x: KerasTensor, parts: int) -> list[KerasTensor]:
-        """(b, t, parts * heads * size) -> parts of (b, t, heads, size)."""
+    def _split_heads(self, x: KerasTensor, parts: int) -> list[KerasTensor]:
+        """Split (b, t, parts * heads * size) into parts of (b, t, heads, size)."""
         batch, length, _ = ops.shape(x)
         split = (batch, length, self.heads, self.size)
         cut = ops.split(x, parts, axis=-1) if parts > 1 else [x]
@@ -116,12 +116,12 @@ class MultiHead(Arguments):
     ) -> tuple[KerasTensor, KerasTensor]:
         """q (b, h, t, size), k (b, h, size, s), v (b, h, s, size), bias that adds to (b, h, t, s)
         -> output (b, t, d), weights (b, h, t, s)."""
-        if self.quantize_scores:  # the factor would take q off its grid
+        if self.quantize_scores:  # the factor would move q off its grid
             scores = quantized(self.scores_range, ops.matmul(q, k), training)  # b h t s
             scores = ops.multiply(scores, self.size**-0.5)
         else:
             scores = ops.matmul(ops.multiply(q, self.size**-0.5), k)
-            v = apart(v, self.island)
+            v = isolate(v, self.island)
         scores = ops.add(scores, bias)
         # A softmax in half precision loses the small weights of long rows.
         weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)

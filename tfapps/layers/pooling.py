@@ -1,4 +1,4 @@
-"""One vector for a whole sequence."""
+"""Pools a sequence to one vector."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Pooling(Arguments):
             total = ops.sum(ops.multiply(x, mask), axis=1)
             return ops.divide(total, ops.maximum(ops.sum(mask, axis=1), 1.0))
         if self.kind == "max":
-            # A difference, because Keras takes the sum for a bias where shapes are static.
+            # A difference, because Keras treats a sum as a bias if shapes are static.
             return ops.max(ops.subtract(x, self._blocked(mask)), axis=1)
         return self._attention(x, self._blocked(padding_mask))
 
     def _blocked(self, mask: KerasTensor) -> KerasTensor:
-        """What to take away from a score: nothing from a real token, very much from padding."""
+        """Return what to subtract from a score: 0 for a real token, a large number for padding."""
         padding = ops.subtract(1.0, ops.cast(mask, self.compute_dtype))
         return ops.multiply(padding, ops.cast(-self.blocked, self.compute_dtype))
 

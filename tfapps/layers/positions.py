@@ -1,4 +1,4 @@
-"""Where in its sequence a token stands."""
+"""Position vectors of tokens."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ KINDS = ("sinusoidal", "learned")
 
 @keras.saving.register_keras_serializable("tfapps")
 class Positions(Arguments):
-    """Vectors of tokens times the root of their width, plus a vector for the place of each
+    """Vectors of tokens times the root of their width, plus a vector for each position
     (Vaswani et al. 2017, "Attention Is All You Need").
 
     Args:
-        length: places there are.
+        length: number of positions.
         kind: "sinusoidal", sines and cosines of fixed frequencies, or "learned".
 
     Shapes: x (b, t, d) -> (b, t, d); with position (b,) int32, the place of the first token of x
@@ -61,7 +61,7 @@ class Positions(Arguments):
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:
-    """Sines in the even columns and cosines in the odd ones, (length, width)."""
+    """Return sines in the even columns and cosines in the odd ones, (length, width)."""
     column = np.arange(width) // 2 * 2
     angle = np.arange(length)[:, None] / 10000.0 ** (column / width)
     return np.where(np.arange(width) % 2, np.cos(angle), np.sin(angle)).astype("float32")

@@ -1,4 +1,4 @@
-"""Keys and values that stand before those of every text."""
+"""Learned keys and values before those of every text."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tfapps.layers._arguments import Arguments
 
 @keras.saving.register_keras_serializable("tfapps")
 class Prefix(Arguments):
-    """Learned keys and values of some places that no token takes.
+    """Learned keys and values of additional positions without tokens.
 
-    Source: Li and Liang 2021, "Prefix-Tuning", where they are computed from a smaller matrix while
-    they are learned, because they learn badly by themselves.
+    Source: Li and Liang 2021, "Prefix-Tuning", where they are computed from a smaller matrix in
+    training, because they train poorly directly.
 
     Args:
-        length: number of places p.
+        length: number of positions p.
         heads: number of attention heads h.
         size: width of a head.
         hidden: width between the prefix and the (p, heads * size) it is computed from; None keeps
@@ -52,7 +52,7 @@ class Prefix(Arguments):
         return tuple(ops.broadcast_to(y[None], (ops.shape(x)[0], *y.shape)) for y in (keys, values))
 
     def learned(self) -> KerasTensor:
-        """Keys and values, (2, p, heads * size)."""
+        """Return keys and values, (2, p, heads * size)."""
         if self.hidden is None:
             return ops.convert_to_tensor(self.pairs)
         both = ops.matmul(ops.tanh(ops.matmul(self.origin, self.inner)), self.outer)

@@ -1,4 +1,4 @@
-"""Sequences read backwards, padding left where it is."""
+"""Reverses sequences without their padding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from keras import KerasTensor, ops
 
 @keras.saving.register_keras_serializable("tfapps")
 class ReverseOrder(keras.layers.Layer):
-    """For every place of a batch, the row to take so that the real part of a sequence is reversed.
+    """For every position of a batch, the row to read to reverse the real part of its sequence.
 
     Computed once per model and shared. The order is its own inverse.
 
@@ -22,17 +22,17 @@ class ReverseOrder(keras.layers.Layer):
         last = ops.subtract(ops.sum(mask, axis=1, keepdims=True), 1)  # b 1
         reversed_place = ops.where(ops.greater(place, last), place, ops.subtract(last, place))
         row = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)  # b 1
-        # Not `ops.add`: on TensorFlow it takes a (b, 1) for a bias of the last axis where b == t.
+        # Not `ops.add`: on TensorFlow it treats (b, 1) as a bias of the last axis if b == t.
         return ops.reshape(ops.subtract(reversed_place, ops.multiply(row, -time)), (-1,))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        known = None not in input_shape
-        return (input_shape[0] * input_shape[1] if known else None,)
+        is_static = None not in input_shape
+        return (input_shape[0] * input_shape[1] if is_static else None,)
 
 
 @keras.saving.register_keras_serializable("tfapps")
 class Reverse(keras.layers.Layer):
-    """Bring a batch of sequences into another order.
+    """Reorder a batch of sequences.
 
     Shapes: x (b, t, d), order (b * t,) from `ReverseOrder` -> (b, t, d).
     """

@@ -1,4 +1,4 @@
-"""Of every channel its largest value."""
+"""The largest value of every channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import KerasTensor, ops
 
 @keras.saving.register_keras_serializable("tfapps")
 class Strongest(keras.layers.Layer):
-    """Largest value over the places before the channels.
+    """Maximum over the positions, the axis before the channels.
 
     Shapes: (..., l, d) -> (..., d).
     """

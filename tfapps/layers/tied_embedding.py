@@ -1,4 +1,4 @@
-"""A table of vectors that also turns states into logits."""
+"""An embedding table that also computes logits from states."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import keras
 from keras import KerasTensor, ops
 
 from tfapps.layers.embedding import Embedding
-from tfapps.layers.fake_quant import apart, build, by_row, quantized, value_quantizer
+from tfapps.layers.fake_quant import build, by_row, isolate, quantized, value_quantizer
 
 
 @keras.saving.register_keras_serializable("tfapps")
 class TiedEmbedding(Embedding):
-    """An embedding whose table is the output matrix as well (Press and Wolf 2017, "Using the Output
+    """An embedding whose table is also the output matrix (Press and Wolf 2017, "Using the Output
     Embedding to Improve Language Models").
 
-    Its rows are the output channels of the product, so a range for each row suits both uses.
+    Its rows are the output channels of the product, so a range for each row fits both uses.
 
     Args:
         weight_bits: of the table, a range for each row; None leaves it float.
-        activation_bits: quantize what goes into and comes out of the product.
+        activation_bits: quantize the input and output of the product.
 
     Shapes: ids (...) -> (..., d); with `project`, x (..., d) -> logits (..., rows).
     """
@@ -28,7 +28,7 @@ class TiedEmbedding(Embedding):
     def __init__(self, *args: Any, activation_bits: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.activation_bits = activation_bits
-        self.island: float | None = None  # see `fake_quant.apart`
+        self.island: float | None = None  # see `fake_quant.isolate`
         self.input_range = value_quantizer(activation_bits, name="input_range")
         self.output_range = value_quantizer(activation_bits, name="output_range")
 
@@ -41,7 +41,7 @@ class TiedEmbedding(Embedding):
         self, inputs: KerasTensor, project: bool = False, training: bool = False
     ) -> KerasTensor:
         if not project:
-            return apart(super().call(inputs), self.island)
+            return isolate(super().call(inputs), self.island)
         shape = ops.shape(inputs)
         x = quantized(self.input_range, ops.reshape(inputs, (-1, self.output_dim)), training)
         table = by_row(ops.cast(self.embeddings, self.compute_dtype), self.weight_bits)

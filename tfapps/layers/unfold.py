@@ -1,4 +1,4 @@
-"""Neighbours side by side: what makes a convolution of a matrix product."""
+"""Concatenates neighbours, which turns a matrix product into a convolution."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tfapps.layers._arguments import Arguments
 
 @keras.saving.register_keras_serializable("tfapps")
 class Unfold(Arguments):
-    """Each place beside its neighbours, zeros beyond the ends.
+    """Each position concatenated with its neighbours, zeros beyond the ends.
 
     Why not `keras.layers.Conv1D`: followed by a `Linear` it is the same convolution, in the form
-    that quantizers, pruning and the delegate of LiteRT know.
+    that quantizers, pruning and the delegate of LiteRT support.
 
     Args:
-        width: how many places are put side by side; odd.
+        width: number of positions to concatenate; odd.
 
     Shapes: (..., l, d) -> (..., l, width * d).
 

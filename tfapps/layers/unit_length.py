@@ -1,4 +1,4 @@
-"""Vectors that differ in their direction alone."""
+"""Normalises vectors to a fixed length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UnitLength(Arguments):
     """Divides a vector by its length, so that a product with another one is their cosine.
 
     Args:
-        scale: what the length is afterwards.
+        scale: the length afterwards.
 
     Shapes: (..., d) -> the same.
     """
