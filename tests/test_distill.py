@@ -102,7 +102,7 @@ def test_texts_without_labels_have_the_teachers(place):
     labelled = lesson.extra["labelled"]
     assert labelled[:64].all()
     assert not labelled[64:].any()
-    assert len(labelled) == len(lesson.extra[answers.TOLD]) > 64 + 3 + 64
+    assert len(labelled) == len(lesson.extra[answers.TEACHER_LOGITS]) > 64 + 3 + 64
     assert lesson.labelled == 64 / len(labelled)
 
 

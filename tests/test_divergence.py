@@ -4,7 +4,7 @@ import numpy as np
 from fitting import Task
 
 from tfapps.metrics.divergence import divergence
-from tfapps.train.answers import apart, together
+from tfapps.train.answers import answer_divergence, mean_answer
 
 
 def test_divergence_equals_numpy():
@@ -27,7 +27,7 @@ def test_the_answer_of_several_teachers_is_the_mean_of_their_numbers():
         activation = "linear"
 
     numbers = [np.array([[1.0]], "float32"), np.array([[4.0]], "float32")]
-    np.testing.assert_allclose(together(Numbers, numbers), [[2.5]])
+    np.testing.assert_allclose(mean_answer(Numbers, numbers), [[2.5]])
 
 
 def test_divergence_of_places_leaves_padding_out():
@@ -47,4 +47,4 @@ def test_transitions_are_no_answer_of_a_text():
     outputs = [{"logits": part, "transitions": random.normal(size=(1, 6, 4))} for part in logits]
     features = {"padding_mask": np.ones((2, 3), "int32")}
     expected = divergence(*logits, ids=features["padding_mask"])
-    np.testing.assert_allclose(apart(Task, *outputs, features), expected, rtol=1e-6)
+    np.testing.assert_allclose(answer_divergence(Task, *outputs, features), expected, rtol=1e-6)

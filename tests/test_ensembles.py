@@ -23,7 +23,7 @@ from tfapps.serve.predictor import Predictor
 from tfapps.stages import ensemble as stage
 from tfapps.stages.ensemble import DROP, ensemble, member
 from tfapps.stages.run import run
-from tfapps.train.answers import TOLD
+from tfapps.train.answers import TEACHER_LOGITS
 from tfapps.verify import parity
 
 BASE = TINY.split("export:")[0].replace("epochs: 2", "epochs: 1")
@@ -435,7 +435,7 @@ def pupil(place):
 
 def test_an_ensemble_can_teach(pupil):
     prepared = prepare(configs.load(pupil))
-    told = lessons(prepared).extra[TOLD]
+    told = lessons(prepared).extra[TEACHER_LOGITS]
     texts = [row["text"] for row in prepared.rows["train"]]
     said = Predictor.open("saved_models/voting", "keras").logits(texts)
     np.testing.assert_allclose(softmax(told), softmax(said), atol=1e-5)

@@ -22,14 +22,14 @@ def wanted() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def entities(text: str, found: Sequence[dict[str, Any]]) -> str:
+def entities(text: str, entities_found: Sequence[dict[str, Any]]) -> str:
     """The text with its entities in the colour of their label, label and score behind each.
 
     Args:
-        found: entities by `start` and `end`, in order, as `predict` gives them.
+        entities_found: entities by `start` and `end`, in order, as `predict` gives them.
     """
     parts, last = [], 0
-    for entity in found:
+    for entity in entities_found:
         colour = COLOURS[sum(entity["label"].encode()) % len(COLOURS)]
         parts.append(plain(text[last : entity["start"]]))
         name = plain(text[entity["start"] : entity["end"]])

@@ -36,7 +36,7 @@ def page(title: str, answers: Sequence[dict[str, Any]]) -> str:
 
 def _section(answer: dict[str, Any]) -> str:
     delta = f"delta {answer['delta']:.4f}"
-    told = f"{answer['method']}, special pieces {answer['rest']:+.4f}, {delta}"
+    details = f"{answer['method']}, special pieces {answer['rest']:+.4f}, {delta}"
     largest = max((abs(word["score"]) for word in answer["words"]), default=0.0)
     paragraphs = []
     for key in ("text", "text_pair"):
@@ -45,7 +45,7 @@ def _section(answer: dict[str, Any]) -> str:
             paragraphs.append(f"<p>{_marked(answer[key], words, largest)}</p>")
     return (
         f"<section>\n<b>{escape(answer['label'])}</b> {answer['score']:.4f} "
-        f"<small>{escape(told)}</small>\n" + "\n".join(paragraphs) + "\n</section>"
+        f"<small>{escape(details)}</small>\n" + "\n".join(paragraphs) + "\n</section>"
     )
 
 

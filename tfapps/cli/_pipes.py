@@ -52,7 +52,7 @@ class Output:
 @contextlib.contextmanager
 def guarded() -> Iterator[Output]:
     """Inside, `sys.stdout` and `sys.stderr` outlive their readers; gives that of `sys.stdout`."""
-    before = sys.stdout, sys.stderr
+    originals = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
     try:
         yield sys.stdout
@@ -61,7 +61,7 @@ def guarded() -> Iterator[Output]:
         sys.stdout.ends = False
         sys.stdout.flush()
         sys.stderr.flush()
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = originals
 
 
 def open_closed() -> None:

@@ -12,13 +12,13 @@ def import_keras() -> None:
     """Import Keras and its backend with standard error set aside; shown only if it fails."""
     sys.stderr.flush()
     original = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             importlib.import_module("keras")
         except BaseException:
-            aside.seek(0)
-            os.write(original, aside.read())
+            captured.seek(0)
+            os.write(original, captured.read())
             raise
         finally:
             os.dup2(original, 2)

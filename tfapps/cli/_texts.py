@@ -25,7 +25,7 @@ def questions(texts: Sequence[str], paired: bool) -> list[Question]:
     typed = bool(texts) and list(texts) != ["-"]
     lines = list(map(_typed, texts)) if typed else _standard_input()
     place = "text {}" if typed else "standard input:{}"
-    asked = [question(line, paired, place.format(n)) for n, line in enumerate(lines, 1)]
+    lines_read = [question(line, paired, place.format(n)) for n, line in enumerate(lines, 1)]
     tabs = 0 if paired else sum("\t" in line for line in lines)
     if tabs:
         print(
@@ -33,7 +33,7 @@ def questions(texts: Sequence[str], paired: bool) -> list[Question]:
             "are one text",
             file=sys.stderr,
         )
-    return asked
+    return lines_read
 
 
 def _typed(text: str) -> str:

@@ -28,9 +28,9 @@ def main(arguments: argparse.Namespace) -> None:
 
     from tfapps.stages.compare import compare, draw, table
 
-    found = compare([bundle_path(run) for run in arguments.runs])
-    draw(found, Path(arguments.out))
-    print(table(found))
+    comparison = compare([bundle_path(run) for run in arguments.runs])
+    draw(comparison, Path(arguments.out))
+    print(table(comparison))
     print(f"picture: {arguments.out}")
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(comparison))

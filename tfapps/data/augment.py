@@ -22,7 +22,7 @@ def masked_copies(texts: Sequence[str], copies: int, seed: int) -> list[str]:
         copies: of every text.
     """
     random = np.random.default_rng(seed)
-    there, made = set(texts), []
+    known, made = set(texts), []
     for text in texts:
         words = text.split()
         for _ in range(copies if words else 0):
@@ -33,7 +33,7 @@ def masked_copies(texts: Sequence[str], copies: int, seed: int) -> list[str]:
                 start = int(random.integers(0, len(new) - count + 1))
                 new = new[start : start + count]
             copy = " ".join(new)
-            if copy not in there:
-                there.add(copy)
+            if copy not in known:
+                known.add(copy)
                 made.append(copy)
     return made

@@ -69,9 +69,9 @@ def stream_lines(path: Path, encoding: str | None = None) -> Iterator[str]:
     """
     rest = ""
     for piece in _decoded(path, encoding):
-        whole = (rest + piece).split("\n")
-        rest = whole.pop()
-        for line in whole:
+        complete = (rest + piece).split("\n")
+        rest = complete.pop()
+        for line in complete:
             yield line.removesuffix("\r")
     if rest:
         yield rest.removesuffix("\r")
@@ -112,8 +112,8 @@ def _decoded(path: Path, encoding: str | None, settable: bool = True) -> Iterato
         except UnicodeDecodeError as error:
             if codec == "utf-8" and b"\0" in error.object:
                 raise _zero(path, line, error.object, settable) from error
-            before = error.object[: error.start].decode(codec, "replace")
-            place = f"{path}:{line + before.count(chr(10))}"
+            text_before = error.object[: error.start].decode(codec, "replace")
+            place = f"{path}:{line + text_before.count(chr(10))}"
             if codec != "utf-8" or encoding is not None:
                 byte = error.object[error.start]
                 raise InputError(

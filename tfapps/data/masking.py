@@ -76,10 +76,12 @@ class Masking:
         places, hidden = self._chosen(ids, real, seeds[0], part)
         was = tf.gather(ids, places, axis=1, batch_dims=1)
         draw = _uniform(places, seeds[1], part)
-        other = _uniform(places, seeds[2], part, maxval=len(self._others), dtype=tf.int32)
-        now = tf.where(draw < self.masked + self.replaced, tf.gather(self._others, other), was)
-        now = tf.where(draw < self.masked, self.mask_id, now)
-        changed = _put(ids, places, tf.where(hidden, now, was))
+        replacement = _uniform(places, seeds[2], part, maxval=len(self._others), dtype=tf.int32)
+        shown = tf.where(
+            draw < self.masked + self.replaced, tf.gather(self._others, replacement), was
+        )
+        shown = tf.where(draw < self.masked, self.mask_id, shown)
+        changed = _put(ids, places, tf.where(hidden, shown, was))
         features = {**features, "token_ids": changed, PLACES: tf.where(hidden, places, 0)}
         return features, {**targets, IDS: tf.where(hidden, was, 0)}
 
@@ -124,10 +126,10 @@ def _runs(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Where the run of equal numbers starts that each place is in, and how long it is; (b, t)."""
     rows, length = tf.shape(numbers)[0], tf.shape(numbers)[1]
     place = tf.zeros_like(numbers) + tf.range(length)[None]
-    each = numbers + tf.range(rows)[:, None] * length  # no two rows share a number
-    starts = tf.math.unsorted_segment_min(place, each, rows * length)
-    sizes = tf.math.unsorted_segment_sum(tf.ones_like(numbers), each, rows * length)
-    return tf.gather(starts, each), tf.gather(sizes, each)
+    run_ids = numbers + tf.range(rows)[:, None] * length  # no two rows share a number
+    starts = tf.math.unsorted_segment_min(place, run_ids, rows * length)
+    sizes = tf.math.unsorted_segment_sum(tf.ones_like(numbers), run_ids, rows * length)
+    return tf.gather(starts, run_ids), tf.gather(sizes, run_ids)
 
 
 def _put(ids: tf.Tensor, places: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

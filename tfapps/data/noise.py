@@ -41,5 +41,5 @@ def mistyped(text: str, rate: float, random: np.random.Generator) -> str:
 def thinned(text: str, rate: float, random: np.random.Generator) -> str:
     """`text` without a share `rate` of its words; one stays in any case."""
     words = text.split()
-    kept = [word for word in words if random.random() >= rate]
-    return " ".join(kept or words[:1]) or text
+    remaining = [word for word in words if random.random() >= rate]
+    return " ".join(remaining or words[:1]) or text

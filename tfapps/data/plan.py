@@ -132,15 +132,19 @@ def balanced(
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(labels))
     of_label = [order[labels[order] == label] for label in np.unique(labels)]
-    whole = [rows[: len(rows) // per_label * per_label].reshape(-1, per_label) for rows in of_label]
-    rest = [rows[len(groups) * per_label :] for rows, groups in zip(of_label, whole, strict=True)]
+    full_groups = [
+        rows[: len(rows) // per_label * per_label].reshape(-1, per_label) for rows in of_label
+    ]
+    rest = [
+        rows[len(groups) * per_label :] for rows, groups in zip(of_label, full_groups, strict=True)
+    ]
     turns: list[int] = []
-    for turn in range(max(map(len, whole))):
-        there = [label for label, groups in enumerate(whole) if len(groups) > turn]
-        mixed = generator.permutation(there).tolist()
+    for turn in range(max(map(len, full_groups))):
+        labels_left = [label for label, groups in enumerate(full_groups) if len(groups) > turn]
+        mixed = generator.permutation(labels_left).tolist()
         begun = set(turns[len(turns) // (size // per_label) * (size // per_label) :])
         turns += sorted(mixed, key=lambda label: label in begun)  # stable: others stay mixed
-    left = [iter(groups) for groups in whole]
+    left = [iter(groups) for groups in full_groups]
     rows = np.concatenate(
         [*(next(left[label]) for label in turns), generator.permutation(np.concatenate(rest))]
     )

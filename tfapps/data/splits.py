@@ -75,7 +75,7 @@ def carve(
     quotas = _shares({name: len(rows) for name, rows in strata.items()}, fraction)
     taken: set[int] = set()
 
-    def take(rows: list[int], quota: int) -> None:
+    def assign(rows: list[int], quota: int) -> None:
         for row in rows:
             if quota > 0 and row not in taken and all(left[label] > 1 for label in labels[row]):
                 quota -= 1
@@ -83,8 +83,8 @@ def carve(
                 left.subtract(labels[row])
 
     for name, rows in strata.items():
-        take(rows, quotas[name])
-    take(order, sum(quotas.values()) - len(taken))  # what labels with a single row had to keep
+        assign(rows, quotas[name])
+    assign(order, sum(quotas.values()) - len(taken))  # what labels with a single row had to keep
     if not taken or len(taken) == len(examples):
         raise InputError(
             f"data.dev: {fraction} of {len(examples)} examples leaves none for dev or for train "
@@ -134,11 +134,11 @@ def _cover(order: list[int], labels: list[list[str]], counts: Counter[str]) -> s
     for row in order:
         for label in labels[row]:
             first.setdefault(label, row)
-    rows, seen = set(), set()
+    rows, covered = set(), set()
     for label in sorted(counts, key=lambda label: (counts[label], label)):
-        if label not in seen:
+        if label not in covered:
             rows.add(first[label])
-            seen.update(labels[first[label]])
+            covered.update(labels[first[label]])
     return rows
 
 
@@ -166,11 +166,11 @@ def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
         )
     short = {label: count for label, count in sorted(Counter(labels).items()) if count < shots}
     if short:
-        told = [f"{label} has {count}" for label, count in short.items()]
-        more = f" and {len(told) - SHOWN} more have too few" if len(told) > SHOWN else ""
+        shortages = [f"{label} has {count}" for label, count in short.items()]
+        more = f" and {len(shortages) - SHOWN} more have too few" if len(shortages) > SHOWN else ""
         raise InputError(
             f"data.shots: got {shots}, expected no more than the rows of any label, but "
-            f"{', '.join(told[:SHOWN])}{more}"
+            f"{', '.join(shortages[:SHOWN])}{more}"
         )
     order = np.random.default_rng([seed, len(examples), shots]).permutation(len(examples))
     taken: list[int] = []

@@ -50,19 +50,19 @@ class Staged:
 
     def _between(self, first: int, last: int, part: Part) -> tf.data.Dataset:
         """Batches number `first` to before `last`, counted over all stages."""
-        found = []
-        before = 0
+        pieces = []
+        passed = 0
         for batches, steps in self.stages:
-            begin, end = max(first - before, 0), min(last - before, steps)
+            begin, end = max(first - passed, 0), min(last - passed, steps)
             while begin < end:
                 number, offset = divmod(begin, batches.steps_per_epoch)
                 count = min(end - begin, batches.steps_per_epoch - offset)
-                found.append(batches.epoch(number, offset, part).take(count))
+                pieces.append(batches.epoch(number, offset, part).take(count))
                 begin += count
-            before += steps
-        if not found:
+            passed += steps
+        if not pieces:
             return self.stages[0].batches.epoch(0, 0, part).take(0)
-        whole = found[0]
-        for some in found[1:]:
-            whole = whole.concatenate(some)
-        return whole
+        joined = pieces[0]
+        for piece in pieces[1:]:
+            joined = joined.concatenate(piece)
+        return joined

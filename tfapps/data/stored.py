@@ -54,9 +54,9 @@ def encode(
         shutil.rmtree(made, ignore_errors=True)
         raise
     if folder is None:
-        found = _open(made)
-        weakref.finalize(found, shutil.rmtree, made, ignore_errors=True)
-        return found
+        columns = _open(made)
+        weakref.finalize(columns, shutil.rmtree, made, ignore_errors=True)
+        return columns
     shutil.rmtree(folder, ignore_errors=True)  # what a broken write may have left
     made.rename(folder)
     return _open(folder)
@@ -81,8 +81,8 @@ def _write(folder: Path, corpus: Corpus, task: Any, tokenizer: Any, max_length: 
             "the corpus gives no training rows; expected a sentence a line, and with "
             "task.pairs documents of two sentences or more (an empty line between documents)"
         )
-    told = {name: writer.told for name, writer in writers.items()}
-    (folder / META).write_text(json.dumps({"columns": told, "truncated": truncated}))
+    descriptions = {name: writer.description for name, writer in writers.items()}
+    (folder / META).write_text(json.dumps({"columns": descriptions, "truncated": truncated}))
 
 
 class _Writer:
@@ -92,7 +92,7 @@ class _Writer:
         self._folder, self._number = folder, number
         self._file = (folder / f"{number}.values").open("wb")
         self._lengths: list[np.ndarray] = []
-        self.told: dict[str, Any] = {}
+        self.description: dict[str, Any] = {}
 
     def add(self, column: Any) -> None:
         """Append rows: an array (rows, ...), or a list of (t, ...)."""
@@ -101,7 +101,7 @@ class _Writer:
         if ragged:
             self._lengths.append(np.array([len(row) for row in column], np.int64))
         self._file.write(np.ascontiguousarray(values).tobytes())
-        self.told = {
+        self.description = {
             "number": self._number,
             "dtype": values.dtype.name,
             "inner": list(values.shape[1:]),
@@ -120,17 +120,17 @@ class _Writer:
 def _is_whole(folder: Path) -> bool:
     """Whether all of it is there; tokens are too many to be hashed before every run."""
     try:
-        told = json.loads((folder / META).read_text())["columns"].values()
-        sizes = [(folder / f"{how['number']}.values").stat().st_size for how in told]
-        return sizes == [how["bytes"] for how in told]
+        descriptions = json.loads((folder / META).read_text())["columns"].values()
+        sizes = [(folder / f"{how['number']}.values").stat().st_size for how in descriptions]
+        return sizes == [how["bytes"] for how in descriptions]
     except (OSError, ValueError, KeyError):
         return False
 
 
 def _open(folder: Path) -> Encoded:
-    told = json.loads((folder / META).read_text())
-    columns = {name: _column(folder, how) for name, how in told["columns"].items()}
-    return Encoded(columns, told["truncated"])
+    meta = json.loads((folder / META).read_text())
+    columns = {name: _column(folder, how) for name, how in meta["columns"].items()}
+    return Encoded(columns, meta["truncated"])
 
 
 def _column(folder: Path, how: Mapping[str, Any]) -> Ragged | np.ndarray:

@@ -57,17 +57,17 @@ def export(
     """
     from tfapps.export import litert
 
-    wanted = [name for name in ARTIFACTS if name in names]
+    selected = [name for name in ARTIFACTS if name in names]
     calibrated = "litert_aeq_int8"
     target = Path(folder) / "litert"
     with tempfile.TemporaryDirectory(prefix="tfapps_quantize_") as temporary:
         rows = Path(temporary) / "calibration.npz"
-        if calibrated in wanted:
+        if calibrated in selected:
             np.savez(rows, **litert.calibration_rows(calibrated, calibration, max_length))
-        source = _float_file(rebuild, max_length, split, Path(temporary)) if wanted else None
-        if "litert_int4e" in wanted:
+        source = _float_file(rebuild, max_length, split, Path(temporary)) if selected else None
+        if "litert_int4e" in selected:
             _check_widths(source)
-        for name in wanted:
+        for name in selected:
             kind = name.removeprefix("litert_")
             made = Path(temporary) / f"{kind}.tflite"
             arguments = [source, kind, made] + [rows] * (name == calibrated)

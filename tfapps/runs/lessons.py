@@ -47,7 +47,7 @@ def lessons(prepared: Prepared) -> Lessons:
 
     Raises: InputError for texts or teachers that do not fit the task.
     """
-    from tfapps.train.answers import TOLD
+    from tfapps.train.answers import TEACHER_LOGITS
     from tfapps.train.unlabelled import LABELLED
 
     leaks.refuse(prepared)
@@ -72,7 +72,7 @@ def lessons(prepared: Prepared) -> Lessons:
     teachers = kind.teachers(objective)
     if teachers and prepared.task.comparable and not kind.follows_blocks(objective):
         whole = [*texts_of(origin.examples["train"]), *texts]
-        extra[TOLD] = ask.answers(prepared, teachers, whole)
+        extra[TEACHER_LOGITS] = ask.answers(prepared, teachers, whole)
         teachers = ()
     return Lessons(origin, prepared, extra, labelled, tuple(teachers))
 

@@ -30,7 +30,7 @@ def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -
 
     Raises: InputError for a teacher of another task, or with other labels.
     """
-    from tfapps.train.answers import together
+    from tfapps.train.answers import mean_answer
 
     told = []
     for path in teachers:
@@ -38,7 +38,7 @@ def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -
         print(f"{path} answers {len(texts)} texts", flush=True)
         (logits,) = listed(_outputs(Bundle.open(Path(path).expanduser()), texts))
         told.append(logits[:, _order(prepared, task, path)])
-    return np.asarray(together(prepared.task, told), np.float32)
+    return np.asarray(mean_answer(prepared.task, told), np.float32)
 
 
 def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:

@@ -53,9 +53,9 @@ def attack(
         prepared = _first(prepare(config, bundle), rows)
         model = rebuild(prepared, bundle, None, None)
     clean = _metric(prepared, outputs_of(prepared, model, "dev"))
-    found = _by_embeddings(prepared, model, epsilons)
-    found |= _by_typing(prepared, model)
-    figures = {name: {"0": clean, **values} for name, values in found.items()}
+    results = _by_embeddings(prepared, model, epsilons)
+    results |= _by_typing(prepared, model)
+    figures = {name: {"0": clean, **values} for name, values in results.items()}
     _note(bundle, prepared.task.headline, figures)
     return figures
 
@@ -73,8 +73,8 @@ def _first(prepared: Prepared, rows: int | None) -> Prepared:
     """The same with a dev set of so many sentences or texts."""
     if rows is None:
         return prepared
-    kept = {**prepared.rows, "dev": prepared.rows["dev"][:rows]}
-    return retokenized(dataclasses.replace(prepared, rows=kept), prepared.tokenizer)
+    first_rows = {**prepared.rows, "dev": prepared.rows["dev"][:rows]}
+    return retokenized(dataclasses.replace(prepared, rows=first_rows), prepared.tokenizer)
 
 
 def _metric(prepared: Prepared, outputs: Any) -> float:
@@ -89,35 +89,35 @@ def _by_embeddings(
 
     batches = prepared.batches("dev", batch_size=EVALUATION_BATCH, shuffle=False)
     adversary = Adversary(model, prepared.task.loss, batches)
-    found: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, float]] = {}
     for name, norm, steps in (
         ("fgm_l2", "l2", 1),
         ("fgsm_max", "max", 1),
         ("pgd_l2", "l2", STEPS),
         ("pgd_max", "max", STEPS),
     ):
-        found[name] = {}
+        results[name] = {}
         for epsilon in epsilons:
             print(f"{name} {epsilon:g}", flush=True)
             outputs = adversary.outputs(norm, epsilon, steps)
-            found[name][f"{epsilon:g}"] = _metric(prepared, outputs)
-    return found
+            results[name][f"{epsilon:g}"] = _metric(prepared, outputs)
+    return results
 
 
 def _by_typing(prepared: Prepared, model: keras.Model) -> dict[str, dict[str, float]]:
     kinds: dict[str, Callable[..., str]] = {"mistyped_letters": noise.mistyped}
     if "tokens" not in prepared.rows["dev"][0]:  # whose tags would be missing as well
         kinds["missing_words"] = noise.thinned
-    found: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, float]] = {}
     for name, change in kinds.items():
-        found[name] = {}
+        results[name] = {}
         for rate in RATES:
             random = np.random.default_rng(prepared.config.seed)
             rows = [_changed(row, change, rate, random) for row in prepared.rows["dev"]]
-            there = dataclasses.replace(prepared, rows={**prepared.rows, "dev": rows})
-            there = retokenized(there, prepared.tokenizer)
-            found[name][f"{rate:g}"] = _metric(there, outputs_of(there, model, "dev"))
-    return found
+            changed = dataclasses.replace(prepared, rows={**prepared.rows, "dev": rows})
+            changed = retokenized(changed, prepared.tokenizer)
+            results[name][f"{rate:g}"] = _metric(changed, outputs_of(changed, model, "dev"))
+    return results
 
 
 def _changed(

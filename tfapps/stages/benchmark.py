@@ -47,14 +47,14 @@ def benchmark(
             runner, inputs = open_runner(
                 name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
             )
-        found = {"bytes": measuring.size(file)}
-        found |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
+        measured = {"bytes": measuring.size(file)}
+        measured |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
         if name != "keras" and prepared.task.form == "single":
-            found["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
+            measured["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
         headline = prepared.task.headline
         if name in dev:
-            found[headline] = dev[name][headline]
-        figures[name] = found
+            measured[headline] = dev[name][headline]
+        figures[name] = measured
     return figures
 
 
@@ -70,9 +70,9 @@ def table(bundle: Bundle, figures: dict[str, dict[str, Any]]) -> str:
         ("peak MB", "peak_bytes", 1e-6, 0),
     )
     lines = [f"{'artefact':<16}" + "".join(f"{title:>11}" for title, *_ in columns)]
-    for name, found in figures.items():
+    for name, measured in figures.items():
         cells = [
-            f"{found[key] * scale:>11.{digits}f}" if key in found else f"{'-':>11}"
+            f"{measured[key] * scale:>11.{digits}f}" if key in measured else f"{'-':>11}"
             for _, key, scale, digits in columns
         ]
         lines.append(f"{name:<16}" + "".join(cells))

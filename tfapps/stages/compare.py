@@ -42,8 +42,10 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
     bundles, problems = _opened(paths)
     judged = {bundle.metrics["headline"]: bundle.path for bundle in bundles}
     if len(judged) > 1:
-        told = ", ".join(f"{path} by {headline}" for headline, path in judged.items())
-        problems.append(f"runs judged by different metrics: {told}; compare runs that share one")
+        metrics_by_run = ", ".join(f"{path} by {headline}" for headline, path in judged.items())
+        problems.append(
+            f"runs judged by different metrics: {metrics_by_run}; compare runs that share one"
+        )
     if problems:
         raise InputError("\n".join(problems))
     rows = [
@@ -138,15 +140,15 @@ def _rows(run: str, bundle: Bundle) -> list[dict[str, Any]]:
     metrics, proof = bundle.metrics, bundle.proof
     rows = []
     for artifact, figures in metrics["dev"].items():
-        found = proof[artifact]
+        measured = proof[artifact]
         row = {"run": run, "artifact": artifact, "metric": figures[metrics["headline"]]}
-        row |= {"drop": found.get("metric_drop"), "bytes": found["bytes"]}
-        row |= {key: found.get(key) for key in ("gzip_bytes", "partitions", "p50_ms")}
+        row |= {"drop": measured.get("metric_drop"), "bytes": measured["bytes"]}
+        row |= {key: measured.get(key) for key in ("gzip_bytes", "partitions", "p50_ms")}
         rows.append(row)
     return rows
 
 
-def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _beats(first: dict[str, Any], second: dict[str, Any]) -> bool:
     """As good in both metric and size, and better in one."""
-    as_good = one["metric"] >= other["metric"] and one["bytes"] <= other["bytes"]
-    return as_good and (one["metric"], one["bytes"]) != (other["metric"], other["bytes"])
+    as_good = first["metric"] >= second["metric"] and first["bytes"] <= second["bytes"]
+    return as_good and (first["metric"], first["bytes"]) != (second["metric"], second["bytes"])

@@ -181,16 +181,16 @@ class _Work:
     def keepers(self) -> list[Checkpoint]:
         """Where the states of all items are."""
         indices = range(len(self.origin.config.compress))
-        return [self._keeper(index, what) for index in indices for what in ("fit", "done")]
+        return [self._keeper(index, kind) for index in indices for kind in ("fit", "done")]
 
-    def _keeper(self, index: int, what: str) -> Checkpoint:
+    def _keeper(self, index: int, kind: str) -> Checkpoint:
         """Where an item's state is kept, be it its fit's or the finished item."""
         config = self.origin.config
         weights_hash = self.source.manifest["files"][self.source.weights.name]
         key = json.dumps([contents.of_items(config, index + 1), weights_hash])
         key += fingerprints.answers_key(config)
         return unfinished.checkpoint(
-            self.origin, f"{index}_{config.compress[index].name}_{what}", key
+            self.origin, f"{index}_{config.compress[index].name}_{kind}", key
         )
 
     def _logs(self, index: int) -> Path:
@@ -203,10 +203,10 @@ class _Work:
 
     def _ask_teacher(self, item: Any) -> None:
         """Keep what the model says before anything is taken away, if the fit wants to know."""
-        beside = item.distill_layers or (item.distill and self._by_place)
+        needs_model = item.distill_layers or (item.distill and self._by_place)
         if item.distill and self.answers is None and not self._by_place:
             self.answers = logits_of(self.lesson.prepared, self.model, "train")
-        if beside and self.teacher is None:
+        if needs_model and self.teacher is None:
             with self.place.scope():
                 self.teacher = clone(self.model)
 

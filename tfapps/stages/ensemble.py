@@ -101,7 +101,7 @@ def _check_rows(
     """Only the ensemble itself decides which rows its members learn from."""
     if config.draw is not None and (kind.sequential or "draw" in changes):
         raise ConfigError([f"draw: {config.ensemble.name} draws the rows itself; leave it out"])
-    keys = [key for one in variants for key in one if key.split(".")[0] in ROWS]
+    keys = [key for variant in variants for key in variant if key.split(".")[0] in ROWS]
     if keys:
         raise ConfigError(
             [
@@ -122,7 +122,7 @@ class _Work:
         self.config, self.kind, self.prepared = config, kind, prepared
         self.activation = prepared.task.activation
         self.members: list[Bundle] = []
-        self.told: list[np.ndarray] = []
+        self.train_logits: list[np.ndarray] = []
         if kind.learns and not kind.sequential:
             self._check_rows()
 
@@ -131,13 +131,15 @@ class _Work:
         print(f"member {number + 1} of {self.config.ensemble.members}", flush=True)
         more = {}
         if self.kind.sequential:
-            drawn = self.kind.rows(self.config.ensemble, self.told, self._truth, self.config.seed)
+            drawn = self.kind.rows(
+                self.config.ensemble, self.train_logits, self._truth, self.config.seed
+            )
             if drawn is not None:
                 rows = draws.with_every_label(np.array(drawn), self.prepared.rows["train"])
                 more["draw"] = {"file": str(self._noted(number, rows.tolist()))}
         self.members.append(run(member(self.config, self.kind, number, **more)))
         if self.kind.sequential:
-            self.told.append(self._said(self.members[-1], "train"))
+            self.train_logits.append(self._logits_of(self.members[-1], "train"))
 
     @property
     def _truth(self) -> np.ndarray:
@@ -150,14 +152,14 @@ class _Work:
         write_json(path, drawn)
         return path.absolute()
 
-    def _said(self, bundle: Bundle, split: str, artifact: str = "keras") -> np.ndarray:
+    def _logits_of(self, bundle: Bundle, split: str, artifact: str = "keras") -> np.ndarray:
         return _logits(bundle, self.prepared.rows[split], artifact)
 
     def _learned(self) -> dict[str, Any]:
         if not self.kind.learns:
             return {}
         if self.kind.sequential:
-            return self.kind.learn(self.config.ensemble, self.told, self._truth)
+            return self.kind.learn(self.config.ensemble, self.train_logits, self._truth)
         numbers, logits = self._left_out()
         return self.kind.learn(self.config.ensemble, [logits], self._truth[numbers])
 
@@ -197,13 +199,15 @@ class _Work:
         unjudged.log(task, self.prepared.targets("dev"), self.prepared.examples["dev"], "dev")
         for name in names:
             print(f"evaluating {name} of {len(self.members)} members", flush=True)
-            told = [self._said(bundle, "dev", name) for bundle in self.members]
-            said = self.kind.combine(self.config.ensemble, told, learned, self.activation)
-            reference = said if reference is None else reference
+            member_logits = [self._logits_of(bundle, "dev", name) for bundle in self.members]
+            logits = self.kind.combine(
+                self.config.ensemble, member_logits, learned, self.activation
+            )
+            reference = logits if reference is None else reference
             examples = self.prepared.examples["dev"]
-            figures = task.predict_metrics(said, self.prepared.targets("dev"), examples)
+            figures = task.predict_metrics(logits, self.prepared.targets("dev"), examples)
             metrics["dev"][name] = figures
-            proof[name] = self._proof(name, said, reference, figures, metrics)
+            proof[name] = self._proof(name, logits, reference, figures, metrics)
             try:
                 parity.check(name, proof[name], headline, limit=_limit(name, self.members))
             except Failure as failure:
@@ -218,15 +222,15 @@ class _Work:
         return Bundle.open(target)
 
     def _proof(
-        self, name: str, said: np.ndarray, reference: np.ndarray, figures: Any, metrics: Any
+        self, name: str, logits: np.ndarray, reference: np.ndarray, figures: Any, metrics: Any
     ) -> dict[str, float]:
         task, headline = self.prepared.task, self.prepared.task.headline
-        same = task.decide(said, ()) == task.decide(reference, ())
+        same = task.decide(logits, ()) == task.decide(reference, ())
         size = sum(sum(f.stat().st_size for f in _files(b.artifact(name))) for b in self.members)
         drop = metrics["dev"]["keras"][headline] - figures[headline]
         return {
             "agreement": float(np.mean(same)),
-            "max_logit_difference": float(np.abs(said - reference).max()),
+            "max_logit_difference": float(np.abs(logits - reference).max()),
             "bytes": size,
             "metric": figures[headline],
             "metric_drop": drop,
@@ -270,19 +274,19 @@ def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.
 
 def _copy(bundle: Bundle, folder: Path, exports: list[str]) -> None:
     """What answers of a member, with a manifest of its own."""
-    wanted = [bundle.path / name for name in COPIED] + sorted(bundle.text.rglob("*"))
+    files = [bundle.path / name for name in COPIED] + sorted(bundle.text.rglob("*"))
     for name in bundle.artifacts():
         if name in exports:
-            wanted += _files(bundle.artifact(name))
+            files += _files(bundle.artifact(name))
     manifest = read_json(bundle.path / MANIFEST)
-    kept = {}
-    for file in wanted:
+    hashes = {}
+    for file in files:
         name = file.relative_to(bundle.path)
         if file.is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, folder / name)
-            kept[name.as_posix()] = manifest["files"][name.as_posix()]
-    write_json(folder / MANIFEST, {**manifest, "files": kept})
+            hashes[name.as_posix()] = manifest["files"][name.as_posix()]
+    write_json(folder / MANIFEST, {**manifest, "files": hashes})
 
 
 def _files(path: Path) -> list[Path]:

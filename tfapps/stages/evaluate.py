@@ -57,10 +57,10 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
         return _by_members(bundle, config, data, artifact)
     if registry.load("task", config.task.name).Task.reduces:
         return _by_parts(bundle, config, data, artifact)
-    there = opened(bundle, config, data, artifact)
-    unjudged.log(there.task, there.targets, there.examples, Path(data).name)
-    outputs = there.runner(there.features)
-    return there.rows, there.task.predict_metrics(outputs, there.targets, there.examples)
+    judged = opened(bundle, config, data, artifact)
+    unjudged.log(judged.task, judged.targets, judged.examples, Path(data).name)
+    outputs = judged.runner(judged.features)
+    return judged.rows, judged.task.predict_metrics(outputs, judged.targets, judged.examples)
 
 
 def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:

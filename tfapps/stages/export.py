@@ -73,9 +73,9 @@ def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
     beam = prepared.task.search().beam
     if beam > 1 and model.input["token_ids"].shape[0] is not None:
         graphs["steps"] = kind.step_of(model, batch_size=beam)
-    there, limit = prepared.task.target_tokenizer, prepared.config.model.max_length - 1
+    target, limit = prepared.task.target_tokenizer, prepared.config.model.max_length - 1
     graphs[greedy_graph.SIGNATURE] = greedy_graph.Greedy(
-        graphs["encode"], graphs["step"], there.start_id, there.end_id, limit
+        graphs["encode"], graphs["step"], target.start_id, target.end_id, limit
     )
     return graphs
 

@@ -63,9 +63,9 @@ def faithful(
     random = np.random.default_rng(config.seed)
     scores = [random.random(len(text.words)) for text in texts]
     figures[CONTROL] = judged(run, texts, targets, scores)
-    found = {"rows": len(texts), "methods": figures}
-    _note(bundle, found)
-    return found
+    results = {"rows": len(texts), "methods": figures}
+    _note(bundle, results)
+    return results
 
 
 def _fitting(run: Explained) -> list[str]:
@@ -87,13 +87,13 @@ def judged(
         targets: number of the predicted class of each text.
         scores: of the words of each text, (words,).
     """
-    found = np.zeros((len(KINDS), len(SHARES)))
-    for text, target, one in zip(texts, targets, scores, strict=True):
-        gone = removals(one)
-        probability = run.probabilities(reading.without(text, np.concatenate([gone, ~gone])))
-        found += probability[:, target].reshape(found.shape) / len(texts)
+    curves = np.zeros((len(KINDS), len(SHARES)))
+    for text, target, word_scores in zip(texts, targets, scores, strict=True):
+        removed = removals(word_scores)
+        probability = run.probabilities(reading.without(text, np.concatenate([removed, ~removed])))
+        curves += probability[:, target].reshape(curves.shape) / len(texts)
     judgement: dict[str, Any] = {}
-    for kind, curve in zip(KINDS, found.round(DIGITS).tolist(), strict=True):
+    for kind, curve in zip(KINDS, curves.round(DIGITS).tolist(), strict=True):
         judgement[kind] = round(float(np.trapezoid(curve, SHARES)), DIGITS)
         judgement[f"{kind}_curve"] = {f"{x:g}": y for x, y in zip(SHARES, curve, strict=True)}
     return judgement

@@ -51,14 +51,14 @@ def _wanted(prepared: Prepared, row: int) -> str:
         return ""
     example = prepared.examples["train"][row]
     if "tags" in example:
-        wanted = " ".join(filter(None, [example.get("label"), *example["tags"]]))
+        target = " ".join(filter(None, [example.get("label"), *example["tags"]]))
     elif "target" in example:
-        wanted = example["target"]
+        target = example["target"]
     elif isinstance(example["label"], str):
-        wanted = example["label"]
+        target = example["label"]
     else:
-        wanted = ", ".join(example["label"]) or "no label"
-    return f"{plain(wanted)} <- "
+        target = ", ".join(example["label"]) or "no label"
+    return f"{plain(target)} <- "
 
 
 def _outputs(model: Any) -> dict[str, Any]:
@@ -78,18 +78,24 @@ def _split(prepared: Prepared, name: str) -> str:
 
 def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
     """What labels there are, if any: of texts, or of the entities in them."""
-    given = [example["label"] for example in examples if example.get("label") is not None]
-    given += [[s.label for s in tags.spans(e["tags"])] for e in examples if e.get("tags")]
-    labels = Counter(label for one in given for label in ([one] if isinstance(one, str) else one))
+    labels_by_row = [example["label"] for example in examples if example.get("label") is not None]
+    labels_by_row += [[s.label for s in tags.spans(e["tags"])] for e in examples if e.get("tags")]
+    labels = Counter(
+        label
+        for row_labels in labels_by_row
+        for label in ([row_labels] if isinstance(row_labels, str) else row_labels)
+    )
     common = ", ".join(f"{plain(label)} {count}" for label, count in labels.most_common(5))
-    told = f"; {len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
-    return told if labels else ""
+    summary = f"; {len(labels)} labels: {common}{', ...' * (len(labels) > 5)}"
+    return summary if labels else ""
 
 
 def _batch(prepared: Prepared) -> list[str]:
-    whole = prepared.training_batches()
-    lines = [f"steps an epoch: {whole.steps_per_epoch}"]
-    stages = whole.stages if isinstance(whole, Staged) else [Stage(whole, 0)]
+    epoch_batches = prepared.training_batches()
+    lines = [f"steps an epoch: {epoch_batches.steps_per_epoch}"]
+    stages = (
+        epoch_batches.stages if isinstance(epoch_batches, Staged) else [Stage(epoch_batches, 0)]
+    )
     for batches, steps in stages:
         sizes = zip(batches.sizes, batches.buckets, strict=True)
         shapes = ", ".join(f"{rows} x {length}" for rows, length in sizes)

@@ -49,7 +49,7 @@ def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
         print(f"{config.name}: already exported and verified")
     else:
         bundle = verify_prepared(prepared, export_prepared(prepared, bundle))
-    _tell(bundle)
+    _print_summary(bundle)
     return bundle
 
 
@@ -63,7 +63,7 @@ def finished(config: RunConfig, rows: dict[str, Any]) -> Bundle | None:
     return bundle if done else None
 
 
-def _tell(bundle: Bundle) -> None:
+def _print_summary(bundle: Bundle) -> None:
     metrics = bundle.metrics
     print("\n".join(artifact_table(metrics["headline"], metrics, bundle.proof)))
     print(f"bundle: {bundle.path}\ntensorboard --logdir {bundle.path / 'logs'}")

@@ -49,22 +49,22 @@ def _cooked(prepared: Prepared, kind: Any, runs: Sequence[Bundle]) -> Bundle:
 
     config, headline = prepared.config, prepared.task.headline
     model = assemble(config, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
-    found = [load_file(bundle.weights) for bundle in runs]
-    shapes = [{path: array.shape for path, array in one.items()} for one in found]
+    members = [load_file(bundle.weights) for bundle in runs]
+    shapes = [{path: array.shape for path, array in member.items()} for member in members]
     if any(shape != shapes[0] for shape in shapes):
         raise InputError("ensemble: the members of a soup have weights of different shapes")
 
-    def fill(kept: Any) -> None:
+    def fill(averaged: Any) -> None:
         for path, weight in weights.variables(model).items():
-            weight.assign(kept[path])
+            weight.assign(averaged[path])
 
-    def judge(kept: Any) -> float:
-        fill(kept)
+    def judge(averaged: Any) -> float:
+        fill(averaged)
         return training.evaluate(prepared, model).metrics[headline]
 
     figures = [bundle.metrics["dev"]["keras"][headline] for bundle in runs]
-    kept, chosen = kind.cook(config.ensemble, found, figures, judge)
-    fill(kept)
+    averaged, chosen = kind.cook(config.ensemble, members, figures, judge)
+    fill(averaged)
     print(f"mean of {len(chosen)} of {len(runs)} members, best member {max(figures):.4f}")
     target = unfinished.OUTPUT / config.name
     with bundles.writing(target) as draft:

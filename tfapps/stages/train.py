@@ -102,7 +102,7 @@ def learn(
         model = _build(lesson.origin)
         warm(lesson.origin, model)
     count = parameters(model)
-    _tell(config, count)
+    _print_share(config, count)
     history = _fit(lesson, model, place, log_dir, hparams, keeper)
     return Learned(model, place, history, count)
 
@@ -262,10 +262,10 @@ def parameters(model: keras.Model) -> dict[str, int]:
     }
 
 
-def _tell(config: RunConfig, count: Mapping[str, int]) -> None:
+def _print_share(config: RunConfig, count: Mapping[str, int]) -> None:
     if count["trained"] < count["all"]:
-        told = f"{count['trained']:,} of {count['all']:,} weights are trained"
-        print(f"{config.tuning.name}: {told} ({count['trained'] / count['all']:.1%})")
+        share = f"{count['trained']:,} of {count['all']:,} weights are trained"
+        print(f"{config.tuning.name}: {share} ({count['trained'] / count['all']:.1%})")
 
 
 def _hparams(config: RunConfig) -> dict[str, Any]:

@@ -8,25 +8,30 @@ from typing import Any
 from tfapps.features.arrays import each
 from tfapps.metrics.divergence import divergence
 
-TOLD = "told_logits"  # a target column: what teachers said of a text once for all
+TEACHER_LOGITS = "told_logits"  # a target column: what teachers said of a text once for all
 # Of a CRF: how tags follow one another, the same for every text.
 SHARED = ("transitions",)
 TINY = 1e-9
 
 
-def apart(task: Any, outputs: Any, wanted: Any, features: dict[str, Any], heat: float = 1.0) -> Any:
-    """Divergence (b,) of `outputs` from `wanted`, summed over outputs that differ by text.
+def answer_divergence(
+    task: Any, outputs: Any, reference: Any, features: dict[str, Any], heat: float = 1.0
+) -> Any:
+    """Divergence (b,) of `outputs` from `reference`, summed over outputs that differ by text.
 
     Args:
         task: its `activation` says how logits become probabilities.
         heat: temperature that both are divided by.
     """
     if not isinstance(outputs, dict):
-        outputs, wanted = {"": outputs}, {"": wanted}
+        outputs, reference = {"": outputs}, {"": reference}
     activation = task.activation
     return sum(
         divergence(
-            outputs[name] / heat, wanted[name] / heat, activation, _places(outputs[name], features)
+            outputs[name] / heat,
+            reference[name] / heat,
+            activation,
+            _places(outputs[name], features),
         )
         for name in sorted(outputs)
         if name not in SHARED
@@ -44,7 +49,7 @@ def _places(logits: Any, features: dict[str, Any]) -> Any:
     return None
 
 
-def together(task: Any, answers: Sequence[Any]) -> Any:
+def mean_answer(task: Any, answers: Sequence[Any]) -> Any:
     """One answer of several: the logits of their mean probabilities, or the mean of numbers."""
     from keras import ops
 

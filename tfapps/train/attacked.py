@@ -45,8 +45,8 @@ class Adversary:
 
         def outputs(features: Any, delta: Any) -> Any:
             x = embed(features, False)
-            found = answer(x + tf.cast(delta, x.dtype), features, False)
-            return each(lambda tensor: tf.cast(tensor, tf.float32), found)
+            result = answer(x + tf.cast(delta, x.dtype), features, False)
+            return each(lambda tensor: tf.cast(tensor, tf.float32), result)
 
         def still(features: Any) -> Any:
             return tf.zeros_like(embed(features, False), tf.float32)

@@ -41,13 +41,13 @@ class Averaged(keras.callbacks.Callback):
         if not self.count:
             yield
             return
-        kept = [weight.numpy() for weight in self.learned]
+        originals = [weight.numpy() for weight in self.learned]
         for weight, mean in zip(self.learned, self.means, strict=True):
             weight.assign(mean.numpy())
         try:
             yield
         finally:
-            for weight, value in zip(self.learned, kept, strict=True):
+            for weight, value in zip(self.learned, originals, strict=True):
                 weight.assign(value)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -65,9 +65,9 @@ class Averaged(keras.callbacks.Callback):
     def _follow(self, share: tf.Tensor) -> None:
         """Go `share` of the way to the weights as they are."""
         for weight, mean in zip(self.learned, self.means, strict=True):
-            there = tf.cast(mean.value, tf.float32)
-            now = tf.cast(weight.value, tf.float32)
-            mean.value.assign(tf.cast(there + share * (now - there), mean.dtype))
+            old = tf.cast(mean.value, tf.float32)
+            new = tf.cast(weight.value, tf.float32)
+            mean.value.assign(tf.cast(old + share * (new - old), mean.dtype))
 
 
 class Exponential(Averaged):
@@ -95,7 +95,7 @@ class LastEpochs(Averaged):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.steps += 1
-        each = self.params["steps"]
-        if self.steps % each == 0 and self.steps // each > self.first:
+        epoch_steps = self.params["steps"]
+        if self.steps % epoch_steps == 0 and self.steps // epoch_steps > self.first:
             self.count += 1
             self._follow(tf.constant(1 / self.count))

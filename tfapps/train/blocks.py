@@ -37,47 +37,50 @@ class Blocks:
                 "set both to 0 to distil the answers of several"
             )
         self.config = config
-        here, there = _blocks(model, "student"), _blocks(teachers[0], "teacher")
-        there = [there[place] for place in evenly(len(here), len(there))]
-        self.attentions = [[attention for attention, _ in some] for some in (here, there)]
+        student, guide = _blocks(model, "student"), _blocks(teachers[0], "teacher")
+        guide = [guide[place] for place in evenly(len(student), len(guide))]
+        self.attentions = [[attention for attention, _ in blocks] for blocks in (student, guide)]
         self.models = [
             keras.Model(
-                whole.input,
-                [whole.output, [norm.output for _, norm in some], [a.input for a, _ in some]],
+                network.input,
+                [network.output, [norm.output for _, norm in blocks], [a.input for a, _ in blocks]],
             )
-            for whole, some in ((model, here), (teachers[0], there))
+            for network, blocks in ((model, student), (teachers[0], guide))
         ]
-        widths = [some[0][1].output.shape[-1] for some in (here, there)]
+        widths = [blocks[0][1].output.shape[-1] for blocks in (student, guide)]
         narrower = config.states and widths[0] != widths[1]
         self.variables = [
             keras.Variable(
                 keras.initializers.GlorotUniform(seed=place)(widths), name=f"projection_{place}"
             )
-            for place in range(len(here) if narrower else 0)
+            for place in range(len(student) if narrower else 0)
         ]
 
     def __call__(self, features: dict[str, Any], training: bool) -> tuple[Any, list[Any], Any]:
         """Student's logits, the teacher's, and the weighted distance of their blocks (b,)."""
         student, guide = self.models
         logits, states, entries = student(features, training=training)
-        told, wanted, origins = guide(features, training=False)
+        guide_logits, guide_states, origins = guide(features, training=False)
         mask = features["padding_mask"]
-        far = 0.0
+        total = 0.0
         if self.config.states:
             if self.variables:
                 states = [ops.matmul(x, w) for x, w in zip(states, self.variables, strict=True)]
-            pairs = zip(states, wanted, strict=True)
-            each = [distance(state, ops.stop_gradient(aim), mask) for state, aim in pairs]
-            far = far + self.config.states * sum(each) / len(each)
+            pairs = zip(states, guide_states, strict=True)
+            distances = [distance(state, ops.stop_gradient(aim), mask) for state, aim in pairs]
+            total = total + self.config.states * sum(distances) / len(distances)
         if self.config.attention:
             maps, aims = (
-                [attention.weights_of(*given) for attention, given in zip(some, entry, strict=True)]
-                for some, entry in zip(self.attentions, (entries, origins), strict=True)
+                [
+                    attention.weights_of(*inputs)
+                    for attention, inputs in zip(attentions, entry, strict=True)
+                ]
+                for attentions, entry in zip(self.attentions, (entries, origins), strict=True)
             )
             pairs = zip(maps, aims, strict=True)
-            each = [_divergence(own, ops.stop_gradient(aim), mask) for own, aim in pairs]
-            far = far + self.config.attention * sum(each) / len(each)
-        return logits, [told], far
+            distances = [_divergence(own, ops.stop_gradient(aim), mask) for own, aim in pairs]
+            total = total + self.config.attention * sum(distances) / len(distances)
+        return logits, [guide_logits], total
 
 
 def _divergence(own: Any, aim: Any, mask: Any) -> Any:
@@ -88,9 +91,11 @@ def _divergence(own: Any, aim: Any, mask: Any) -> Any:
     own, aim = ops.cast(own, "float32"), ops.cast(aim, "float32")
     if own.shape[1] != aim.shape[1]:
         own, aim = (ops.mean(x, axis=1, keepdims=True) for x in (own, aim))
-    each = ops.sum(aim * (ops.log(aim + TINY) - ops.log(own + TINY)), axis=-1)  # b h t
+    divergence = ops.sum(aim * (ops.log(aim + TINY) - ops.log(own + TINY)), axis=-1)  # b h t
     real = ops.cast(mask, "float32")
-    return ops.sum(ops.mean(each, axis=1) * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
+    return ops.sum(ops.mean(divergence, axis=1) * real, axis=1) / ops.maximum(
+        ops.sum(real, axis=1), 1.0
+    )
 
 
 def _blocks(model: Any, who: str) -> list[tuple[Any, Any]]:

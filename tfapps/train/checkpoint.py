@@ -1,4 +1,4 @@
-"""Where a fit stands, on disk: what was killed goes on from there, as if it never had been."""
+"""Checkpoints of a fit: a killed run resumes from the newest one with the same result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMAT = 1  # raise it when the meaning of what is stored changes
 
 
 class State(NamedTuple):
-    """Arrays by name, and numbers and texts as JSON has them."""
+    """Arrays by name, and notes that JSON can hold."""
 
     arrays: dict[str, np.ndarray]
     notes: dict[str, Any]
@@ -27,14 +27,14 @@ class State(NamedTuple):
 class Checkpoint:
     """The newest state of one fit in a folder of its own.
 
-    A state is written beside the one before and named at the end, so that a crash leaves one of
-    the two. One that is not byte for byte what was written, or of another fit, is none.
+    A new state is written beside the previous one and is valid only when complete, so that a
+    crash leaves one of the two. A state that is damaged or belongs to another fit is ignored.
 
     Args:
-        folder: where; it is made when it is needed.
-        key: what tells this fit from every other.
-        seconds: from one save to the next.
-        writes: False for one of several processes that are all in the same state: another saves.
+        folder: of the checkpoint; it is created when needed.
+        key: identifies this fit.
+        seconds: between two saves.
+        writes: False for one of several processes with the same state: another one saves.
     """
 
     def __init__(self, folder: Path, key: str, seconds: float = 300.0, writes: bool = True) -> None:
@@ -44,11 +44,11 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether so much time has passed since the last save, or since the start."""
+        """Return whether `seconds` have passed since the last save, or since the start."""
         return self.writes and time.monotonic() - self._last >= self.seconds
 
     def save(self, state: State, logs: Path | None = None) -> None:
-        """Write a state, and a copy of the TensorBoard files that belong to it."""
+        """Write a state and a copy of its TensorBoard files."""
         from safetensors.numpy import save as serialized
 
         if not self.writes:
@@ -61,61 +61,61 @@ class Checkpoint:
         _write(target / ARRAYS, data)
         if logs is not None and logs.is_dir():
             shutil.copytree(logs, target / LOGS)
-        told = {"key": self.key, "sha256": hashlib.sha256(data).hexdigest(), "notes": state.notes}
-        _write(target / NOTES, json.dumps(told).encode())
-        for other in self._numbers():
-            if other != number:
-                shutil.rmtree(self.folder / str(other), ignore_errors=True)
+        record = {"key": self.key, "sha256": hashlib.sha256(data).hexdigest(), "notes": state.notes}
+        _write(target / NOTES, json.dumps(record).encode())
+        for old in self._numbers():
+            if old != number:
+                shutil.rmtree(self.folder / str(old), ignore_errors=True)
         self._last = time.monotonic()
 
     def load(self) -> State | None:
-        """The newest state that is whole; None if there is none of this fit."""
+        """Return the newest intact state of this fit; None if there is none."""
         from safetensors.numpy import load
 
         for number in sorted(self._numbers(), reverse=True):
             folder = self.folder / str(number)
             try:
-                told = json.loads((folder / NOTES).read_text(encoding="utf-8"))
+                record = json.loads((folder / NOTES).read_text(encoding="utf-8"))
                 data = (folder / ARRAYS).read_bytes()
             except (OSError, ValueError):
                 continue
-            whole = told.get("sha256") == hashlib.sha256(data).hexdigest()
-            if whole and told.get("key") == self.key:
+            intact = record.get("sha256") == hashlib.sha256(data).hexdigest()
+            if intact and record.get("key") == self.key:
                 self._loaded = number
-                return State(load(data), told["notes"])
+                return State(load(data), record["notes"])
         return None
 
     def logs(self, target: Path) -> None:
-        """Put the TensorBoard files of the state that was loaded in place of those there."""
+        """Replace the TensorBoard files in `target` with those of the loaded state."""
         source = self.folder / str(self._loaded) / LOGS
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target)
 
     def clear(self) -> None:
-        """Forget everything: the fit is over."""
+        """Delete the checkpoint: the fit has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _numbers(self) -> list[int]:
-        there = self.folder.iterdir() if self.folder.is_dir() else ()
-        return [int(path.name) for path in there if path.name.isdigit()]
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [int(path.name) for path in paths if path.name.isdigit()]
 
 
 def packed(prefix: str, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays by numbered names, without their order being lost."""
+    """Return arrays by numbered names, which keep their order."""
     return {f"{prefix}/{number}": np.asarray(array) for number, array in enumerate(arrays)}
 
 
 def unpacked(prefix: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """What `packed` took."""
-    found = []
-    while f"{prefix}/{len(found)}" in arrays:
-        found.append(arrays[f"{prefix}/{len(found)}"])
-    return found
+    """Return the arrays that were given to `packed`."""
+    values = []
+    while f"{prefix}/{len(values)}" in arrays:
+        values.append(arrays[f"{prefix}/{len(values)}"])
+    return values
 
 
 def _write(path: Path, data: bytes) -> None:
-    """A file that is on the disk when this returns."""
+    """Write a file and flush it to the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()

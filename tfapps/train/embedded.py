@@ -54,8 +54,8 @@ class Ball:
     def __init__(self, x: Any, features: dict[str, Any], epsilon: Any, norm: Norm) -> None:
         self.x, self.norm = x, norm
         self.real = tf.cast(features["padding_mask"], tf.float32)[:, :, None]  # b t 1
-        still = tf.cast(tf.stop_gradient(x), tf.float32)
-        square = tf.reduce_sum(tf.square(still) * self.real, axis=(1, 2), keepdims=True)
+        embeddings = tf.cast(tf.stop_gradient(x), tf.float32)
+        square = tf.reduce_sum(tf.square(embeddings) * self.real, axis=(1, 2), keepdims=True)
         if norm == "max":
             width = tf.cast(tf.shape(x)[-1], tf.float32)
             numbers = tf.reduce_sum(self.real, axis=(1, 2), keepdims=True) * width

@@ -87,10 +87,10 @@ def graph(model: keras.Model) -> tf.Graph:
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Concatenation on axis 0; every other axis is padded with zeros to its longest."""
     shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
-    whole = np.zeros((sum(len(part) for part in parts), *shape), np.float32)
+    result = np.zeros((sum(len(part) for part in parts), *shape), np.float32)
     start = 0
     for part in parts:
         place = (slice(start, start + len(part)), *(slice(0, size) for size in part.shape[1:]))
-        whole[place] = part
+        result[place] = part
         start += len(part)
-    return whole
+    return result

@@ -35,8 +35,8 @@ class Record:
 
     def figures(self) -> dict[str, Any]:
         """All of it by name, the speed by that of its unit: `tokens_per_second`."""
-        told = asdict(self)
-        return told | {f"{told.pop('unit')}_per_second": told.pop("per_second")}
+        figures = asdict(self)
+        return figures | {f"{figures.pop('unit')}_per_second": figures.pop("per_second")}
 
 
 @dataclass
@@ -86,11 +86,11 @@ class History:
         if math.isfinite(self.best):
             return
         values = [record.metrics[self.headline] for record in self.records]
-        seen = ", ".join(f"{value:g}" for value in values[-SHOWN:]) or "none"
+        last_values = ", ".join(f"{value:g}" for value in values[-SHOWN:]) or "none"
         raise Failure(
             f"no evaluation qualified, so there are no best weights: got {self.headline} "
-            f"{seen} at the last evaluations, expected a finite number in one that can be best; "
-            "check the dev data, or train for more epochs"
+            f"{last_values} at the last evaluations, expected a finite number in one that can be "
+            "best; check the dev data, or train for more epochs"
         )
 
 

@@ -74,22 +74,24 @@ def fit(
         if resume.state is None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
-            given = (model, config, objective, batches, strategy, callbacks, writer, progress)
-            with resume.held():
-                return _until_finite(given, (evaluate, headline, best_from, patient_from, resume))
+            parts = (model, config, objective, batches, strategy, callbacks, writer, progress)
+            with resume.interruptible():
+                return _fit_with_retries(
+                    parts, (evaluate, headline, best_from, patient_from, resume)
+                )
         finally:
             progress.close()
 
 
-def _until_finite(given: tuple[Any, ...], how: tuple[Any, ...]) -> History:
+def _fit_with_retries(parts: tuple[Any, ...], how: tuple[Any, ...]) -> History:
     """Fit, and again at a lower rate if that diverges and the config asks for it."""
     *_, resume = how
     while True:
-        run = _Run(*given, resume.slower)
+        run = _Run(*parts, resume.slower)
         try:
-            return run.go(*how)
+            return run.fit(*how)
         except Diverged as error:
-            resume.again(run, error)
+            resume.retry(run, error)
 
 
 class _Run:
@@ -143,7 +145,7 @@ class _Run:
         )
         self.steps = Steps(step, config, batches, self.callbacks, writer, progress)
 
-    def go(
+    def fit(
         self,
         evaluate: Callable[[], Evaluation],
         headline: str,
@@ -247,7 +249,7 @@ class _Run:
         if ended:
             self._end_epoch(record)
             over = over or self.model.stop_training
-        self._tell(record, evaluation, ended)
+        self._report(record, evaluation, ended)
         return over
 
     def _end_epoch(self, record: Record) -> None:
@@ -270,7 +272,7 @@ class _Run:
             )
         return evaluation
 
-    def _tell(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
+    def _report(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
         """An evaluation: TensorBoard, the person watching."""
         self.writer.evaluation(evaluation, record.step)
         for scalars in _having(self.callbacks.callbacks, "scalars"):

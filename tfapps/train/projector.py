@@ -19,7 +19,9 @@ def write(folder: Path, vectors: np.ndarray, names: Sequence[str]) -> None:
     (folder / "vectors.tsv").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     lines = "".join(f"{plain(name)}\n" for name in names[:count])
     (folder / "names.tsv").write_text(lines, encoding="utf-8")
-    told = f'tensor_name: "embeddings"\n  tensor_shape: {count}\n  tensor_shape: {vectors.shape[1]}'
+    tensor = (
+        f'tensor_name: "embeddings"\n  tensor_shape: {count}\n  tensor_shape: {vectors.shape[1]}'
+    )
     files = 'tensor_path: "vectors.tsv"\n  metadata_path: "names.tsv"'
-    config = f"embeddings {{\n  {told}\n  {files}\n}}\n"
+    config = f"embeddings {{\n  {tensor}\n  {files}\n}}\n"
     (folder / "projector_config.pbtxt").write_text(config, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""All of a fit that changes from step to step, to and from a checkpoint."""
+"""Save the state of a fit to a checkpoint, and resume from it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tfapps.train.history import History, short
 
 
 class Resume:
-    """Takes a fit to where it stood, and saves where it stands.
+    """Resumes a fit from its checkpoint, and saves checkpoints of it.
 
     Args:
         checkpoint: None saves nothing.
-        log_dir: TensorBoard files; those that belong to a state that is there are put there.
-        retries: how often a fit that diverges is taken back, to learn at half the rate.
+        log_dir: TensorBoard files; those of a loaded checkpoint are restored there.
+        retries: how often a diverged fit restarts at half the learning rate.
 
     Attributes:
-        slower: what the learning rate is multiplied with.
+        slower: factor of the learning rate.
     """
 
     def __init__(self, checkpoint: Checkpoint | None, log_dir: Path | None, retries: int) -> None:
@@ -35,12 +35,12 @@ class Resume:
         if self.state is not None and log_dir is not None:
             checkpoint.logs(log_dir)
 
-    def held(self) -> contextlib.AbstractContextManager[None]:
-        """A signal waits for `pause` inside, if there is somewhere to save to."""
+    def interruptible(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which signals wait for `pause`, if there is a checkpoint."""
         return contextlib.nullcontext() if self.checkpoint is None else signals.held()
 
     def take(self, run: Any) -> int:
-        """Put the state into a fit that has begun; the epoch it goes on with."""
+        """Restore the state of a fit that has begun; return the epoch that it resumes with."""
         if self.state is None:
             run.epoch = 1
             self._begin = self._state(run) if self.retries else None
@@ -61,44 +61,44 @@ class Resume:
         )
         return notes["epoch"]
 
-    def again(self, run: Any, error: Diverged) -> None:
-        """Have the next fit start from the last state that was saved, or from the start.
+    def retry(self, run: Any, error: Diverged) -> None:
+        """Make the next fit start from the last checkpoint, or from the beginning.
 
-        Raises: the error, if that was done often enough.
+        Raises: the error, if there are no retries left.
         """
         if self.slower <= 0.5**self.retries:
             raise error
         saved = None if self.checkpoint is None else self.checkpoint.load()
         self.state = saved or self._begin
-        if self.state is None:  # it began from a state that is gone
+        if self.state is None:  # the checkpoint that it resumed from is missing
             raise error
         self.slower /= 2
         run.progress.say(f"{error}; retrying at {self.slower:g} of the learning rate")
 
     def pause(self, run: Any) -> None:
-        """Between two steps: save if it is time, and end if a signal asked for it."""
+        """Save a checkpoint between two steps if one is due, and stop if a signal asked for it."""
         if self.checkpoint is None:
             return
         if signals.asked():
             self._save(run)
-            raise signals.Stopped(_told(run))
+            raise signals.Stopped(_stopped_message(run))
         if self.checkpoint.due:
             self._save(run)
 
     @contextlib.contextmanager
     def saving(self, run: Any) -> Iterator[None]:
-        """A signal inside ends what is done there; the state of before it is saved."""
+        """Stop on a signal inside this context, and save the state from before it."""
         if self.checkpoint is None:
             yield
             return
-        before = len(run.history.records)
+        evaluated = len(run.history.records)
         try:
             with signals.free():
                 yield
         except signals.Stopped:
-            if len(run.history.records) == before:
+            if len(run.history.records) == evaluated:
                 self._save(run)
-                raise signals.Stopped(_told(run)) from None
+                raise signals.Stopped(_stopped_message(run)) from None
             raise
 
     def _save(self, run: Any) -> None:
@@ -111,20 +111,20 @@ class Resume:
         arrays |= _above("best/", run.best.state()) | _above("steps/", steps)
         for number, callback in enumerate(_keeping(run)):
             arrays |= _above(f"callbacks/{number}/", callback.state())
-        told = {"epoch": run.epoch, "steps": notes, "history": run.history.state()}
-        return State(arrays, {**told, "slower": self.slower})
+        state_notes = {"epoch": run.epoch, "steps": notes, "history": run.history.state()}
+        return State(arrays, {**state_notes, "slower": self.slower})
 
 
 def _variables(run: Any) -> list[Any]:
-    """Every number that a step reads and writes, those of random generators too."""
-    beside = run.steps.step.variables
+    """Return all variables that a step reads and writes, also those of random generators."""
+    of_step = run.steps.step.variables
     inside = {id(variable) for variable in run.model.variables}
-    more = [variable for variable in beside if id(variable) not in inside]
+    more = [variable for variable in of_step if id(variable) not in inside]
     return [*run.model.variables, *more, *run.model.optimizer.variables]
 
 
 def _keeping(run: Any) -> list[Any]:
-    """Callbacks that have a state of their own."""
+    """Return the callbacks that have a state."""
     return [callback for callback in run.callbacks.callbacks if hasattr(callback, "state")]
 
 
@@ -140,6 +140,6 @@ def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _told(run: Any) -> str:
-    done, whole = run.steps.done, run.config.epochs * run.updates
-    return f"stopped at step {done} of {whole}, saved; the same command resumes it"
+def _stopped_message(run: Any) -> str:
+    done, total = run.steps.done, run.config.epochs * run.updates
+    return f"stopped at step {done} of {total}, saved; the same command resumes it"

@@ -100,8 +100,8 @@ class Steps:
         self.seconds = notes["seconds"]
 
     def _due(self) -> bool:
-        every = self.config.evaluate_every
-        return every is not None and self.done % every == 0
+        interval = self.config.evaluate_every
+        return interval is not None and self.done % interval == 0
 
     def _stretch(self) -> Stretch:
         seconds = self.seconds + time.perf_counter() - self.started
@@ -134,12 +134,12 @@ class Steps:
 
     def _steps(self, epoch: int) -> Iterator[tf.Tensor]:
         """Run what is left of the epoch, one report (4,) per optimizer step."""
-        whole, group = self.batches.steps_per_epoch, self.config.accumulate
+        total, group = self.batches.steps_per_epoch, self.config.accumulate
         dataset = distribute(self.step.strategy, self.batches, epoch - 1, self.batch)
-        for index, batch in _numbered(dataset, whole, self.batch):
+        for index, batch in _numbered(dataset, total, self.batch):
             if self.per_step and index % group == 0:
                 self.callbacks.on_train_batch_begin(index // group)
-            last = index + 1 == whole
+            last = index + 1 == total
             try:
                 report = self.step(batch, update=last or (index + 1) % group == 0)
             except tf.errors.ResourceExhaustedError:
@@ -168,11 +168,11 @@ class Steps:
         first = int(np.argmin(finite))
         back = (len(reports) - 1 - first) * self.config.accumulate
         step, batch = self.done - len(reports) + first + 1, max(self.batch - back, 1)
-        what = "loss" if not np.isfinite(reports[first, 0]) else "gradient"
-        value = reports[first, 0 if what == "loss" else 2]
+        quantity = "loss" if not np.isfinite(reports[first, 0]) else "gradient"
+        value = reports[first, 0 if quantity == "loss" else 2]
         rate = self.config.learning_rate
         raise Diverged(
-            f"the {what} became {value} at step {step}, batch {batch} of its epoch"
+            f"the {quantity} became {value} at step {step}, batch {batch} of its epoch"
             f"{self._rows(step, batch)}: expected a finite number; lower train.learning_rate (now "
             f"{rate:g}, try {rate / 10:g}), set train.clip_norm or train.retries; the best weights "
             "so far were kept"
@@ -229,13 +229,13 @@ def _too_large(batch: Any, number: int, config: TrainConfig, most: int) -> str:
     ids = tf.nest.flatten(batch[0])[0]
     shape = getattr(ids, "shape", None)  # of replicas it is not known here
     size = f", {shape[0]} rows of {shape[1]} tokens" if shape is not None and len(shape) > 1 else ""
-    name, now = "batch_size", min(config.batch_size, most)
+    name, size_now = "batch_size", min(config.batch_size, most)
     if config.batch_tokens is not None:
-        name, now = "batch_tokens", config.batch_tokens
+        name, size_now = "batch_tokens", config.batch_tokens
     return (
-        f"out of memory at batch {number} of its epoch{size}; halve train.{name} (now {now}, "
-        f"try {max(now // 2, 1)}) and double train.accumulate (now {config.accumulate}), which "
-        "trains the same weights, or lower model.max_length"
+        f"out of memory at batch {number} of its epoch{size}; halve train.{name} (now {size_now}, "
+        f"try {max(size_now // 2, 1)}) and double train.accumulate (now {config.accumulate}), "
+        "which trains the same weights, or lower model.max_length"
     )
 
 

@@ -74,8 +74,8 @@ def distribute(
     def share(context: tf.distribute.InputContext) -> tf.data.Dataset:
         """What the replicas of this machine learn of each batch, one behind the other."""
         machines = context.num_input_pipelines
-        mine = batches.epoch(epoch, start, (context.input_pipeline_id, machines))
-        return _cut(mine, replicas // machines).with_options(options)
+        own_batches = batches.epoch(epoch, start, (context.input_pipeline_id, machines))
+        return _cut(own_batches, replicas // machines).with_options(options)
 
     return strategy.distribute_datasets_from_function(share)
 

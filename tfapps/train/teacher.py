@@ -38,12 +38,15 @@ def taught(
 
         loss, logits = objective(model, features, targets, training=training)
         if teacher is None:
-            wanted = targets[TARGET]
+            reference = targets[TARGET]
         else:
-            wanted = each(ops.stop_gradient, teacher(features, training=False))
+            reference = each(ops.stop_gradient, teacher(features, training=False))
         real = features.get("target_ids", features.get("padding_mask"))
-        pairs = zip(listed(logits), listed(wanted), strict=True)
-        distance = sum(_of_logits(one, other, real) for one, other in pairs)
+        pairs = zip(listed(logits), listed(reference), strict=True)
+        distance = sum(
+            _of_logits(student_logits, teacher_logits, real)
+            for student_logits, teacher_logits in pairs
+        )
         return (1.0 - share) * loss + share * distance, logits
 
     return with_teacher
@@ -87,39 +90,39 @@ def led(
 
         call.optimizer = getattr(model, "optimizer", None)  # it knows how far the fit is
         loss, logits = objective(call, features, targets, training=training)
-        _, *wanted = guide(features, training=False)
+        _, *references = guide(features, training=False)
         mask = features.get("padding_mask")
-        far = [
-            distance(state, ops.stop_gradient(there), mask)
-            for state, there in zip(states, wanted, strict=True)
+        distances = [
+            distance(state, ops.stop_gradient(reference), mask)
+            for state, reference in zip(states, references, strict=True)
         ]
-        return loss + sum(far) / len(far), logits
+        return loss + sum(distances) / len(distances), logits
 
     return with_states
 
 
-def _of_logits(logits: Any, wanted: Any, ids: Any) -> Any:
+def _of_logits(logits: Any, reference: Any, ids: Any) -> Any:
     """Mean squared difference of logits (b, ...), without that of padding (0 in `ids`, (b, t))."""
     from keras import ops
 
-    logits, wanted = ops.cast(logits, "float32"), ops.cast(wanted, "float32")
-    square = ops.square(ops.subtract(logits, wanted))
+    logits, reference = ops.cast(logits, "float32"), ops.cast(reference, "float32")
+    square = ops.square(ops.subtract(logits, reference))
     if ids is None or len(square.shape) < 3 or logits.shape[1] != ids.shape[1]:
         return ops.mean(square, axis=tuple(range(1, len(square.shape))))
     real = ops.cast(ops.not_equal(ids, 0), "float32")
     return ops.sum(ops.mean(square, axis=-1) * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
 
 
-def distance(state: Any, wanted: Any, mask: Any) -> Any:
+def distance(state: Any, reference: Any, mask: Any) -> Any:
     """Relative squared error of states (b, ...), those of padding left out; (b,)."""
     from keras import ops
 
-    state, wanted = ops.cast(state, "float32"), ops.cast(wanted, "float32")
-    error, size = ops.square(state - wanted), ops.square(wanted)
+    state, reference = ops.cast(state, "float32"), ops.cast(reference, "float32")
+    error, size = ops.square(state - reference), ops.square(reference)
     axes = tuple(range(1, len(error.shape)))
     if mask is not None and len(axes) == 2:
-        there = ops.cast(mask, "float32")[:, :, None]
-        error, size = error * there, size * there
+        real = ops.cast(mask, "float32")[:, :, None]
+        error, size = error * real, size * real
     return ops.sum(error, axis=axes) / (ops.sum(size, axis=axes) + 1e-6)
 
 
@@ -127,20 +130,20 @@ def _common(model: Any, teacher: Any, patterns: Sequence[str]) -> list[str]:
     """Names of the layers that the patterns meet in both models."""
     import fnmatch
 
-    theirs = {layer.name for layer in teacher.layers}
-    there = [layer.name for layer in model.layers if layer.name in theirs and layer.weights]
+    teacher_names = {layer.name for layer in teacher.layers}
+    common = [layer.name for layer in model.layers if layer.name in teacher_names and layer.weights]
     for pattern in patterns:
-        if not fnmatch.filter(there, pattern):
+        if not fnmatch.filter(common, pattern):
             raise InputError(
                 f"distill_layers: {pattern!r} matches no layer; expected a pattern of "
-                f"{', '.join(there[:SHOWN])}{', ...' * (len(there) > SHOWN)}"
+                f"{', '.join(common[:SHOWN])}{', ...' * (len(common) > SHOWN)}"
             )
-    found = [name for name in there if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
-    for name in found:
+    matched = [name for name in common if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
+    for name in matched:
         shapes = [tuple(m.get_layer(name).output.shape) for m in (model, teacher)]
         if shapes[0] != shapes[1]:
             raise InputError(
                 f"distill_layers: {name} gives {shapes[0]}, that of the uncompressed model "
                 f"{shapes[1]}; leave it out"
             )
-    return found
+    return matched

@@ -35,7 +35,7 @@ def of_labelled(loss: Callable[..., Any], share: float) -> Callable[..., Any]:
     from keras import ops
 
     def labelled(targets: dict[str, Any], logits: Any) -> Any:
-        there = ops.cast(targets[LABELLED], "float32")
-        return loss(targets, logits) * there / share
+        has_label = ops.cast(targets[LABELLED], "float32")
+        return loss(targets, logits) * has_label / share
 
     return labelled

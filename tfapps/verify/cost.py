@@ -37,10 +37,10 @@ def measure(
         >>> measure(LiteRTRunner("litert/int8.tflite"), features, rows=100)
         {'p50_ms': 16.2, 'p95_ms': 17.9, 'throughput_per_s': 61.0}
     """
-    there = len(next(iter(features.values()))) if features else 0
-    if there == 0 or rows < 1:
-        raise InputError(f"a benchmark needs rows, got {there} row(s) and rows={rows}")
-    order = np.arange(rows) % there
+    count = len(next(iter(features.values()))) if features else 0
+    if count == 0 or rows < 1:
+        raise InputError(f"a benchmark needs rows, got {count} row(s) and rows={rows}")
+    order = np.arange(rows) % count
     taken = {name: np.asarray(column)[order] for name, column in features.items()}
     single = [{name: column[i : i + 1] for name, column in taken.items()} for i in range(rows)]
     for row in single[:WARMUP]:

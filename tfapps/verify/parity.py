@@ -67,21 +67,23 @@ def compare(
         >>> compare(np.array([[1.0, 2.0]]), np.array([[1.0, 2.5]]))
         {'max_logit_difference': 0.5, 'agreement': 1.0}
     """
-    there, found = (listed(each(np.asarray, run)) for run in (reference, candidate))
-    for one, other in zip(there, found, strict=True):
-        if one.shape != other.shape:
-            raise Failure(f"logits have shape {other.shape}, those of the Keras model {one.shape}")
-        if one.size == 0:
+    expected, actual = (listed(each(np.asarray, run)) for run in (reference, candidate))
+    for first, second in zip(expected, actual, strict=True):
+        if first.shape != second.shape:
+            raise Failure(
+                f"logits have shape {second.shape}, those of the Keras model {first.shape}"
+            )
+        if first.size == 0:
             raise Failure("no logits to compare: the dev set is empty")
     same = _same(decide(reference), decide(candidate), mask)
     differences = []
-    for one, other in zip(there, found, strict=True):
-        real = np.ones(one.shape[:-1], bool)
+    for first, second in zip(expected, actual, strict=True):
+        real = np.ones(first.shape[:-1], bool)
         if mask is not None and real.shape == np.shape(mask):
             real = np.asarray(mask, bool)
-        differences.append(np.abs(one.astype(np.float64) - other)[real].max(initial=0.0))
+        differences.append(np.abs(first.astype(np.float64) - second)[real].max(initial=0.0))
         # A logit that is no number agrees with nothing, wherever argmax happens to land.
-        finite = _by_row(np.isfinite(other).all(axis=-1) | ~real)
+        finite = _by_row(np.isfinite(second).all(axis=-1) | ~real)
         same = same & (finite if len(finite) == len(same) else finite.all())
     return {"max_logit_difference": float(np.max(differences)), "agreement": float(same.mean())}
 
@@ -120,9 +122,11 @@ def compare_answers(
         raise Failure("no answers to compare: the dev set is empty")
     pairs = [(a[0], b[0]) for a, b in zip(reference, candidate, strict=True)]
     same = [np.array_equal(a.token_ids, b.token_ids) for a, b in pairs]
-    apart = [abs(a.score - b.score) for (a, b), equal in zip(pairs, same, strict=True) if equal]
+    score_differences = [
+        abs(a.score - b.score) for (a, b), equal in zip(pairs, same, strict=True) if equal
+    ]
     return {
-        "max_logit_difference": float(max(apart, default=0.0)),
+        "max_logit_difference": float(max(score_differences, default=0.0)),
         "agreement": float(np.mean(same)),
     }
 

@@ -143,8 +143,8 @@ def build(
         example["label"] = None
         if labelled:
             value = name_of(field(place, record, config.label))
-            here = f"{place}: {config.label}"
-            example["label"] = _label(here, value, config.label_separator, spellings)
+            label_place = f"{place}: {config.label}"
+            example["label"] = _label(label_place, value, config.label_separator, spellings)
         examples.append(example)
     if labelled:
         _check_one_kind(examples)

@@ -56,10 +56,10 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     """Names of classes by column, as the `datasets` library of Hugging Face writes them."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        each = {name: _innermost(feature) for name, feature in features.items()}
+        innermost = {name: _innermost(feature) for name, feature in features.items()}
         return {
             name: [str(label) for label in feature["names"]]
-            for name, feature in each.items()
+            for name, feature in innermost.items()
             if feature.get("_type") == "ClassLabel"
         }
     except (ValueError, KeyError, TypeError, AttributeError):  # there are none, or not as expected

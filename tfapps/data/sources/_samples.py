@@ -25,9 +25,9 @@ def file(sample: str, split: str, ending: str = ".tsv") -> Iterator[Path]:
     Raises:
         InputError: no such sample, or it has no such split.
     """
-    there = available(ending)
-    if sample not in there:
-        raise InputError(registry.unknown("sample", sample, there))
+    samples = available(ending)
+    if sample not in samples:
+        raise InputError(registry.unknown("sample", sample, samples))
     folder: Traversable = resources.files("tfapps.samples").joinpath(sample)
     with resources.as_file(folder.joinpath(f"{split}{ending}")) as path:
         if not path.is_file():

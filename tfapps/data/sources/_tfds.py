@@ -95,10 +95,10 @@ def rows(
     Raises:
         InputError: no such split, an empty one, or it can't be read.
     """
-    found = list(stream(builder, dataset, split, wanted))
-    if not found:
+    records = list(stream(builder, dataset, split, wanted))
+    if not records:
         raise InputError(f"data set {dataset}: split {split!r} is empty")
-    return found
+    return records
 
 
 def stream(
@@ -150,5 +150,5 @@ def _plain(value: Any) -> Any:
 
 def _line(error: Exception) -> str:
     """What an exception says, on one line of bearable length."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= 200 else said[:197] + "..."
+    message = " ".join(str(error).split()) or type(error).__name__
+    return message if len(message) <= 200 else message[:197] + "..."

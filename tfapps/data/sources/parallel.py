@@ -91,23 +91,23 @@ def _from_files(
         return _table(config, paths.locate(name, config.root, here_first), labelled)
     first, second = (f".{language}" for language in config.languages)
     if plain.endswith((first, second)):
-        both = plain.rpartition(".")[0]
-        raise InputError(f"{name}: one side of the pairs, expected {both} for both sides")
+        prefix_of_both = plain.rpartition(".")[0]
+        raise InputError(f"{name}: one side of the pairs, expected {prefix_of_both} for both sides")
     path = paths.locate(name + first, config.root, here_first, files.ENDINGS)
     prefix = files.plain_name(str(path)).removesuffix(first)
-    beside = [Path(f"{prefix}{second}{ending}") for ending in files.ENDINGS]
-    other = next((place for place in beside if labelled and place.is_file()), None)
+    candidates = [Path(f"{prefix}{second}{ending}") for ending in files.ENDINGS]
+    target_path = next((place for place in candidates if labelled and place.is_file()), None)
     sources = files.read_lines(path, config.encoding)
     _check_filled(path, sources)
-    if other is None:
+    if target_path is None:
         return [{"text": line, "target": None} for line in sources]
-    targets = files.read_lines(other, config.encoding)
+    targets = files.read_lines(target_path, config.encoding)
     if len(sources) != len(targets):
         raise InputError(
-            f"{path} has {len(sources)} lines, {other} {len(targets)}; expected as many, "
+            f"{path} has {len(sources)} lines, {target_path} {len(targets)}; expected as many, "
             f"line by line the same sentence"
         )
-    _check_filled(other, targets)
+    _check_filled(target_path, targets)
     return [{"text": a, "target": b} for a, b in zip(sources, targets, strict=True)]
 
 
@@ -119,12 +119,12 @@ def _check_filled(path: Path, lines: list[str]) -> None:
 
 def _table(config: Config, path: Path, labelled: bool) -> list[_examples.Example]:
     """Pairs of a file of records with a column for each language."""
-    wanted = config.languages if labelled else config.languages[:1]
+    columns_wanted = config.languages if labelled else config.languages[:1]
     form = _records.form_of(str(path))._replace(encoding=config.encoding, settable=True)
     pairs: list[_examples.Example] = []
-    for place, fields in _records.read(path, form, wanted):
-        texts = [_examples.text(place, fields, column) for column in wanted]
-        for column, text in zip(wanted, texts, strict=True):
+    for place, fields in _records.read(path, form, columns_wanted):
+        texts = [_examples.text(place, fields, column) for column in columns_wanted]
+        for column, text in zip(columns_wanted, texts, strict=True):
             if not text.strip():
                 raise InputError(f"{place}: empty {column}; fill it or drop the row")
         pairs.append({"text": texts[0], "target": texts[1] if labelled else None})

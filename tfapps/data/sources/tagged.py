@@ -75,8 +75,8 @@ def _from_folder(
     config: Config, name: str, here_first: bool, spellings: Spellings
 ) -> list[_tagged.Sentence]:
     words = paths.locate(f"{name}/{WORDS}", config.root, here_first, opening.ENDINGS)
-    wanted = [WORDS, TAGS, *([LABELS] if config.label else [])]
-    files = [_beside(words, other) for other in wanted]
+    names = [WORDS, TAGS, *([LABELS] if config.label else [])]
+    files = [_beside(words, name_of_file) for name_of_file in names]
     columns = [opening.read_lines(file, config.encoding) for file in files]
     for file, lines in zip(files[1:], columns[1:], strict=True):
         if len(lines) != len(columns[0]):

@@ -138,8 +138,8 @@ class _Child:
     def _reason(self) -> str:
         code = self._process.wait()
         self._log.seek(0)
-        said = self._log.read().decode(errors="replace")
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        output = self._log.read().decode(errors="replace")
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
         last = lines[-1] if lines else "it wrote no message"
         if code < 0:
             name = signal.Signals(-code).name

@@ -30,17 +30,17 @@ def look_up(content: bytes) -> bytes:
         >>> Path("lookup.tflite").write_bytes(look_up(Path("float32.tflite").read_bytes()))
     """
     model = flatbuffer.read(content)
-    found = 0
+    replaced = 0
     for graph in model.subgraphs:
         operators = []
         for operator in graph.operators:
             if _reads_rows(model, graph, operator):
                 operators += _lookup(model, graph, operator)
-                found += 1
+                replaced += 1
             else:
                 operators.append(operator)
         graph.operators = operators
-    return flatbuffer.write(model) if found else content
+    return flatbuffer.write(model) if replaced else content
 
 
 def integer_tables(content: bytes) -> bytes:
@@ -121,11 +121,13 @@ def _scaled(model: Any, graph: Any, lookup: Any, scales: int) -> list[Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     (ids, _), (output,) = lookup.inputs, lookup.outputs
-    there = graph.tensors[output]
-    steps = _tensor(graph, [int(n) for n in there.shape], there.type, there.name + b"/steps")
-    scale = _tensor(graph, [int(there.shape[0]), 1], there.type, there.name + b"/scale")
+    result = graph.tensors[output]
+    steps = _tensor(graph, [int(n) for n in result.shape], result.type, result.name + b"/steps")
+    scale = _tensor(graph, [int(result.shape[0]), 1], result.type, result.name + b"/scale")
     lookup.outputs = [steps]
-    found = schema.OperatorT(inputs=[ids, scales], outputs=[scale], opcodeIndex=lookup.opcodeIndex)
+    scale_lookup = schema.OperatorT(
+        inputs=[ids, scales], outputs=[scale], opcodeIndex=lookup.opcodeIndex
+    )
     product = schema.OperatorT(
         inputs=[steps, scale],
         outputs=[output],
@@ -133,7 +135,7 @@ def _scaled(model: Any, graph: Any, lookup: Any, scales: int) -> list[Any]:
         builtinOptionsType=schema.BuiltinOptions.MulOptions,
         builtinOptions=schema.MulOptionsT(),
     )
-    return [found, product]
+    return [scale_lookup, product]
 
 
 def widths(content: bytes) -> set[int]:
@@ -145,13 +147,13 @@ def _tables(model: Any) -> list[Any]:
     """The float tables that an EMBEDDING_LOOKUP reads, each once."""
     from ai_edge_litert import schema_py_generated as schema
 
-    found = {
+    tables = {
         id(graph.tensors[operator.inputs[1]]): graph.tensors[operator.inputs[1]]
         for graph in model.subgraphs
         for operator in graph.operators
         if _is(model, operator, schema.BuiltinOperator.EMBEDDING_LOOKUP)
     }
-    return [t for t in found.values() if t.type == schema.TensorType.FLOAT32]
+    return [t for t in tables.values() if t.type == schema.TensorType.FLOAT32]
 
 
 def _is(model: Any, operator: Any, builtin: int) -> bool:

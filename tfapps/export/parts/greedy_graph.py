@@ -32,17 +32,17 @@ class Greedy:
     def __call__(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
         import tensorflow as tf
 
-        found = self._encoder(features, training=False)
-        states = {name: found.pop(name) for name in self._states}
+        context = self._encoder(features, training=False)
+        states = {name: context.pop(name) for name in self._states}
         lengths = tf.reduce_sum(features["padding_mask"], axis=1)
         limits = tf.minimum(beam.TIMES * lengths + beam.MORE, self._limit)
 
-        def step(said: dict[str, Any]) -> list[dict[str, Any]]:
-            return [self._step(said, found, limits)]
+        def step(state: dict[str, Any]) -> list[dict[str, Any]]:
+            return [self._step(state, context, limits)]
 
         first = {**self._nothing(features), **states}
-        (said,) = tf.while_loop(lambda said: tf.reduce_any(said["open"]), step, [first])
-        return {name: said[name] for name in ("target_ids", "length", "log_prob", "attention")}
+        (state,) = tf.while_loop(lambda state: tf.reduce_any(state["open"]), step, [first])
+        return {name: state[name] for name in ("target_ids", "length", "log_prob", "attention")}
 
     def _nothing(self, features: dict[str, Any]) -> dict[str, Any]:
         """What the loop carries beside the states, before the first step."""
@@ -61,28 +61,28 @@ class Greedy:
             "attention": tf.zeros([rows, self._limit + 1, places]),
         }
 
-    def _step(self, said: dict[str, Any], context: dict[str, Any], limits: Any) -> dict[str, Any]:
+    def _step(self, state: dict[str, Any], context: dict[str, Any], limits: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        given = {name: said[name] for name in ("token_ids", *self._states)}
-        found = self._decoder({**given, **context}, training=False)
-        log_probs = tf.nn.log_softmax(tf.cast(found["logits"], tf.float32))
-        place, is_open = said["place"], said["open"]
+        inputs = {name: state[name] for name in ("token_ids", *self._states)}
+        outputs = self._decoder({**inputs, **context}, training=False)
+        log_probs = tf.nn.log_softmax(tf.cast(outputs["logits"], tf.float32))
+        place, is_open = state["place"], state["open"]
         full = place >= limits  # nothing but the end is left
         token_ids = tf.where(full, self._end, tf.argmax(log_probs, -1, output_type=tf.int32))
         log_prob = tf.where(full, log_probs[:, self._end], tf.reduce_max(log_probs, axis=-1))
         goes_on = tf.logical_and(is_open, token_ids != self._end)
-        here = tf.range(self._limit + 1)[None] == place  # (1, limit + 1)
-        told = tf.logical_and(here[:, :-1], goes_on[:, None])
-        looked = tf.logical_and(here, is_open[:, None])[:, :, None]
-        attention = tf.cast(found["attention"], tf.float32)[:, None]
+        at_place = tf.range(self._limit + 1)[None] == place  # (1, limit + 1)
+        writes = tf.logical_and(at_place[:, :-1], goes_on[:, None])
+        looked = tf.logical_and(at_place, is_open[:, None])[:, :, None]
+        attention = tf.cast(outputs["attention"], tf.float32)[:, None]
         return {
             "place": place + 1,
             "token_ids": token_ids,
             "open": goes_on,
-            "target_ids": tf.where(told, token_ids[:, None], said["target_ids"]),
-            "length": said["length"] + tf.cast(goes_on, tf.int32),
-            "log_prob": said["log_prob"] + tf.where(is_open, log_prob, 0.0),
-            "attention": tf.where(looked, attention, said["attention"]),
-            **{name: found[name] for name in self._states},
+            "target_ids": tf.where(writes, token_ids[:, None], state["target_ids"]),
+            "length": state["length"] + tf.cast(goes_on, tf.int32),
+            "log_prob": state["log_prob"] + tf.where(is_open, log_prob, 0.0),
+            "attention": tf.where(looked, attention, state["attention"]),
+            **{name: outputs[name] for name in self._states},
         }

@@ -54,25 +54,25 @@ def fuse(model: Any, features: Mapping[str, np.ndarray] | None = None) -> int:
         features: calibration rows (n, t) for the integer file. Its activations share one scale,
             so the closing input may not be much larger than the real ones.
     """
-    found = list(layers(model))
-    peaks: list[float | None] = [None] * len(found)
-    if found and features is not None:
-        peaks = [*_peaks(model, found, features)]
-    for layer, peak in zip(found, peaks, strict=True):
+    lstms = list(layers(model))
+    peaks: list[float | None] = [None] * len(lstms)
+    if lstms and features is not None:
+        peaks = [*_peaks(model, lstms, features)]
+    for layer, peak in zip(lstms, peaks, strict=True):
         layer.call = _fused_call(layer, peak)
-    return len(found)
+    return len(lstms)
 
 
-def _peaks(model: Any, found: list[Any], features: Mapping[str, np.ndarray]) -> list[float]:
+def _peaks(model: Any, lstms: list[Any], features: Mapping[str, np.ndarray]) -> list[float]:
     """Largest |input| of each LSTM over the calibration rows."""
     import tensorflow as tf
 
-    originals = [layer.call for layer in found]
-    seen: list[list[Any]] = [[] for _ in found]
+    originals = [layer.call for layer in lstms]
+    maxima: list[list[Any]] = [[] for _ in lstms]
 
     def watch(i: int) -> Callable[..., Any]:
         def call(sequences: Any, *args: Any, **kwargs: Any) -> Any:
-            seen[i].append(tf.reduce_max(tf.abs(sequences)))
+            maxima[i].append(tf.reduce_max(tf.abs(sequences)))
             return originals[i](sequences, *args, **kwargs)
 
         return call
@@ -80,15 +80,15 @@ def _peaks(model: Any, found: list[Any], features: Mapping[str, np.ndarray]) -> 
     @tf.function  # row by row, because the batch is static: step by step that takes minutes
     def largest(row: Mapping[str, Any]) -> list[Any]:
         model(row, training=False)
-        return [tf.reduce_max(ends) for ends in seen]
+        return [tf.reduce_max(ends) for ends in maxima]
 
-    for i, layer in enumerate(found):
+    for i, layer in enumerate(lstms):
         layer.call = watch(i)
     rows = range(len(next(iter(features.values()))))
     ends = [
         largest({name: tf.constant(x[i : i + 1]) for name, x in features.items()}) for i in rows
     ]
-    for layer, original in zip(found, originals, strict=True):
+    for layer, original in zip(lstms, originals, strict=True):
         layer.call = original
     return np.maximum(np.max(ends, axis=0), 1e-3).tolist()
 
@@ -202,10 +202,10 @@ def _fused_call(layer: Any, peak: float | None) -> Callable[..., Any]:
         first[..., width:] = value
         padded = tf.pad(sequences, [[0, 0], [0, 0], [0, count]])
         zeros = tf.zeros((1, units))
-        last, every, *_ = _function(time + steps, width + count, units)(
+        last, outputs, *_ = _function(time + steps, width + count, units)(
             tf.concat([first, padded], axis=1), zeros, zeros, kernel, recurrent, bias
         )
-        output = every[:, steps:] if layer.return_sequences else last
+        output = outputs[:, steps:] if layer.return_sequences else last
         return output if peak is None else output * OWN_SCALE
 
     # The fused op has no cell state to give; a model that wants it keeps its loop.

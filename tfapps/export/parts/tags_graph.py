@@ -36,8 +36,8 @@ class Tagger:
     def __call__(self, features: dict[str, Any], training: bool = False) -> dict[str, Any]:
         import tensorflow as tf
 
-        given = {name: value for name, value in features.items() if name != STARTS}
-        outputs = self._model(given, training=False)
+        inputs = {name: value for name, value in features.items() if name != STARTS}
+        outputs = self._model(inputs, training=False)
         scores = tf.cast(outputs["transitions"], tf.float32) + self._penalties
         logits, real = tf.cast(outputs["logits"], tf.float32), features[STARTS] > 0
         last, came_from = _forward(logits, real, scores)
@@ -53,18 +53,18 @@ def _forward(logits: Any, real: Any, scores: Any) -> tuple[Any, Any]:
     itself = tf.range(tags)[None]
 
     def body(place: Any, best: Any, begun: Any, came_from: Any) -> tuple[Any, ...]:
-        here = tf.gather(real, place, axis=1)[:, None]  # (b, 1)
+        is_word = tf.gather(real, place, axis=1)[:, None]  # (b, 1)
         paths = best[:, :, None] + steps  # from, to
         reached = tf.where(begun, tf.reduce_max(paths, axis=1), start)
         reached = reached + tf.gather(logits, place, axis=1)
         origin = tf.argmax(paths, axis=1, output_type=tf.int32)
-        origin = tf.where(tf.logical_and(here, begun), origin, itself)
-        now = (tf.range(length) == place)[None, :, None]
+        origin = tf.where(tf.logical_and(is_word, begun), origin, itself)
+        at_place = (tf.range(length) == place)[None, :, None]
         return (
             place + 1,
-            tf.where(here, reached, best),
-            tf.logical_or(begun, here),
-            tf.where(now, origin[:, None], came_from),
+            tf.where(is_word, reached, best),
+            tf.logical_or(begun, is_word),
+            tf.where(at_place, origin[:, None], came_from),
         )
 
     first = (
@@ -84,12 +84,12 @@ def _backward(last: Any, came_from: Any, real: Any) -> Any:
     rows, length = (size or tf.shape(real)[i] for i, size in enumerate(real.shape))
     tags = came_from.shape[2]
 
-    def body(place: Any, tag: Any, found: Any) -> tuple[Any, ...]:
-        found = tf.where((tf.range(length) == place)[None], tag[:, None], found)
+    def body(place: Any, tag: Any, path: Any) -> tuple[Any, ...]:
+        path = tf.where((tf.range(length) == place)[None], tag[:, None], path)
         origin = tf.gather(came_from, place, axis=1)  # (b, k)
         chosen = tf.range(tags)[None] == tag[:, None]
         tag = tf.reduce_sum(tf.where(chosen, origin, 0), axis=1)
-        return place - 1, tag, found
+        return place - 1, tag, path
 
     first = (tf.convert_to_tensor(length) - 1, last, tf.zeros([rows, length], tf.int32))
     return tf.while_loop(lambda place, *_: place >= 0, body, first)[2]

@@ -61,7 +61,7 @@ def build(
             none, the batch brings `told_logits`, of all of them together.
     """
     from tfapps.train import blocks
-    from tfapps.train.answers import TOLD, apart, together
+    from tfapps.train.answers import TEACHER_LOGITS, answer_divergence, mean_answer
 
     by_block = blocks.Blocks(config, model, teachers) if follows_blocks(config) else None
 
@@ -69,14 +69,18 @@ def build(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
         if by_block is not None:
-            logits, told, further = by_block(features, training)
+            logits, teacher_logits, further = by_block(features, training)
         else:
             logits, further = model(features, training=training), 0.0
-            told = [teacher(features, training=False) for teacher in teachers]
-        wanted = targets[TOLD] if TOLD in targets else together(task, told)
+            teacher_logits = [teacher(features, training=False) for teacher in teachers]
+        reference = (
+            targets[TEACHER_LOGITS]
+            if TEACHER_LOGITS in targets
+            else mean_answer(task, teacher_logits)
+        )
         heat = config.temperature
         # Squared, or the gradients of hot answers would be small beside those of the labels.
-        soft = apart(task, logits, wanted, features, heat) * heat**2
+        soft = answer_divergence(task, logits, reference, features, heat) * heat**2
         return (1 - config.weight) * loss(targets, logits) + config.weight * soft + further, logits
 
     objective.variables = by_block.variables if by_block is not None else []

@@ -30,13 +30,16 @@ def build(
     Args:
         task: tells what its logits mean.
     """
-    from tfapps.train.answers import apart
+    from tfapps.train.answers import answer_divergence
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
         one, other = (model(features, training=training) for _ in range(2))
-        there, back = apart(task, one, other, features), apart(task, other, one, features)
+        there, back = (
+            answer_divergence(task, one, other, features),
+            answer_divergence(task, other, one, features),
+        )
         mean = (loss(targets, one) + loss(targets, other)) / 2
         return mean + config.weight * (there + back) / 2, one
 

@@ -42,9 +42,9 @@ def build(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
         if training and config.rate:
-            said = model(features, training=False)
+            predictions = model(features, training=False)
             step = model.optimizer.iterations
-            mixed = _mixed(features["target_ids"], said, config, step, steps)
+            mixed = _mixed(features["target_ids"], predictions, config, step, steps)
             features = {**features, "target_ids": mixed}
         logits = model(features, training=training)
         return loss(targets, logits), logits
@@ -63,13 +63,13 @@ def _mixed(target_ids: Any, logits: Any, config: Config, step: Any, steps: int) 
     if config.sample:
         noise = tf.random.stateless_uniform(ops.shape(logits), seed + 1, minval=1e-20)
         logits = ops.cast(logits, "float32") - ops.log(-ops.log(noise))
-    said = ops.cast(ops.argmax(logits, axis=-1), target_ids.dtype)[:, :-1]  # (b, t - 1)
+    predicted = ops.cast(ops.argmax(logits, axis=-1), target_ids.dtype)[:, :-1]  # (b, t - 1)
     truth = target_ids[:, 1:]
     share = config.rate * ops.minimum(ops.cast(step, "float32") / steps, 1.0)
     chosen = tf.random.stateless_uniform(ops.shape(truth), seed) < share
     # Padding stays, and so does the start of a sentence, which nobody said.
     chosen = ops.logical_and(chosen, ops.not_equal(truth, 0))
-    return ops.concatenate([target_ids[:, :1], ops.where(chosen, said, truth)], axis=1)
+    return ops.concatenate([target_ids[:, :1], ops.where(chosen, predicted, truth)], axis=1)
 
 
 class Objective(base.Objective):

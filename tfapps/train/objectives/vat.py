@@ -44,7 +44,7 @@ def build(
 
     from tfapps.features.arrays import each
     from tfapps.graph.cut import Cut
-    from tfapps.train.answers import apart
+    from tfapps.train.answers import answer_divergence
     from tfapps.train.embedded import Ball, gradient, noise
 
     cut = Cut()
@@ -59,7 +59,7 @@ def build(
         ball = Ball(x, features, 1.0, "l2")  # of the size of the text: both steps are shares of it
 
         def change_at(x: Any) -> Any:
-            return apart(task, answer(x, features, training), still, features)
+            return answer_divergence(task, answer(x, features, training), still, features)
 
         way = ball.edge(noise(x, features, model, seed))
         for _ in range(config.steps):
