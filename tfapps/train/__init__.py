@@ -1,1 +1,1 @@
-"""The one way to fit a model."""
+"""Training: the only fit of all stages."""

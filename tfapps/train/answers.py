@@ -1,4 +1,4 @@
-"""What a model says about a batch, told apart by its outputs' names."""
+"""Compare and average the outputs of models on a batch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from tfapps.features.arrays import each
 from tfapps.metrics.divergence import divergence
 
-TEACHER_LOGITS = "told_logits"  # a target column: what teachers said of a text once for all
-# Of a CRF: how tags follow one another, the same for every text.
+TEACHER_LOGITS = "told_logits"  # a target column: the teachers' logits for each text
+# Transitions of a CRF are the same for every text.
 SHARED = ("transitions",)
 TINY = 1e-9
 
@@ -17,11 +17,11 @@ TINY = 1e-9
 def answer_divergence(
     task: Any, outputs: Any, reference: Any, features: dict[str, Any], heat: float = 1.0
 ) -> Any:
-    """Divergence (b,) of `outputs` from `reference`, summed over outputs that differ by text.
+    """Return the divergence (b,) of `outputs` from `reference`, summed over outputs of each text.
 
     Args:
         task: its `activation` says how logits become probabilities.
-        heat: temperature that both are divided by.
+        heat: temperature; both logits are divided by it.
     """
     if not isinstance(outputs, dict):
         outputs, reference = {"": outputs}, {"": reference}
@@ -39,10 +39,10 @@ def answer_divergence(
 
 
 def _places(logits: Any, features: dict[str, Any]) -> Any:
-    """(b, t) that is 0 where logits (b, t, c) do not count; None where there are no places."""
+    """Return (b, t), 0 where logits (b, t, c) do not count; None for logits (b, c)."""
     if len(logits.shape) < 3:
         return None
-    # Hidden places of a text are told by their number, 0 behind the last; target ids likewise.
+    # `masked_places` and `target_ids` are padded with 0.
     for name in ("masked_places", "target_ids", "padding_mask"):
         if name in features:
             return features[name]
@@ -50,7 +50,7 @@ def _places(logits: Any, features: dict[str, Any]) -> Any:
 
 
 def mean_answer(task: Any, answers: Sequence[Any]) -> Any:
-    """One answer of several: the logits of their mean probabilities, or the mean of numbers."""
+    """Return the logits of the answers' mean probabilities, or the mean of numbers."""
     from keras import ops
 
     if len(answers) == 1:

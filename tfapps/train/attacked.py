@@ -1,4 +1,4 @@
-"""What a model says of texts whose embeddings an adversary has changed."""
+"""Outputs of a model on texts whose embeddings an adversary has changed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ STEPS, STEP = 10, 0.25
 class Adversary:
     """Moves the embeddings of every text of a set to where the model's loss is high.
 
-    What is compiled is one step, so that any number of them, of any length, costs no more to set
-    up. The adversary's steps are those of the objectives `fgm` and `pgd`.
+    One step is compiled, and reused for any number of steps of any length. The adversary's steps
+    are those of the objectives `fgm` and `pgd`.
 
     Args:
-        loss: what the adversary drives up: (targets, outputs) -> (b,).
+        loss: the adversary maximizes it: (targets, outputs) -> (b,).
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Adversary:
         self._outputs = tf.function(outputs, input_signature=[features, delta])
 
     def outputs(self, norm: embedded.Norm, epsilon: float, steps: int) -> Any:
-        """Outputs (rows, ...) in row order, each text at the worst neighbour that was found.
+        """Outputs (rows, ...) in row order, each text at its worst neighbour found.
 
         Args:
-            norm: of the ball it stays in.
-            epsilon: how far it may go, in shares of the size of a text's embeddings.
-            steps: 1 goes to the edge at once (FGM, FGSM), more are projected (PGD).
+            norm: of the ball that limits the change.
+            epsilon: radius of the ball, as a share of the size of a text's embeddings.
+            steps: 1 is one step to the edge (FGM, FGSM), more are projected (PGD).
         """
         step = 1.0 if steps == 1 else STEP
         parts = []

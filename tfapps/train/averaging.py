@@ -15,7 +15,7 @@ from tfapps.train.checkpoint import packed, unpacked
 
 
 def callbacks(config: TrainConfig, model: keras.Model) -> list[keras.callbacks.Callback]:
-    """The averaging that a config asks for; call it in the scope of the strategy."""
+    """Return the averaging callbacks of a config; call it in the scope of the strategy."""
     if config.ema is not None:
         return [Exponential(model, config.ema)]
     if config.swa is not None:
@@ -24,7 +24,7 @@ def callbacks(config: TrainConfig, model: keras.Model) -> list[keras.callbacks.C
 
 
 class Averaged(keras.callbacks.Callback):
-    """Base: a second set of weights, that is judged and kept in place of the first."""
+    """Base: a second set of weights, which is evaluated and saved instead of the first."""
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Averaged(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """The model has the averaged weights inside; nothing changes before there are any."""
+        """Give the model the averaged weights in this context, as soon as there are any."""
         if not self.count:
             yield
             return
@@ -51,7 +51,7 @@ class Averaged(keras.callbacks.Callback):
                 weight.assign(value)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The means, and of how many weights they are."""
+        """Return the means, and how many sets of weights they average."""
         counts = {"count": np.array(self.count), "steps": np.array(self.steps)}
         return counts | packed("means", [mean.numpy() for mean in self.means])
 
@@ -63,7 +63,7 @@ class Averaged(keras.callbacks.Callback):
 
     @tf.function(reduce_retracing=True)
     def _follow(self, share: tf.Tensor) -> None:
-        """Go `share` of the way to the weights as they are."""
+        """Move the means by `share` of the distance to the current weights."""
         for weight, mean in zip(self.learned, self.means, strict=True):
             old = tf.cast(mean.value, tf.float32)
             new = tf.cast(weight.value, tf.float32)
@@ -73,7 +73,7 @@ class Averaged(keras.callbacks.Callback):
 class Exponential(Averaged):
     """An exponential moving average (Polyak and Juditsky 1992).
 
-    Its first steps count more than `decay` says, or the start would stay in it for long.
+    The first steps have a smaller decay, so that the initial weights fade quickly.
     """
 
     def __init__(self, model: keras.Model, decay: float) -> None:

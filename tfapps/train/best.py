@@ -1,4 +1,4 @@
-"""The weights a fit leaves behind: those of its best evaluation, or the mean of several."""
+"""The weights that a fit returns: those of its best evaluation, or the mean of several."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Best:
         self._kept: list[tuple[float, list[np.ndarray]]] = []
 
     def offer(self, value: float) -> None:
-        """Keep the model's weights if `value` is among the highest; of equals the earlier stay."""
+        """Keep the model's weights if `value` is among the highest; earlier equals stay."""
         if math.isnan(value):
             return
         if len(self._kept) == self._count and value <= self._kept[-1][0]:
@@ -39,11 +39,11 @@ class Best:
         del self._kept[self._count :]
 
     def restore(self) -> None:
-        """Give the model its best weights; those it came with if there are none."""
+        """Give the model its best weights, or the initial ones if there are none."""
         self._model.set_weights(self._kept[0][1] if self._kept else self._start)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What is kept, by name."""
+        """Return the kept weights by name."""
         arrays = {"values": np.array([value for value, _ in self._kept], np.float64)}
         if not self._kept:
             arrays |= packed("start", self._start)
@@ -52,7 +52,7 @@ class Best:
         return arrays
 
     def take(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep what `state` gave."""
+        """Restore what `state` returned."""
         self._kept = [
             (float(value), unpacked(f"kept/{number}", arrays))
             for number, value in enumerate(arrays["values"])
@@ -62,11 +62,11 @@ class Best:
 
     @property
     def several(self) -> bool:
-        """Whether there is anything to average."""
+        """Return whether there are several sets of weights to average."""
         return len(self._kept) > 1
 
     def average(self, history: History, judge: Callable[[], Evaluation]) -> float:
-        """Give the model the mean of the weights that were kept, if that is better than the best.
+        """Give the model the mean of the kept weights, if it is better than the best of them.
 
         Returns the headline of the mean. Source: Vaswani et al. 2017, "Attention Is All You Need",
         section 6.1.
@@ -74,7 +74,7 @@ class Best:
         means = []
         for values in zip(*(weights for _, weights in self._kept), strict=True):
             mean = np.mean(np.stack(values), axis=0, dtype=np.float64)
-            # Counters and masks are no quantities: those of the best evaluation stay.
+            # Counters and masks are not averaged: those of the best evaluation stay.
             exact = not np.issubdtype(values[0].dtype, np.floating)
             means.append(values[0] if exact else mean.astype(values[0].dtype))
         self._model.set_weights(means)

@@ -1,4 +1,4 @@
-"""How far the blocks of a student are from those of its teacher."""
+"""The distance between the blocks of a student and those of its teacher."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TINY = 1e-9
 
 
 class Blocks:
-    """Student and teacher side by side; what their blocks say is compared.
+    """Runs student and teacher on the same batch and compares their blocks.
 
     Create it in the scope of the strategy.
 
@@ -57,7 +57,7 @@ class Blocks:
         ]
 
     def __call__(self, features: dict[str, Any], training: bool) -> tuple[Any, list[Any], Any]:
-        """Student's logits, the teacher's, and the weighted distance of their blocks (b,)."""
+        """Return the student's logits, the teacher's, and the weighted block distance (b,)."""
         student, guide = self.models
         logits, states, entries = student(features, training=training)
         guide_logits, guide_states, origins = guide(features, training=False)
@@ -84,7 +84,7 @@ class Blocks:
 
 
 def _divergence(own: Any, aim: Any, mask: Any) -> Any:
-    """Mean divergence (b,) of attention weights (b, h, t, t); of all heads if their numbers differ.
+    """Return the mean divergence (b,) of attention (b, h, t, t); of head means if counts differ.
 
     Source: Wang et al. 2020, "MiniLM".
     """
@@ -99,7 +99,7 @@ def _divergence(own: Any, aim: Any, mask: Any) -> Any:
 
 
 def _blocks(model: Any, who: str) -> list[tuple[Any, Any]]:
-    """Attention and last normalisation of every block."""
+    """Return attention and last normalisation of every block."""
     layers = {layer.name: layer for layer in model.layers}
     attentions, norms = (
         [layers[name] for name in layers if fnmatch.fnmatchcase(name, pattern)]
@@ -108,6 +108,6 @@ def _blocks(model: Any, who: str) -> list[tuple[Any, Any]]:
     if not attentions or len(attentions) != len(norms):
         raise InputError(
             f"objective.states and objective.attention: the {who} has no transformer blocks; set "
-            "both to 0 to learn from answers alone"
+            "both to 0 to distil the answers alone"
         )
     return list(zip(attentions, norms, strict=True))

@@ -1,4 +1,4 @@
-"""Outputs of a model over a whole set, in the order of its rows."""
+"""Run a model over a whole set; outputs are in the order of its rows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def predict(
     strategy: tf.distribute.Strategy | None = None,
     reduce: Callable[..., Any] | None = None,
 ) -> Any:
-    """Float32 outputs (rows, ...) over `batches.epoch(0)`, put back in row order.
+    """Return float32 outputs (rows, ...) over `batches.epoch(0)`, in row order.
 
-    Where they have a time axis whose length differs between batches, the shorter are padded
-    with zeros to the longest.
+    If the length of the time axis differs between batches, shorter outputs are padded with zeros
+    to the longest.
 
     Args:
-        reduce: (targets, outputs) -> what is kept of them, of those that are too large to be kept.
+        reduce: (targets, outputs) -> smaller outputs, for those that are too large to keep.
     """
     strategy = strategy or tf.distribute.get_strategy()
     dataset = distribute(strategy, batches, 0)
@@ -42,7 +42,7 @@ def _of_replicas(results: Sequence[tf.Tensor]) -> np.ndarray:
 
 
 def in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Row `order[i]` is `joined[i]`; filler (-1) goes."""
+    """Return the rows sorted: row `order[i]` is `joined[i]`; filler (-1) is dropped."""
     rows = np.zeros((int(order.max(initial=-1)) + 1, *joined.shape[1:]), np.float32)
     rows[order[order >= 0]] = joined[order >= 0]
     return rows
@@ -68,7 +68,7 @@ def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, r
 
 
 def _cache(model: keras.Model) -> dict[Any, Any]:
-    """Kept with the model, past Keras' own tracking, so that it goes when the model does."""
+    """Return the model's cache; it bypasses Keras' tracking and is freed with the model."""
     return model.__dict__.setdefault("_compiled_forward", {})
 
 
@@ -85,7 +85,7 @@ def graph(model: keras.Model) -> tf.Graph:
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenation on axis 0; every other axis is padded with zeros to its longest."""
+    """Concatenate on axis 0; every other axis is padded with zeros to its longest."""
     shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int)
     result = np.zeros((sum(len(part) for part in parts), *shape), np.float32)
     start = 0

@@ -1,4 +1,4 @@
-"""What a fit leaves behind besides the weights."""
+"""The evaluations of a fit."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Record:
     """One evaluation, and the steps since the one before.
 
     Attributes:
-        epoch: how many had passed, 0.5 in the middle of the first.
-        step: how many optimizer steps had.
+        epoch: completed epochs, 0.5 in the middle of the first.
+        step: completed optimizer steps.
         loss: mean of these steps.
         learning_rate: of the last one.
         per_second: speed of training in `unit`.
@@ -34,7 +34,7 @@ class Record:
     unit: str = "examples"
 
     def figures(self) -> dict[str, Any]:
-        """All of it by name, the speed by that of its unit: `tokens_per_second`."""
+        """Return all values by name, the speed named by its unit: `tokens_per_second`."""
         figures = asdict(self)
         return figures | {f"{figures.pop('unit')}_per_second": figures.pop("per_second")}
 
@@ -56,32 +56,32 @@ class History:
     patient_from: float = 0.0
 
     def state(self) -> dict[str, Any]:
-        """All of it as JSON has it."""
+        """Return everything in a form that JSON can hold."""
         return asdict(self)
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> History:
-        """What `state` gave."""
+        """Return the history that `state` described."""
         records = [Record(**record) for record in state["records"]]
         return cls(**{**state, "records": records})
 
     def beaten_by(self, value: float) -> bool:
-        """Whether a headline of `value` is the new best: the earlier of equals stays."""
+        """Return whether a headline of `value` is the new best; the earlier of equals stays."""
         return value > self.best or (math.isinf(self.best) and not math.isnan(value))
 
     @property
     def waited(self) -> int:
-        """How many evaluations early stopping counts since the best one."""
+        """Return how many evaluations early stopping counts since the best one."""
         return sum(
             record.epoch > self.best_epoch and record.epoch >= self.patient_from
             for record in self.records
         )
 
     def require_best(self) -> None:
-        """Check that at least one evaluation could be judged.
+        """Check that at least one evaluation gave a best value.
 
         Raises:
-            Failure: none could, so the weights are those that the fit started from.
+            Failure: none did, so the weights are the initial ones.
         """
         if math.isfinite(self.best):
             return
@@ -95,7 +95,7 @@ class History:
 
 
 def short(epoch: float) -> str:
-    """An epoch for people.
+    """Return an epoch as short text.
 
     Example: `short(2.0)` is "2", `short(1 / 3)` is "0.33".
     """

@@ -1,4 +1,4 @@
-"""The one fit: own loop over `strategy.run`, Keras callbacks, best weights kept."""
+"""The training loop: steps over `strategy.run`, Keras callbacks, best weights kept."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def fit(
         batches: see `tfapps.data.pipeline.Batches`.
         callbacks: see `_Run`.
         hparams: shown in TensorBoard beside the headline.
-        best_from: epochs that pass before the weights may be the best: before, they are not yet
-            what is wanted. 0 counts the model as it came too; None does not, but all that follows.
-        patient_from: epochs that pass before early stopping counts, if later than `best_from`.
-        checkpoint: where the state is saved; if it holds a state of this fit, the fit resumes.
-        unit, stream: what progress lines count, and where they go; standard error if None.
+        best_from: epochs before an evaluation may be the best. 0 also evaluates the initial
+            model; None does not, but counts every later evaluation.
+        patient_from: epochs before early stopping counts, if later than `best_from`.
+        checkpoint: stores the state; if it holds a state of this fit, the fit resumes.
+        unit, stream: what progress lines count, and where they are printed; None is stderr.
 
     Raises: InputError for a batch that replicas cannot share, Failure for a loss that is no finite
     number (the model has the best weights so far then) or if no evaluation qualified.
@@ -84,7 +84,7 @@ def fit(
 
 
 def _fit_with_retries(parts: tuple[Any, ...], how: tuple[Any, ...]) -> History:
-    """Fit, and again at a lower rate if that diverges and the config asks for it."""
+    """Fit, and retry at a lower learning rate if the fit diverges and has retries left."""
     *_, resume = how
     while True:
         run = _Run(*parts, resume.slower)
@@ -98,12 +98,12 @@ class _Run:
     """State of one fit.
 
     Args:
-        callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. What a
-            `scalars()` of theirs gives goes to TensorBoard at every evaluation. In the graph, a
-            `factor(path)` is multiplied with the learning rate of a weight, and a
-            `watch(gradients)` sees those of every step by path. The model is judged inside of an
-            `applied()`, and its best weights are those there. One that depends on the steps so far
-            has a `state()` of arrays, and a `take(state)` that goes on from it.
+        callbacks: Keras callbacks; logs hold `loss`, `learning_rate` and `val_<metric>`. Optional
+            methods: `scalars()` returns values for TensorBoard at every evaluation; in the graph,
+            `factor(path)` scales the learning rate of a weight and `watch(gradients)` receives
+            the gradients of every step by path; the model is evaluated, and its best weights are
+            taken, inside the context `applied()`; `state()` returns the arrays that a checkpoint
+            needs, and `take(state)` restores them.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class _Run:
         patient_from: float,
         resume: Resume,
     ) -> History:
-        """All epochs; the best weights are back whatever happens."""
+        """Run all epochs and restore the best weights, also after an error."""
         self.history = History(headline, patient_from=max(best_from or 0.0, patient_from))
         self.best = Best(self.model, self.config.average)
         self.model.stop_training = False
@@ -182,7 +182,7 @@ class _Run:
     def _before(
         self, evaluate: Callable[[], Evaluation], headline: str, best_from: float | None
     ) -> None:
-        """The model as it came."""
+        """Evaluate the initial model if it may be the best."""
         if best_from == 0:
             start = self._judged(evaluate, headline).metrics[headline]
             if self.history.beaten_by(start):  # which a NaN does not
@@ -197,7 +197,7 @@ class _Run:
         headline: str,
         best_from: float | None,
     ) -> bool:
-        """Judge the model after a stretch; whether the fit ends here."""
+        """Evaluate the model after a stretch; return whether the fit ends here."""
         history = self.history
         with self._averaged():
             evaluation = self._judged(evaluate, headline)
@@ -216,14 +216,14 @@ class _Run:
         return False
 
     def _averaged(self) -> contextlib.ExitStack:
-        """A context in which the model has the weights that its callbacks have averaged."""
+        """Return a context in which the model has its averaged weights."""
         stack = contextlib.ExitStack()
         for applied in _having(self.callbacks.callbacks, "applied"):
             stack.enter_context(applied())
         return stack
 
     def _stretches(self, first: int) -> Iterator[Stretch]:
-        """All steps of the fit from epoch `first` on, from evaluation to evaluation."""
+        """Run the steps of the fit from epoch `first` on, one stretch per evaluation."""
         for epoch in range(first, self.config.epochs + 1):
             self.epoch = epoch
             self.callbacks.on_epoch_begin(epoch - 1)
@@ -242,7 +242,7 @@ class _Run:
         )
 
     def _over(self, record: Record, evaluation: Evaluation, history: History) -> bool:
-        """Tell of an evaluation; whether the fit ends here."""
+        """Report an evaluation; return whether the fit ends here."""
         patience = self.config.patience
         over = patience is not None and history.waited >= patience
         ended = over or record.step % self.updates == 0
@@ -253,7 +253,7 @@ class _Run:
         return over
 
     def _end_epoch(self, record: Record) -> None:
-        """An epoch is over, or broken off: callbacks."""
+        """Call the callbacks at the end of an epoch, complete or not."""
         self.callbacks.on_epoch_end(
             math.ceil(record.epoch) - 1,
             {
@@ -273,13 +273,13 @@ class _Run:
         return evaluation
 
     def _report(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
-        """An evaluation: TensorBoard, the person watching."""
+        """Write an evaluation to TensorBoard and to the progress lines."""
         self.writer.evaluation(evaluation, record.step)
         for scalars in _having(self.callbacks.callbacks, "scalars"):
             self.writer.scalars(scalars(), record.step)
         self.writer.flush()
-        tell = self.progress.end if ended else self.progress.say
-        tell(
+        show = self.progress.end if ended else self.progress.say
+        show(
             line(
                 record.epoch,
                 self.config.epochs,
@@ -294,5 +294,5 @@ class _Run:
 
 
 def _having(callbacks: Sequence[keras.callbacks.Callback], name: str) -> list[Callable[..., Any]]:
-    """That method of every callback which has one."""
+    """Return this method of every callback that has it."""
     return [getattr(callback, name) for callback in callbacks if hasattr(callback, name)]

@@ -1,4 +1,4 @@
-"""What a person sees while a model is fitted: a bar on a terminal, else a line per evaluation."""
+"""Training progress: a bar on a terminal, else a line per evaluation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def line(
     seconds: float,
     unit: str,
 ) -> str:
-    """One evaluation in one line.
+    """Return one evaluation as one line.
 
     Example: `epoch 2/4  loss 0.412  accuracy 0.901  lr 3.1e-05  214 examples/s  63 s`
     """
@@ -37,7 +37,7 @@ def line(
 class Progress:
     """Writes to `stream` (standard error by default): tqdm if it is a terminal, else lines.
 
-    Speed is told in `unit` a second.
+    Speed is shown in `unit` per second.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Progress:
         self._bar = None
 
     def start(self, epoch: int) -> None:
-        """Epoch `epoch`, counted from 1, begins."""
+        """Begin epoch `epoch`, counted from 1."""
         if self.terminal:
             from tqdm import tqdm
 
@@ -63,29 +63,29 @@ class Progress:
             )
 
     def step(self) -> None:
-        """One optimizer step was issued."""
+        """Count one optimizer step."""
         if self._bar is not None:
             self._bar.update(1)
 
     def figures(self, loss: float, per_second: float) -> None:
-        """Newest loss and speed, at the end of the bar."""
+        """Show the newest loss and speed at the end of the bar."""
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {loss:.3f}, {per_second:.0f} {self.unit}/s")
 
     def say(self, text: str) -> None:
-        """Leave a line, above the bar if there is one."""
+        """Print a line, above the bar if there is one."""
         if self._bar is None:
             print(text, file=self.stream, flush=True)
         else:
             self._bar.write(text, file=self.stream)
 
     def end(self, text: str) -> None:
-        """The epoch is over and judged: leave its line."""
+        """End the epoch and print its line."""
         self.close()
         self.say(text)
 
     def close(self) -> None:
-        """Take the bar away, if there is one."""
+        """Remove the bar, if there is one."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -1,4 +1,4 @@
-"""Word vectors for TensorBoard's projector: a cloud to walk through."""
+"""Write word vectors for TensorBoard's projector."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from tfapps.printable import plain
 
-MOST = 10_000  # what a browser can turn around
+MOST = 10_000  # as many as a browser can display
 
 
 def write(folder: Path, vectors: np.ndarray, names: Sequence[str]) -> None:
-    """Write the first `MOST` of `vectors` (n, d), their names, and where TensorBoard finds them."""
+    """Write the first `MOST` of `vectors` (n, d), their names, and the projector's config."""
     count = min(len(vectors), MOST)
     rows = ("\t".join(f"{value:.4g}" for value in row) for row in vectors[:count])
     (folder / "vectors.tsv").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")

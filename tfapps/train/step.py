@@ -15,7 +15,7 @@ Objective = Callable[..., tuple[Any, Any]]
 
 
 class Report(NamedTuple):
-    """What one step tells, float32 scalars: mean loss, real rows, gradient norm, learning rate."""
+    """The report of one step, float32: mean loss, real rows, gradient norm, learning rate."""
 
     loss: float
     rows: float

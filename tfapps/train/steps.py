@@ -36,7 +36,7 @@ class Stretch:
 
 
 class Steps:
-    """Runs the steps of an epoch and tells callbacks, TensorBoard and the person watching of them.
+    """Runs the steps of an epoch and reports them to callbacks, TensorBoard and the progress bar.
 
     Args:
         step: one (micro-)batch -> report (4,), or None without an update.
@@ -64,8 +64,8 @@ class Steps:
     def epoch(self, epoch: int) -> Iterator[Stretch]:
         """Run epoch `epoch`, counted from 1, and pause wherever the model is to be evaluated.
 
-        That is every `evaluate_every` steps of the fit, and at the end of the epoch. What `take`
-        set is gone on from.
+        That is every `evaluate_every` steps of the fit, and at the end of the epoch. After `take`
+        it resumes from the restored position.
         """
         self.progress.start(epoch)
         self.started = time.perf_counter()
@@ -80,21 +80,21 @@ class Steps:
         self.batch = 0
 
     def _pending(self) -> bool:
-        """Whether an evaluation comes before the next step."""
+        """Return whether an evaluation is due before the next step."""
         return self._due() or self.batch == self.batches.steps_per_epoch
 
     def judged(self) -> None:
-        """The evaluation of the last stretch is over: the next one begins."""
+        """Begin the next stretch after an evaluation."""
         self.windows, self.seconds, self.started = [], 0.0, time.perf_counter()
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Where the steps are, between two of them."""
+        """Return the position between two steps, for a checkpoint."""
         seconds = self.seconds + time.perf_counter() - self.started
         notes = {"done": self.done, "batch": self.batch, "seconds": seconds}
         return packed("windows", self.windows), notes
 
     def take(self, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
-        """Be where `state` was."""
+        """Restore the position that `state` returned."""
         self.windows = unpacked("windows", arrays)
         self.done, self.batch = notes["done"], notes["batch"]
         self.seconds = notes["seconds"]
@@ -116,9 +116,9 @@ class Steps:
         )
 
     def _windows(self, epoch: int) -> Iterator[np.ndarray]:
-        """Reports (steps, 4) of up to `log_every` steps, never beyond an evaluation.
+        """Yield reports (steps, 4) of up to `log_every` steps, never beyond an evaluation.
 
-        There is one wait for the device each.
+        Each report waits for the device once.
         """
         waiting: list[tf.Tensor] = []
         started = time.perf_counter()
@@ -133,7 +133,7 @@ class Steps:
             yield self._flush(waiting, time.perf_counter() - started)
 
     def _steps(self, epoch: int) -> Iterator[tf.Tensor]:
-        """Run what is left of the epoch, one report (4,) per optimizer step."""
+        """Run the rest of the epoch, one report (4,) per optimizer step."""
         total, group = self.batches.steps_per_epoch, self.config.accumulate
         dataset = distribute(self.step.strategy, self.batches, epoch - 1, self.batch)
         for index, batch in _numbered(dataset, total, self.batch):
@@ -156,12 +156,12 @@ class Steps:
             yield report
 
     def _check(self, reports: np.ndarray) -> None:
-        """See that loss and gradient of all steps are numbers.
+        """Check that loss and gradient of all steps are finite.
 
         Raises: Diverged naming the batch.
         """
         finite = np.isfinite(reports[:, 0])
-        if self.config.precision != "mixed_float16":  # where such a gradient is left out
+        if self.config.precision != "mixed_float16":  # which skips such a gradient
             finite &= np.isfinite(reports[:, 2])
         if finite.all():
             return
@@ -179,7 +179,7 @@ class Steps:
         )
 
     def _rows(self, step: int, batch: int) -> str:
-        """The first rows of a batch, for who wants to look at them."""
+        """Return the first rows of a batch, for the error message."""
         if not hasattr(self.batches, "rows_of"):
             return ""
         epoch = (step - 1) // updates(self.batches, self.config)
@@ -206,17 +206,17 @@ class Steps:
 
 
 def updates(batches: Any, config: TrainConfig) -> int:
-    """How many optimizer steps an epoch has."""
+    """Return the number of optimizer steps of an epoch."""
     return math.ceil(batches.steps_per_epoch / config.accumulate)
 
 
 def total_steps(batches: Any, config: TrainConfig) -> int:
-    """How many optimizer steps a fit has."""
+    """Return the number of optimizer steps of a fit."""
     return config.epochs * updates(batches, config)
 
 
 def wants_steps(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback listens to single steps: if none does, no step waits for its loss."""
+    """Return whether a callback needs single steps; if none does, no step waits for its loss."""
     base = keras.callbacks.Callback
     return any(
         getattr(getattr(callback, name), "__func__", None) is not getattr(base, name)
@@ -225,9 +225,9 @@ def wants_steps(callback: keras.callbacks.Callback) -> bool:
 
 
 def _too_large(batch: Any, number: int, config: TrainConfig, most: int) -> str:
-    """What to change where the memory is full; `most` is the rows of the largest batch."""
+    """Return the out-of-memory message; `most` is the rows of the largest batch."""
     ids = tf.nest.flatten(batch[0])[0]
-    shape = getattr(ids, "shape", None)  # of replicas it is not known here
+    shape = getattr(ids, "shape", None)  # unknown for replicas
     size = f", {shape[0]} rows of {shape[1]} tokens" if shape is not None and len(shape) > 1 else ""
     name, size_now = "batch_size", min(config.batch_size, most)
     if config.batch_tokens is not None:
@@ -240,7 +240,7 @@ def _too_large(batch: Any, number: int, config: TrainConfig, most: int) -> str:
 
 
 def _numbered(dataset: Iterable[Any], steps: int, start: int = 0) -> Iterator[tuple[int, Any]]:
-    """(index, batch) of an epoch, which must have exactly `steps` batches, from `start` on."""
+    """Yield (index, batch) from `start` on of an epoch of exactly `steps` batches."""
     count = start
     for count, batch in enumerate(dataset, start=start + 1):
         if count > steps:

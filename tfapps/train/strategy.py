@@ -1,4 +1,4 @@
-"""Where a fit runs: one device, a copy of the model on each of several, or on several machines."""
+"""The distribution strategy of a fit: one device, several devices, or several machines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NAMES = ("auto", "one_device", "mirrored", "multi_worker")
 
 
 def make(name: str) -> tf.distribute.Strategy:
-    """The strategy called `name`; build the model inside its `scope()`.
+    """Return the strategy called `name`; build the model inside its `scope()`.
 
     `auto` takes the machines of TF_CONFIG if it names several, else mirrors over the GPUs if there
     are two or more, else takes one device. `mirrored` takes every GPU, or every logical CPU where
     there is none.
 
-    Raises: InputError for an unknown name, or machines that nobody named.
+    Raises: InputError for an unknown name, or `multi_worker` without workers.
     """
     if name not in NAMES:
         raise InputError(f"train.strategy: got '{name}', expected one of {', '.join(NAMES)}")
@@ -40,23 +40,22 @@ def make(name: str) -> tf.distribute.Strategy:
 
 
 def replicas() -> int:
-    """How many replicas the strategy in scope has."""
+    """Return the number of replicas of the strategy in scope."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 @functools.cache
 def _several_machines() -> tf.distribute.Strategy:
-    """One for the process: its servers are started before anything else runs, and once."""
+    """Return the strategy of this process; its servers start once, before anything else."""
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def distribute(
     strategy: tf.distribute.Strategy, batches: Any, epoch: int, start: int = 0
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Each replica's equal share of every batch of an epoch, from its batch `start` on.
+    """Return each replica's equal share of every batch of an epoch, from batch `start` on.
 
-    A machine reads only the rows of its own replicas. Where there is one replica it is the epoch
-    itself.
+    A machine reads only the rows of its own replicas. One replica gets the epoch itself.
 
     Args:
         batches: `.epoch(epoch, start)` -> dataset of batches; over several machines also
@@ -72,7 +71,7 @@ def distribute(
         return strategy.experimental_distribute_dataset(dataset)
 
     def share(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        """What the replicas of this machine learn of each batch, one behind the other."""
+        """Return the shares of this machine's replicas of each batch, in turn."""
         machines = context.num_input_pipelines
         own_batches = batches.epoch(epoch, start, (context.input_pipeline_id, machines))
         return _cut(own_batches, replicas // machines).with_options(options)
@@ -81,7 +80,7 @@ def distribute(
 
 
 def _cut(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """`count` equal pieces of every batch, one behind the other."""
+    """Return `count` equal pieces of every batch, in turn."""
 
     def pieces(*batch: Any) -> tf.data.Dataset:
         def cut(x: tf.Tensor) -> tf.Tensor:
@@ -94,7 +93,7 @@ def _cut(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
 
 
 def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:
-    """Replicas take equal shares, so the batch must divide by them.
+    """Check that the batch divides into equal shares for all replicas.
 
     Raises: InputError naming the batch size and the replicas.
     """

@@ -1,4 +1,4 @@
-"""Another model's answers, and its states on the way to them, as part of the loss."""
+"""Distillation losses: distances to a teacher's logits and hidden states."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ SHOWN = 12
 def taught(
     objective: Callable[..., tuple[Any, Any]], share: float, teacher: Any = None
 ) -> Callable[..., Any]:
-    """`objective` with `share` of its loss replaced by the distance to the teacher's logits.
+    """Return `objective` with `share` of its loss replaced by the distance to the teacher's logits.
 
     The mean squared difference of logits serves every task (Ba and Caruana 2014, "Do Deep Nets
     Really Need to be Deep?").
 
     Args:
-        teacher: functional model of the same inputs, to be asked in every step, because its logits
-            for every place of every text are too many to keep. None: it ran once, before, and its
-            logits come with the batch.
+        teacher: functional model of the same inputs that runs in every step, because its logits
+            for every token of every text are too many to store. None: it ran once before, and its
+            logits are in the batch.
 
     Shapes: logits (b, c); or (b, t, c) for the places of `target_ids`, or of the tokens where there
     are none. Several outputs are taken one by one, and their distances added.
     """
 
-    @functools.wraps(objective)  # with what it learns beside the model
+    @functools.wraps(objective)  # also copies `variables`
     def with_teacher(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
@@ -55,19 +55,19 @@ def taught(
 def led(
     objective: Callable[..., tuple[Any, Any]], model: Any, teacher: Any, patterns: Sequence[str]
 ) -> Callable[..., Any]:
-    """`objective` plus the mean distance of hidden states to those of the teacher.
+    """Return `objective` plus the mean distance of hidden states to those of the teacher.
 
     The distance of a layer is its squared error over the tokens of a text, relative to the
     teacher's own size there, so that every layer counts alike (Kurtic et al. 2023, "Sparse
     Fine-tuning for Inference Acceleration of Large Language Models", SquareHead).
 
     Args:
-        model: what is trained; the objective has to be called with it.
-        teacher: functional model of the same inputs; it runs beside, without dropout.
+        model: the trained model; the objective must be called with it.
+        teacher: functional model of the same inputs; it runs in every step, without dropout.
         patterns: of names of layers (`block_*_output_norm`) that both models have.
 
     Raises:
-        InputError: a pattern meets no layer, or the two models' states there differ in shape.
+        InputError: a pattern matches no layer, or the two models' states there differ in shape.
     """
     import keras
     from keras import ops
@@ -88,7 +88,7 @@ def led(
             logits, *states[:] = student(features, training=training)
             return logits
 
-        call.optimizer = getattr(model, "optimizer", None)  # it knows how far the fit is
+        call.optimizer = getattr(model, "optimizer", None)  # it has the step number
         loss, logits = objective(call, features, targets, training=training)
         _, *references = guide(features, training=False)
         mask = features.get("padding_mask")
@@ -102,7 +102,7 @@ def led(
 
 
 def _of_logits(logits: Any, reference: Any, ids: Any) -> Any:
-    """Mean squared difference of logits (b, ...), without that of padding (0 in `ids`, (b, t))."""
+    """Return the mean squared difference of logits (b, ...) without padding, 0 in `ids` (b, t)."""
     from keras import ops
 
     logits, reference = ops.cast(logits, "float32"), ops.cast(reference, "float32")
@@ -114,7 +114,7 @@ def _of_logits(logits: Any, reference: Any, ids: Any) -> Any:
 
 
 def distance(state: Any, reference: Any, mask: Any) -> Any:
-    """Relative squared error of states (b, ...), those of padding left out; (b,)."""
+    """Return the relative squared error of states (b, ...) without padding, (b,)."""
     from keras import ops
 
     state, reference = ops.cast(state, "float32"), ops.cast(reference, "float32")
@@ -127,7 +127,7 @@ def distance(state: Any, reference: Any, mask: Any) -> Any:
 
 
 def _common(model: Any, teacher: Any, patterns: Sequence[str]) -> list[str]:
-    """Names of the layers that the patterns meet in both models."""
+    """Return the names of the layers that the patterns match in both models."""
     import fnmatch
 
     teacher_names = {layer.name for layer in teacher.layers}

@@ -14,7 +14,7 @@ from tfapps.train.evaluation import Evaluation
 
 
 class Writer:
-    """Writes under `folder`; does nothing at all without one. Close it, or use `with`."""
+    """Writes under `folder`, or nothing if it is None. Close it, or use `with`."""
 
     def __init__(self, folder: Path | None) -> None:
         self._writer = tf.summary.create_file_writer(str(folder)) if folder else None
@@ -27,7 +27,7 @@ class Writer:
             self._writer.close()
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """One point on each curve."""
+        """Add one point to each curve."""
         if self._writer is None:
             return
         with self._writer.as_default(step=step):
@@ -35,7 +35,7 @@ class Writer:
                 tf.summary.scalar(tag, value)
 
     def evaluation(self, evaluation: Evaluation, step: int) -> None:
-        """Metrics, pictures and texts, all under `dev/`."""
+        """Write metrics, pictures and texts under `dev/`."""
         if self._writer is None:
             return
         self.scalars({f"dev/{name}": value for name, value in evaluation.metrics.items()}, step)
@@ -46,7 +46,7 @@ class Writer:
                 tf.summary.text(f"dev/{name}", text)
 
     def hparams(self, values: Mapping[str, Any] | None, metric: str) -> None:
-        """The run's hyper-parameters, if there are any, to be compared by the curve `metric`."""
+        """Write the run's hyper-parameters, if any; TensorBoard compares them by `metric`."""
         if self._writer is None or values is None:
             return
         from tensorboard.plugins.hparams import api
@@ -69,6 +69,6 @@ class Writer:
             tf.summary.graph(forward.graph(model))
 
     def flush(self) -> None:
-        """Everything written so far is on disk afterwards."""
+        """Write everything so far to disk."""
         if self._writer is not None:
             self._writer.flush()

@@ -1,4 +1,4 @@
-"""Texts without labels beside those with them."""
+"""Objectives that also learn from texts without labels."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def unlabelled(config: Unlabelled) -> str | None:
 
 
 def of_labelled(loss: Callable[..., Any], share: float) -> Callable[..., Any]:
-    """The loss of labelled rows; 0 for the others.
+    """Return the loss of labelled rows; it is 0 for the others.
 
     Args:
-        share: of labelled rows among all: what is averaged over all rows is divided by it.
+        share: of labelled rows among all rows; the loss is divided by it.
     """
     from keras import ops
 

@@ -1,4 +1,4 @@
-"""A student that learns what its teachers say, and if asked how they come to it."""
+"""Distillation: a student learns its teachers' answers, and optionally their hidden states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfapps.train.unlabelled import Unlabelled, unlabelled
 
 
 class Config(Unlabelled):
-    """The answers of finished runs as part of the truth (Hinton et al. 2015).
+    """Learn from the answers of finished runs as well as the labels (Hinton et al. 2015).
 
     Attributes:
         teacher: folder of a run, or several, whose probabilities are averaged.
@@ -52,13 +52,13 @@ def build(
 ) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
-    Its `variables` are what is learned beside the model: projections.
+    Its `variables` are the projections that are trained with the model.
 
     Args:
-        task: tells what its logits mean.
+        task: its `activation` says what logits mean.
         model: the student, for its form.
-        teachers: functional models of the same inputs, to be asked in every step; where there is
-            none, the batch brings `told_logits`, of all of them together.
+        teachers: functional models of the same inputs that run in every step; if there are none,
+            the batch holds `told_logits`, the mean answer of all teachers.
     """
     from tfapps.train import blocks
     from tfapps.train.answers import TEACHER_LOGITS, answer_divergence, mean_answer

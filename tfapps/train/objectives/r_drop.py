@@ -1,4 +1,4 @@
-"""The loss under two draws of dropout, and how far their answers are apart."""
+"""R-Drop: the loss under two draws of dropout, and the divergence of the two answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build(
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     Args:
-        task: tells what its logits mean.
+        task: its `activation` says what logits mean.
     """
     from tfapps.train.answers import answer_divergence
 

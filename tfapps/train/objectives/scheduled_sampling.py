@@ -1,4 +1,4 @@
-"""A decoder that reads some of its own words while it learns, as it will when it is used."""
+"""Scheduled sampling: in training the decoder reads some of its own predictions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tfapps.train.objectives import base
 
 
 class Config(Section):
-    """`objective:` of a fit whose decoder reads what it would have said itself.
+    """`objective:` of a fit whose decoder reads some of its own predictions.
 
     Attributes:
         rate: share of the target's tokens that are replaced at the end; it grows linearly from 0.
-        sample: draw what the model says from its distribution; false takes the likeliest token.
+        sample: draw predictions from the model's distribution; false takes the likeliest token.
     """
 
     name: str = "scheduled_sampling"
@@ -29,9 +29,9 @@ def build(
 ) -> Callable[..., tuple[Any, Any]]:
     """(model, features, targets, training) -> (loss per example (b,), logits (b, t, v)).
 
-    Two passes: the first says a token behind every true prefix, the second learns from a prefix
-    where some tokens are those (Mihaylova and Martins 2019, "Scheduled Sampling for Transformers").
-    The first is without dropout and hands no gradient on.
+    Two passes: the first predicts a token after every true prefix, the second learns from prefixes
+    that hold some of these (Mihaylova and Martins 2019, "Scheduled Sampling for Transformers").
+    The first has no dropout and passes no gradient on.
 
     Args:
         loss: the task's, (targets, logits) -> (b,).
@@ -53,7 +53,7 @@ def build(
 
 
 def _mixed(target_ids: Any, logits: Any, config: Config, step: Any, steps: int) -> Any:
-    """`target_ids` (b, t) with some of what `logits` (b, t, v) say in place of the next token."""
+    """Return `target_ids` (b, t) with some tokens replaced by those that `logits` predict."""
     import tensorflow as tf
     from keras import ops
 
@@ -67,7 +67,7 @@ def _mixed(target_ids: Any, logits: Any, config: Config, step: Any, steps: int) 
     truth = target_ids[:, 1:]
     share = config.rate * ops.minimum(ops.cast(step, "float32") / steps, 1.0)
     chosen = tf.random.stateless_uniform(ops.shape(truth), seed) < share
-    # Padding stays, and so does the start of a sentence, which nobody said.
+    # Padding and the start token of a sentence are never replaced.
     chosen = ops.logical_and(chosen, ops.not_equal(truth, 0))
     return ops.concatenate([target_ids[:, :1], ops.where(chosen, predicted, truth)], axis=1)
 

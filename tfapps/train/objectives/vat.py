@@ -37,7 +37,7 @@ def build(
     """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     Args:
-        task: tells what its logits mean.
+        task: its `activation` says what logits mean.
         seed: of the random directions.
     """
     import tensorflow as tf
