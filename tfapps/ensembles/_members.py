@@ -1,4 +1,4 @@
-"""What the members of every ensemble have in common."""
+"""Settings and functions that all ensembles share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Members(Section):
     """Base of the Configs of ensembles.
 
     Attributes:
-        members: how many runs there are.
-        variants: what they do differently, dotted key -> value, in turn: `[{}, {model.dropout:
-            0.2}]` has every second member drop more.
+        members: number of runs.
+        variants: settings that members use in turn, dotted key -> value: `[{}, {model.dropout:
+            0.2}]` gives every second member more dropout.
     """
 
     members: int = Field(5, ge=2, le=100)
@@ -27,19 +27,19 @@ class Members(Section):
 
 
 def probabilities(logits: np.ndarray, activation: str) -> np.ndarray:
-    """(rows, c) of each class, or of each label by itself with `sigmoid`."""
+    """Return (rows, c), of each class, or of each label separately with `sigmoid`."""
     from tfapps.metrics.probability import sigmoid, softmax
 
     return sigmoid(logits) if activation == "sigmoid" else softmax(logits)
 
 
 def logits_of(probability: np.ndarray, activation: str) -> np.ndarray:
-    """The logits that such probabilities come from."""
+    """Return the logits of probabilities."""
     if activation == "sigmoid":
         return np.log(probability + TINY) - np.log(1 - probability + TINY)
     return np.log(probability + TINY)
 
 
 def mean(logits: Sequence[np.ndarray], activation: str) -> np.ndarray:
-    """The logits of the members' mean probability (soft voting)."""
+    """Return the logits of the members' mean probability (soft voting)."""
     return logits_of(np.mean([probabilities(x, activation) for x in logits], axis=0), activation)

@@ -15,7 +15,7 @@ class Config(Members):
 
 
 def member(config: Config, number: int, seed: int) -> dict[str, Any]:
-    """What the run of a member sets, by key."""
+    """Return the settings of a member by key."""
     return {"seed": seed + number, "draw": {"bootstrap": number, "seed": seed}}
 
 

@@ -1,4 +1,4 @@
-"""A soup: the weights of several runs from one start, averaged into one model."""
+"""Model soup: averages the weights of several runs with the same initial weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Weights = dict[str, np.ndarray]
 
 
 class Config(Members):
-    """Members start alike and see the rows in another order (Wortsman et al. 2022, "Model soups").
+    """Members differ in the order of their rows only (Wortsman et al. 2022, "Model soups").
 
     Attributes:
-        recipe: `uniform` averages all, `greedy` goes from the best member on and keeps a further
-            one if the dev metric does not fall.
+        recipe: `uniform` averages all members, `greedy` starts from the best and adds another if
+            the dev metric does not fall.
     """
 
     name: str = "soup"
@@ -26,7 +26,7 @@ class Config(Members):
 
 
 def member(config: Config, number: int, seed: int) -> dict[str, Any]:
-    """What the run of a member sets, by key: the order of rows, not the seed of its weights."""
+    """Return the settings of a member by key: the order of rows, not the seed of its weights."""
     return {"train.order_seed": seed + number}
 
 
@@ -36,7 +36,7 @@ def cook(
     figures: Sequence[float],
     judge: Callable[[Weights], float],
 ) -> tuple[Weights, list[int]]:
-    """The averaged weights, and the numbers of the members in it.
+    """Return the averaged weights, and the numbers of the members in them.
 
     Args:
         members: weights of every member, by path.
@@ -55,7 +55,7 @@ def cook(
 
 
 def averaged(members: Sequence[Weights]) -> Weights:
-    """The mean of weights by path; whole numbers are those of the first."""
+    """Return the mean of weights by path; integers are taken from the first member."""
     made = {}
     for path, first in members[0].items():
         if np.issubdtype(first.dtype, np.floating):

@@ -1,4 +1,4 @@
-"""Soft voting: the same run from different seeds, probabilities averaged."""
+"""Soft voting: averages the probabilities of runs from different seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Config(Members):
 
 
 def member(config: Config, number: int, seed: int) -> dict[str, Any]:
-    """What the run of a member sets, by key."""
+    """Return the settings of a member by key."""
     return {"seed": seed + number}
 
 

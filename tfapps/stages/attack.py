@@ -1,4 +1,4 @@
-"""How a run stands up to adversaries and to texts as people type them."""
+"""Measure the robustness of a run against adversaries and typing errors."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ PICTURE = f"{KEY}.png"
 def attack(
     bundle: Bundle, config: RunConfig, epsilons: Sequence[float] = EPSILONS, rows: int | None = None
 ) -> dict[str, dict[str, float]]:
-    """Judge the Keras model of a run on its dev set under attack, and note it in the bundle.
+    """Evaluate the Keras model of a run on its dev set under attack; store it in the bundle.
 
     Args:
-        epsilons: how far adversaries may go, in shares of the size of a text's embeddings.
-        rows: of the dev set, the first; None is all.
+        epsilons: sizes of the perturbation, as shares of the size of a text's embeddings.
+        rows: uses the first rows of the dev set; None is all.
 
     Returns:
-        {attack: {strength: headline metric}}, strength 0 being the dev set as it is.
+        {attack: {strength: headline metric}}; strength 0 is the unchanged dev set.
 
     Raises:
-        InputError: the task has no text whose embeddings could be attacked.
+        InputError: the task does not give one answer per text.
     """
     task = registry.load("task", config.task.name).Task
     if task.form != "single" or task.running_text:
@@ -70,7 +70,7 @@ def table(headline: str, figures: dict[str, dict[str, float]]) -> str:
 
 
 def _first(prepared: Prepared, rows: int | None) -> Prepared:
-    """The same with a dev set of so many sentences or texts."""
+    """Return the data with only the first `rows` sentences or texts of the dev set."""
     if rows is None:
         return prepared
     first_rows = {**prepared.rows, "dev": prepared.rows["dev"][:rows]}

@@ -1,4 +1,4 @@
-"""What every artefact of a run costs, measured in one go on the run's own dev rows."""
+"""Measure the cost of every artefact of a run on the run's own dev rows."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def benchmark(
     """Measure size, latency, throughput and peak memory of artefacts.
 
     Args:
-        artifacts: which ones; None is all but the SavedModel, which is code.
-        rows: single dev rows that are timed, an artefact.
-        threads: of a LiteRT artefact; TensorFlow takes what it finds.
+        artifacts: names of the artefacts; None is all but the SavedModel, which is code.
+        rows: number of single dev rows that are timed for each artefact.
+        threads: of a LiteRT artefact; TensorFlow chooses its own number.
 
     Returns:
         A dictionary an artefact: bytes, p50_ms, p95_ms, throughput_per_s, peak_bytes (where the

@@ -1,4 +1,4 @@
-"""Several finished runs side by side, from what their bundles say alone: nothing is run."""
+"""Compare finished runs by the figures in their bundles; nothing is run."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def draw(comparison: dict[str, Any], file: Path) -> None:
     """Write `compare`'s rows as a picture: metric against size, metric against latency.
 
     Raises:
-        InputError: the file's name is no `.png`, or it cannot be written.
+        InputError: the file's name does not end in `.png`, or it cannot be written.
     """
     from tfapps.metrics.pictures import tradeoffs_png
 
@@ -118,7 +118,7 @@ def _opened(paths: Sequence[Path]) -> tuple[list[Bundle], list[str]]:
 
 def _verified(path: Path) -> Bundle:
     bundle = Bundle.open(path)
-    # Another export leaves the figures of the files before it; only the stage tells.
+    # A new export keeps the old figures; only the stage shows whether they are current.
     if "verify" not in bundle.manifest.get("stages", {}):
         raise InputError(
             f"{path}: its files have not passed verify since the last export; "
@@ -149,6 +149,6 @@ def _rows(run: str, bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def _beats(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    """As good in both metric and size, and better in one."""
+    """Return whether `first` is as good in both metric and size, and better in one."""
     as_good = first["metric"] >= second["metric"] and first["bytes"] <= second["bytes"]
     return as_good and (first["metric"], first["bytes"]) != (second["metric"], second["bytes"])

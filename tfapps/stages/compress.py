@@ -1,4 +1,4 @@
-"""Make a trained model small: each item of `compress:` in turn, with its own fine-tuning."""
+"""Compress a trained model: each item of `compress:` in turn, with its own fine-tuning."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def compress(config: RunConfig) -> Bundle:
 
 
 def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bundle]:
-    """Compress on data that is already loaded; the data comes back as the small model reads it."""
+    """Compress on loaded data; return the data as the compressed model reads it, and the bundle."""
     import keras
 
     from tfapps.train import strategy
@@ -61,7 +61,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         )
     keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
-    # The model's dropout draws on from here, whether this process has trained it or found it.
+    # The dropout has the same seed whether this process trained the model or loaded it.
     keras.utils.set_random_seed(config.seed)
     with bundles.writing(unfinished.OUTPUT / config.name) as draft:
         with place.scope():
@@ -108,7 +108,7 @@ class _Work:
         self.teacher: keras.Model | None = None
 
     def step(self, index: int) -> None:
-        """One item: decide, rebuild, hold what earlier items made, fine-tune, report."""
+        """Run one item: plan, rebuild, restore earlier constraints, fine-tune, report."""
         import keras
 
         from tfapps.train.checkpoint import State
@@ -137,7 +137,7 @@ class _Work:
         self.notes.append(figures)
 
     def _rebuild(self, item: Any, kind: Any, plan: Mapping[str, Any]) -> None:
-        """The model, its teacher and its data as the plan says."""
+        """Rebuild the model, its teacher and its data according to the plan."""
         self.plans.append(plan)
         if kind.retokenizes:
             self.prepared = retokenized(
@@ -150,7 +150,7 @@ class _Work:
             self.model = kind.build(item, self.model, plan)
 
     def _learn(self, index: int, kind: Any) -> dict[str, Any]:
-        """Fine-tune under the constraints of earlier items; the figures of this one."""
+        """Fine-tune under the constraints of earlier items; return the figures of this one."""
         item = self.origin.config.compress[index]
         with self.place.scope():
             self._hold(index)
@@ -166,7 +166,7 @@ class _Work:
         return figures
 
     def _take(self, index: int, done: Any) -> dict[str, Any]:
-        """What an item left behind before the run was stopped."""
+        """Restore a finished item after a resumed run; return its figures."""
         for path, weight in weights.variables(self.model).items():
             weight.assign(done.arrays[path])
         with self.place.scope():
@@ -174,17 +174,17 @@ class _Work:
         return done.notes["figures"]
 
     def _hold(self, count: int) -> None:
-        """Keep what the first items made."""
+        """Restore the constraints of the first `count` items."""
         for earlier in self.origin.config.compress[:count]:
             registry.plugin("compressor", earlier.name).hold(earlier, self.model)
 
     def keepers(self) -> list[Checkpoint]:
-        """Where the states of all items are."""
+        """Return the checkpoints of all items."""
         indices = range(len(self.origin.config.compress))
         return [self._keeper(index, kind) for index in indices for kind in ("fit", "done")]
 
     def _keeper(self, index: int, kind: str) -> Checkpoint:
-        """Where an item's state is kept, be it its fit's or the finished item."""
+        """Return the checkpoint of an item's fit or of the finished item."""
         config = self.origin.config
         weights_hash = self.source.manifest["files"][self.source.weights.name]
         key = json.dumps([contents.of_items(config, index + 1), weights_hash])
@@ -198,11 +198,11 @@ class _Work:
 
     @property
     def _by_place(self) -> bool:
-        """Whether there are logits for every place of a text: too many to keep those of all."""
+        """Return whether each token has logits: those of all texts are too many to store."""
         return max(len(output.shape) for output in self.model.outputs) > 2
 
     def _ask_teacher(self, item: Any) -> None:
-        """Keep what the model says before anything is taken away, if the fit wants to know."""
+        """Store the uncompressed model or its logits, if the fit distils from it."""
         needs_model = item.distill_layers or (item.distill and self._by_place)
         if item.distill and self.answers is None and not self._by_place:
             self.answers = logits_of(self.lesson.prepared, self.model, "train")

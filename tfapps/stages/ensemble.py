@@ -1,4 +1,4 @@
-"""Train the members of an ensemble, each by `run`, and make one bundle of them."""
+"""Train the members of an ensemble, each by `run`, and write one bundle with all of them."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from tfapps.stages import soup
 from tfapps.stages.run import run
 from tfapps.verify import parity
 
-# Largest loss of the headline metric, from the Keras members' to that of their quantized files:
-# errors of members even out.
+# Largest drop of the headline metric from the Keras members to their quantized files: errors of
+# members even out.
 DROP = 0.02
 ROWS = ("data", "draw", "split_seed")  # sections that decide which rows a run learns from
 COPIED = ("config.yaml", "metrics.json", WEIGHTS, DELTA, COMPRESSION, ARCHITECTURE)
 
 
 def ensemble(config: RunConfig) -> Bundle:
-    """Train what is not trained yet, and write the bundle of the ensemble.
+    """Train the members that are not trained yet, and write the bundle of the ensemble.
 
     Raises:
         InputError: no ensemble section.
@@ -70,12 +70,12 @@ def ensemble(config: RunConfig) -> Bundle:
 
 
 def member(config: RunConfig, kind: Any, number: int, **more: Any) -> RunConfig:
-    """Return the config of a member: the ensemble's own with what sets it apart.
+    """Return the config of a member: the ensemble's config with the member's settings.
 
-    Members split their rows as the ensemble does, whatever their own seed is: it judges them on
-    its dev set, and counts their rows by its own.
+    Members split their rows as the ensemble does, whatever their own seed is: they are evaluated
+    on its dev set, and their rows are numbered as its rows.
 
-    Raises: ConfigError for a variant that makes no sense, or with other rows.
+    Raises: ConfigError for an invalid variant, or one that changes the rows.
     """
     raw = config.model_dump(mode="json", exclude_unset=True)
     raw["ensemble"] = None
@@ -98,7 +98,7 @@ def member(config: RunConfig, kind: Any, number: int, **more: Any) -> RunConfig:
 def _check_rows(
     config: RunConfig, kind: Any, changes: dict[str, Any], variants: list[dict[str, Any]]
 ) -> None:
-    """Only the ensemble itself decides which rows its members learn from."""
+    """Check that neither a fixed draw nor a variant changes the rows of the members."""
     if config.draw is not None and (kind.sequential or "draw" in changes):
         raise ConfigError([f"draw: {config.ensemble.name} draws the rows itself; leave it out"])
     keys = [key for variant in variants for key in variant if key.split(".")[0] in ROWS]
@@ -127,7 +127,7 @@ class _Work:
             self._check_rows()
 
     def train(self, number: int) -> None:
-        """Run one member; what it says of the training rows is kept if the next depends on it."""
+        """Run one member; keep its logits on the training rows if the next member needs them."""
         print(f"member {number + 1} of {self.config.ensemble.members}", flush=True)
         more = {}
         if self.kind.sequential:
@@ -146,7 +146,7 @@ class _Work:
         return self.prepared.targets("train")["label"]
 
     def _noted(self, number: int, drawn: list[int]) -> Path:
-        """The file that names a member's rows; its config points there."""
+        """Write the file that lists a member's rows, for its config; return its path."""
         path = OUTPUT / f"{self.config.name}_draws" / f"{number}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, drawn)
@@ -164,7 +164,7 @@ class _Work:
         return self.kind.learn(self.config.ensemble, [logits], self._truth[numbers])
 
     def _left_out(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows that some member never saw, and its logits; all members see a label's only row."""
+        """Return rows that a member never saw, and its logits; all see a label's only row."""
         rows, numbers, logits = self.prepared.rows["train"], [], []
         for number, bundle in enumerate(self.members):
             draw = configs.load(bundle.config_path).draw
@@ -176,7 +176,7 @@ class _Work:
         return np.concatenate(numbers)[order], np.concatenate(logits)[order]
 
     def _check_rows(self) -> None:
-        """A stack learns from rows that members leave out, and none leaves out a label's only row.
+        """Check that there are left-out rows to learn from: a label's only row is never left out.
 
         Raises: InputError if there are no other rows.
         """
@@ -188,7 +188,7 @@ class _Work:
             )
 
     def write(self) -> Bundle:
-        """Judge on the dev set, and write the bundle."""
+        """Evaluate on the dev set, and write the bundle."""
         learned, task = self._learned(), self.prepared.task
         headline, target = task.headline, OUTPUT / self.config.name
         names = [n for n in self.members[0].artifacts() if n in ("keras", *self.config.export)]
@@ -250,9 +250,9 @@ class _Work:
 
 
 def _limit(name: str, members: Sequence[Bundle]) -> parity.Limit:
-    """What an artefact may lose: no decision where those of the members are their Keras models.
+    """Return what an artefact may lose: nothing if the members' files equal their Keras models.
 
-    The logits are not judged: they are logarithms of mean probabilities, which may be tiny.
+    Logits are not compared: they are logarithms of mean probabilities, which may be tiny.
     """
     limit = parity.limit_of(name)
     if limit == parity.EXACT and name != "keras":  # with which the others are compared
@@ -273,7 +273,7 @@ def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.
 
 
 def _copy(bundle: Bundle, folder: Path, exports: list[str]) -> None:
-    """What answers of a member, with a manifest of its own."""
+    """Copy the files that a member needs to predict, with a manifest of their own."""
     files = [bundle.path / name for name in COPIED] + sorted(bundle.text.rglob("*"))
     for name in bundle.artifacts():
         if name in exports:

@@ -29,7 +29,7 @@ def export(config: RunConfig) -> Bundle:
 
 
 def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
-    """Export on data that is already loaded; artefacts no longer asked for go."""
+    """Export on loaded data; artefacts that are no longer in `export:` are removed."""
     config = prepared.config
     exporters: dict[str, list[str]] = defaultdict(list)
     for name in config.export:
@@ -81,7 +81,7 @@ def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
 
 
 def describe(prepared: Prepared, folder: Path) -> None:
-    """Make the TFLite files in `folder` speak for themselves where a plain client can run them.
+    """Add metadata to the TFLite files in `folder` that a plain client can run.
 
     Such a client takes a single text, lowercases it and splits it into word pieces.
     """
@@ -97,7 +97,7 @@ def describe(prepared: Prepared, folder: Path) -> None:
 
 
 def artifacts_key(config: RunConfig) -> str:
-    """Return what tells a finished export or verify from an outdated one."""
+    """Return the key that identifies a finished export or verify."""
     return ",".join([*config.export, *map(str, config.lengths)])
 
 

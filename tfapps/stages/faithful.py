@@ -1,4 +1,4 @@
-"""Whether explanations are true to the model: its answer while words go, and while they return."""
+"""Measure how faithful explanations are to the model, by deleting and inserting words."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ KINDS = ("deletion", "insertion")
 def faithful(
     bundle: Bundle, config: RunConfig, rows: int = ROWS, only: Section | None = None
 ) -> dict[str, Any]:
-    """Judge every method that fits the model on rows of the dev set, and note it in the bundle.
+    """Evaluate every method that fits the model on dev rows; store the figures in the bundle.
 
     Args:
-        rows: how many, at equal distances: the first ones may all be of one label.
-        only: Config of the one explainer to be judged; None is all, as they are by default.
+        rows: number of rows, evenly spaced: the first ones may all have one label.
+        only: Config of the only explainer to evaluate; None is all, with their defaults.
 
     Returns:
         {"rows": n, "methods": {method or `random`: {"deletion", "insertion": area under the curve,
         "deletion_curve", "insertion_curve": {share of words: mean probability}}}}
 
     Raises:
-        InputError: the run has no label of a whole text, or the method does not fit its model.
+        InputError: the run does not label whole texts, or the method does not fit its model.
     """
     run = opened(bundle, config)
     hows = [only] if only else [registry.load("explainer", n).Config() for n in _fitting(run)]
@@ -78,7 +78,7 @@ def judged(
     targets: Sequence[int],
     scores: Sequence[np.ndarray],
 ) -> dict[str, Any]:
-    """Areas and curves of one way to order the words.
+    """Return areas and curves of one order of the words.
 
     Petsiuk et al. 2018, "RISE", with words left out; DeYoung et al. 2020, "ERASER", call the losses
     on the two curves comprehensiveness and sufficiency.
@@ -100,7 +100,7 @@ def judged(
 
 
 def removals(scores: np.ndarray) -> np.ndarray:
-    """Which words are gone at each of SHARES, those of the highest scores first: (shares, w)."""
+    """Return which words are removed at each of SHARES, highest scores first: (shares, w)."""
     rank = np.empty(len(scores), int)
     rank[np.argsort(-scores, kind="stable")] = np.arange(len(scores))
     return rank < np.rint(np.array(SHARES) * len(scores))[:, None]
@@ -120,7 +120,7 @@ def _note(bundle: Bundle, figures: Mapping[str, Any]) -> None:
     methods = figures["methods"]
     panels = {
         f"share of words {how}": {name: values[f"{kind}_curve"] for name, values in methods.items()}
-        for kind, how in zip(KINDS, ("taken away", "put back"), strict=True)
+        for kind, how in zip(KINDS, ("deleted", "inserted"), strict=True)
     }
     picture = panels_png(panels, "probability of the answer")
     flat = {f"{name}_{kind}": v[kind] for name, v in methods.items() for kind in KINDS}

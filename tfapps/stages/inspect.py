@@ -1,4 +1,4 @@
-"""Look before you train: what a config means on its data, as text."""
+"""Show a config, its data and its model as text, without training."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def inspect(config: RunConfig) -> str:
 
 
 def _wanted(prepared: Prepared, row: int) -> str:
-    """What is to be learned of a row, if that can be said in words."""
+    """Return the target of a row as text, if it has one."""
     if isinstance(prepared.rows["train"], Corpus):
         return ""
     example = prepared.examples["train"][row]
@@ -77,7 +77,7 @@ def _split(prepared: Prepared, name: str) -> str:
 
 
 def _labels(examples: Sequence[Mapping[str, Any]]) -> str:
-    """What labels there are, if any: of texts, or of the entities in them."""
+    """Return the most common labels of texts or entities, if there are any."""
     labels_by_row = [example["label"] for example in examples if example.get("label") is not None]
     labels_by_row += [[s.label for s in tags.spans(e["tags"])] for e in examples if e.get("tags")]
     labels = Counter(

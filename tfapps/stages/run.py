@@ -21,7 +21,7 @@ from tfapps.stages.verify import verify_prepared
 
 
 def run(config: RunConfig) -> Bundle:
-    """Train, compress, export and verify, leaving out what was already done for this config."""
+    """Train, compress, export and verify; skip what was already done for this config."""
     refuse_ensemble(config)
     training.join(config)
     rows = load_rows(config)
@@ -54,7 +54,7 @@ def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 
 def finished(config: RunConfig, rows: dict[str, Any]) -> Bundle | None:
-    """Return the config's own bundle if it is trained, and compressed where that was asked for."""
+    """Return the config's bundle if it is trained, and compressed if the config asks for it."""
     path = OUTPUT / config.name
     if not (path / MANIFEST).exists():
         return None

@@ -19,9 +19,9 @@ from tfapps.stages.run import finished, proven, run
 
 
 def soup(config: RunConfig, kind: Any, members: Sequence[RunConfig]) -> Bundle:
-    """Train the members, average them, and do with the result what the config says.
+    """Train the members, average them, then compress, export and verify the result.
 
-    Members are not compressed or exported, the soup is: it costs what one run costs.
+    Members are not compressed or exported, only the soup: it costs as much as one run.
 
     Raises:
         InputError: the weights of members differ in shape.

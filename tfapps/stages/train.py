@@ -44,7 +44,7 @@ def train(config: RunConfig) -> Bundle:
 
 
 def join(config: RunConfig) -> None:
-    """Meet the other machines, where there are some: TensorFlow wants that before anything else."""
+    """Connect to the other workers, if any; TensorFlow requires this before anything else."""
     if workers.here() is not None:
         from tfapps.train import strategy
 
@@ -75,7 +75,7 @@ def train_prepared(prepared: Prepared) -> Bundle:
 
 @dataclass(frozen=True)
 class Learned:
-    """A model as its tuner trained it, and the strategy it lives under."""
+    """A model as its tuner trained it, and its strategy."""
 
     model: keras.Model
     place: Any
@@ -89,7 +89,7 @@ def learn(
     hparams: Mapping[str, Any],
     keeper: Checkpoint | None = None,
 ) -> Learned:
-    """Build a model and fit it, from the run's seed on; a trial of a search does nothing else."""
+    """Build a model and fit it with the run's seed; a trial of a search does only this."""
     import keras
 
     from tfapps.train import strategy
@@ -115,7 +115,7 @@ def _fit(
     hparams: Mapping[str, Any],
     keeper: Checkpoint | None,
 ) -> History:
-    """Fit, unless no epoch is asked for, and tell of the best epoch."""
+    """Fit for the config's epochs, if any, and print the best one."""
     from tfapps.train import averaging, loop
     from tfapps.train.history import short
     from tfapps.train.steps import total_steps
@@ -156,7 +156,7 @@ def _fit(
 
 
 def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
-    """The history of a model whose head was set and that learns no more."""
+    """Return the history of a model that needs no training."""
     from tfapps.train.history import History
 
     headline = prepared.task.headline
@@ -167,7 +167,7 @@ def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
 
 
 def _ready(config: RunConfig) -> float | None:
-    """Epochs before the weights may be the best ones; None for no such."""
+    """Return the epochs before the weights may be the best; None for no such limit."""
     tuner = registry.plugin("tuner", config.tuning.name)
     first = tuner.ready(config.tuning, config.train.epochs)
     if config.train.swa is None:
@@ -212,7 +212,7 @@ def unit(prepared: Prepared) -> str:
 
 
 def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
-    """Look at the dev set."""
+    """Evaluate on the dev set."""
     from tfapps.train.loop import Evaluation
 
     task, answers = prepared.task, judged(prepared, model, "dev", final=False)
@@ -234,8 +234,8 @@ def write_model(
     """Write weights, tokenizer, config and metrics of `model`; `notes` go into metrics.json.
 
     Args:
-        learned: the model as its tuner trained it, where that may be what is kept.
-        origin: what the model was assembled for, where its data is another now.
+        learned: the model as its tuner trained it, for `tuning.store: delta`.
+        origin: the data that the model was assembled for, if it differs from `prepared`.
     """
     folder, task = draft.path, prepared.task
     if learned is not None and prepared.config.tuning.keeps_delta:
@@ -249,13 +249,13 @@ def write_model(
     if trained_from:
         write_json(folder / ORIGIN, trained_from)
     prepared.save_text(folder / "text")
-    judging.write(folder, prepared, in_float32(model), notes)  # which is how the bundle will answer
+    judging.write(folder, prepared, in_float32(model), notes)  # as the bundle will predict
     unjudged.log(task, prepared.targets("dev"), prepared.examples["dev"], "dev")
     draft.stages["train"] = prepared.fingerprint
 
 
 def parameters(model: keras.Model) -> dict[str, int]:
-    """Return how many numbers of a model there are, and how many of them train."""
+    """Return the number of parameters of a model, and how many are trained."""
     return {
         "all": sum(math.prod(w.shape) for w in weights.variables(model).values()),
         "trained": sum(math.prod(w.shape) for w in model.trainable_variables),

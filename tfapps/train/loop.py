@@ -76,14 +76,12 @@ def fit(
         try:
             parts = (model, config, objective, batches, strategy, callbacks, writer, progress)
             with resume.interruptible():
-                return _fit_with_retries(
-                    parts, (evaluate, headline, best_from, patient_from, resume)
-                )
+                return _fit_retrying(parts, (evaluate, headline, best_from, patient_from, resume))
         finally:
             progress.close()
 
 
-def _fit_with_retries(parts: tuple[Any, ...], how: tuple[Any, ...]) -> History:
+def _fit_retrying(parts: tuple[Any, ...], how: tuple[Any, ...]) -> History:
     """Fit, and retry at a lower learning rate if the fit diverges and has retries left."""
     *_, resume = how
     while True:
