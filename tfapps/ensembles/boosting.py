@@ -1,4 +1,4 @@
-"""Boosting: every member learns from rows that those before it got wrong, and votes."""
+"""Boosting: each member learns more from the rows that earlier members got wrong."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from tfapps.ensembles import base
 from tfapps.ensembles._members import Members, logits_of
 
-LEAST = 1e-3  # share of errors: a member that makes none would silence all others
+LEAST = 1e-3  # lowest error rate: a member without errors would outvote all others
 
 
 class Config(Members):
     """SAMME (Zhu et al. 2009, "Multi-class AdaBoost"), by drawing rows by their weight.
 
     Attributes:
-        rate: how strongly errors count; less is slower.
+        rate: weight of the errors; smaller learns more slowly.
     """
 
     name: str = "boosting"
@@ -25,14 +25,14 @@ class Config(Members):
 
 
 def member(config: Config, number: int, seed: int) -> dict[str, Any]:
-    """What the run of a member sets, by key; its rows are drawn by `rows`."""
+    """Return the settings of a member by key; `rows` draws its rows."""
     return {"seed": seed + number}
 
 
 def rows(
     config: Config, logits: Sequence[np.ndarray], truth: np.ndarray, seed: int
 ) -> list[int] | None:
-    """Rows of the next member, drawn by what the members so far got wrong; None is all of them.
+    """Return the rows of the next member, drawn by the errors of earlier members; None is all.
 
     Args:
         logits: their logits (rows, c) on the training rows.
@@ -46,14 +46,14 @@ def rows(
 
 
 def learn(config: Config, logits: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
-    """How much each member's vote counts."""
+    """Return the weight of each member's vote."""
     return {"votes": _walk(config, logits, truth)[1]}
 
 
 def combine(
     config: Config, logits: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
 ) -> np.ndarray:
-    """The members' logits (rows, c) -> logits of their shares of the vote."""
+    """Return the logits of the shares of the vote, from the members' logits (rows, c)."""
     votes = np.maximum(np.asarray(learned["votes"], np.float64), 0)
     votes = votes / votes.sum() if votes.sum() else np.full(len(logits), 1 / len(logits))
     shares = sum(
@@ -66,7 +66,7 @@ def combine(
 def _walk(
     config: Config, logits: Sequence[np.ndarray], truth: np.ndarray
 ) -> tuple[np.ndarray, list[float]]:
-    """Weights of the rows after all members (rows,), and what each member's vote counts."""
+    """Return weights of the rows after all members (rows,), and of each member's vote."""
     weights, votes = np.full(len(truth), 1 / len(truth)), []
     for scores in logits:
         wrong = scores.argmax(axis=1) != truth

@@ -1,4 +1,4 @@
-"""Stacking: a small learner on what members say of rows that they never saw."""
+"""Stacking: a small model trained on members' predictions for rows that they never saw."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TINY = 1e-6
 
 
 class Config(Members):
-    """Every member leaves another part of the rows out (Wolpert 1992, "Stacked generalization").
+    """Each member leaves out another part of the rows (Wolpert 1992, "Stacked generalization").
 
-    What members say of the parts that they left out is what the learner, a logistic regression on
-    log-probabilities, is shown. It learns what to add to them, so that its penalty draws it to the
-    members' own answer. Afterwards it is given the mean of all members.
+    The learner, a logistic regression on log-probabilities, is trained on the members' predictions
+    for the parts that they left out. It learns a correction to them, so its penalty pulls it toward
+    the members' answer. For predictions it reads the mean of all members.
 
     Attributes:
         strength: inverse of its L2 penalty; smaller keeps it closer to the members' mean.
@@ -30,12 +30,12 @@ class Config(Members):
 
 
 def member(config: Config, number: int, seed: int) -> dict[str, Any]:
-    """What the run of a member sets, by key."""
+    """Return the settings of a member by key."""
     return {"seed": seed + number, "draw": {"leave": number, "of": config.members, "seed": seed}}
 
 
 def learn(config: Config, logits: Sequence[np.ndarray], truth: np.ndarray) -> dict[str, Any]:
-    """The learner's weights (c, c) and bias (c,).
+    """Return the learner's weights (c, c) and bias (c,).
 
     Args:
         logits: the only entry has, for every row, the logits of the member that left it out.
@@ -67,7 +67,7 @@ def learn(config: Config, logits: Sequence[np.ndarray], truth: np.ndarray) -> di
 def combine(
     config: Config, logits: Sequence[np.ndarray], learned: Mapping[str, Any], activation: str
 ) -> np.ndarray:
-    """The members' logits (rows, c) -> the learner's."""
+    """Return the learner's logits, from the members' logits (rows, c)."""
     return _entries(mean(logits, activation)) @ np.array(learned["kernel"]) + learned["bias"]
 
 
