@@ -101,11 +101,12 @@ class Reader:
         import keras
 
         layers = attentions(self.model)
-        entries = keras.Model(self.model.input, [layer.input for layer in layers])
+        # By name: Keras takes a list of one list for the inner one.
+        entries = keras.Model(self.model.input, {layer.name: layer.input for layer in layers})
 
         def weights(features: dict[str, Any]) -> list[Any]:
-            given = entries(features, training=False)
-            return [layer.weights_of(*one) for layer, one in zip(layers, given, strict=True)]
+            tensors = entries(features, training=False)
+            return [layer.weights_of(*tensors[layer.name]) for layer in layers]
 
         return tf.function(weights, input_signature=[self._spec])
 
