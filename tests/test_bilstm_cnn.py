@@ -19,7 +19,7 @@ from tfapps.text.tokenizer import Tokenizer
 SENTENCES = [["Ann", "sees", "the", "cat"], ["the", "cat", "sees", "Ann"]]
 
 
-def test_cases_tell_words_apart():
+def test_cases_distinguish_words():
     groups = [[""], ["ann", "cat's"], ["Ann"], ["ANN", "U.S."], ["McA", "iPod"], ["1999"], ["3.5"]]
     groups += [["x1y"], ["?!"]]
     numbers = [{surface.case_of(word) for word in group} for group in groups]

@@ -1,4 +1,4 @@
-"""Subwords for translation: the text comes back, and unknown words can be copied into it."""
+"""Subwords for translation: they decode to the text, and unknown words can be copied into it."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The bundle: every byte of it is known."""
+"""The bundle: every byte of it is checked."""
 
 import errno
 import hashlib
@@ -94,7 +94,7 @@ def test_artifacts_and_their_places(path):
 
 
 @pytest.mark.parametrize("name", ["litert_float32", "litert_../../x", "", "manifest.json"])
-def test_an_artifact_that_is_not_there_lists_those_that_are(path, name):
+def test_a_missing_artifact_lists_the_available_ones(path, name):
     with pytest.raises(InputError) as caught:
         Bundle.open(path).artifact(name)
     assert f"has no artefact {name!r}; available: keras, saved_model, litert_int8" in str(
@@ -164,7 +164,7 @@ def test_a_folder_without_manifest(path):
     assert says(path) == f"{path}: no manifest.json, so this is no finished run; run it again"
 
 
-def test_a_run_that_is_not_there_guesses(path):
+def test_a_missing_run_suggests_a_similar_name(path):
     assert says(path.with_name("runn")) == f"{path}n: no such run; did you mean {path}?"
     assert says(path.parent / "xyz") == f"{path.parent / 'xyz'}: no such run"
     assert says(path / "no" / "way") == f"{path / 'no' / 'way'}: no such run"

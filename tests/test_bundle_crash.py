@@ -1,4 +1,4 @@
-"""Writing a bundle: whole or not at all, whatever happens on the way."""
+"""Writing a bundle is atomic, whatever fails on the way."""
 
 import errno
 import fcntl

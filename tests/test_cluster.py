@@ -1,4 +1,4 @@
-"""Clustering: k-means on kernels, members that stay equal, and what later steps keep."""
+"""Clustering: k-means on kernels, and clusters that later steps preserve."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ KERNELS = ("block_0_dense/kernel", "block_1_dense/kernel", "pooling_dense/kernel
 
 
 def fine_tuned(model, **train):
-    """Fit on toy batches; AdamW unless said otherwise."""
+    """Fit on toy batches; AdamW by default."""
     fit(
         model,
         config=TrainConfig(**{"batch_size": 8, "learning_rate": 0.01, "epochs": 2, **train}),

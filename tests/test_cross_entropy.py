@@ -40,6 +40,6 @@ def test_loss_and_gradient_are_those_of_the_textbook(smoothing, first, dtype):
     np.testing.assert_allclose(gradient, slope, **near)
 
 
-def test_far_apart_logits_give_numbers():
+def test_logits_of_very_different_size_give_finite_numbers():
     logits = np.array([[[1e4, -1e4, 0.0]]], "float32")
     np.testing.assert_allclose(sequence_cross_entropy(logits, np.array([[1]]), 0.0), [2e4])

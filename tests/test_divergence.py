@@ -1,4 +1,4 @@
-"""How far two answers are apart."""
+"""The divergence between two outputs."""
 
 import numpy as np
 from fitting import Task

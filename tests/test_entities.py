@@ -1,4 +1,4 @@
-"""Figures of entities, against counts by hand and against seqeval's own calls."""
+"""Metrics of entities, against hand counts and against seqeval."""
 
 import pytest
 from seqeval.metrics import classification_report, f1_score
@@ -42,7 +42,7 @@ def test_averages_of_tags_have_o_among_them():
     assert tokens["weighted avg"]["recall"] == pytest.approx(weighted)
 
 
-def test_nothing_there_and_nothing_said():
+def test_no_entity_true_or_predicted():
     nothing = [["O", "O"]]
     assert entities.scores(nothing, nothing)["f1"] == 0.0
     assert entities.scores(nothing, nothing)["token_micro_f1"] == 1.0

@@ -175,7 +175,7 @@ def task_of(name, examples, **config):
     return module.Task.learn(module.Config(**config), examples)
 
 
-def test_an_unseen_label_in_another_script_is_told_apart():
+def test_an_unseen_label_in_another_script_is_distinguished():
     with pytest.raises(InputError, match="did you mean 'spam' \\(with LATIN SMALL LETTER A where"):
         _labels.check_seen(["sp\u0430m"], ["ham", "spam"])
 

@@ -1,4 +1,4 @@
-"""Where lines end, which characters no text may hold, and what a line asks a run."""
+"""Ends of lines, characters that no text may contain, and lines as inputs of a run."""
 
 import io
 import json

@@ -87,7 +87,7 @@ def test_a_hub_that_does_not_answer(tmp_path, monkeypatch):
     assert _hub.cached("bert_tiny_en_uncased") is None
 
 
-def test_an_error_of_the_network_is_told_from_others():
+def test_a_network_error_is_distinguished_from_others():
     class NameResolutionError(Exception):
         pass
 

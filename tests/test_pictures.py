@@ -1,4 +1,4 @@
-"""Names in pictures: by a font that has them, else as numbers, whatever fonts a machine has."""
+"""Names in pictures: drawn in a font that has them, otherwise replaced by numbers."""
 
 import warnings
 from types import SimpleNamespace

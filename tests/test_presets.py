@@ -146,7 +146,7 @@ def test_missing_folder(tmp_path):
         presets.locate(str(tmp_path / "nowhere"))
 
 
-def test_unknown_name_says_what_there_is(monkeypatch):
+def test_unknown_name_lists_the_available_ones(monkeypatch):
     monkeypatch.setattr(_published, "kerashub_knows", lambda name: False)
     with pytest.raises(InputError, match=r"preset 'minilm': unknown; expected minilm_l6, a local"):
         presets.locate("minilm")

@@ -1,4 +1,4 @@
-"""Structured pruning: what is taken out is what matters least, and what stays is unchanged."""
+"""Structured pruning: it removes what matters least and leaves the rest unchanged."""
 
 import itertools
 import json
@@ -253,7 +253,7 @@ def test_shares_and_numbers_say_the_same(model):
         ),
     ],
 )
-def test_more_than_there_is_is_refused(model, section, text):
+def test_more_than_the_model_has_is_refused(model, section, text):
     with pytest.raises(InputError, match=text):
         pruning.plan(pruning.Config(**section), job(model))
 

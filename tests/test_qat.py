@@ -1,4 +1,4 @@
-"""Quantization-aware training: what becomes of the model."""
+"""Quantization-aware training: the quantized model and its ranges."""
 
 import functools
 import io
@@ -239,7 +239,7 @@ print(json.dumps([strategy.num_replicas_in_sync, float(apart), moved]))
 
 
 def little(width=8):
-    """Layers of ours, as few as a user's model may have."""
+    """Layers of tfapps, as few as a user's model may have."""
     ids = keras.Input((LENGTH,), dtype="int32", name="token_ids")
     x = Embedding(WORDS, width, name="tokens")(ids)
     x = Linear(width, "gelu", name="hidden")(keras.layers.GlobalAveragePooling1D()(x))

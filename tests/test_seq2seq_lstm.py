@@ -98,7 +98,7 @@ def test_every_weight_learns(name):
     check_learns(build(small(**SETS[name], variational=SETS[name]["tie"] == "all")))
 
 
-def test_input_feeding_tells_steps_apart_that_read_the_same():
+def test_input_feeding_distinguishes_steps_that_read_the_same():
     given = {**features(), "target_ids": np.full((ROWS, LENGTH), 3, "int32")}
     config = small(input_feeding=True)
     model = build(config)

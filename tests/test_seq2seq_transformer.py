@@ -85,7 +85,7 @@ def test_every_weight_learns(name):
     check_learns(build(small(**SETS[name])))
 
 
-def test_as_many_steps_as_there_are_places():
+def test_as_many_steps_as_positions():
     config = small(max_length=LENGTH)
     model = build(config)
     each, _ = stepped(seq2seq_transformer, config, model, features())
@@ -174,7 +174,7 @@ def test_dropout_acts_in_training_only():
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
 
 
-def test_source_and_target_tables_start_apart():
+def test_source_and_target_tables_start_different():
     model = seq2seq_transformer.build(small(), vocabulary_size=WORDS)
     first, second = (model.get_layer(f"{side}_embeddings") for side in ("source", "target"))
     assert np.abs(first.get_weights()[0] - second.get_weights()[0]).min() > 1e-6

@@ -1,4 +1,4 @@
-"""Tags and columns as files have them: every form means the same entities."""
+"""Forms of tags and columns in files: every form gives the same entities."""
 
 import pytest
 

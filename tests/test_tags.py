@@ -1,4 +1,4 @@
-"""Tag schemes: what they mean, how they are told apart, what is refused."""
+"""Tag schemes: their meaning, their detection, and the errors of invalid tags."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""A smaller vocabulary: texts in the pieces that stay notice nothing, all others can be spelt."""
+"""A smaller vocabulary: texts of remaining pieces are encoded as before, others are spelled."""
 
 import csv
 import gzip

@@ -206,7 +206,7 @@ def test_runs_that_share_a_base_answer_as_they_would_alone(place, tuner):
         ({"here/a": "text", "here/b": "text_pair", "c": "c"}, ["here/a", "here/b", "c"]),
     ],
 )
-def test_runs_of_one_name_are_told_apart_by_their_folders(runs, expected):
+def test_runs_of_one_name_are_distinguished_by_their_folders(runs, expected):
     bundles = [SimpleNamespace(path=Path("/", folder)) for folder in runs]
     configs = [SimpleNamespace(name=name) for name in runs.values()]
     names = [name.removeprefix("/") for name in _names(bundles, configs)]

@@ -1,4 +1,4 @@
-"""The laws of tuners that add something to a model, or slow parts of it down."""
+"""Properties of tuners that add layers to a model, or slow parts of it down."""
 
 import io
 
@@ -25,7 +25,7 @@ def values(model):
 
 
 def shaken(model, seed=3):
-    """The model with other values in all that trains."""
+    """The model with changed values of all trainable weights."""
     random = np.random.default_rng(seed)
     for weight in model.trainable_variables:
         weight.assign(weight + random.normal(0, 0.05, weight.shape))
@@ -218,7 +218,7 @@ def fitted(model, callbacks, place="one_device", **settings):
 
 
 def moved(model, before):
-    """How far the weights of each layer went."""
+    """How much the weights of each layer changed."""
     return {
         path: np.abs(value - before[path]).max()
         for path, value in values(model).items()

@@ -61,7 +61,7 @@ def test_lstm_layers_are_blocks_also_inside_a_model_in_the_model():
     assert not any("lstm_0" in path or "embedding" in path for path in paths)
 
 
-def test_more_blocks_than_there_are_says_how_many():
+def test_too_many_blocks_reports_the_number():
     with pytest.raises(InputError, match=r"tuning.layers: got 3, expected 1 to 2: .*has 2 blocks"):
         freeze.apply(freeze.Config(train="top", layers=3), tiny_model(blocks=2))
 

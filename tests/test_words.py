@@ -1,4 +1,4 @@
-"""Words of plain text in any script: what a reader takes for one word is one."""
+"""Words of plain text in any script: what a reader sees as one word is one."""
 
 import itertools
 import re

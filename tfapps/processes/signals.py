@@ -37,7 +37,7 @@ def install() -> None:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Defer signals inside the block; `asked` shows whether one is pending."""
     global _held
     _held += 1

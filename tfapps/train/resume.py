@@ -37,7 +37,7 @@ class Resume:
 
     def interruptible(self) -> contextlib.AbstractContextManager[None]:
         """Return a context in which signals wait for `pause`, if there is a checkpoint."""
-        return contextlib.nullcontext() if self.checkpoint is None else signals.held()
+        return contextlib.nullcontext() if self.checkpoint is None else signals.deferred()
 
     def take(self, run: Any) -> int:
         """Restore the state of a fit that has begun; return the epoch that it resumes with."""
