@@ -1,4 +1,4 @@
-"""The two ways a run can end badly: the input was wrong, or the work honestly failed."""
+"""The two kinds of errors: wrong input, or work that failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class InputError(Exception):
-    """Bad input: the command line prints the text as one line and exits with 2."""
+    """Bad input: the command line prints one line and exits with code 2."""
 
 
 class ConfigError(InputError):
@@ -18,7 +18,7 @@ class ConfigError(InputError):
 
 
 class Failure(Exception):
-    """The input was fine and the result is not (a verify outside tolerance): exit code 1."""
+    """Correct input but a failed result, such as a verify outside tolerance: exit code 1."""
 
 
 class Diverged(Failure):

@@ -107,7 +107,7 @@ def artifacts() -> dict[str, str]:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The one wording for a name that is not there.
+    """Return the message for an unknown name.
 
     Example: `unknown model 'brt': expected one of bert, bilstm; did you mean 'bert'?`
     """
@@ -118,7 +118,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The word the user most likely meant, None if nothing is close."""
+    """Return the word that the user most likely meant; None if nothing is close."""
     by_lower = {candidate.lower(): candidate for candidate in words}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[close[0]] if close else None

@@ -18,12 +18,12 @@ START, END = "\033[1;{}m", "\033[0m"
 
 
 def wanted() -> bool:
-    """Whether whoever reads is a terminal that shows colours (https://no-color.org)."""
+    """Return whether standard output is a terminal that shows colours (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def entities(text: str, entities_found: Sequence[dict[str, Any]]) -> str:
-    """The text with its entities in the colour of their label, label and score behind each.
+    """Return the text with coloured entities, each followed by its label and score.
 
     Args:
         entities_found: entities by `start` and `end`, in order, as `predict` gives them.
@@ -40,7 +40,7 @@ def entities(text: str, entities_found: Sequence[dict[str, Any]]) -> str:
 
 
 def explained(answer: dict[str, Any]) -> str:
-    """A text with its words shaded by their scores, then label, probability and method.
+    """Return a text with its words shaded by their scores, then label, probability and method.
 
     Args:
         answer: as `explain` gives it.

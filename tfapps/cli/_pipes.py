@@ -51,7 +51,7 @@ class Output:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[Output]:
-    """Inside, `sys.stdout` and `sys.stderr` outlive their readers; gives that of `sys.stdout`."""
+    """Guard `sys.stdout` and `sys.stderr` against lost readers; yield the guarded stdout."""
     originals = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Output(sys.stdout), Output(sys.stderr)
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def questions(texts: Sequence[str], paired: bool) -> list[Question]:
-    """Return what a run is asked: the texts, or the lines of standard input for none or for `-`.
+    """Return the inputs of a run: the texts, or the lines of standard input for none or `-`.
 
     Args:
         paired: whether the run reads pairs of texts; see `tfapps.text.questions.question`.

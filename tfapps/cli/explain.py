@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _senseless(arguments: argparse.Namespace) -> list[str]:
-    """What is wrong with options that were given together."""
+    """Return the problems of options that do not go together."""
     wrong = []
     if arguments.rows is not None and not arguments.faithful:
         wrong.append("--rows is only for --faithful")

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed honestly, 2 bad input.
     """
-    # TensorFlow and LiteRT print start-up notes from C++ unless told before they are loaded.
+    # TensorFlow and LiteRT print start-up notes from C++ unless this is set before they load.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Off by default on processors without AVX512, where its products are quicker all the same.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _only_prints(arguments: argparse.Namespace) -> bool:
-    """Whether nothing is lost if the command ends when nobody reads what it prints."""
+    """Return whether the command only prints, so that it may end when its reader is gone."""
     files = any(getattr(arguments, name, None) for name in WRITING)
     return arguments.verb in PRINTING and not files
 
@@ -85,7 +85,7 @@ def _answer(arguments: argparse.Namespace) -> int:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse; argparse itself ends a list of texts at the first option, we read on after it."""
+    """Parse arguments; texts may also follow an option, which argparse alone does not allow."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
     if rest and hasattr(arguments, "texts") and not any(word.startswith("--") for word in rest):

@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _over_beam(arguments: argparse.Namespace) -> None:
-    """Answer files with Apache Beam."""
+    """Predict files with Apache Beam."""
     from tfapps.errors import InputError
     from tfapps.serve import beam
 
@@ -119,5 +119,5 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
 
 
 def _rest(answer: dict[str, Any]) -> list[str]:
-    """What is answered beside the entities, as one word each."""
+    """Return the other answers beside the entities, as one word each."""
     return [plain(f"{key}={value}") for key, value in answer.items() if key != "entities"]

@@ -1,4 +1,4 @@
-"""Texts made of texts, for a teacher to label."""
+"""Augment training texts for a teacher to label."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MASKED, CUT, LONGEST = 0.1, 0.25, 5
 
 
 def masked_copies(texts: Sequence[str], copies: int, seed: int) -> list[str]:
-    """New texts: words hidden here and there, some cut down to a few neighbouring words.
+    """Return new texts with some words hidden, some of them cut to a few neighbouring words.
 
     A word becomes `[MASK]` with a chance of 0.1; a text is then cut to 1 to 5 neighbouring words
-    with a chance of 0.25. What comes out twice, or is there already, is left out. Source: Tang et
+    with a chance of 0.25. Duplicates are left out. Source: Tang et
     al. 2019, "Distilling Task-Specific Knowledge from BERT into Simple Neural Networks", section
     3.3, without its swaps of words of one part of speech, which need a tagger.
 

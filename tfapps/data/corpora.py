@@ -1,4 +1,4 @@
-"""Text without an end: documents of sentences, read anew whenever they are asked for."""
+"""Running text of any size: documents of sentences, read from disk in every iteration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ Document = list[str]
 
 
 class Corpus:
-    """Documents, each a list of its sentences; none is kept.
+    """Documents, each a list of its sentences; none stays in memory.
 
     Args:
         documents: makes an iterator from the first document on.
-        content: what the documents are made of, for the hash that tells one corpus from another:
-            files, or texts.
+        content: files or texts of the documents, for the hash that identifies the corpus.
         limit: of documents; None is all.
     """
 
@@ -46,11 +45,11 @@ class Corpus:
         return self._digest
 
     def sentences(self) -> Iterator[str]:
-        """All sentences of all documents."""
+        """Return all sentences of all documents."""
         return itertools.chain.from_iterable(self)
 
     def parts(self, sentences: int) -> Iterator[list[Document]]:
-        """Some documents at a time, with about so many sentences in all."""
+        """Yield lists of documents with about so many sentences each."""
         part: list[Document] = []
         count = 0
         for document in self:

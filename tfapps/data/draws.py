@@ -1,4 +1,4 @@
-"""Part of the training rows, or some of them more than once."""
+"""Draw training rows for `draw:`: a part of them, or some more than once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfapps.errors import InputError
 
 
 def drawn(draw: Any, rows: Any) -> Any:
-    """The training rows that a `draw:` section names, a pure function of it and the rows.
+    """Return the training rows that a `draw:` section selects; a pure function.
 
     Raises: InputError for rows that cannot be counted, a part that leaves none, or a bad file.
     """
@@ -29,7 +29,7 @@ def drawn(draw: Any, rows: Any) -> Any:
 
 
 def numbers_of(draw: Any, rows: Sequence[dict[str, Any]]) -> np.ndarray:
-    """Numbers of those rows."""
+    """Return the numbers of the selected rows."""
     if draw.bootstrap is not None:
         return _bootstrap(rows, draw.seed, draw.bootstrap)
     if draw.leave is not None:
@@ -38,7 +38,7 @@ def numbers_of(draw: Any, rows: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def folds(rows: Sequence[dict[str, Any]], count: int, seed: int) -> np.ndarray:
-    """(rows,) which of `count` parts each row is in; parts have every label in its share.
+    """Return the number (rows,) of the part that each row is in, stratified by label.
 
     A label that has all its rows in one part keeps the first of them out of every part, -1: who
     leaves that part out has still seen the label.
@@ -71,7 +71,7 @@ def with_every_label(numbers: np.ndarray, rows: Sequence[dict[str, Any]]) -> np.
 
 
 def _bootstrap(rows: Sequence[dict[str, Any]], seed: int, number: int) -> np.ndarray:
-    """As many rows, drawn with replacement; a label that would be lost keeps one row."""
+    """Draw as many rows with replacement; a label that would be lost keeps one row."""
     random = np.random.default_rng([seed, number])
     numbers = random.integers(len(rows), size=len(rows))
     return with_every_label(numbers, rows)

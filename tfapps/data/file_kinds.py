@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: packed, encoded, or no text at all."""
+"""Detect a file's kind by its first bytes: compressed, encoded, or binary."""
 
 from __future__ import annotations
 

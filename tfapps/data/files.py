@@ -1,4 +1,4 @@
-"""Opening a data file: its bytes are unpacked, bounded and decoded, whatever its name is."""
+"""Open data files: decompress, limit the size and decode, whatever the file's name is."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def most_bytes(path: Path) -> int:
 
 
 def refuse_bomb(path: Path, limit: int) -> None:
-    """Refuse a file that unpacks to more than `most_bytes` said.
+    """Refuse a file that decompresses to more than `most_bytes` allows.
 
     Raises:
         InputError: always.

@@ -1,4 +1,4 @@
-"""How many training rows a config asks for."""
+"""Settings that limit the number of training rows."""
 
 from __future__ import annotations
 

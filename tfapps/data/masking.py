@@ -1,4 +1,4 @@
-"""Hidden words for a masked language model, other ones in every epoch."""
+"""Hide words for a masked language model, different ones in every epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Masking:
         mask_id: of `[MASK]`.
         never: ids that are never hidden: `[CLS]` and `[SEP]`, say.
         vocabulary_size: ids below it, but for those of `never`, stand in for some hidden ones.
-        continues: (v,) bool, which pieces go on with a word: hidden with all of it, or not at all.
+        continues: (v,) bool, which pieces continue a word: whole words are hidden, or none of it.
             None hides pieces one by one.
         rate: share of the tokens of a row that are hidden, rounded; at least one is.
         masked: share of the hidden ones that are `[MASK]`.
@@ -52,7 +52,7 @@ class Masking:
         self._others = np.flatnonzero(~self._never).astype(np.int32)
 
     def places(self, length: Any) -> Any:
-        """How many tokens of a row of this length are hidden at most."""
+        """Return how many tokens of a row of this length are hidden at most."""
         if isinstance(length, int):
             return max(1, round(self.rate * length))
         share = tf.round(self.rate * tf.cast(length, tf.float64))
@@ -61,7 +61,7 @@ class Masking:
     def __call__(
         self, features: Tensors, targets: Tensors, seed: Any, part: Part = WHOLE
     ) -> tuple[Tensors, Tensors]:
-        """Features with tokens hidden and `masked_places`, targets with `masked_ids`.
+        """Return features with hidden tokens and `masked_places`, and targets with `masked_ids`.
 
         Args:
             seed: (2,) integers.
@@ -88,7 +88,7 @@ class Masking:
     def _chosen(
         self, ids: tf.Tensor, real: tf.Tensor, seed: tf.Tensor, part: Part
     ) -> tuple[Any, Any]:
-        """Places (b, m) of tokens in the order in which they are hidden, and which of them are."""
+        """Return places (b, m) of tokens in the order in which they are hidden, and which are."""
         length = ids.shape[1] or tf.shape(ids)[1]
         most = self.places(length)
         word = self._words(ids, real)
@@ -106,7 +106,7 @@ class Masking:
         return order[:, :most], hidden[:, :most]
 
     def _words(self, ids: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-        """Number of the word that each token belongs to, (b, t), below t."""
+        """Return the number of each token's word, (b, t), below t."""
         if self._continues is None:
             return tf.zeros_like(ids) + tf.range(tf.shape(ids)[1])[None]
         goes_on = tf.logical_and(real, tf.gather(self._continues, ids))
@@ -123,7 +123,7 @@ def _uniform(like: tf.Tensor, seed: tf.Tensor, part: Part, **how: Any) -> tf.Ten
 
 
 def _runs(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where the run of equal numbers starts that each place is in, and how long it is; (b, t)."""
+    """Return start and length of the run of equal numbers that each place is in; (b, t)."""
     rows, length = tf.shape(numbers)[0], tf.shape(numbers)[1]
     place = tf.zeros_like(numbers) + tf.range(length)[None]
     run_ids = numbers + tf.range(rows)[:, None] * length  # no two rows share a number
@@ -133,7 +133,7 @@ def _runs(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _put(ids: tf.Tensor, places: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """`ids` (b, t) with `values` (b, m) at `places` (b, m)."""
+    """Return `ids` (b, t) with `values` (b, m) at `places` (b, m)."""
     rows = tf.zeros_like(places) + tf.range(tf.shape(places)[0])[:, None]
     where = tf.stack([rows, places], axis=-1)
     return tf.tensor_scatter_nd_update(ids, where, values)

@@ -1,4 +1,4 @@
-"""Texts as people mistype them, and with words missing."""
+"""Add typing errors to texts, or remove words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mistyped(text: str, rate: float, random: np.random.Generator) -> str:
 
 
 def thinned(text: str, rate: float, random: np.random.Generator) -> str:
-    """`text` without a share `rate` of its words; one stays in any case."""
+    """Return `text` without a share `rate` of its words; at least one stays."""
     words = text.split()
     remaining = [word for word in words if random.random() >= rate]
     return " ".join(remaining or words[:1]) or text

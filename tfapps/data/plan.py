@@ -24,7 +24,7 @@ class Plan:
 
 
 def rows_of_tokens(batch_tokens: int, length: int, multiple: int = 1) -> int:
-    """How many rows padded to `length` fit; a multiple of `multiple`, which never is none.
+    """Return how many rows padded to `length` fit: a multiple of `multiple`, at least one.
 
     Example: `rows_of_tokens(1000, 24, 4)` is 40, `rows_of_tokens(1000, 512, 4)` is 4.
     """
@@ -32,7 +32,7 @@ def rows_of_tokens(batch_tokens: int, length: int, multiple: int = 1) -> int:
 
 
 def rounded_up(rows: int, multiple: int) -> int:
-    """The next multiple of `multiple`.
+    """Return the next multiple of `multiple`.
 
     Example: `rounded_up(150, 4)` is 152.
     """
@@ -42,9 +42,9 @@ def rounded_up(rows: int, multiple: int) -> int:
 def choose_buckets(
     lengths: np.ndarray, batch_size: Callable[[int], int], max_length: int
 ) -> tuple[int, ...]:
-    """Ascending lengths to pad to: few, well filled, and with little padding.
+    """Choose ascending lengths to pad to: few, well filled, and with little padding.
 
-    The last one holds the longest row. `batch_size` tells the rows of a batch of some length.
+    The last one holds the longest row. `batch_size` maps a length to the rows of its batches.
     """
     longest = int(lengths.max())
     steps = [*LENGTHS, *range(LENGTHS[-1] + 128, max_length + 128, 128)]
@@ -64,7 +64,7 @@ def choose_buckets(
 
 
 def steps(lengths: np.ndarray, buckets: Sequence[int], sizes: Sequence[int]) -> int:
-    """How many batches `plan` makes, the same for every seed and epoch."""
+    """Return how many batches `plan` makes; equal for every seed and epoch."""
     count, left = 0, 0
     for rows, size in zip(_filled(lengths, buckets), sizes, strict=True):
         full, left = divmod(left + int(rows), size)
@@ -80,10 +80,10 @@ def plan(
     epoch: int,
     shuffle: bool,
 ) -> Plan:
-    """Every row once, in full batches of like length; a pure function of its arguments.
+    """Plan every row once, in full batches of similar length; a pure function.
 
-    What is left over of a bucket moves up into the next, so at most one batch has filler, and how
-    many batches a bucket makes is the same in every epoch.
+    The remaining rows of a bucket move to the next, so at most one batch has filler, and a bucket
+    makes the same number of batches in every epoch.
 
     Args:
         sizes: rows of a batch of each bucket.
@@ -119,7 +119,7 @@ def balanced(
     seed: int,
     epoch: int,
 ) -> Plan:
-    """Every row once, `per_label` rows of a label together; a pure function of its arguments.
+    """Plan every row once, `per_label` rows of a label together; a pure function.
 
     Labels take turns, so that a batch has more of one only where there are too few others. Rows
     that make no whole group of their label come by themselves, at the end of the plan. A batch is
@@ -156,5 +156,5 @@ def balanced(
 
 
 def _filled(lengths: np.ndarray, buckets: Sequence[int]) -> np.ndarray:
-    """How many rows each bucket holds."""
+    """Return how many rows each bucket holds."""
     return np.bincount(np.searchsorted(buckets, lengths), minlength=len(buckets))

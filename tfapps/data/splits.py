@@ -19,7 +19,7 @@ PLACES = ("source", "root", "dataset", "data_dir", "sample", "dev")
 
 
 def load(config: Any, seed: int) -> dict[str, list[Example]]:
-    """Examples by split: train, dev, and test if the config has one.
+    """Load examples by split: train, dev, and test if the config has one.
 
     Args:
         config: the `data` section.
@@ -95,7 +95,7 @@ def carve(
 
 
 def limited(examples: Any, limit: int | First | None, seed: int) -> Any:
-    """At most `limit` examples, every label in its share; a pure function of its arguments.
+    """Return at most `limit` examples, stratified by label; a pure function.
 
     They keep their order. Running text is returned as it is: its source has cut it.
 
@@ -129,7 +129,7 @@ def limited(examples: Any, limit: int | First | None, seed: int) -> Any:
 
 
 def _cover(order: list[int], labels: list[list[str]], counts: Counter[str]) -> set[int]:
-    """A row of every label, the first in `order`; rarest first, for it may bring others along."""
+    """Return a row of every label, the first in `order`; rare labels first."""
     first: dict[str, int] = {}
     for row in order:
         for label in labels[row]:
@@ -145,7 +145,7 @@ def _cover(order: list[int], labels: list[list[str]], counts: Counter[str]) -> s
 def _strata(
     order: list[int], labels: list[list[str]], counts: Counter[str]
 ) -> dict[str, list[int]]:
-    """Rows by their rarest label: it is the one that a careless draw would lose."""
+    """Group rows by their rarest label, which a random draw would lose first."""
     strata: dict[str, list[int]] = {}
     for row in order:
         rarest = min(labels[row], key=lambda label: (counts[label], label), default="")
@@ -154,7 +154,7 @@ def _strata(
 
 
 def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
-    """`shots` examples of each label, in the order they have; a pure function of its arguments.
+    """Return `shots` examples of each label, in their order; a pure function.
 
     Raises:
         InputError: a label has fewer, or an example has not just one.
@@ -183,7 +183,7 @@ def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
 
 
 def labels_of(example: Example) -> list[str]:
-    """All that a task may have to know from training: labels, and the types of its tags."""
+    """Return labels and tag types of an example, which a task learns in training."""
     label = example.get("label")
     labels = label if isinstance(label, list) else [] if label is None else [label]
     types = {tags.split(tag)[1] for tag in example.get("tags") or ()} - {""}
@@ -191,7 +191,7 @@ def labels_of(example: Example) -> list[str]:
 
 
 def _shares(sizes: dict[str, int], fraction: float) -> dict[str, int]:
-    """Whole numbers near fraction * size that sum up to fraction of all (largest remainders)."""
+    """Return integers near fraction * size that sum to fraction of all (largest remainders)."""
     exact = {name: size * fraction for name, size in sizes.items()}
     shares = {name: int(value) for name, value in exact.items()}
     rows = sum(sizes.values())

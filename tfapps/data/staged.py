@@ -40,16 +40,16 @@ class Staged:
         self.batch_size = max(stage.batches.batch_size for stage in self.stages)
 
     def epoch(self, epoch: int, start: int = 0, part: Part = WHOLE) -> tf.data.Dataset:
-        """What `Batches.epoch` gives, of an epoch of the whole."""
+        """Return the batches of one epoch over all stages, as `Batches.epoch` does."""
         first = epoch * self.steps_per_epoch
         dataset = self._between(first + start, first + self.steps_per_epoch, part)
-        # Nothing of every stage, so that the shapes of all fit whatever the epoch holds.
+        # An empty part of every stage, so that the element spec fits the shapes of all.
         for stage in self.stages:
             dataset = dataset.concatenate(stage.batches.epoch(0, 0, part).take(0))
         return dataset
 
     def _between(self, first: int, last: int, part: Part) -> tf.data.Dataset:
-        """Batches number `first` to before `last`, counted over all stages."""
+        """Return batches `first` to before `last`, counted over all stages."""
         pieces = []
         passed = 0
         for batches, steps in self.stages:

@@ -1,6 +1,6 @@
-"""A corpus as columns on disk: written a part at a time, read as memory that the system maps.
+"""A corpus as columns on disk: written a part at a time, read memory-mapped.
 
-What is held in memory is the place where each row starts; the tokens are not.
+Memory holds only where each row starts, not the tokens.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ SENTENCES = 4096  # tokenized at once
 def encode(
     corpus: Corpus, task: Any, tokenizer: Any, max_length: int, key: str, cache: Path | None
 ) -> Encoded:
-    """Columns of all documents, written to disk, or those that were written before.
+    """Return the columns of all documents, from disk if they were written before.
 
     Args:
         task: its `encode` takes some documents and gives rows of them, any number.
-        key: tells these columns from others.
-        cache: where they stay; None throws them away with the result.
+        key: identifies these columns.
+        cache: folder that keeps them; None deletes them with the result.
 
     Raises:
-        InputError: the corpus is empty, or there is no place to write to.
+        InputError: the corpus is empty, or no folder can be written to.
     """
     folder = Path(cache) / f"{key}.columns" if cache is not None else None
     if folder is not None and _is_whole(folder):
@@ -110,7 +110,7 @@ class _Writer:
         }
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Close the file and write the offsets."""
         self._file.close()
         if self._lengths:
             offsets = np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))])
@@ -118,7 +118,7 @@ class _Writer:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether all of it is there; tokens are too many to be hashed before every run."""
+    """Return whether all files are complete; tokens are too many to hash before every run."""
     try:
         descriptions = json.loads((folder / META).read_text())["columns"].values()
         sizes = [(folder / f"{how['number']}.values").stat().st_size for how in descriptions]

@@ -1,4 +1,4 @@
-"""Texts without labels that a run learns from beside its rows."""
+"""Read the texts without labels that a run also learns from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfapps.data.files import read_lines
 
 
 def find(config: RunConfig) -> Path | None:
-    """The file that `objective.unlabelled` names, if it does.
+    """Return the file that `objective.unlabelled` names, if any.
 
     Raises: InputError if it is missing.
     """
@@ -20,7 +20,7 @@ def find(config: RunConfig) -> Path | None:
 
 
 def texts(config: RunConfig) -> list[str]:
-    """Its texts, one a line; empty lines are none.
+    """Return its texts, one per line, without empty lines.
 
     Raises: InputError if it cannot be read.
     """

@@ -1,1 +1,1 @@
-"""Proof that an exported file does its job."""
+"""Verification of exported files: parity with the model, and cost."""

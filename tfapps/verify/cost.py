@@ -1,4 +1,4 @@
-"""What an artefact costs: bytes, latency, throughput, peak memory."""
+"""Measure the cost of an artefact: bytes, latency, throughput, peak memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from tfapps.errors import Failure, InputError
 
 WARMUP = 3  # first calls allocate and trace
-GZIP_LEVEL = 6  # what gzip and web servers use unless told otherwise
+GZIP_LEVEL = 6  # the default of gzip and web servers
 
 
 def measure(
@@ -23,7 +23,7 @@ def measure(
     features: Mapping[str, np.ndarray],
     rows: int = 100,
 ) -> dict[str, float]:
-    """Latency of single rows (p50, p95) and throughput of the runner's own batches.
+    """Measure latency of single rows (p50, p95) and throughput of the runner's own batches.
 
     Args:
         runner: batch of features (b, t) -> logits.
@@ -98,7 +98,7 @@ def _gzipped(file: Path) -> int:
 
 
 def peak_memory(path: str | os.PathLike, rows: int = 10, length: int = 64) -> int:
-    """Peak resident bytes of a fresh process that runs a .tflite file or SavedModel folder.
+    """Return the peak resident bytes of a new process that runs a .tflite file or SavedModel.
 
     The figure includes Python and the runtime, as it would on the user's machine.
 

@@ -1,4 +1,4 @@
-"""Is an exported file still the model? Logits, decisions and the task's own metric decide."""
+"""Check that an exported file equals the model: logits, decisions and the task's metric."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def compare(
     decide: Callable[[Any], Any] = lambda logits: logits.argmax(axis=-1),
     mask: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Largest logit difference, and share of rows that two runs decide alike.
+    """Return the largest logit difference, and the share of rows with equal decisions.
 
     Args:
         reference: logits of the Keras model, (b, ...), or a dictionary of all its outputs.
@@ -89,7 +89,7 @@ def compare(
 
 
 def _same(one: Any, other: Any, mask: np.ndarray | None) -> np.ndarray:
-    """Which rows are decided alike, (rows,) bool."""
+    """Return which rows have equal decisions, (rows,) bool."""
     if isinstance(one, list):
         return np.array([first == second for first, second in zip(one, other, strict=True)])
     same = one == other
@@ -105,7 +105,7 @@ def _by_row(holds: np.ndarray) -> np.ndarray:
 def compare_answers(
     reference: Sequence[Sequence[Any]], candidate: Sequence[Sequence[Any]]
 ) -> dict[str, float]:
-    """How far the answers of a search are from those of the Keras model.
+    """Compare the answers of a search with those of the Keras model.
 
     Args:
         reference: best answers of each row, with `token_ids` and `score`.
@@ -132,7 +132,7 @@ def compare_answers(
 
 
 def worse(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
-    """The larger difference and the smaller agreement of two proofs of one artefact."""
+    """Return the larger difference and the smaller agreement of two proofs of an artefact."""
     return {
         "max_logit_difference": max(first["max_logit_difference"], second["max_logit_difference"]),
         "agreement": min(first["agreement"], second["agreement"]),
@@ -181,7 +181,7 @@ def check(
 
 
 def _problems(limit: Limit, result: Mapping[str, float], headline: str, scale: float) -> list[str]:
-    """Every figure outside a limit, in words."""
+    """Return a message for every figure outside its limit."""
     problems = []
     difference, agreement = result["max_logit_difference"], result["agreement"]
     # Written as `not (a <= b)` so that NaN, which compares with nothing, fails.

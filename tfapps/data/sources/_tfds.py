@@ -76,7 +76,7 @@ def _check_reachable(builder: Any, dataset: str) -> None:
 
 
 def sizes(builder: Any) -> str:
-    """What tells two preparations of one data set and version apart: rows and bytes of files."""
+    """Return rows and bytes of the files, which identify a preparation of a data set."""
     splits = sorted(builder.info.splits.items())
     return json.dumps([(name, split.shard_lengths, split.num_bytes) for name, split in splits])
 
@@ -149,6 +149,6 @@ def _plain(value: Any) -> Any:
 
 
 def _line(error: Exception) -> str:
-    """What an exception says, on one line of bearable length."""
+    """Return the text of an exception as one short line."""
     message = " ".join(str(error).split()) or type(error).__name__
     return message if len(message) <= 200 else message[:197] + "..."

@@ -146,7 +146,7 @@ def _stored(config: Config, split: str) -> list[_examples.Example]:
 def _filtered(
     config: Config, split: str, pairs: list[_examples.Example]
 ) -> list[_examples.Example]:
-    """The pairs that are to be kept; one line tells how many are not, and why."""
+    """Return the pairs to keep; print how many are dropped, and why."""
     reasons = [_reason(config, pair, split == "train") for pair in pairs]
     dropped = Counter(reason for reason in reasons if reason)
     if not dropped:
@@ -163,7 +163,7 @@ def _filtered(
 
 
 def _reason(config: Config, pair: _examples.Example, train: bool) -> str:
-    """Why a pair is dropped; nothing if it is kept."""
+    """Return why a pair is dropped; an empty text if it is kept."""
     lengths = sorted(len(pair[side].split()) for side in ("text", "target"))
     if lengths[0] == 0:  # only in a data set, where the user can't mend it
         return "with an empty side"

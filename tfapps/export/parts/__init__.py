@@ -1,1 +1,1 @@
-"""What the exporters are made of."""
+"""Parts that exporters share."""

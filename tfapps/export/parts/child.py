@@ -85,7 +85,7 @@ def _environment() -> dict[str, str]:
 
 
 class _Child:
-    """The parent's side: a request a line, an answer a line, all else that is said in a log."""
+    """The parent's side: one request and one answer per line; other output goes to a log."""
 
     def __init__(self) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
@@ -102,11 +102,11 @@ class _Child:
         self._rest: threading.Timer | None = None
 
     def lives(self) -> bool:
-        """Whether it can be asked."""
+        """Return whether the child is running."""
         return self._process.poll() is None
 
     def ask(self, work: str, arguments: list[str]) -> str | None:
-        """None once the work is done, else the reason why it is not."""
+        """Run a request; return None if it succeeds, else the reason for the failure."""
         self._wake()
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps([work, *arguments]), file=self._process.stdin, flush=True)
@@ -121,7 +121,7 @@ class _Child:
         return json.loads(answer)
 
     def close(self) -> None:
-        """End it, also in the middle of its work: it has nothing to lose."""
+        """End the child, also in the middle of its work."""
         self._wake()
         self._process.kill()
         self._process.wait()

@@ -14,7 +14,7 @@ Split = Callable[[Any], Mapping[str, Any]]
 
 
 def whole(model: Any) -> dict[str, Any]:
-    """The one signature of a model that answers in one go."""
+    """Return the only signature of a model that is run once per text."""
     return {SERVE: model}
 
 

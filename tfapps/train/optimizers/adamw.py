@@ -24,7 +24,7 @@ def decays(path: str) -> bool:
 
 
 def penalised(path: str) -> bool:
-    """Whether the L2 penalty counts the weight at `path`: kernels, and no embedding table."""
+    """Return whether the L2 penalty counts the weight at `path`: kernels, no embeddings."""
     last = path.rsplit("/", 1)[-1]
     return last.endswith("kernel") and not any(word in path.lower() for word in _TABLES)
 
