@@ -151,17 +151,17 @@ def test_a_manifest_of_another_shape(path, text):
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "text/../../x", ""])
 def test_a_manifest_that_points_outside(path, name):
     (path / "manifest.json").write_text(json.dumps({"files": {name: "0" * 64}}))
-    assert f"{name!r} is no file inside the run" in says(path, verify=False)
+    assert f"{name!r} is not a file inside the run" in says(path, verify=False)
 
 
 def test_a_manifest_whose_digest_is_no_string(path):
     (path / "manifest.json").write_text(json.dumps({"files": {"config.yaml": None}}))
-    assert "'config.yaml' is no file inside the run with a SHA-256" in says(path)
+    assert "'config.yaml' is not a file inside the run with a SHA-256" in says(path)
 
 
 def test_a_folder_without_manifest(path):
     (path / "manifest.json").unlink()
-    assert says(path) == f"{path}: no manifest.json, so this is no finished run; run it again"
+    assert says(path) == f"{path}: no manifest.json, so this is not a finished run; run it again"
 
 
 def test_a_missing_run_suggests_a_similar_name(path):
@@ -219,7 +219,7 @@ NAMES += ["text/", "text/.", "text/..", "config.yaml:stream", "text/a\x00b", "te
 @pytest.mark.parametrize("verify", [True, False])
 def test_a_name_that_means_another_file_elsewhere_is_refused(path, name, verify):
     (path / "manifest.json").write_text(json.dumps({"files": {name: "0" * 64}}))
-    assert "is no file inside the run" in says(path, verify=verify)
+    assert "is not a file inside the run" in says(path, verify=verify)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "text", "text/tokenizer.json", "manifest.json"])

@@ -321,5 +321,5 @@ def test_no_run_is_an_error_of_the_command_line(capsys):
 
 
 def test_a_bundle_that_is_none_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match="no manifest.json, so this is no finished run"):
+    with pytest.raises(InputError, match="no manifest.json, so this is not a finished run"):
         compare([tmp_path])

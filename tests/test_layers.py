@@ -147,7 +147,7 @@ def test_attention_head_size_may_differ_from_width():
     layer = SelfAttention(3, head_size=5)
     assert layer(draw(2, 4, 8), AttentionBias()(np.ones((2, 4)))).shape == (2, 4, 8)
     assert layer.qkv.kernel.shape == (8, 45)
-    with pytest.raises(ValueError, match="width 8 is no multiple of 3 heads: give head_size"):
+    with pytest.raises(ValueError, match="width 8 is not a multiple of 3 heads: give head_size"):
         SelfAttention(3).build((2, 4, 8))
 
 

@@ -106,7 +106,7 @@ def of_bundle(
     batch_size: int | None = None,
     length: int | None = None,
 ) -> keras.Model:
-    """Build the Keras model that a bundle holds, compressed as it is.
+    """Build the Keras model of a bundle, compressed if the bundle is.
 
     Args:
         batch_size, length: as for `assemble`.

@@ -52,7 +52,7 @@ def save(config: RunConfig, tuned: keras.Model, model: keras.Model, path: Path) 
 def load(config: RunConfig, model: keras.Model, path: Path) -> keras.Model:
     """Load the preset's weights into an assembled model and merge what `save` wrote.
 
-    Raises: InputError if the preset is a run that was trained anew since then.
+    Raises: InputError if the preset is a run that was retrained since then.
     """
     check(config, path)
     config = stored(config)

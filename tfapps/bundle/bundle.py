@@ -55,7 +55,7 @@ class Bundle:
         if not path.is_dir():
             raise InputError(_no_bundle(path))
         if not (path / MANIFEST).is_file():
-            raise InputError(f"{path}: no {MANIFEST}, so this is no finished run; run it again")
+            raise InputError(f"{path}: no {MANIFEST}, so this is not a finished run; run it again")
         manifest = manifests.check(path, read_json(manifests.plain(path, MANIFEST)))
         if verify:
             for name, digest in manifest["files"].items():

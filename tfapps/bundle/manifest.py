@@ -29,7 +29,7 @@ def check(path: Path, manifest: Any) -> dict[str, Any]:
     for name, digest_ in files.items():
         if not _inside(name) or not isinstance(digest_, str):
             raise InputError(
-                f"{path / MANIFEST}: {name!r} is no file inside the run with a SHA-256; "
+                f"{path / MANIFEST}: {name!r} is not a file inside the run with a SHA-256; "
                 "run it again"
             )
     return manifest

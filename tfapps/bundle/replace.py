@@ -76,7 +76,7 @@ def explained(shown: Path, inside: Path | None = None) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        # safetensors and TensorFlow report a full disk with exceptions of their own.
+        # safetensors and TensorFlow report a full disk with their own exceptions.
         full = os.strerror(errno.ENOSPC)
         if full not in str(error):
             raise

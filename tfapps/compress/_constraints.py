@@ -1,6 +1,6 @@
 """Keras constraints that keep zeros and clusters of a weight while it is trained.
 
-A constraint runs after each optimizer step, on every replica, and is no part of the model: there
+A constraint runs after each optimizer step, on every replica, and is not part of the model: there
 is nothing to strip afterwards.
 """
 

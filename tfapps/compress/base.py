@@ -50,7 +50,7 @@ class Compressor(ABC):
     @staticmethod
     @abstractmethod
     def build(config: Any, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
-        """Return the model, changed in place or built anew with its weights.
+        """Return the model, changed in place or rebuilt with its weights.
 
         It is called again for every export, on a model of static shape, and must give the same
         paths of weights.
@@ -66,7 +66,7 @@ class Compressor(ABC):
 
     @staticmethod
     def callbacks(config: Any, model: keras.Model, steps: int) -> list[Any]:
-        """Return Keras callbacks for a fit of so many optimizer steps."""
+        """Return Keras callbacks for a fit of `steps` optimizer steps."""
         return []
 
     @staticmethod

@@ -32,7 +32,7 @@ GZIP_LEVEL = 6
 class Config(FineTune):
     """How many distinct values a weight has, and which weights are clustered.
 
-    Zeros that `prune` made are a cluster of their own and stay zeros.
+    Zeros from `prune` are a separate cluster and stay zeros.
 
     Attributes:
         clusters: distinct values of each weight, including the zero of pruned weights.

@@ -138,7 +138,7 @@ def prunable(config: Config, model: keras.Model) -> dict[str, keras.Variable]:
     """Return the weights that the config selects, by path.
 
     Raises:
-        InputError: a pattern matches no matrix, no weight is selected, or one is no matrix.
+        InputError: a pattern matches no matrix, no weight is selected, or one is not a matrix.
     """
     from tfapps.compress import _select
     from tfapps.errors import InputError

@@ -78,7 +78,9 @@ class MultiHead(Arguments):
         """Build the projection `first` to `parts` times the width of all heads, and `output`."""
         width = shape[-1]
         if self.head_size is None and width % self.heads:
-            raise ValueError(f"width {width} is no multiple of {self.heads} heads: give head_size")
+            raise ValueError(
+                f"width {width} is not a multiple of {self.heads} heads: give head_size"
+            )
         self.size = self.head_size or width // self.heads
         inner = self.heads * self.size
         projection = self._linear(parts * inner, first, self.quantize_input)

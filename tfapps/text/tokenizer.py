@@ -113,8 +113,8 @@ class Tokenizer:
         path = Path(folder) / FILE
         try:
             inner = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
-            beside = Path(folder) / SURFACE_FILE
-            return cls(inner, read_json(beside) if beside.is_file() else ())
+            surface_path = Path(folder) / SURFACE_FILE
+            return cls(inner, read_json(surface_path) if surface_path.is_file() else ())
         except OSError as error:
             raise InputError(f"cannot read tokenizer {path}: {error.strerror}") from error
         except Exception as error:  # the library raises bare Exception for every malformed file

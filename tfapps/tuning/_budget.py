@@ -97,7 +97,7 @@ class Budget(keras.callbacks.Callback):
             self._decide()
 
     def _decide(self) -> None:
-        """Close all but the most important ranks; the last time for good."""
+        """Close all but the most important ranks; the last decision is final."""
         shares = (self.config.warmup, self.config.settled)
         self.open = allowed(self.step, self.steps, self.start, self.end, *shares)
         masks = best({path: self._score(low) for path, low in self.kernels.items()}, self.open)

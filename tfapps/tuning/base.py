@@ -55,7 +55,7 @@ class Tuner(ABC):
 
     @staticmethod
     def callbacks(config: Any, model: Any, steps: int) -> list[Any]:
-        """Return Keras callbacks for a fit of so many optimizer steps."""
+        """Return Keras callbacks for a fit of `steps` optimizer steps."""
         return []
 
     @staticmethod

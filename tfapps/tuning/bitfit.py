@@ -13,7 +13,7 @@ BIASES = ("bias", "beta")
 
 
 class Config(Stored):
-    """No settings of its own (Ben Zaken et al. 2022, "BitFit")."""
+    """No settings besides `store` (Ben Zaken et al. 2022, "BitFit")."""
 
     name: str = "bitfit"
 
