@@ -42,7 +42,7 @@ def write(path, task, artifacts=None, **model):
     run = configs.from_dict(raw, path.name)
     examples = tiny.of(task).labelled(TEXTS)
     learned = module.Task.learn(run.task, examples)
-    models = registry.load("model", run.model.name)
+    models = registry.plugin("model", run.model.name)
     tokenizer = models.tokenizer(run.model, run.text, learned.texts(examples))
     learned.set_tokenizer(tokenizer, examples, None)
     size = {"vocabulary_size": tokenizer.vocabulary_size}
