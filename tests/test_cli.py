@@ -21,6 +21,7 @@ def test_run_leaves_the_whole_bundle(workplace):
     there = {path.name for path in bundle(workplace).iterdir()}
     assert there == {
         "README.md",
+        "architecture.json",
         "config.yaml",
         "confusion.png",
         "litert",

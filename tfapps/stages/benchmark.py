@@ -44,11 +44,12 @@ def benchmark(
     figures: dict[str, dict[str, Any]] = {}
     for name, file in files.items():
         with offline.bundle(bundle.path):
-            runner, inputs = open_runner(
+            runner, read = open_runner(
                 name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
             )
         measured = {"bytes": measuring.size(file)}
-        measured |= measuring.measure(runner, {key: features[key] for key in inputs}, rows=rows)
+        inputs = {feature.name: features[feature.name] for feature in read}
+        measured |= measuring.measure(runner, inputs, rows=rows)
         if name != "keras" and prepared.task.form == "single":
             measured["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
         headline = prepared.task.headline
