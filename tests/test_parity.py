@@ -76,7 +76,7 @@ EXACT = ["saved_model", "litert_float32", "litert_sparse", "litert_greedy", "ker
 @pytest.mark.parametrize("name", EXACT)
 def test_float_artefacts_are_judged_on_their_logits(name):
     check(name, GOOD)
-    with pytest.raises(Failure, match=rf"{name} is not .* difference 0.01, allowed 0.0001"):
+    with pytest.raises(Failure, match=rf"{name} does not match .* difference 0.01, allowed 0.0001"):
         check(name, {"max_logit_difference": 1e-2, "agreement": 1.0})
     with pytest.raises(Failure, match=r"agreement 99\.00%, expected 100%"):
         check(name, {"max_logit_difference": 1e-6, "agreement": 0.99})
