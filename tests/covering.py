@@ -95,3 +95,14 @@ def _improved(row, axis, values, missing, allowed, draw):
         if allowed(candidate):
             return candidate
     return row
+
+
+def ordered(rows):
+    """Rows in an order in which each holds as many pairs that none before it holds as can be."""
+    left, met, sequence = list(rows), set(), []
+    while left:
+        best = max(left, key=lambda row: len(pairs(row) - met))
+        left.remove(best)
+        met |= pairs(best)
+        sequence.append(best)
+    return sequence

@@ -1,8 +1,8 @@
 """Features together: every two values of any two axes meet in a run, or the config refuses them.
 
 A new plug-in is an additional value here, unedited. Steps of TensorFlow are executed one by one,
-which is quicker than tracing them for a few batches. `make test` runs a row for every pair of the
-tiny runs of tasks, `make test-slow` also rows with the variants of tasks, and ensembles.
+which is quicker than tracing them for a few batches. `make test` runs the rows that hold most pairs
+of the tiny runs of tasks, `make test-slow` all rows, those with variants of tasks, and ensembles.
 """
 
 import functools
@@ -15,7 +15,7 @@ import tensorflow as tf
 import tiny
 import tiny_runs
 import yaml
-from covering import array, pairs
+from covering import array, ordered, pairs
 from running import tfapps
 from tiny_runs import RUNS, TASK_OF
 
@@ -145,6 +145,16 @@ def rows_of(name):
     return covered(name)[0]
 
 
+QUICK = 40  # rows of `make test`, which may take two minutes of two cores
+
+
+def cases():
+    """The rows of the quick set; those that add few pairs are slow."""
+    for place, row in enumerate(ordered(rows_of("quick"))):
+        marks = [pytest.mark.slow] if place >= QUICK else []
+        yield pytest.param(row, id=name_of(row), marks=marks)
+
+
 def test_every_value_is_in_a_row_and_no_refused_pair():
     rows, refused = covered("quick")
     met = set().union(*map(pairs, rows))
@@ -250,7 +260,7 @@ def runs(folder, row):
         assert "already trained" in start(folder, row, name).stdout
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=name_of(row)) for row in rows_of("quick")])
+@pytest.mark.parametrize("row", [*cases()])
 def test_pair_of_features_runs(row, place, quickly):
     runs(place, row)
 
