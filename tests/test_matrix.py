@@ -185,6 +185,14 @@ def test_a_part_that_the_model_has_not_is_refused_by_the_config(change, problem)
         configs.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 
+def test_a_student_with_another_tokenizer_is_refused_where_answers_do_not_compare():
+    row = DEFAULT | {"case": "tagging", "objective": "distill", "compressor": "trim_vocabulary"}
+    with pytest.raises(ConfigError, match=r"compress\[0\]: trim_vocabulary changes the tokenizer"):
+        configs.from_dict({**raw(row), "data": data(row)}, "matrix")
+    row |= {"case": "classification"}
+    configs.from_dict({**raw(row), "data": data(row)}, "matrix")
+
+
 def test_training_a_head_alone_is_refused_where_there_is_none():
     row = DEFAULT | {"case": "translation", "model": "seq2seq_lstm", "tuner": "freeze"}
     with pytest.raises(ConfigError, match="tuning: freeze .*, but translation has no layer that"):

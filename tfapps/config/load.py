@@ -142,6 +142,8 @@ class _Checker:
         if task_module and model_module:
             self.problems += together.model(task_module, model_module)
             self.problems += together.artifacts(task_module, built["export"], built["compress"])
+        if task_module and built["objective"]:
+            self.problems += together.teachers(task_module, built["objective"], built["compress"])
         if task_module and train:
             self.problems += together.class_weights(task_module, train)
         if task_module and built["tuning"]:

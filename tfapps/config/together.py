@@ -138,6 +138,21 @@ def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
     ]
 
 
+def teachers(task: ModuleType, objective: Any, compress: Sequence[Any]) -> list[str]:
+    """A student with another tokenizer can learn from teachers only where answers compare."""
+    items = [item for item in compress if item is not None]
+    if task.Task.comparable or not registry.plugin("objective", objective.name).teachers(objective):
+        return []
+    for place, item in enumerate(items):
+        learns = any(later.model_dump().get("epochs", 0) for later in items[place:])
+        if registry.plugin("compressor", item.name).retokenizes and learns:
+            return [
+                f"compress[{place}]: {item.name} changes the tokenizer, and a student of "
+                f"{_name(task)} needs that of its teacher; leave one of the two out"
+            ]
+    return []
+
+
 def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
     """Rows can be made shorter only of running text, and only shorter than the model's."""
     if train.short_first is None:
