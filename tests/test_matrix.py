@@ -190,12 +190,16 @@ def test_a_student_with_another_tokenizer_is_refused_where_answers_do_not_compar
     with pytest.raises(ConfigError, match=r"compress\[0\]: trim_vocabulary changes the tokenizer"):
         configs.from_dict({**raw(row), "data": data(row)}, "matrix")
     row |= {"case": "classification"}
-    configs.from_dict({**raw(row), "data": data(row)}, "matrix")
+    accepted = {**raw(row), "data": data(row)}
+    configs.from_dict(accepted, "matrix")
+    accepted["objective"] |= {"states": 1.0}
+    with pytest.raises(ConfigError, match=r"compress\[0\]: trim_vocabulary changes the tokenizer"):
+        configs.from_dict(accepted, "matrix")
 
 
 def test_training_a_head_alone_is_refused_where_there_is_none():
     row = DEFAULT | {"case": "translation", "model": "seq2seq_lstm", "tuner": "freeze"}
-    with pytest.raises(ConfigError, match="tuning: freeze .*, but translation has no layer that"):
+    with pytest.raises(ConfigError, match="tuning: freeze .*, but translation has no newly init"):
         configs.from_dict({**raw(row), "data": data(row)}, "matrix")
 
 

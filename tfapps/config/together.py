@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -81,11 +81,11 @@ def delta(model: Any, tuning: Any) -> list[str]:
 
 def head_alone(task: ModuleType, tuning: Any) -> list[str]:
     """The head alone can train only where a task has one."""
-    if task.Task.heads or not getattr(tuning, "head_alone", False):
+    if task.Task.heads or not tuning.head_alone:
         return []
     return [
         f"tuning: {tuning.name} with these settings trains the head alone, but {_name(task)} has "
-        "no layer that starts from nothing, so there is nothing to train; use another tuning.name"
+        "no newly initialized layer, so there is nothing to train; use another tuning.name"
     ]
 
 
@@ -139,16 +139,18 @@ def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
 
 
 def teachers(task: ModuleType, objective: Any, compress: Sequence[Any]) -> list[str]:
-    """A student with another tokenizer can learn from teachers only where answers compare."""
+    """A student whose tokenizer changes can only learn from the answers of teachers, as classes."""
     items = [item for item in compress if item is not None]
-    if task.Task.comparable or not registry.plugin("objective", objective.name).teachers(objective):
+    kind = registry.plugin("objective", objective.name)
+    by_answers = task.Task.comparable and not kind.follows_blocks(objective)
+    if by_answers or not kind.teachers(objective):
         return []
     for place, item in enumerate(items):
         learns = any(later.model_dump().get("epochs", 0) for later in items[place:])
         if registry.plugin("compressor", item.name).retokenizes and learns:
             return [
-                f"compress[{place}]: {item.name} changes the tokenizer, and a student of "
-                f"{_name(task)} needs that of its teacher; leave one of the two out"
+                f"compress[{place}]: {item.name} changes the tokenizer, but for {_name(task)} with "
+                "these settings of objective the student needs that of its teacher; leave one out"
             ]
     return []
 
@@ -202,7 +204,7 @@ def artifacts(
         f"export: {name!r} cannot be made for {_name(task)}: it repeats the steps of a "
         f"translation, and {_name(task)} answers in one; leave it out"
         for name in exports
-        if name in _exported("only_steps")
+        if name in _exported(lambda exporter: exporter.only_steps)
     ]
 
 
@@ -225,7 +227,7 @@ def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
 
 
 def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
-    possible = _exported("of_steps")
+    possible = _exported(lambda exporter: exporter.of_steps)
     problems = [
         f"export: {name!r} cannot be made for {task}; expected some of {', '.join(possible)}"
         for name in exports
@@ -246,9 +248,10 @@ def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any])
     return problems
 
 
-def _exported(kind: str) -> list[str]:
+def _exported(artifacts: Callable[[Any], Sequence[str]]) -> list[str]:
+    """Return the artefacts that a function picks of each exporter."""
     exporters = [registry.plugin("exporter", name) for name in registry.names("exporter")]
-    return [name for exporter in exporters for name in getattr(exporter, kind)]
+    return [name for exporter in exporters for name in artifacts(exporter)]
 
 
 def _name(module: ModuleType) -> str:

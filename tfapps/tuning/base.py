@@ -19,6 +19,11 @@ class Config(Section):
         """Whether the bundle stores only the weights trained on top of a preset."""
         return False
 
+    @property
+    def head_alone(self) -> bool:
+        """Whether only the head trains, so that a task without one has nothing to train."""
+        return False
+
 
 class Tuner(ABC):
     """Which weights train, and which layers are added for it; never instantiated.

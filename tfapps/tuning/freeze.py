@@ -33,7 +33,7 @@ class Config(Stored):
 
     @property
     def head_alone(self) -> bool:
-        """Whether nothing trains where the task has no head."""
+        """Whether only the head trains."""
         return self.train == "head"
 
 
