@@ -14,9 +14,8 @@ from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.effects import ANSWERS
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
-from tfapps.tasks import _heads, _shown, base
+from tfapps.tasks import _heads, _shown, _texts, base
 from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
-from tfapps.text import surface
 
 if TYPE_CHECKING:
     import keras
@@ -104,7 +103,7 @@ class Task(base.Task):
 
     def texts(self, examples: Examples) -> list[str]:
         """Return the texts that a vocabulary is learned from."""
-        return [e[key] for e in examples for key in ("text", "text_pair") if key in e]
+        return _texts.every(examples)
 
     def save(self, folder: Path) -> None:
         """Write `labels.json`."""
@@ -127,14 +126,10 @@ class Task(base.Task):
         Raises:
             InputError: a label that training never saw.
         """
-        pairs = [e["text_pair"] for e in examples] if "text_pair" in examples[0] else None
-        texts = [e["text"] for e in examples]
-        tokens = tokenizer.encode(texts, pairs, max_length=max_length)
-        columns = surface.of_texts(tokenizer, texts, pairs, tokens)
-        columns |= {"token_ids": tokens.token_ids, "segment_ids": tokens.segment_ids}
+        columns, truncated = _texts.encode(examples, tokenizer, max_length)
         if all(example.get("label") is not None for example in examples):
             columns["label"] = self._encode_labels(examples)
-        return columns, tokens.truncated
+        return columns, truncated
 
     def _encode_labels(self, examples: Examples) -> np.ndarray:
         rows = [of_example(example, self.config.multi_label) for example in examples]

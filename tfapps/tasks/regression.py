@@ -14,8 +14,7 @@ from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.printable import markdown
-from tfapps.tasks import base
-from tfapps.text import surface
+from tfapps.tasks import _texts, base
 
 if TYPE_CHECKING:
     import keras
@@ -74,7 +73,7 @@ class Task(base.Task):
 
     def texts(self, examples: Examples) -> list[str]:
         """Return the texts that a vocabulary is learned from."""
-        return [e[key] for e in examples for key in ("text", "text_pair") if key in e]
+        return _texts.every(examples)
 
     def save(self, folder: Path) -> None:
         """Write `scale.json`."""
@@ -97,15 +96,11 @@ class Task(base.Task):
         Raises:
             InputError: a label that is no number.
         """
-        pairs = [e["text_pair"] for e in examples] if "text_pair" in examples[0] else None
-        texts = [e["text"] for e in examples]
-        tokens = tokenizer.encode(texts, pairs, max_length=max_length)
-        columns = surface.of_texts(tokenizer, texts, pairs, tokens)
-        columns |= {"token_ids": tokens.token_ids, "segment_ids": tokens.segment_ids}
+        columns, truncated = _texts.encode(examples, tokenizer, max_length)
         if all(example.get("label") is not None for example in examples):
             scaled = (_numbers(examples) - self.mean) / self.deviation
             columns["label"] = scaled.astype(np.float32)
-        return columns, tokens.truncated
+        return columns, truncated
 
     def attach(self, encoder: keras.Model) -> keras.Model:
         """Put dropout and the head on the pooled state: (b, d) -> `logits` (b, 1)."""
