@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 
 MODULES = ["tensorflow", "keras"]
+LONGEST = 300  # seconds; a process that hangs is killed and fails its test
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(MODULES)
@@ -30,7 +31,10 @@ def python(program, *arguments, cwd=None, env=None, stdin=""):
         call = (program, [os.fspath(word) for word in arguments], place, environment, files)
         process = _context.Process(target=_run, args=call)
         process.start()
-        process.join()
+        process.join(LONGEST)
+        if process.is_alive():
+            process.kill()
+            process.join()
         out, error = (Path(file).read_text(encoding="utf-8") for file in files[1:])
         return subprocess.CompletedProcess(arguments, process.exitcode, out, error)
 
