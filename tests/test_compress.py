@@ -99,8 +99,8 @@ def test_another_compression_is_made_anew_and_the_training_kept(place, capsys):
     first = run(made(place, "again", PRUNE))
     check_records(first)
     second = run(made(place, "again", PRUNE.replace("0.5", "0.25")))
-    told = capsys.readouterr().out
-    assert told.count("trained with the same settings as base") == 2
+    output = capsys.readouterr().out
+    assert output.count("trained with the same settings as base") == 2
     assert first.manifest["stages"]["train"] == second.manifest["stages"]["train"]
     assert second.metrics["compression"][0]["report"]["sparsity"] == pytest.approx(0.25, abs=0.01)
 

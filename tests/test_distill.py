@@ -78,13 +78,15 @@ def test_a_student_of_another_kind_takes_after_its_teacher_of_texts_without_labe
 def test_answers_are_those_of_the_teacher_in_the_students_order(place):
     prepared = prepare(made(place, "asks", taught(), BILSTM))
     texts = [example["text"] for example in prepared.examples["train"]][:5]
-    told = Predictor.open("saved_models/teacher", "keras").logits(texts)
+    teacher_logits = Predictor.open("saved_models/teacher", "keras").logits(texts)
     np.testing.assert_allclose(
-        teachers.answers(prepared, ["saved_models/teacher"], texts), told, atol=1e-6
+        teachers.answers(prepared, ["saved_models/teacher"], texts), teacher_logits, atol=1e-6
     )
     prepared.task.labels.reverse()
     np.testing.assert_allclose(
-        teachers.answers(prepared, ["saved_models/teacher"], texts), told[:, ::-1], atol=1e-6
+        teachers.answers(prepared, ["saved_models/teacher"], texts),
+        teacher_logits[:, ::-1],
+        atol=1e-6,
     )
 
 
@@ -168,9 +170,9 @@ def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
     (teacher,) = models(prepared, ["saved_models/teacher"])
     rows = prepared.arrays("dev")
     settings = distill.Config(teacher=("x",), states=2.0, attention=3.0)
-    logits, told, far = blocks.Blocks(settings, teacher, [teacher])(rows, False)
+    logits, taught_logits, far = blocks.Blocks(settings, teacher, [teacher])(rows, False)
     np.testing.assert_allclose(far, 0, atol=1e-6)
-    np.testing.assert_allclose(told[0], logits, atol=1e-6)
+    np.testing.assert_allclose(taught_logits[0], logits, atol=1e-6)
 
 
 def test_attention_maps_are_those_that_were_used(place):

@@ -44,11 +44,13 @@ def said(*seeds, rows=6, classes=3):
 
 @pytest.mark.parametrize("module", [voting, bagging])
 def test_votes_are_soft(module):
-    told = said(1, 2, 3)
-    together = module.Ensemble.combine(module.Config(), told, {}, "softmax")
-    np.testing.assert_allclose(softmax(together), np.mean([softmax(x) for x in told], 0), atol=1e-6)
-    many = module.Ensemble.combine(module.Config(), told, {}, "sigmoid")
-    expected = np.mean([1 / (1 + np.exp(-x)) for x in told], axis=0)
+    members = said(1, 2, 3)
+    together = module.Ensemble.combine(module.Config(), members, {}, "softmax")
+    np.testing.assert_allclose(
+        softmax(together), np.mean([softmax(x) for x in members], 0), atol=1e-6
+    )
+    many = module.Ensemble.combine(module.Config(), members, {}, "sigmoid")
+    expected = np.mean([1 / (1 + np.exp(-x)) for x in members], axis=0)
     np.testing.assert_allclose(1 / (1 + np.exp(-many)), expected, atol=1e-6)
 
 
@@ -74,8 +76,8 @@ def test_boosting_is_samme():
 
 def test_boosting_draws_what_was_wrong():
     truth = np.arange(300) % 3
-    told = np.eye(3)[np.where(np.arange(300) < 60, (truth + 1) % 3, truth)] * 5
-    drawn = boosting.rows(boosting.Config(rate=1.0), [told], truth, seed=1)
+    logits = np.eye(3)[np.where(np.arange(300) < 60, (truth + 1) % 3, truth)] * 5
+    drawn = boosting.rows(boosting.Config(rate=1.0), [logits], truth, seed=1)
     assert len(drawn) == 300
     # After SAMME with rate 1 the errors have (k - 1) / k of the weight.
     assert np.mean(np.array(drawn) < 60) == pytest.approx(2 / 3, abs=0.08)
@@ -221,10 +223,12 @@ def test_an_ensemble_answers_evaluates_and_exports(place):
     settings = made(place, "voting", export="[litert_float32]")
     bundle = ensemble(settings)
     assert bundle.artifacts() == ["keras", "litert_float32"]
-    told = [Predictor.open(path, "keras").logits(TEXTS) for path in bundle.members]
-    assert not np.allclose(*told)
+    member_logits = [Predictor.open(path, "keras").logits(TEXTS) for path in bundle.members]
+    assert not np.allclose(*member_logits)
     together = Predictor.open(bundle.path, "keras").logits(TEXTS)
-    np.testing.assert_allclose(softmax(together), np.mean(softmax(np.array(told)), 0), atol=1e-6)
+    np.testing.assert_allclose(
+        softmax(together), np.mean(softmax(np.array(member_logits)), 0), atol=1e-6
+    )
     edge = Predictor.open(bundle.path).logits(TEXTS)
     np.testing.assert_allclose(edge, together, atol=1e-3)
     answer = Predictor.open(bundle.path)(TEXTS)[0]
@@ -435,10 +439,10 @@ def pupil(place):
 
 def test_an_ensemble_can_teach(pupil):
     prepared = prepare(configs.load(pupil))
-    told = lessons(prepared).extra[TEACHER_LOGITS]
+    teacher_logits = lessons(prepared).extra[TEACHER_LOGITS]
     texts = [row["text"] for row in prepared.rows["train"]]
     said = Predictor.open("saved_models/voting", "keras").logits(texts)
-    np.testing.assert_allclose(softmax(told), softmax(said), atol=1e-5)
+    np.testing.assert_allclose(softmax(teacher_logits), softmax(said), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -130,8 +130,8 @@ def test_the_words_of_a_pair_are_those_of_both_texts():
     example = {"text": "one two", "text_pair": "two five", "label": None}
     inputs = tokens("token_ids", "padding_mask", "segment_ids")
     text, _ = reading.read(example, task, tokenizer, inputs, 64)
-    told = [(word.text, word.key, word.start) for word in text.words]
-    assert told == [
+    words = [(word.text, word.key, word.start) for word in text.words]
+    assert words == [
         ("one", "text", 0),
         ("two", "text", 4),
         ("two", "text_pair", 0),
@@ -411,7 +411,7 @@ def test_a_faint_word_has_no_colour():
 # The command line
 
 
-def told(done):
+def answers_of(done):
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -419,8 +419,8 @@ def told(done):
 @pytest.mark.parametrize("method", registry.names("explainer"))
 def test_every_method_explains_a_run(workplace, method):
     texts = ["I want the pear", "a saw"]
-    answers = told(tfapps("explain", "tiny", "--method", method, *texts, cwd=workplace))
-    predicted = told(tfapps("predict", "tiny", "--artifact", "keras", *texts, cwd=workplace))
+    answers = answers_of(tfapps("explain", "tiny", "--method", method, *texts, cwd=workplace))
+    predicted = answers_of(tfapps("predict", "tiny", "--artifact", "keras", *texts, cwd=workplace))
     assert [answer["text"] for answer in answers] == texts
     for answer, right in zip(answers, predicted, strict=True):
         assert answer["label"] == right["label"]
@@ -438,7 +438,7 @@ def test_every_method_explains_a_run(workplace, method):
 def test_labels_are_explained_against_each_other(workplace):
     how = ["tiny", "-", "--method", "occlusion", "--label"]
     for_, against = (
-        told(tfapps("explain", *how, label, cwd=workplace, stdin="the pear\n"))
+        answers_of(tfapps("explain", *how, label, cwd=workplace, stdin="the pear\n"))
         for label in ("fruit", "tool")
     )
     assert (for_[0]["label"], against[0]["label"]) == ("fruit", "tool")
@@ -449,19 +449,19 @@ def test_labels_are_explained_against_each_other(workplace):
 def test_a_page_is_written_beside_the_lines(workplace, tmp_path):
     file = tmp_path / "page.html"
     done = tfapps("explain", "tiny", "<script>pear", "--html", file, cwd=workplace)
-    assert len(told(done)) == 1
+    assert len(answers_of(done)) == 1
     assert "<script" not in file.read_text()
     assert ">pear</span>" in file.read_text()
 
 
 def test_a_long_text_is_cut_and_counted(workplace):
     done = tfapps("explain", "tiny", "apple " * 50, "--set", "steps=2", cwd=workplace)
-    assert len(told(done)[0]["words"]) <= 14
+    assert len(answers_of(done)[0]["words"]) <= 14
     assert done.stderr == "1 text(s) truncated to the model's length\n"
 
 
 def test_nothing_is_explained_too(workplace):
-    (answer,) = told(tfapps("explain", "tiny", "", "--method", "occlusion", cwd=workplace))
+    (answer,) = answers_of(tfapps("explain", "tiny", "", "--method", "occlusion", cwd=workplace))
     assert answer["words"] == []
 
 
@@ -491,8 +491,8 @@ def test_a_tuned_and_compressed_run_is_explained(workplace):
     )
     finished = tfapps("run", "tiny.yaml", *changes, cwd=workplace)
     assert finished.returncode == 0, finished.stderr
-    (answer,) = told(tfapps("explain", "small", "I want the pear", cwd=workplace))
-    (right,) = told(tfapps("predict", "small", "I want the pear", cwd=workplace))
+    (answer,) = answers_of(tfapps("explain", "small", "I want the pear", cwd=workplace))
+    (right,) = answers_of(tfapps("predict", "small", "I want the pear", cwd=workplace))
     assert (answer["label"], answer["score"]) == (right["label"], right["score"])
     assert all(np.isfinite(word["score"]) for word in answer["words"])
 

@@ -163,12 +163,12 @@ def test_stopped_anywhere_it_ends_the_same(tmp_path, whole, name, stops):
             fitted(tmp_path, stop, seed=99, **CASES[name]) if stop is None else fitted(
                 tmp_path, max(stop - reached(tmp_path), 0), **CASES[name]
             )
-    weights, records, told = fitted(tmp_path, **CASES[name])
+    weights, records, points_logged = fitted(tmp_path, **CASES[name])
     expected = whole(name)
     for one, other in zip(weights, expected[0], strict=True):
         np.testing.assert_array_equal(one, other)
     assert records == expected[1]
-    assert told == expected[2]
+    assert points_logged == expected[2]
 
 
 def reached(folder):
@@ -239,11 +239,11 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole,
     with pytest.raises(signals.Stopped, match="stopped at step 5 of 15"):
         fitted(tmp_path, seconds=1e9)
     monkeypatch.undo()
-    weights, records, told = fitted(tmp_path)
+    weights, records, points_logged = fitted(tmp_path)
     expected = whole("plain")
     for one, other in zip(weights, expected[0], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert (records, told) == expected[1:]
+    assert (records, points_logged) == expected[1:]
 
 
 # Numbers that are no longer finite
@@ -311,13 +311,13 @@ def test_the_batch_that_did_it_is_named():
 
 def test_a_fit_that_diverges_learns_on_at_half_the_rate(tmp_path):
     for folder in (None, tmp_path):
-        model, told = learned(Poisoned(7), folder, retries=1)
-        assert "retrying at 0.5 of the learning rate" in told
+        model, output = learned(Poisoned(7), folder, retries=1)
+        assert "retrying at 0.5 of the learning rate" in output
         start = 6 if folder else 0
-        assert f"resumes at step {start} of 15" in told
-        assert "lr 5.0e-03" not in told.split("retrying")[0]
+        assert f"resumes at step {start} of 15" in output
+        assert "lr 5.0e-03" not in output.split("retrying")[0]
         assert all(np.isfinite(w.numpy()).all() for w in model.weights)
-        assert "epoch 3/3" in told
+        assert "epoch 3/3" in output
 
 
 def test_it_is_given_up_after_so_many_times():

@@ -46,25 +46,25 @@ def test_two_workers_train_what_one_process_trains(place):
 # Whom a process trains with
 
 
-def told(monkeypatch, **config):
+def role(monkeypatch, **config):
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
     return workers.here()
 
 
 def test_the_chief_is_the_first_of_all(monkeypatch):
     pair = {"worker": ["a:1", "b:2"]}
-    assert told(monkeypatch, cluster=pair, task={"type": "worker", "index": 0}).chief
-    second = told(monkeypatch, cluster=pair, task={"type": "worker", "index": 1})
+    assert role(monkeypatch, cluster=pair, task={"type": "worker", "index": 0}).chief
+    second = role(monkeypatch, cluster=pair, task={"type": "worker", "index": 1})
     assert (second.index, second.chief, workers.chief()) == (1, False, False)
     both = {"chief": ["c:0"], "worker": ["a:1"]}
-    assert told(monkeypatch, cluster=both, task={"type": "worker", "index": 0}).index == 1
+    assert role(monkeypatch, cluster=both, task={"type": "worker", "index": 0}).index == 1
 
 
 def test_a_process_alone_has_no_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert workers.here() is None
     assert workers.chief()
-    assert told(monkeypatch, cluster={"worker": ["a:1"]}, task={}) is None
+    assert role(monkeypatch, cluster={"worker": ["a:1"]}, task={}) is None
 
 
 @pytest.mark.parametrize(
@@ -159,5 +159,5 @@ def test_addresses_are_free_and_differ():
     addresses = launch.free_addresses(3)
     assert len(set(addresses)) == 3
     assert os.environ.get("TF_CONFIG") is None
-    told = json.loads(launch.environment(addresses, 2)["TF_CONFIG"])
-    assert told == {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 2}}
+    settings = json.loads(launch.environment(addresses, 2)["TF_CONFIG"])
+    assert settings == {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 2}}

@@ -73,8 +73,8 @@ def _greedy(config: RunConfig) -> list[str]:
     from tfapps.forms import greedy
 
     searching = [name for name in config.export if name in greedy.ARTIFACTS]
-    told = f"{', '.join(searching)} takes the likeliest token each time, and is compared with the "
-    return [f"{told}Keras model doing the same.", ""] if searching else []
+    note = f"{', '.join(searching)} takes the likeliest token each time, and is compared with the "
+    return [f"{note}Keras model doing the same.", ""] if searching else []
 
 
 def _note(config: RunConfig) -> list[str]:

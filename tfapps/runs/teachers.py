@@ -32,13 +32,13 @@ def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -
     """
     from tfapps.train.answers import mean_answer
 
-    told = []
+    teacher_logits = []
     for path in teachers:
         task = _task(prepared, path)
         print(f"{path} answers {len(texts)} texts", flush=True)
         (logits,) = listed(_outputs(Bundle.open(Path(path).expanduser()), texts))
-        told.append(logits[:, _order(prepared, task, path)])
-    return np.asarray(mean_answer(prepared.task, told), np.float32)
+        teacher_logits.append(logits[:, _order(prepared, task, path)])
+    return np.asarray(mean_answer(prepared.task, teacher_logits), np.float32)
 
 
 def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:

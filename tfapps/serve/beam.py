@@ -32,7 +32,7 @@ def predict(
         Failure: Beam could not do it.
     """
     beam, filesystems = _beam()
-    Predictor.open(run, artifact)  # what is wrong with it is told before anything starts
+    Predictor.open(run, artifact)  # a faulty run is reported before anything starts
     if not filesystems.FileSystems.match([lines])[0].metadata_list:
         raise InputError(f"{lines}: no such files; --input takes a pattern, quoted for the shell")
     given = beam.options.pipeline_options.PipelineOptions(list(options) or [HERE])

@@ -41,9 +41,9 @@ class Ensemble:
 
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
         """(b, c) logits of what the members say together."""
-        told = [np.asarray(member.logits(texts)) for member in self.members]
+        logits = [np.asarray(member.logits(texts)) for member in self.members]
         kind = registry.plugin("ensemble", self._config.name)
-        return kind.combine(self._config, told, self._learned, self._task.activation)
+        return kind.combine(self._config, logits, self._learned, self._task.activation)
 
     def attention(self, text: str) -> bytes:
         """Nothing to draw.

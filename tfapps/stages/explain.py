@@ -35,7 +35,7 @@ class Explained(NamedTuple):
     max_length: int
 
     def read(self, example: Mapping[str, Any]) -> tuple[reading.Text, bool]:
-        """Encode an example; whether it was cut is told as well."""
+        """Encode an example; return whether it was truncated as well."""
         return reading.read(example, self.task, self.tokenizer, self.features, self.max_length)
 
     def probabilities(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -52,11 +52,11 @@ def count_single(
 def _runs(
     sentences: Iterable[str], ids: Callable[[list[str]], Sequence[np.ndarray]]
 ) -> Iterator[np.ndarray]:
-    """The pieces of many sentences at a time, until `MOST` were told."""
-    left, told = iter(sentences), 0
-    while told < MOST and (chunk := list(itertools.islice(left, CHUNK))):
+    """The pieces of many sentences at a time, until `MOST` were counted."""
+    left, counted = iter(sentences), 0
+    while counted < MOST and (chunk := list(itertools.islice(left, CHUNK))):
         run = np.concatenate(ids(chunk))
-        told += len(run)
+        counted += len(run)
         yield run
 
 

@@ -1,4 +1,4 @@
-"""Entities as they are told: with their places in the text, or on one line."""
+"""Entities as they are shown: with their places in the text, or on one line."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def mistakes(
     lines = ["| text | truth | answer |", "| --- | --- | --- |"]
     for words, expected, answer in zip(sentences, truth, predicted, strict=True):
         if list(expected) != list(answer) and len(lines) < limit + 2:
-            cells = (" ".join(words)[:200], told(words, expected), told(words, answer))
+            cells = (" ".join(words)[:200], shown(words, expected), shown(words, answer))
             lines.append(f"| {' | '.join(map(markdown, cells))} |")
     return "\n".join(lines)
 
 
-def told(words: Sequence[str], tags: Sequence[str]) -> str:
+def shown(words: Sequence[str], tags: Sequence[str]) -> str:
     """Return the entities of a sentence on one line."""
     spans = schemes.spans(tags)
     return ", ".join(f"{' '.join(words[s.start : s.end])} ({s.label})" for s in spans)

@@ -36,7 +36,7 @@ def start(
 ) -> None:
     """Set the head as the preset has it, else as counting the corpus tells.
 
-    A preset without one keeps its encoder: only how frequent pieces are is told then.
+    A preset without one keeps its encoder: then only the frequencies of pieces are set.
     """
     if preset is not None and presets.trained_for(preset) == TASK:
         carry(model, presets.run_weights(preset))

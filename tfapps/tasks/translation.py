@@ -267,10 +267,10 @@ class Task(base.Task):
         """
         answers = []
         for found, example in zip(outputs, examples, strict=True):
-            told = [[self._text(one, example), round(one.score, 4)] for one in found]
-            answer: dict[str, Any] = {"translation": told[0][0], "score": told[0][1]}
+            candidates = [[self._text(one, example), round(one.score, 4)] for one in found]
+            answer: dict[str, Any] = {"translation": candidates[0][0], "score": candidates[0][1]}
             if self.config.n_best > 1:
-                answer["n_best"] = told
+                answer["n_best"] = candidates
             answers.append(answer)
         return answers
 

@@ -57,7 +57,7 @@ def read(
     features: Sequence[Feature],
     max_length: int,
 ) -> tuple[Text, bool]:
-    """Encode an example as its task does; whether it was cut is told as well.
+    """Encode an example as its task does; return whether it was truncated as well.
 
     Args:
         example: `text`, and `text_pair` of a pair.
@@ -78,10 +78,10 @@ def read(
         words += [Word(text[start:end], start, end, key) for start, end in found]
     seen = np.unique(word_of[word_of >= 0])
     word_of = np.where(word_of < 0, -1, np.searchsorted(seen, word_of))
-    told = [words[number] for number in seen]
+    shown = [words[number] for number in seen]
     pads = {feature.name: feature.pad for feature in features}
     row = pad(features, columns)
-    return Text(row, told, word_of, task.blank(tokenizer), pads), bool(truncated)
+    return Text(row, shown, word_of, task.blank(tokenizer), pads), bool(truncated)
 
 
 def split(
