@@ -32,7 +32,7 @@ CASES |= {
     for more in tiny.of(task).variants
     if more and not any(run.after for run in tiny.of(task).runs.values())
 }
-SHORT = {"encoder": 8, "seq2seq": 5}  # `max_length`: a search takes a step for each token
+SHORT = {"encoder": 6, "seq2seq": 5}  # `max_length`: a search takes a step for each token
 MEANS = {
     "none": {},
     "patience": {"patience": 1},

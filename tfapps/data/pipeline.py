@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfapps.data import plan as plans
+from tfapps.data.gather import Gather
 from tfapps.data.plan import WHOLE, Part
 from tfapps.features.columns import Encoded, Ragged
 from tfapps.features.feature import Feature
@@ -98,7 +99,9 @@ class Batches:
         self.batch_size = max(self.sizes)
         self._balance = balance if shuffle else None
         self.steps_per_epoch = self._steps(batch_tokens)
-        self._columns: dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor] | None = None
+        self._gather: Gather | None = None
+        self._graphs: dict[Part, Callable[..., tuple[Any, ...]]] = {}
+        self._last: tuple[tuple[int, int, Part], tf.data.Dataset] | None = None
 
     @property
     def encoded(self) -> Encoded:
@@ -127,39 +130,77 @@ class Batches:
         number, parts = part
         if not 0 <= number < parts or any(size % parts for size in self.sizes):
             raise ValueError(f"part {part}: batches have {self.sizes} rows, expected equal parts")
-        made = self._plan(epoch)
-        if self._columns is None:
-            self._columns = self._tensors()
-        starts = np.cumsum([0, *map(len, made.batches)])
-        rows = np.concatenate(made.batches)
+        wanted = (epoch if self.shuffle else 0, start, part)
+        if self._last is None or self._last[0] != wanted:  # evaluations repeat one epoch
+            self._last = wanted, self._dataset(epoch, start, part)
+        return self._last[1]
+
+    def _dataset(self, epoch: int, start: int, part: Part) -> tf.data.Dataset:
+        plan = self._plan(epoch)
+        starts = np.cumsum([0, *map(len, plan.batches)])
+        rows = np.concatenate(plan.batches).astype(np.int64)
         weight = (rows >= 0).astype(np.float32)
         if self._weight is not None:
             weight *= self._encoded.columns[self._weight][rows]
         # A batch starts with a real row: filler only ends the last batch of the longest bucket.
-        first = np.repeat([batch[0] for batch in made.batches], np.diff(starts))
+        first = np.repeat([batch[0] for batch in plan.batches], np.diff(starts))
+        batch_of = self._traced(part)
         with tf.device("/CPU:0"):
-            whole = tf.constant(np.where(rows >= 0, rows, first)), tf.constant(weight)
+            of_epoch = (
+                tf.constant(np.where(rows >= 0, rows, first)),
+                tf.constant(weight),
+                tf.constant(epoch, tf.int64),
+            )
         dataset = tf.data.Dataset.from_tensor_slices(
-            (starts[start:-1], starts[start + 1 :], made.lengths[start:])
+            (starts[start:-1], starts[start + 1 :], plan.lengths[start:].astype(np.int64))
         )
-
-        @tf.autograph.experimental.do_not_convert  # there is nothing to convert
-        def gather(begin: tf.Tensor, end: tf.Tensor, length: tf.Tensor) -> tuple[Any, ...]:
-            size = (end - begin) // parts
-            mine = begin + number * size
-            batch = self._gather(*(column[mine : mine + size] for column in whole), length, parts)
-            if self._change is None:
-                return batch
-            seed = tf.stack([self.seed + SPREAD * epoch, tf.cast(begin, tf.int64)])
-            return (*self._change(*batch[:2], seed, part), batch[2])
-
-        dataset = dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+        # A batch is its graph called, so nothing of it is traced anew in an epoch.
+        dataset = dataset.map(
+            tf.autograph.experimental.do_not_convert(lambda *place: batch_of(*of_epoch, *place)),
+            num_parallel_calls=2,
+            deterministic=True,
+        ).prefetch(4)
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.enabled = False  # it can hang at the end of an epoch
         policy = tf.data.experimental.AutoShardPolicy.DATA
         options.experimental_distribute.auto_shard_policy = policy
         return dataset.with_options(options)
+
+    def _traced(self, part: Part) -> Callable[..., tuple[Any, ...]]:
+        """Return the graph that makes a batch out of an epoch's rows and the batch's place."""
+        if part in self._graphs:
+            return self._graphs[part]
+        if self._gather is None:
+            self._gather = Gather(
+                self._encoded, self.features, self.targets, self._sources, self.buckets
+            )
+        gather, (number, parts) = self._gather, part
+        # Known beforehand where it is the same in all buckets: the shape is static then.
+        rows_of_batch = self.batch_size // parts if min(self.sizes) == self.batch_size else None
+
+        def batch_of(
+            rows: tf.Tensor,
+            weight: tf.Tensor,
+            epoch: tf.Tensor,
+            begin: tf.Tensor,
+            end: tf.Tensor,
+            length: tf.Tensor,
+        ) -> tuple[Any, ...]:
+            size = (end - begin) // parts
+            first = begin + number * size
+            own = slice(first, first + size)
+            batch = gather(rows[own], weight[own], length, rows_of_batch)
+            if self._change is None:
+                return batch
+            seed = tf.stack([self.seed + SPREAD * epoch, begin])
+            return (*self._change(*batch[:2], seed, part), batch[2])
+
+        of_epoch = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32)
+        numbers = [tf.TensorSpec((), tf.int64)] * 4
+        traced = tf.function(batch_of, autograph=False)
+        self._graphs[part] = traced.get_concrete_function(*of_epoch, *numbers)
+        return self._graphs[part]
 
     def _plan(self, epoch: int) -> plans.Plan:
         if self._balance is not None:
@@ -190,64 +231,6 @@ class Batches:
             raise ValueError(f"row {row} has {lengths[row]} tokens, expected at most {max_length}")
         return lengths
 
-    def _tensors(self) -> dict[str, tuple[tf.Tensor, tf.Tensor] | tf.Tensor]:
-        out = {}
-        with tf.device("/CPU:0"):
-            for name, dtype in self._dtypes().items():
-                column = self._encoded.columns[name]
-                if isinstance(column, Ragged) and isinstance(column.values, np.memmap):
-                    out[name] = (column.values, tf.constant(column.offsets))
-                elif isinstance(column, Ragged):
-                    # One spare value, so that there is something to gather from empty rows too.
-                    spare = np.zeros((1, *column.values.shape[1:]), column.values.dtype)
-                    values = np.concatenate([column.values, spare])
-                    out[name] = (tf.constant(values, dtype), tf.constant(column.offsets))
-                else:
-                    out[name] = tf.constant(column, dtype)
-        return out
-
-    def _dtypes(self) -> dict[str, Any]:
-        """The dtype of each column in a batch: a target has the one that it was encoded in."""
-        columns = {name: self._encoded.columns[name] for name in self._used}
-        own = {n: c.values.dtype if isinstance(c, Ragged) else c.dtype for n, c in columns.items()}
-        return own | {feature.name: feature.dtype for feature in self.features if not feature.marks}
-
-    def _gather(
-        self, rows: tf.Tensor, weight: tf.Tensor, length: tf.Tensor, parts: int
-    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor], tf.Tensor]:
-        """One batch out of row numbers (b,): runs as a graph, no Python a batch."""
-        if len(self.buckets) == 1:
-            length = self.buckets[0]  # known beforehand: the shape is static then
-        # Likewise the number of rows, where it is the same in all buckets.
-        size = self.batch_size // parts if min(self.sizes) == self.batch_size else None
-        rows = tf.ensure_shape(rows, (size,))
-        features = {f.name: self._column(f, rows, length) for f in self.features}
-        targets = {name: self._column(Feature(name), rows, length) for name in self.targets}
-        return features, targets, tf.ensure_shape(weight, (size,))
-
-    def _column(self, feature: Feature, rows: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
-        """Column of the rows: dense (b, ...), or ragged and padded to (b, t, ...)."""
-        source = self._sources.get(feature.name, feature)
-        column = self._columns[source.name]
-        if not isinstance(column, tuple):
-            return tf.gather(column, rows)
-        if source.length is not None and source.length < self.buckets[-1]:
-            is_static = isinstance(length, int)
-            length = min(length, source.length) if is_static else tf.minimum(length, source.length)
-        values, offsets = column
-        starts = tf.gather(offsets, rows)[:, None]  # (b, 1)
-        sizes = tf.gather(offsets, rows + 1)[:, None] - starts
-        places = tf.range(tf.cast(length, tf.int64))[None, :]  # (1, t)
-        inside = places < sizes  # (b, t)
-        static = (rows.shape[0], length if isinstance(length, int) else None)
-        if feature.marks:
-            return tf.ensure_shape(tf.cast(inside, feature.dtype), static)
-        found = _looked_up(values, tf.where(inside, starts + places, 0))
-        for _ in found.shape[2:]:
-            inside = inside[..., None]
-        found = tf.where(inside, found, tf.constant(feature.pad, found.dtype))
-        return tf.ensure_shape(found, (*static, *found.shape[2:]))
-
 
 def _check_columns(encoded: Encoded, names: Sequence[str]) -> None:
     missing = [name for name in names if name not in encoded.columns]
@@ -261,11 +244,3 @@ def _check(**numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise ValueError(f"{name} {number}: expected 1 or more")
-
-
-def _looked_up(values: Any, places: tf.Tensor) -> tf.Tensor:
-    """`values[places]`: of a tensor, or of an array on disk that is read where it is asked for."""
-    if not isinstance(values, np.memmap):
-        return tf.gather(values, places)
-    found = tf.numpy_function(values.__getitem__, [places], values.dtype, stateful=False)
-    return tf.ensure_shape(found, (*places.shape, *values.shape[1:]))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps.data import encoding
-from tfapps.runs.outputs import EVALUATION_BATCH
-from tfapps.runs.prepared import Prepared
+from tfapps.runs.prepared import EVALUATION_BATCH, Prepared
 
 if TYPE_CHECKING:
     import keras

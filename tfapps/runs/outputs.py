@@ -9,8 +9,6 @@ from tfapps.runs.prepared import Prepared
 if TYPE_CHECKING:
     import keras
 
-EVALUATION_BATCH = 64
-
 
 def outputs_of(
     prepared: Prepared,
@@ -50,7 +48,6 @@ def logits_of(prepared: Prepared, model: keras.Model, split: str) -> Any:
     from tfapps.train.forward import predict
     from tfapps.train.strategy import replicas
 
-    how = {"batch_size": EVALUATION_BATCH, "multiple": replicas(), "shuffle": False}
-    batches = prepared.batches(split, **how)
+    batches = prepared.evaluation_batches(split, replicas())
     task = prepared.task
     return predict(model, batches, reduce=task.reduce if task.reduces else None)

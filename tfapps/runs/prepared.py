@@ -8,7 +8,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tfapps.data.staged import Staged
     from tfapps.text.tokenizer import Tokenizer
 
+EVALUATION_BATCH = 64
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -51,6 +53,7 @@ class Prepared:
     examples: dict[str, list[dict[str, Any]]]
     encoded: dict[str, Encoded]
     fingerprint: str
+    _evaluated: dict[tuple[str, int], Batches] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -127,6 +130,19 @@ class Prepared:
             balance=None if per_label is None else ("label", per_label),
             change=self.masking,
         )
+
+    def evaluation_batches(self, split: str, replicas: int = 1) -> Batches:
+        """Return a split in batches in the order of its rows; made once for what is judged often.
+
+        Args:
+            replicas: that share each batch.
+        """
+        how = {"batch_size": EVALUATION_BATCH, "multiple": replicas, "shuffle": False}
+        if split == "train":  # large, and asked for once
+            return self.batches(split, **how)
+        if (split, replicas) not in self._evaluated:
+            self._evaluated[split, replicas] = self.batches(split, **how)
+        return self._evaluated[split, replicas]
 
     def training_batches(self, replicas: int = 1, **more: Any) -> Batches | Staged:
         """Return the shuffled training split in batches of the config that replicas can share."""

@@ -15,7 +15,7 @@ from tfapps.data import noise
 from tfapps.errors import InputError
 from tfapps.presets import offline
 from tfapps.runs.notes import note
-from tfapps.runs.outputs import EVALUATION_BATCH, outputs_of
+from tfapps.runs.outputs import outputs_of
 from tfapps.runs.prepared import Prepared, prepare, retokenized
 from tfapps.runs.trained import rebuild
 
@@ -87,7 +87,7 @@ def _by_embeddings(
 ) -> dict[str, dict[str, float]]:
     from tfapps.train.attacked import STEPS, Adversary
 
-    batches = prepared.batches("dev", batch_size=EVALUATION_BATCH, shuffle=False)
+    batches = prepared.evaluation_batches("dev")
     adversary = Adversary(model, prepared.task.loss, batches)
     results: dict[str, dict[str, float]] = {}
     for name, norm, steps in (

@@ -20,7 +20,7 @@ from tfapps.graph.clone import clone
 from tfapps.runs import contents, fingerprints, unfinished
 from tfapps.runs.contents import compression_key
 from tfapps.runs.lessons import lessons
-from tfapps.runs.outputs import EVALUATION_BATCH, logits_of, outputs_of
+from tfapps.runs.outputs import logits_of, outputs_of
 from tfapps.runs.prepared import Prepared, prepare, retokenized
 from tfapps.runs.trained import find_trained
 from tfapps.stages import train as training
@@ -271,9 +271,7 @@ class _Work:
             model=self.model,
             examples=self.prepared.examples,
             tokenizer=self.prepared.tokenizer,
-            batches=lambda split: self.prepared.batches(
-                split, batch_size=EVALUATION_BATCH, shuffle=False
-            ).epoch(0),
+            batches=lambda split: self.prepared.evaluation_batches(split).epoch(0),
             loss=self.prepared.task.loss,
             seed=self.prepared.config.seed,
             root=self.prepared.config.data_options.root,
