@@ -30,7 +30,7 @@ def choose() -> None:
 
 
 def _asked() -> tuple[str, str]:
-    """The backend that the environment asks for, else the settings file of Keras, and where."""
+    """Return the backend set in the environment or Keras's settings file, and where it is set."""
     if os.environ.get(VARIABLE):
         return os.environ[VARIABLE], VARIABLE
     home = Path.home()

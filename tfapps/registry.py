@@ -32,7 +32,7 @@ KINDS: dict[str, str] = {
 
 
 def names(kind: str) -> list[str]:
-    """Plug-ins of a kind, sorted, without importing one.
+    """Return the sorted plug-ins of a kind, without importing one.
 
     Example: `names("model")` -> `["bert", "bilstm"]`.
     """
@@ -41,7 +41,7 @@ def names(kind: str) -> list[str]:
 
 @functools.cache
 def _modules(package: str) -> tuple[str, ...]:
-    """Public modules of a package, sorted; the folder is read once, a config asks ten times."""
+    """Return the sorted public modules of a package; cached, as one config asks ten times."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or ()) if spec else []
     return tuple(
@@ -92,7 +92,7 @@ def features(model: Any) -> tuple[Any, ...]:
 
 
 def artifacts() -> dict[str, str]:
-    """Every artefact that can be exported -> the exporter that writes it.
+    """Return every artefact that can be exported -> the exporter that writes it.
 
     `keras` is not among them: a bundle always holds the weights.
     Raises: ValueError if two exporters claim one artefact.

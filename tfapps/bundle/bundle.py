@@ -85,22 +85,22 @@ class Bundle:
 
     @property
     def config_path(self) -> Path:
-        """The run's config, with every default written out."""
+        """Return the run's config, with every default written out."""
         return self.file("config.yaml")
 
     @property
     def text(self) -> Path:
-        """The tokenizer's folder."""
+        """Return the tokenizer's folder."""
         return self._folder("text")
 
     @property
     def weights(self) -> Path:
-        """The Keras weights as safetensors: all, or only the changes to a preset."""
+        """Return the Keras weights as safetensors: all, or only the changes to a preset."""
         return self.file(DELTA if DELTA in self.manifest["files"] else WEIGHTS)
 
     @property
     def members(self) -> list[Path]:
-        """The runs of an ensemble that answer together, in their order; empty for a single run."""
+        """Return the runs of an ensemble that answer together, in order; empty for a single run."""
         if ENSEMBLE not in self.manifest["files"]:
             return []
         count = self.ensemble.get("members")
@@ -113,32 +113,32 @@ class Bundle:
 
     @property
     def ensemble(self) -> dict[str, Any]:
-        """How the members of an ensemble answer together; empty for a single run."""
+        """Return how the members of an ensemble answer together; empty for a single run."""
         return self._figures(ENSEMBLE)
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json, empty before the first measurement."""
+        """Return the content of metrics.json, empty before the first measurement."""
         return self._figures(METRICS)
 
     @property
     def proof(self) -> dict[str, Any]:
-        """The content of verify.json, empty before the first verification."""
+        """Return the content of verify.json, empty before the first verification."""
         return self._figures(PROOF)
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """The sizes of the model that its config does not state; empty in older versions."""
+        """Return the sizes of the model that its config does not state; empty in older versions."""
         return self._figures(ARCHITECTURE)
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Hashes of what it was trained from; empty if its config names no other file or run."""
+        """Return the hashes of the files and runs it was trained from; empty if there are none."""
         return self._figures(ORIGIN)
 
     @property
     def compression(self) -> dict[str, Any]:
-        """How to rebuild the compressed model, see `assembly.assemble`; empty if uncompressed."""
+        """Return how `assembly.assemble` rebuilds the compressed model; empty if uncompressed."""
         return self._figures(COMPRESSION)
 
     def artifact(self, name: str) -> Path:

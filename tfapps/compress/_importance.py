@@ -67,7 +67,7 @@ def weakest_blocks(job: Job, count: int) -> list[int]:
 
 
 def rows(job: Job) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Batches of (features, targets) of about `ROWS` dev rows from all over the set."""
+    """Yield the batches of (features, targets) of about `ROWS` dev rows from all over the set."""
     import keras
 
     total = len(job.examples["dev"])

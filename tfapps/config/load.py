@@ -66,7 +66,7 @@ def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
 
 
 def options(section: type[Section], texts: Sequence[str], path: str) -> Section:
-    """A plug-in's Config from `key=value` texts alone.
+    """Return a plug-in's Config from `key=value` texts alone.
 
     Raises: ConfigError with every problem of them.
     """
@@ -78,7 +78,7 @@ def options(section: type[Section], texts: Sequence[str], path: str) -> Section:
 
 
 def dump(config: RunConfig) -> str:
-    """YAML with every default spelt out but those of `ADDED`; it loads back to an equal config."""
+    """Return YAML with all defaults but those of `ADDED`; it loads to an equal config."""
     plain = config.model_dump(mode="json")
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
@@ -136,7 +136,7 @@ class _Checker:
         return RunConfig(**built)
 
     def _together(self, built: dict[str, Any], modules: dict[str, ModuleType | None]) -> None:
-        """Whether sections go together that are right by themselves; None is a problem already."""
+        """Check that sections which are valid alone fit together; None is a reported problem."""
         task_module, model_module = modules["task"], modules["model"]
         task, model, train = built["task"], built["model"], built["train"]
         if task_module and model_module:
@@ -168,7 +168,7 @@ class _Checker:
     def _parts(
         self, model_module: ModuleType | None, plugins: dict[str, ModuleType | None]
     ) -> None:
-        """Whether the model has what the plug-ins of these sections work on."""
+        """Check that the model has the parts that the plug-ins of these sections work on."""
         for section, module in plugins.items():
             if module and model_module:
                 self.problems += together.parts(section, module, model_module)
@@ -236,7 +236,7 @@ class _Checker:
         return None, None
 
     def _search(self, raw: dict[Any, Any], default_name: str, train: Any) -> Section | None:
-        """Checked last: what is wrong with the config by itself is not reported for every value."""
+        """Check the search last, so that the config's problems are not repeated for each value."""
         raw_search = raw.get("search")
         if raw_search is None:
             return None
@@ -278,7 +278,7 @@ class _Checker:
         return None
 
     def _compressors(self, raw: dict[Any, Any]) -> tuple[list[Any], dict[str, ModuleType | None]]:
-        """The list, each item right by itself and in a place that makes sense; their modules."""
+        """Check each compressor and their order; return the sections and their modules."""
         items = self._each(
             raw, "compress", lambda item, path: self._plugin("compressor", item, path)
         )

@@ -38,7 +38,7 @@ def as_meant(value: Any, annotation: Any) -> Any:
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: str) -> list[str]:
-    """One line for every value at fault, in the order of the fields."""
+    """Return one line for every value at fault, in the order of the fields."""
     lines: dict[str, str] = {}
     for problem in error.errors(include_url=False, include_context=False):
         where, line = _line(problem, model, path)
@@ -53,7 +53,7 @@ def explain(error: ValidationError, model: type[BaseModel], path: str) -> list[s
 
 
 def unknown_key(path: Sequence[str], key: Any, known: Iterable[str]) -> str:
-    """`model.presett: unknown key; did you mean 'preset'?; known: max_length, name, preset`."""
+    """Return `model.presett: unknown key; did you mean 'preset'?; known: max_length, ...`."""
     known = list(known)
     guess = registry.nearest(str(key), known)
     hint = f"did you mean {guess!r}?; " if guess else ""
@@ -62,7 +62,7 @@ def unknown_key(path: Sequence[str], key: Any, known: Iterable[str]) -> str:
 
 
 def expected(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """What a field takes, in words.
+    """Return what a field takes, in words.
 
     Example: `expected(float | None, [Gt(0)])` -> `float > 0 or null`.
     """

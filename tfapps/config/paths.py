@@ -11,7 +11,7 @@ from tfapps.errors import InputError
 def locate(
     path: str, root: str | None, here_first: bool = False, endings: tuple[str, ...] = ("",)
 ) -> Path:
-    """The file a config or a user means: under `root` ($TFAPPS_DATA if None), then here.
+    """Return the file a config or a user means: under `root` ($TFAPPS_DATA if None), then here.
 
     Args:
         here_first: for a path typed on the command line.

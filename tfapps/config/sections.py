@@ -182,10 +182,10 @@ class RunConfig(Section):
 
     @property
     def data_options(self) -> DataOptions:
-        """The options of `data` that not every source has."""
+        """Return the options of `data` that not every source has."""
         return DataOptions.of(self.data)
 
     @property
     def rows_seed(self) -> int:
-        """The seed of `data.limit`, of a dev set carved out of train, and of `data.shots`."""
+        """Return the seed of `data.limit`, `data.shots` and a dev set split off from train."""
         return self.seed if self.split_seed is None else self.split_seed

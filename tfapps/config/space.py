@@ -47,14 +47,14 @@ class Range(Section):
         return self
 
     def at(self, index: int) -> int | float:
-        """The number so many steps from `low`."""
+        """Return the number so many steps from `low`."""
         step = self.step or 0
         value = self.low * step**index if self.log else self.low + index * step
         return value if isinstance(value, int) else float(f"{value:.12g}")
 
     @property
     def count(self) -> int:
-        """How many numbers there are with a step."""
+        """Return how many numbers there are with a step."""
         step = self.step or 1
         if self.log:
             steps = math.log(self.high / self.low) / math.log(step)
@@ -64,12 +64,12 @@ class Range(Section):
 
 
 def dimension(raw: Any) -> Range | list[Any]:
-    """A range or the choices, of a space that has no problems."""
+    """Return a range or the choices, of a space that has no problems."""
     return list(raw) if isinstance(raw, list) else Range(**raw)
 
 
 def changed(raw: dict[Any, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
-    """A copy of a config with values at dotted keys; a section as a whole comes before its keys.
+    """Return a copy of a config with values at dotted keys; whole sections are set first.
 
     Raises: ConfigError for a key inside what is no mapping.
     """
@@ -81,7 +81,7 @@ def changed(raw: dict[Any, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
 def problems(
     space: Mapping[Any, Any], check: Callable[[Mapping[str, Any]], list[str]]
 ) -> list[str]:
-    """One line for each problem of each key: its range or list, and both ends or all choices.
+    """Return one line for each problem of each key, checked at both ends or for all choices.
 
     Args:
         check: {dotted key: value} -> problems of the config with that value.
@@ -102,7 +102,7 @@ def problems(
 
 
 def ends(numbers: Range | list[Any]) -> list[Any]:
-    """All choices, or both ends of a range and its first step."""
+    """Return all choices, or both ends of a range and its first step."""
     if isinstance(numbers, list):
         return numbers
     first = [] if numbers.step is None else [numbers.at(1)]
@@ -110,7 +110,7 @@ def ends(numbers: Range | list[Any]) -> list[Any]:
 
 
 def _wrong(raw: Any, where: str) -> list[str]:
-    """What is wrong with a dimension by itself."""
+    """Return what is wrong with a dimension by itself."""
     if isinstance(raw, list):
         return [] if raw else [f"{where}: got an empty list, expected one choice or more"]
     if not isinstance(raw, dict):

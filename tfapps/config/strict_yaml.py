@@ -19,7 +19,7 @@ MOST_REPEATED = 100_000  # values that aliases may stand for, beside those that 
 
 
 def show(value: Any) -> str:
-    """A value and its Python type, cut to a line: `'three' (str)`."""
+    """Return a value and its Python type, cut to a line: `'three' (str)`."""
     try:
         text = _SHORT.repr(value)
     except ValueError:  # Python refuses to print integers of thousands of digits
@@ -28,7 +28,7 @@ def show(value: Any) -> str:
 
 
 def read(path: Path) -> dict[Any, Any]:
-    """The mapping a config file holds.
+    """Return the mapping a config file holds.
 
     Raises: ConfigError for a file that is missing, no UTF-8, no YAML or no mapping.
     """
@@ -50,7 +50,7 @@ def read(path: Path) -> dict[Any, Any]:
 
 
 def parse(text: str, where: str) -> Any:
-    """YAML text -> plain Python values.
+    """Parse YAML text to plain Python values.
 
     Raises: ConfigError with the line at fault, with every key given twice, or for aliases that
         stand for more than `MOST_REPEATED` values.
@@ -92,7 +92,7 @@ def parse(text: str, where: str) -> Any:
 
 
 def override(raw: dict[Any, Any], overrides: Sequence[str], problems: list[str]) -> dict[Any, Any]:
-    """A copy of `raw` with every `dotted.path=yaml value` applied, last one winning."""
+    """Return a copy of `raw` with every `dotted.path=yaml value` applied, last one winning."""
     for text in overrides:
         path, equals, value = text.partition("=")
         keys = [key.strip() for key in path.split(".")]
@@ -117,7 +117,7 @@ def override(raw: dict[Any, Any], overrides: Sequence[str], problems: list[str])
 
 
 def put(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
-    """A copy with `value` at the end of `keys`.
+    """Return a copy with `value` at the end of `keys`.
 
     Raises: ConfigError for a key inside what is no mapping.
     """
@@ -134,7 +134,7 @@ def put(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
 
 
 def _size(node: yaml.Node, sizes: dict[int, int]) -> int:
-    """How many values a node stands for; an alias counts as what it repeats."""
+    """Return how many values a node stands for; an alias counts as what it repeats."""
     if id(node) not in sizes:
         sizes[id(node)] = 1  # what an alias inside itself counts as
         parts = node.value if isinstance(node, yaml.CollectionNode) else []

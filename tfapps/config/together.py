@@ -10,7 +10,7 @@ from tfapps import registry
 
 
 def model(task: ModuleType, model: ModuleType) -> list[str]:
-    """A model has to provide what the task needs."""
+    """Check that the model provides what the task needs."""
     needs = task.Task.needs
     if needs == model.Model.provides:
         reason = task.Task.misfit(model.Model)
@@ -25,7 +25,7 @@ def model(task: ModuleType, model: ModuleType) -> list[str]:
 
 
 def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
-    """An objective or a tuner may be for tasks of one form only, that it needs."""
+    """Check that an objective or a tuner for tasks of one form gets such a task."""
     needs = task.Task.needs
     wanted = registry.class_of(part).needs
     if wanted in (None, needs):
@@ -39,7 +39,7 @@ def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
 
 
 def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
-    """A tuner or a compressor may work on a part of the model that not every model has."""
+    """Check that the model has the part that a tuner or a compressor works on."""
     wanted = registry.class_of(plugin).needs_part
     if wanted is None or wanted in model.Model.parts:
         return []
@@ -52,7 +52,7 @@ def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
 
 
 def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
-    """Answers can be put together where each is a class; weights, whatever they answer."""
+    """Check that the answers are classes, unless the ensemble averages weights."""
     kind = registry.class_of(module)
     if kind.averages_weights:
         return []
@@ -70,7 +70,7 @@ def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
 
 
 def delta(model: Any, tuning: Any) -> list[str]:
-    """What was learned beside a preset can be kept alone only where there is a preset."""
+    """Check that there is a preset where only the changes to it are stored."""
     if not tuning.keeps_delta or registry.plugin("model", model.name).preset(model):
         return []
     return [
@@ -80,7 +80,7 @@ def delta(model: Any, tuning: Any) -> list[str]:
 
 
 def head_alone(task: ModuleType, tuning: Any) -> list[str]:
-    """The head alone can train only where a task has one."""
+    """Check that a task has a head where only the head trains."""
     if task.Task.heads or not tuning.head_alone:
         return []
     return [
@@ -90,7 +90,7 @@ def head_alone(task: ModuleType, tuning: Any) -> list[str]:
 
 
 def class_weights(task: ModuleType, train: Any) -> list[str]:
-    """Classes can be made to count alike only where a task has classes."""
+    """Check that a task has classes where class weights are set."""
     if train.class_weights == "none" or task.Task.classifies:
         return []
     return [
@@ -100,7 +100,7 @@ def class_weights(task: ModuleType, train: Any) -> list[str]:
 
 
 def untrained(task: ModuleType, section: Any, train: Any) -> list[str]:
-    """A run without an epoch needs a head that is set by something else."""
+    """Check that something else sets the head of a run without an epoch."""
     if train.epochs or task.Task.ready(section):
         return []
     return [
@@ -110,7 +110,7 @@ def untrained(task: ModuleType, section: Any, train: Any) -> list[str]:
 
 
 def per_label(task: ModuleType, section: Any, train: Any, objective: Any) -> list[str]:
-    """Rows of one label can come together where each row has one, and a batch has room."""
+    """Check that rows have one label and batches room where rows are grouped by label."""
     if train.per_label is None:
         return []
     got = f"train.per_label: got {train.per_label}, "
@@ -127,7 +127,7 @@ def per_label(task: ModuleType, section: Any, train: Any, objective: Any) -> lis
 
 
 def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
-    """What compares the vectors of texts by their labels needs both."""
+    """Check that an objective which compares texts by label gets one label a text."""
     if not registry.class_of(objective).compares_vectors:
         return []
     if task.Task.vector_layer is not None and task.Task.one_label(section):
@@ -139,7 +139,7 @@ def vectors(objective: ModuleType, task: ModuleType, section: Any) -> list[str]:
 
 
 def teachers(task: ModuleType, objective: Any, compress: Sequence[Any]) -> list[str]:
-    """A student whose tokenizer changes can only learn from the answers of teachers, as classes."""
+    """Check that a student whose tokenizer changes learns from the classes of its teachers only."""
     items = [item for item in compress if item is not None]
     kind = registry.plugin("objective", objective.name)
     by_answers = task.Task.comparable and not kind.follows_blocks(objective)
@@ -156,7 +156,7 @@ def teachers(task: ModuleType, objective: Any, compress: Sequence[Any]) -> list[
 
 
 def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
-    """Rows can be made shorter only of running text, and only shorter than the model's."""
+    """Check that `short_first` gets running text and a length below the model's."""
     if train.short_first is None:
         return []
     if not task.Task.running_text:
@@ -173,7 +173,7 @@ def short_first(task: ModuleType, model: Any, train: Any) -> list[str]:
 
 
 def lengths(task: ModuleType, model: Any, shorter: Sequence[int | None]) -> list[str]:
-    """A file can be asked at several lengths if it answers in one go, a row at a time.
+    """Check that a file of several lengths answers in one call, row by row.
 
     Args:
         shorter: lengths, None for one that is a problem already.
@@ -190,7 +190,7 @@ def lengths(task: ModuleType, model: Any, shorter: Sequence[int | None]) -> list
 def artifacts(
     task: ModuleType, exports: Sequence[str | None], compress: Sequence[Any]
 ) -> list[str]:
-    """What answers step by step has artefacts and compressors of its own.
+    """Check that artefacts and compressors suit the task's form.
 
     Args:
         exports: names, None for one that is a problem already.
@@ -209,7 +209,7 @@ def artifacts(
 
 
 def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
-    """Each once, and none behind one that it would undo; None is a problem already."""
+    """Check that each comes once, and none after one that it would undo."""
     problems = []
     for second, later in enumerate(modules):
         for first, earlier in enumerate(modules[:second]):

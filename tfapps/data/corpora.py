@@ -36,7 +36,7 @@ class Corpus:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content; computed once."""
+        """Return the SHA-256 of the content; computed once."""
         if self._digest is None:
             digest = hashlib.sha256(str(self._limit).encode())
             for part in self._content:

@@ -72,7 +72,7 @@ def _encode(
 
 
 def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, length: int) -> str:
-    """SHA-256 of everything that decides the encoding, all of its code included."""
+    """Return the SHA-256 of everything that decides the encoding, all of its code included."""
     kind = type(task)
     parts = [
         json.dumps([FORMAT, length, kind.__module__, kind.__qualname__, *_versions()]).encode()
@@ -94,7 +94,7 @@ def _key(examples: Sequence[dict[str, Any]], task: Any, tokenizer: Tokenizer, le
 
 @functools.cache
 def _code(tasks: Path) -> tuple[bytes, ...]:
-    """The source of a task and of the helpers beside it, and of all that makes ids of files."""
+    """Return the source of a task, of its helpers, and of all that makes ids of files."""
     package = Path(__file__).parent.parent
     shared = ("text", "features", "data", "data/sources")
     folders = (tasks, *(package / name for name in shared))
@@ -103,19 +103,19 @@ def _code(tasks: Path) -> tuple[bytes, ...]:
 
 @functools.cache
 def _versions() -> tuple[str, ...]:
-    """Of the libraries that cut text, and of the Unicode tables."""
+    """Return the versions of the libraries that cut text, and of the Unicode tables."""
     return (*map(importlib.metadata.version, LIBRARIES), unicodedata.unidata_version)
 
 
 def content(rows: Any) -> bytes:
-    """What tells rows of a source from others: the rows themselves, or the hash of a corpus."""
+    """Return what identifies rows of a source: the rows themselves, or the hash of a corpus."""
     if isinstance(rows, Corpus):
         return rows.digest.encode()
     return json.dumps(list(rows), ensure_ascii=True, sort_keys=True).encode()
 
 
 def _write(path: Path, encoded: Encoded) -> None:
-    """Digest, then npz; written beside the place and renamed, so a reader never sees half."""
+    """Write the digest, then the npz, to a temporary file, and rename it when it is complete."""
     arrays = {"truncated": np.array(encoded.truncated), "names": np.array(list(encoded.columns))}
     for number, column in enumerate(encoded.columns.values()):
         if isinstance(column, Ragged):
@@ -137,7 +137,7 @@ def _write(path: Path, encoded: Encoded) -> None:
 
 
 def _read(path: Path) -> Encoded | None:
-    """What `_write` wrote; None where there is nothing, or not byte for byte what was written."""
+    """Return what `_write` wrote; None if it is missing or was changed."""
     try:
         content = path.read_bytes()
     except OSError:

@@ -115,7 +115,7 @@ class Masking:
 
 
 def _uniform(like: tf.Tensor, seed: tf.Tensor, part: Part, **how: Any) -> tf.Tensor:
-    """The part of a batch's random numbers whose rows `like` (b, t) has, (b, t)."""
+    """Return the part of a batch's random numbers whose rows `like` (b, t) has, (b, t)."""
     number, parts = part
     rows, width = tf.shape(like)[0], tf.shape(like)[1]
     drawn = tf.random.stateless_uniform([rows * parts, width], seed, **how)

@@ -37,7 +37,7 @@ class Step(Protocol):
     """One step of a decoder."""
 
     def __call__(self, token_ids: np.ndarray, states: Arrays, context: Arrays) -> Stepped:
-        """Last tokens (n,), states and context {name: (n, ...)} -> the step."""
+        """Map last tokens (n,), states and context {name: (n, ...)} to the step."""
 
 
 @dataclass(frozen=True)

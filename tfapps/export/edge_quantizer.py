@@ -94,7 +94,7 @@ def _float_file(
     split: module.Split,
     folder: Path,
 ) -> Path:
-    """The model's float32 file, its embedding tables where the quantizer can reach them."""
+    """Return the model's float32 file, its embedding tables where the quantizer can reach them."""
     from tfapps.export import litert
     from tfapps.export.parts import integers, lstm
 

@@ -138,7 +138,7 @@ def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] |
 def calibration_rows(
     artifact: str, calibration: Sequence[Mapping[str, np.ndarray]], max_length: int
 ) -> dict[str, np.ndarray]:
-    """Batches of (b, t) -> {input: (rows, max_length) int32}, the first `ROWS` rows.
+    """Return the first `ROWS` rows of batches (b, t) as {input: (rows, max_length) int32}.
 
     Args:
         artifact: the one that needs them, for the message.
@@ -175,7 +175,7 @@ def convert(
     *,
     float_elementwise: bool = False,
 ) -> None:
-    """SavedModel with a static `serving_default` -> `target`, in a child process.
+    """Convert a SavedModel with a static `serving_default` to `target`, in a child process.
 
     `float_elementwise` keeps all but the matrix products of an int8 file in float: the residual
     stream of a transformer has outliers that leave a single integer scale no bits.
@@ -205,7 +205,7 @@ def convert(
 
 
 def foreign_ops(content: bytes) -> list[str]:
-    """Names of the custom ops (Flex included) in a .tflite file, subgraphs included.
+    """Return the names of the custom ops (Flex included) in a .tflite file, subgraphs included.
 
     Raises:
         Failure: the bytes are not a TFLite model.

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def each(function: Callable[..., Any], *outputs: Any) -> Any:
-    """`function` of the arrays that belong together, in the form of the first.
+    """Apply `function` to the arrays that belong together, in the form of the first.
 
     Example: `each(np.add, {"a": x, "b": y}, {"a": 1, "b": 2})` is `{"a": x + 1, "b": y + 2}`.
     """
@@ -17,7 +17,7 @@ def each(function: Callable[..., Any], *outputs: Any) -> Any:
 
 
 def listed(outputs: Any) -> list[Any]:
-    """The arrays, in the order of their names."""
+    """Return the arrays, in the order of their names."""
     if not isinstance(outputs, dict):
         return [outputs]
     return [outputs[name] for name in sorted(outputs)]

@@ -34,7 +34,7 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Length of every row, int64 (rows,)."""
+        """Return the length of every row, int64 (rows,)."""
         return np.diff(self.offsets)
 
 

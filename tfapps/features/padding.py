@@ -21,7 +21,7 @@ SHORT = "short_"
 
 
 def check(features: Mapping[str, np.ndarray], expected: Iterable[Feature]) -> int:
-    """Names must be those of the file, because a dropped input would give wrong answers silently.
+    """Check the names against the file's: a dropped input would give wrong answers silently.
 
     Returns the number of rows.
 
@@ -130,7 +130,7 @@ def _width(feature: Feature, rows: Any, full: bool, least: int) -> int:
 
 
 def _padded(feature: Feature, rows: Any, width: int, blank: Mapping[str, Any] | None) -> np.ndarray:
-    """[(t, ...)] -> (b, width, ...)."""
+    """Pad [(t, ...)] to (b, width, ...)."""
     inner = feature.shape[1:]
     padded = np.full((len(rows), width, *inner), feature.pad, feature.dtype)
     if isinstance(rows, np.ndarray) and rows.size:
@@ -148,7 +148,7 @@ def _padded(feature: Feature, rows: Any, width: int, blank: Mapping[str, Any] | 
 
 
 def _whole(feature: Feature, rows: Any) -> np.ndarray:
-    """Rows of one shape: [(...)] -> (b, ...)."""
+    """Stack rows of one shape: [(...)] -> (b, ...)."""
     shapes = {np.shape(row) for row in rows} - {feature.shape}
     if shapes:
         _check_shape(feature, shapes.pop(), feature.shape)
@@ -161,13 +161,13 @@ def _check_shape(feature: Feature, got: tuple[int, ...], expected: tuple[int | N
 
 
 def widen(output: np.ndarray, width: Sequence[int]) -> np.ndarray:
-    """(1, t, ...) -> (1, *width, ...), zeros behind what there is."""
+    """Pad (1, t, ...) with zeros to (1, *width, ...)."""
     rest = [(0, 0)] * (output.ndim - 2)
     return np.pad(output, [(0, 0), *((0, n - output.shape[1]) for n in width), *rest])
 
 
 def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> None:
-    """An artefact gives what is wanted of it.
+    """Check that an artefact has the expected outputs.
 
     Raises:
         InputError: it does not.
@@ -183,7 +183,7 @@ def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> 
 def outputs(
     parts: Sequence[Mapping[str, np.ndarray]], wanted: Sequence[str], static: int, length: int
 ) -> Any:
-    """Outputs of some rows each, joined: an array, or a dictionary where several are wanted.
+    """Join the outputs of several batches: an array, or a dictionary for several outputs.
 
     Args:
         static: length that the features were brought to by `fit`.

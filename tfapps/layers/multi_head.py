@@ -116,7 +116,7 @@ class MultiHead(Arguments):
     def _attend(
         self, q: KerasTensor, k: KerasTensor, v: KerasTensor, bias: KerasTensor, training: bool
     ) -> tuple[KerasTensor, KerasTensor]:
-        """q (b, h, t, size), k (b, h, size, s), v (b, h, s, size), bias that adds to (b, h, t, s)
+        """Attend: q (b, h, t, size), k (b, h, size, s), v (b, h, s, size), bias (b, h, t, s)
         -> output (b, t, d), weights (b, h, t, s)."""
         if self.quantize_scores:  # the factor would move q off its grid
             scores = quantized(self.scores_range, ops.matmul(q, k), training)  # b h t s
@@ -139,10 +139,10 @@ class MultiHead(Arguments):
 
 
 def rows(x: KerasTensor) -> KerasTensor:
-    """(b, t, h, size) -> (b, h, t, size)."""
+    """Transpose (b, t, h, size) to (b, h, t, size)."""
     return ops.transpose(x, (0, 2, 1, 3))
 
 
 def columns(x: KerasTensor) -> KerasTensor:
-    """(b, t, h, size) -> (b, h, size, t)."""
+    """Transpose (b, t, h, size) to (b, h, size, t)."""
     return ops.transpose(x, (0, 2, 3, 1))

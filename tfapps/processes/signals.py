@@ -13,7 +13,7 @@ class Stopped(BaseException):
 
     @property
     def code(self) -> int:
-        """The exit code of a process that a signal ends: 143 for SIGTERM, 130 for SIGINT, ..."""
+        """Return the exit code of a process that a signal ends: 143 for SIGTERM, 130 for SIGINT."""
         return 128 + (_asked or signal.SIGTERM)
 
 

@@ -21,7 +21,7 @@ class Cluster:
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes the files of the training."""
+        """Return whether this process writes the files of the training."""
         return self.index == 0
 
 

@@ -54,7 +54,7 @@ def _way_out(run: RunConfig, own: dict[str, Any]) -> str:
 
 
 def _origins(config: RunConfig, seen: set[Path]) -> Iterator[tuple[Path, RunConfig]]:
-    """Configs of the finished runs that a config learns from, and of those that these did."""
+    """Yield the configs of the finished runs that a config learns from, and of theirs."""
     named = (
         registry.plugin("model", config.model.name).preset(config.model),
         *registry.plugin("objective", config.objective.name).teachers(config.objective),

@@ -88,7 +88,7 @@ def _only_texts(prepared: Prepared, key: str) -> None:
 
 
 def _beside(prepared: Prepared, texts: list[str]) -> Prepared:
-    """The training rows and `texts` behind them, with any label."""
+    """Return the training rows with `texts`, under an arbitrary label, appended."""
     there = prepared.encoded["train"]
     rows = [{"text": text} for text in texts]
     length = prepared.config.model.max_length

@@ -63,7 +63,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
 
 
 def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
-    """Outputs of the Keras model of a run on texts, or of all members of an ensemble together."""
+    """Return the outputs of a run's Keras model on texts, or those of its members together."""
     from tfapps.assembly.assemble import features, of_bundle
     from tfapps.runners.keras_model import KerasRunner
     from tfapps.text.tokenizer import Tokenizer
@@ -99,7 +99,7 @@ def _task(prepared: Prepared, path: str) -> Any:
 
 
 def _order(prepared: Prepared, task: Any, path: str) -> list[int]:
-    """The place of each of the student's labels among the teacher's."""
+    """Return the index of each of the student's labels among the teacher's."""
     missing = sorted(set(prepared.task.labels) - set(task.labels))
     if missing:
         raise InputError(
@@ -110,7 +110,7 @@ def _order(prepared: Prepared, task: Any, path: str) -> list[int]:
 
 
 def _check_same(prepared: Prepared, run: Any, tokenizer: Any, task: Any, path: str) -> None:
-    """A teacher that is shown the student's ids has to mean the same by them."""
+    """Check that the student's ids mean the same to the teacher."""
     own = prepared.tokenizer
     if tokenizer.content() != own.content() or tokenizer.surface != own.surface:
         raise InputError(

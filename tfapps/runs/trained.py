@@ -60,7 +60,7 @@ def find_trained(prepared: Prepared) -> Bundle | None:
 
 
 def _is_source(bundle: Bundle, prepared: Prepared, known: Set[str]) -> bool:
-    """Whether a bundle holds the weights to compress, and they mean the same ids and labels.
+    """Return whether a bundle holds the weights to compress, and they mean the same ids and labels.
 
     Args:
         known: fingerprints of what the config trains.

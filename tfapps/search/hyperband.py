@@ -36,7 +36,7 @@ class Search(base.Search):
 
     @staticmethod
     def problems(config: Config, train: Any) -> list[str]:
-        """It sets the epochs, and needs enough of them to have something to cut short."""
+        """Check that epochs are left to the search, and that there are enough to cut short."""
         lines = []
         if "train.epochs" in config.space:
             lines.append("search.space.train.epochs: hyperband sets it itself; leave it out")

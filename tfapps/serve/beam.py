@@ -63,7 +63,7 @@ def _beam() -> tuple[Any, Any]:
 
 
 def _answer(beam: Any, run: str, artifact: str | None) -> Any:
-    """The step that answers a batch of (file, line); a worker opens the run once."""
+    """Return the step that answers a batch of (file, line); a worker opens the run once."""
 
     class Answer(beam.DoFn):
         def setup(self) -> None:
@@ -95,7 +95,7 @@ def question_of(file: str, line: bytes, paired: bool) -> Question:
 
 
 def _told(error: Exception) -> Exception:
-    """What went wrong in a worker, in one line: its traceback comes back as text."""
+    """Return the error of a worker in one line: its traceback comes back as text."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     for line in reversed(lines):
         name, found, text = line.partition("InputError: ")

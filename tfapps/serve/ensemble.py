@@ -27,26 +27,26 @@ class Ensemble:
 
     @property
     def truncated(self) -> int:
-        """How many texts were longer than a member reads, since it was opened."""
+        """Return how many texts were longer than a member reads, since it was opened."""
         return max(member.truncated for member in self.members)
 
     @property
     def paired(self) -> bool:
-        """Whether it reads pairs of texts."""
+        """Return whether it reads pairs of texts."""
         return self.members[0].paired
 
     def __call__(self, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
-        """Answers in the order of the texts, as those of a `Predictor`."""
+        """Return answers in the order of the texts, as a `Predictor` does."""
         return self._task.decode(self.logits(texts), [{"label": None}] * len(texts))
 
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
-        """(b, c) logits of what the members say together."""
+        """Return the combined logits of the members, (b, c)."""
         logits = [np.asarray(member.logits(texts)) for member in self.members]
         kind = registry.plugin("ensemble", self._config.name)
         return kind.combine(self._config, logits, self._learned, self._task.activation)
 
     def attention(self, text: str) -> bytes:
-        """Nothing to draw.
+        """Refuse: an ensemble has no attention to draw.
 
         Raises:
             InputError: always.

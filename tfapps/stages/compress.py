@@ -255,7 +255,7 @@ class _Work:
         return {"training": [record.figures() for record in history.records]}
 
     def _batches(self, index: int) -> Any:
-        """Training batches in an order of their own, with the teacher's answers."""
+        """Return training batches in an order of their own, with the teacher's answers."""
         from tfapps.train.teacher import TARGET
 
         return self.lesson.batches(

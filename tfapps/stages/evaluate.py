@@ -34,7 +34,7 @@ class Opened(NamedTuple):
 
 
 def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opened:
-    """An artefact, and a file in the format of the run's own source as it reads it."""
+    """Open an artefact, and a file in the format of the run's own source as it reads it."""
     from tfapps.features import padding
     from tfapps.serve.artifacts import open_runner
 
@@ -64,7 +64,7 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
 
 
 def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
-    """The same for running text with hidden words, of whose logits memory has room for some."""
+    """Evaluate running text in parts, because memory cannot hold the logits of all of it."""
     from tfapps.data.masking import Masking
     from tfapps.features import padding
     from tfapps.serve.artifacts import open_runner
@@ -86,7 +86,7 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
 
 
 def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:
-    """The same for an ensemble, whose members each read texts in their own way."""
+    """Evaluate an ensemble, whose members each read texts in their own way."""
     from tfapps.serve.predictor import Predictor
     from tfapps.text.questions import texts_of
 
@@ -100,7 +100,7 @@ def _by_members(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> 
 
 
 def _read(bundle: Bundle, config: RunConfig, data: str) -> tuple[Any, Any, Any, Any]:
-    """Task, tokenizer, and the file as examples and as columns."""
+    """Return the task, the tokenizer, and the file as examples and as columns."""
     from tfapps.data import encoding
     from tfapps.text.tokenizer import Tokenizer
 

@@ -103,7 +103,7 @@ class _Search:
         _replace(self.folder / BEST, dump(self.variant(named)))
 
     def _trained(self, trial: str, values: dict[str, Any]) -> dict[str, Any]:
-        """What is noted of a trial; its epochs go into a file beside its curves."""
+        """Train a trial and return its record; its epochs go into a file beside its curves."""
         place = self.folder / f"trial_{trial}"
         place.mkdir(parents=True, exist_ok=True)
         for stale in place.glob("events.out.*"):  # a killed trial starts from its first step
@@ -161,7 +161,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """A value of a config in one word or two, as YAML has it."""
+    """Return a value of a config in one word or two, as YAML has it."""
     return plain(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -189,7 +189,7 @@ def _on_one_dev_set(config: RunConfig, variant: Variant) -> Variant:
 
 
 def _is_whole(config: RunConfig, variant: Variant, path: str) -> bool:
-    """Whether a key refuses floats: then all numbers of its range are whole."""
+    """Return whether a key refuses floats: then all numbers of its range are whole."""
     try:
         variant({path: float(config.search.space[path]["low"])})
     except ConfigError:
@@ -213,7 +213,7 @@ def _check_together(dimensions: Dimensions, variant: Variant) -> None:
 
 
 def _digest(config: RunConfig, variant: Variant) -> str:
-    """What identifies the trials of one search; more of them may be asked for later."""
+    """Return what identifies the trials of one search, however many there are."""
     space = config.search.model_dump_json(exclude={"trials"})
     rows = splits.load(config.data, config.rows_seed)
     digest = hashlib.sha256(f"{fingerprints.whole(config, rows)} {space}".encode())
@@ -227,7 +227,7 @@ def _digest(config: RunConfig, variant: Variant) -> str:
 
 @contextlib.contextmanager
 def _opened(folder: Path, digest: str) -> Iterator[None]:
-    """The folder of this search, for this process alone."""
+    """Hold the folder of this search for this process alone."""
     with replace.explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = replace.lock(folder, folder)
@@ -249,7 +249,7 @@ def _opened(folder: Path, digest: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _aside(file: Path) -> Iterator[None]:
-    """Everything printed goes to a file: a trial is one line here."""
+    """Redirect everything printed to a file: a trial is one line here."""
     with (
         file.open("w", buffering=1, encoding="utf-8") as stream,
         contextlib.redirect_stdout(stream),

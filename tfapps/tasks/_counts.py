@@ -45,14 +45,14 @@ def count(
 def count_single(
     sentences: Iterable[str], ids: Callable[[list[str]], Sequence[np.ndarray]], size: int
 ) -> np.ndarray:
-    """How often each piece was met, (v,), as `count` has it."""
+    """Return how often each piece occurs, (v,), as `count` has it."""
     return sum((np.bincount(run, minlength=size) for run in _runs(sentences, ids)), np.zeros(size))
 
 
 def _runs(
     sentences: Iterable[str], ids: Callable[[list[str]], Sequence[np.ndarray]]
 ) -> Iterator[np.ndarray]:
-    """The pieces of many sentences at a time, until `MOST` were counted."""
+    """Yield the pieces of many sentences at a time, until `MOST` were counted."""
     left, counted = iter(sentences), 0
     while counted < MOST and (chunk := list(itertools.islice(left, CHUNK))):
         run = np.concatenate(ids(chunk))
@@ -75,13 +75,13 @@ def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
 
 
 def log_shares(single: np.ndarray) -> np.ndarray:
-    """Logarithm of how often each piece is met, plus one, (v,); their mean is zero."""
+    """Return the logarithm of each piece's count plus one, (v,); their mean is zero."""
     logs = np.log(single + 1.0)
     return (logs - logs.mean()).astype(np.float32)
 
 
 def information(counts: Counts) -> Any:
-    """How much more often pieces stand together than by chance: its logarithm where above zero.
+    """Return the logarithm of how much more often pieces are neighbours than by chance, or 0.
 
     The second piece's share is taken to the power 3/4, else rare ones look too telling; both
     directions' mean, so sparse (v, v), symmetric. Source: Levy, Goldberg and Dagan 2015,
@@ -96,7 +96,7 @@ def information(counts: Counts) -> Any:
 
 
 def vectors(counts: Counts, width: int, generator: np.random.Generator) -> np.ndarray:
-    """Vectors (v, width) whose products come as near as they can to `information`.
+    """Return vectors (v, width) whose products come as near as they can to `information`.
 
     They are turned at random, so that no column holds more than another. What was never met has
     zeros. Source: Levy and Goldberg 2014, "Neural Word Embedding as Implicit Matrix Factorization".

@@ -19,7 +19,7 @@ OF_ITS_OWN = "head_vocabulary"  # where the table of the embeddings is no output
 
 
 def transform(states: Any, width: int) -> Any:
-    """What is compared with the vectors of pieces: (..., d) -> (..., width)."""
+    """Return what is compared with the vectors of pieces: (..., d) -> (..., width)."""
     from tfapps.layers.layer_norm import LayerNorm
     from tfapps.layers.linear import Linear
 

@@ -46,7 +46,7 @@ class Head(Section):
 
     @property
     def start(self) -> Start:
-        """What the head starts from."""
+        """Return what the head starts from."""
         return self.head_start or ("means" if self.head == "prototype" else "random")
 
     @model_validator(mode="after")
@@ -65,7 +65,7 @@ class Head(Section):
 
 
 def logits(config: Head, classes: int, pooled: Any) -> Any:
-    """Dropout and the head on the pooled state: (b, d) -> (b, c)."""
+    """Apply dropout and the head to the pooled state: (b, d) -> (b, c)."""
     import keras
 
     from tfapps.layers.linear import Linear
@@ -103,12 +103,12 @@ def fill(config: Head, model: keras.Model, x: np.ndarray, label: np.ndarray, cla
 
 
 def unit(x: np.ndarray) -> np.ndarray:
-    """Rows (n, d) of length 1."""
+    """Scale rows (n, d) to length 1."""
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6)
 
 
 def _logistic(x: np.ndarray, label: np.ndarray, bias: bool) -> tuple[np.ndarray, Any]:
-    """Kernel (d, c) and bias (c,) of a logistic regression."""
+    """Return kernel (d, c) and bias (c,) of a logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
     found = LogisticRegression(max_iter=2000, fit_intercept=bias).fit(x, label)
@@ -121,7 +121,7 @@ def _logistic(x: np.ndarray, label: np.ndarray, bias: bool) -> tuple[np.ndarray,
 def described(
     given: dict[str, str] | str | None, labels: Sequence[str], root: str | None
 ) -> list[str]:
-    """A text for each label.
+    """Return a text for each label.
 
     Raises:
         InputError: the file is not one of descriptions, or they are not of just these labels.

@@ -58,7 +58,7 @@ def check_separated(labels: Iterable[str]) -> None:
 
 
 def _difference(label: str, near: str) -> str:
-    """What tells two labels apart whose letters look alike in two scripts; else nothing."""
+    """Return what tells apart two labels that look alike in two scripts; else ""."""
     pairs = [pair for pair in zip(label, near, strict=False) if pair[0] != pair[1]]
     if len(label) != len(near) or len(pairs) == 0:
         return ""
@@ -86,5 +86,5 @@ def of_example(example: Mapping[str, Any], multi_label: bool) -> list[str]:
 
 
 def natural(label: str) -> tuple[int, float, str]:
-    """What labels are sorted by: numbers as numbers, before names."""
+    """Return what labels are sorted by: numbers as numbers, before names."""
     return (0, int(label), "") if label.isdecimal() else (1, 0.0, label)

@@ -24,7 +24,7 @@ class Pair(NamedTuple):
 
 
 def packed(document: Sentences, room: int) -> list[Ids]:
-    """Whole sentences end to end, as many as fit; only one that alone is too long is cut."""
+    """Pack as many whole sentences as fit end to end; cut only one that alone is too long."""
     parts = _cut(document, room)
     made = []
     while parts:
@@ -35,7 +35,7 @@ def packed(document: Sentences, room: int) -> list[Ids]:
 
 
 def joined(parts: Sequence[Ids], between: int) -> Ids:
-    """Parts end to end with an id between any two, int32."""
+    """Join parts with an id between any two, int32."""
     ids = [[*part, between] for part in parts[:-1]]
     return np.concatenate([*ids, parts[-1]]).astype(np.int32)
 
@@ -43,7 +43,7 @@ def joined(parts: Sequence[Ids], between: int) -> Ids:
 def rows(
     documents: Sequence[Sequence[str]], tokenizer: Any, max_length: int, pairs: str
 ) -> list[tuple[Ids, Ids, int]]:
-    """(ids, segments, label) of each row; 0 for a label where `pairs` is none."""
+    """Return (ids, segments, label) of each row; the label is 0 without `pairs`."""
     there = [tokenizer.ids(list(document)) for document in documents]
     room = max_length - tokenizer.frame_size
     if pairs == "none":
@@ -62,7 +62,7 @@ def rows(
 def followed(
     documents: Sequence[Sentences], room: int, generator: np.random.Generator
 ) -> list[Pair]:
-    """Pairs whose second part follows in the document, or is of another one, half and half.
+    """Pair parts: half are followed by the next part of the document, half by another's.
 
     Source: Devlin et al. 2019, "BERT", next-sentence prediction. Sentences that a stranger took the
     place of start the next pair.
@@ -92,7 +92,7 @@ def followed(
 
 
 def ordered(document: Sentences, room: int, generator: np.random.Generator) -> list[Pair]:
-    """Pairs of neighbours, every second one the wrong way round.
+    """Pair neighbours, every second pair swapped.
 
     Source: Lan et al. 2020, "ALBERT", sentence-order prediction.
     """
@@ -109,12 +109,12 @@ def ordered(document: Sentences, room: int, generator: np.random.Generator) -> l
 
 
 def _cut(document: Sentences, most: int) -> list[Ids]:
-    """The sentences, those with more ids in pieces of `most`."""
+    """Return the sentences, those of more ids than `most` cut into pieces."""
     return [s[start : start + most] for s in document for start in range(0, len(s), most)]
 
 
 def _fitting(parts: Sentences, room: int) -> int:
-    """How many of the parts fit, at least one."""
+    """Return how many of the parts fit, at least one."""
     ends = np.cumsum([len(part) for part in parts])
     return max(int(np.searchsorted(ends, room, side="right")), 1)
 
@@ -122,6 +122,6 @@ def _fitting(parts: Sentences, room: int) -> int:
 def _another(
     documents: Sequence[Sentences], number: int, generator: np.random.Generator
 ) -> Sentences:
-    """Any document but this one."""
+    """Draw any document but this one."""
     other = int(generator.integers(0, len(documents) - 1))
     return documents[other + (other >= number)]

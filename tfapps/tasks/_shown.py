@@ -13,7 +13,7 @@ from tfapps.printable import markdown
 def report(
     truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
 ) -> tuple[dict[str, Any], str]:
-    """Precision, recall, F1 and support of every class, as data and as text."""
+    """Return precision, recall, F1 and support of every class, as data and as text."""
     from tfapps.metrics.classes import class_report, class_report_text
     from tfapps.metrics.fonts import legend_text
 
@@ -24,7 +24,7 @@ def report(
 def pictures(
     truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str], multi_label: bool
 ) -> dict[str, bytes]:
-    """The confusion matrix as PNG, or, multi-label, the F1 of the frequent labels."""
+    """Return the confusion matrix as PNG, or, multi-label, the F1 of the frequent labels."""
     from tfapps.metrics.classes import class_report
     from tfapps.metrics.pictures import confusion_png, f1_bars_png
 
@@ -41,7 +41,7 @@ def mistakes(
     examples: Sequence[dict[str, Any]],
     limit: int,
 ) -> str:
-    """A markdown table of the wrong answers given with most confidence.
+    """Return a markdown table of the wrong answers given with most confidence.
 
     Args:
         wrong: (rows,) or, multi-label, (rows, c) bool.
@@ -60,5 +60,5 @@ def mistakes(
 
 
 def confidence(answer: dict[str, Any]) -> float:
-    """The score of an answer, the best one of several."""
+    """Return the score of an answer, the best one of several."""
     return answer["score"] if "score" in answer else max(answer["scores"], default=0.0)

@@ -26,7 +26,7 @@ PASSED_ON = ("label", "text")
 def cut(
     examples: Sequence[Example], tokenizer: Any, max_length: int, *, how: str, context: int
 ) -> list[Window]:
-    """Windows of all sentences, in order; no word is lost, however long a sentence is.
+    """Cut all sentences into windows, in order; no word is lost, however long a sentence is.
 
     Args:
         examples: with `tokens` (and `tags`), or with a plain `text`; those of one `document` stand
@@ -60,7 +60,7 @@ def cut(
 
 
 def columns(windows: Sequence[Window], tokenizer: Any, max_length: int) -> dict[str, Any]:
-    """Ragged columns of windows: token_ids, segment_ids (t,), and the tokenizer's surface."""
+    """Return ragged columns of windows: token_ids, segment_ids (t,), the tokenizer's surface."""
     room = max_length - tokenizer.frame_size
     nothing = np.array([tokenizer.unknown_id], np.int32)
     token_ids, rows = [], []
@@ -79,7 +79,7 @@ def columns(windows: Sequence[Window], tokenizer: Any, max_length: int) -> dict[
 
 
 def stitched(windows: Sequence[Window], rows: Sequence[np.ndarray]) -> list[list[Any]]:
-    """Per sentence, what `rows` has for its windows one behind the other."""
+    """Join `rows`, one for each window, per sentence."""
     found: list[list[Any]] = []
     last = None
     for window, row in zip(windows, rows, strict=True):
@@ -91,12 +91,12 @@ def stitched(windows: Sequence[Window], rows: Sequence[np.ndarray]) -> list[list
 
 
 def sentences(windows: Sequence[Window]) -> list[list[str]]:
-    """The words of each sentence."""
+    """Return the words of each sentence."""
     return stitched(windows, [window["tokens"][slice(*window["own"])] for window in windows])
 
 
 def texts(windows: Sequence[Window]) -> list[tuple[str, list[list[int]]]]:
-    """The text of each sentence and where its words stand in it, [start, end) characters."""
+    """Return the text of each sentence and where its words stand in it, [start, end) characters."""
     spans = stitched(windows, [window.get("spans", ()) for window in windows])
     given = {window["sentence"]: window.get("text") for window in windows}
     found = []
@@ -117,7 +117,7 @@ def _split(example: Example, how: str) -> dict[str, Any]:
 
 
 def _windows(sentence: dict[str, Any], lengths: Sequence[int], room: int) -> list[Window]:
-    """Windows of a sentence, each with as many words as fit; overlaps are shared half and half."""
+    """Cut a sentence into windows of as many words as fit; overlaps are shared half and half."""
     ranges = _ranges(lengths, room)
     borders = [0]
     for (_, end), (start, _) in itertools.pairwise(ranges):
@@ -166,7 +166,7 @@ def _widen(
         return
 
     def beside(step: int, most: int) -> list[str]:
-        """Words next to the sentence, the nearest first."""
+        """Return the words next to the sentence, the nearest first."""
         found: list[str] = []
         at = number + step
         while 0 <= at < len(sentences) and sentences[at].get("document") == document:

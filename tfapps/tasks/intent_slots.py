@@ -101,7 +101,7 @@ class Task(tagging.Task):
         return columns, lost
 
     def _heads(self, encoder: keras.Model) -> dict[str, Any]:
-        """Those of the words, and on the pooled state `intent` (b, c)."""
+        """Return the heads of the words, and on the pooled state `intent` (b, c)."""
         import keras
 
         from tfapps.layers.linear import Linear
@@ -162,7 +162,7 @@ class Task(tagging.Task):
 
 
 def _of_sentences(outputs: Outputs, examples: Examples) -> np.ndarray:
-    """Logits of the intent by the first window of each sentence, (sentences, c)."""
+    """Return the logits of the intent by the first window of each sentence, (sentences, c)."""
     numbers = [window["sentence"] for window in examples]
     return outputs["intent"][np.unique(numbers, return_index=True)[1]]
 

@@ -70,7 +70,7 @@ class Task(base.Task):
 
     @classmethod
     def learn(cls, config: Config, corpus: Any) -> Task:
-        """Nothing to learn before there is a vocabulary.
+        """Return the task; it learns nothing before there is a vocabulary.
 
         Raises:
             InputError: the data is no running text.

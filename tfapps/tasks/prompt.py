@@ -238,7 +238,7 @@ class Task(classification.Task):
 
 
 def masked_lm_head(preset: str | None) -> dict[str, np.ndarray]:
-    """The weights of a masked_lm run by path, its head's among them.
+    """Return the weights of a masked_lm run by path, its head's among them.
 
     Raises:
         InputError: `preset` is nothing of the kind.

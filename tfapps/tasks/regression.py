@@ -171,7 +171,7 @@ class Task(base.Task):
 
 
 def _numbers(examples: Examples) -> np.ndarray:
-    """The labels as numbers, (rows,) float64."""
+    """Return the labels as numbers, (rows,) float64."""
     numbers = []
     for example in examples:
         try:
@@ -188,7 +188,7 @@ def _numbers(examples: Examples) -> np.ndarray:
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's correlation of two columns, (rows,) each."""
+    """Return Pearson's correlation of two columns, (rows,) each."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])

@@ -143,7 +143,7 @@ class Task(base.Task):
         return keras.Model(encoder.input, outputs["logits"] if single else outputs, name="tagging")
 
     def _heads(self, encoder: keras.Model) -> dict[str, Any]:
-        """Dropout and a linear layer on the states (b, t, d), and a CRF."""
+        """Apply dropout and a linear layer to the states (b, t, d), and a CRF."""
         import keras
 
         from tfapps.layers.crf import CRF
@@ -253,7 +253,7 @@ class Task(base.Task):
         return answers
 
     def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
-        """Logits of the words of each sentence, (words, k)."""
+        """Return the logits of the words of each sentence, (words, k)."""
         logits = logits_of(outputs)
         rows = [row[window["places"]] for row, window in zip(logits, examples, strict=True)]
         sentences = _windows.stitched(examples, rows)
@@ -265,13 +265,13 @@ class Task(base.Task):
         return [self._numbers(row[window["places"]], outputs) for row, window in rows]
 
     def _numbers(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
-        """Number of the tag of each word, (words,)."""
+        """Return the number of the tag of each word, (words,)."""
         if not len(logits) or not self.config.crf:
             return logits.argmax(axis=-1)
         return viterbi.best_path(logits, outputs["transitions"][0], self.allowed)
 
     def _probabilities(self, logits: np.ndarray, outputs: Outputs) -> np.ndarray:
-        """Probability of each tag of each word, (words, k)."""
+        """Return the probability of each tag of each word, (words, k)."""
         if not len(logits) or not self.config.crf:
             return softmax(logits)
         return viterbi.marginals(logits, outputs["transitions"][0], self.allowed)

@@ -73,7 +73,7 @@ class Task(base.Task):
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
-        """Nothing to learn before there is a vocabulary.
+        """Return the task; it learns nothing before there is a vocabulary.
 
         Raises:
             InputError: examples without a translation.
@@ -103,7 +103,7 @@ class Task(base.Task):
 
     @property
     def target_vocabulary_size(self) -> int | None:
-        """Size of the target's own vocabulary; None where there is one for both."""
+        """Return the size of the target's own vocabulary; None where there is one for both."""
         own = self.target_tokenizer is not self.tokenizer
         return self.target_tokenizer.vocabulary_size if own else None
 
@@ -192,7 +192,7 @@ class Task(base.Task):
         return sequence_cross_entropy(logits, targets["label_ids"], label_smoothing)
 
     def search(self, final: bool = True) -> Search:
-        """How translations are looked for: at the end, or after an epoch."""
+        """Return how translations are looked for: at the end, or after an epoch."""
         config = self.config
         beam = config.beam if final else config.epoch_beam
         return Search(
@@ -251,7 +251,7 @@ class Task(base.Task):
         return attention_png(answer.attention[:, : len(across)], down, across)
 
     def _pieces(self, answer: Hypothesis, example: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """Pieces of a translation, and of its source; none without attention to draw."""
+        """Return the pieces of a translation, and of its source; none without attention to draw."""
         if answer.attention is None:
             return [], []
         source = self.tokenizer.encode([example["text"]], max_length=answer.attention.shape[1])
@@ -278,7 +278,7 @@ class Task(base.Task):
         return [self._text(one[0], e) for one, e in zip(outputs, examples, strict=True)]
 
     def _text(self, answer: Hypothesis, example: dict[str, Any]) -> str:
-        """Text of a translation; an unknown piece is the source word it looked at most."""
+        """Return a translation's text; an unknown piece becomes the source word it attends to."""
         there = self.target_tokenizer
         places = np.flatnonzero(answer.token_ids == there.unknown_id)
         if not len(places) or answer.attention is None or not self.config.copy_unknown:

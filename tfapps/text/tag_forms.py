@@ -41,7 +41,7 @@ class TagForm:
 
     @property
     def usual(self) -> bool:
-        """Whether tags are written as in `B-PER`."""
+        """Return whether tags are written as in `B-PER`."""
         return self == TagForm("prefix", self.types)
 
     @property

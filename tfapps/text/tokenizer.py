@@ -133,7 +133,7 @@ class Tokenizer:
 
     @property
     def lowercase(self) -> bool:
-        """Whether text is lowercased; `wordpiece` only."""
+        """Return whether text is lowercased; `wordpiece` only."""
         normalizer = self._inner.normalizer
         bert = normalizer[0] if isinstance(normalizer, normalizers.Sequence) else normalizer
         return bert.lowercase
@@ -201,7 +201,7 @@ class Tokenizer:
 
     @property
     def frame_size(self) -> int:
-        """Number of special ids around those of a text."""
+        """Return the number of special ids around those of a text."""
         return 0 if self._cls is None else 2
 
     def decode(

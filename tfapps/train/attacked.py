@@ -62,7 +62,7 @@ class Adversary:
         self._outputs = tf.function(outputs, input_signature=[features, delta])
 
     def outputs(self, norm: embedded.Norm, epsilon: float, steps: int) -> Any:
-        """Outputs (rows, ...) in row order, each text at its worst neighbour found.
+        """Return outputs (rows, ...) in row order, of each text at its worst neighbour found.
 
         Args:
             norm: of the ball that limits the change.

@@ -14,12 +14,12 @@ RAISED = 1024.0
 
 
 def gradient(function: Callable[[Any], Any], x: Any) -> Any:
-    """Derivative of the sum of `function(x)` (b,) by x, float32; no gradient goes through it."""
+    """Return the derivative of the sum of `function(x)` (b,) by x, float32, as a constant."""
     return with_slope(function, tf.stop_gradient(x))[1]
 
 
 def with_slope(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
-    """`function(x)` (b,) and its `gradient`, from one pass through the model.
+    """Return `function(x)` (b,) and its `gradient`, from one pass through the model.
 
     Weights can learn from the former, as if it had been called alone.
     """
@@ -31,7 +31,7 @@ def with_slope(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
 
 
 def noise(x: Any, features: dict[str, Any], model: Any, seed: int) -> Any:
-    """Normal numbers of the shape of x, drawn from the seed, the step and the batch alone.
+    """Draw normal numbers of x's shape from the seed, the step and the batch alone.
 
     So replicas differ, and a fit that is repeated does not.
     """
@@ -63,18 +63,18 @@ class Ball:
         self.radius = epsilon * tf.sqrt(square)  # b 1 1
 
     def moved(self, delta: Any) -> Any:
-        """The embeddings after a change (b, t, d)."""
+        """Return the embeddings after a change (b, t, d)."""
         return self.x + tf.cast(delta, self.x.dtype)
 
     def edge(self, slope: Any) -> Any:
-        """The change to the edge that goes up most, (b, t, d); none where there is no slope."""
+        """Return the change to the edge with the steepest ascent, (b, t, d); 0 without a slope."""
         slope = slope * self.real
         if self.norm == "max":
             return self.radius * tf.sign(slope)
         return self.radius * slope / tf.maximum(_length(slope), TINY)
 
     def inside(self, delta: Any) -> Any:
-        """The nearest change that is allowed; no gradient goes through it."""
+        """Return the nearest change that is allowed; no gradient goes through it."""
         if self.norm == "max":
             delta = tf.clip_by_value(delta, -self.radius, self.radius)
         else:
@@ -84,7 +84,7 @@ class Ball:
     def climb(
         self, loss_at: Callable[[Any], Any], steps: int, step: float, delta: Any = None
     ) -> Any:
-        """The change after some steps up a loss, each `step` of the radius long.
+        """Return the change after some steps up a loss, each `step` of the radius long.
 
         Projected gradient descent of Madry et al. 2018, on embeddings.
 
@@ -98,14 +98,14 @@ class Ball:
         return delta
 
     def climbed(self, delta: Any, loss_at: Callable[[Any], Any], step: float) -> Any:
-        """The change after one more step up a loss, `step` of the radius long."""
+        """Return the change after one more step up a loss, `step` of the radius long."""
         return self.along(delta, gradient(loss_at, self.moved(delta)), step)
 
     def along(self, delta: Any, slope: Any, step: float) -> Any:
-        """The change after one more step along a slope that is known."""
+        """Return the change after one more step along a slope that is known."""
         return self.inside(delta + step * self.edge(slope))
 
 
 def _length(delta: Any) -> Any:
-    """Euclidean norm of all of a text's numbers, (b, 1, 1)."""
+    """Return the Euclidean norm of all of a text's numbers, (b, 1, 1)."""
     return tf.norm(tf.reshape(delta, (tf.shape(delta)[0], -1)), axis=1)[:, None, None]

@@ -85,7 +85,7 @@ class Step:
         return self.strategy.experimental_local_results(report)[0]
 
     def _gradients(self, batch: Any) -> tuple[list[Any], tf.Tensor]:
-        """Gradients of this replica's weighted loss sum / rows, and (2,) loss sum, weight sum."""
+        """Return gradients of this replica's weighted loss sum / rows; (2,) loss, weight sum."""
         features, targets, weight = batch
         weight = tf.cast(weight, tf.float32)
         with tf.GradientTape() as tape:
@@ -129,7 +129,7 @@ class Step:
     def _drain(
         self, grads: Sequence[Any], totals: tf.Tensor, used: Sequence[int]
     ) -> tuple[list[Any], tf.Tensor]:
-        """This micro-batch plus what was added before; the sums start again at zero."""
+        """Return this micro-batch plus the stored sums, and reset the sums to zero."""
         summed = []
         for i, grad in zip(used, grads, strict=True):
             total = self.sums[i]
@@ -143,7 +143,7 @@ class Step:
     def _finish(
         self, grads: list[tf.Tensor], variables: Sequence[Any], mean: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Mean gradients with the L2 term, clipped; their norm; the penalty. Still loss-scaled."""
+        """Return mean gradients with the L2 term, clipped, still loss-scaled; norm; penalty."""
         scale = tf.cast(self.optimizer.scale_loss(1.0), tf.float32)
         penalty = tf.zeros([])
         if self.l2:
@@ -165,7 +165,7 @@ class Step:
 
 
 def _local_sum(shape: Sequence[int]) -> tf.Variable:
-    """Float32 zeros that each replica adds to by itself: nothing crosses devices before the end."""
+    """Return float32 zeros that each replica adds to by itself, without communication."""
     return tf.Variable(
         tf.zeros(shape),
         trainable=False,

@@ -19,5 +19,5 @@ class Stored(base.Config):
 
     @property
     def keeps_delta(self) -> bool:
-        """Whether the bundle stores only the weights trained on top of a preset."""
+        """Return whether the bundle stores only the weights trained on top of a preset."""
         return self.store == "delta"

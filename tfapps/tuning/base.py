@@ -16,12 +16,12 @@ class Config(Section):
 
     @property
     def keeps_delta(self) -> bool:
-        """Whether the bundle stores only the weights trained on top of a preset."""
+        """Return whether the bundle stores only the weights trained on top of a preset."""
         return False
 
     @property
     def head_alone(self) -> bool:
-        """Whether only the head trains, so that a task without one has nothing to train."""
+        """Return whether only the head trains, so that a task without one has nothing to train."""
         return False
 
 

@@ -33,7 +33,7 @@ class Config(Stored):
 
     @property
     def head_alone(self) -> bool:
-        """Whether only the head trains."""
+        """Return whether only the head trains."""
         return self.train == "head"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 
 def peak() -> int:
-    """Peak resident bytes of this process.
+    """Return the peak resident bytes of this process.
 
     Linux hands `ru_maxrss` on to a new program, so a large parent would be measured too;
     VmHWM starts anew.

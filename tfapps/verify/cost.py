@@ -63,7 +63,7 @@ def measure(
 
 
 def size(path: str | os.PathLike) -> int:
-    """Bytes of a file, or of all files in a folder.
+    """Return the bytes of a file, or of all files in a folder.
 
     Raises:
         InputError: nothing there.
@@ -72,7 +72,7 @@ def size(path: str | os.PathLike) -> int:
 
 
 def gzip_size(path: str | os.PathLike) -> int:
-    """Bytes of a file, or of all files in a folder, gzipped one by one: what a download costs.
+    """Return the bytes of a file, or of all files in a folder, gzipped one by one.
 
     Raises:
         InputError: nothing there.

@@ -20,7 +20,7 @@ _ENTITY = re.compile(r"(?:^|\|)(?:NER|NE)=([^|]+)", re.IGNORECASE)
 
 
 def is_universal(line: str) -> bool:
-    """Whether a line is a word of CoNLL-U."""
+    """Return whether a line is a word of CoNLL-U."""
     fields = split(line)
     return len(fields) == WIDTH and _NUMBER.fullmatch(fields[0]) is not None
 
@@ -31,7 +31,7 @@ def split(line: str) -> list[str]:
 
 
 def is_word(fields: Sequence[str]) -> bool:
-    """Whether a line is a word: `1-2` spans the words 1 and 2, and `1.1` is not in the text."""
+    """Return whether a line is a word; `1-2` (a span) and `1.1` (not in the text) are not."""
     return fields[0].isdecimal()
 
 

@@ -85,13 +85,13 @@ class FileSource(base.Source):
 def read_file(
     config: Columns, path: str | Path, form: _records.Form, labelled: bool, root: str | None = None
 ) -> list[Example]:
-    """Examples of a file that the user names, in the format of the config."""
+    """Return the examples of a file that the user names, in the format of the config."""
     located = paths.locate(str(path), root, here_first=True)
     return from_file(config, located, form, labelled)
 
 
 def named(config: Section, split: str, expected: str) -> str:
-    """What the config calls a split.
+    """Return what the config calls a split.
 
     Raises:
         InputError: it has no such split, or carves it out of another.
@@ -103,7 +103,7 @@ def named(config: Section, split: str, expected: str) -> str:
 
 
 def from_file(config: Columns, path: Path, form: _records.Form, labelled: bool) -> list[Example]:
-    """Examples of a file."""
+    """Return the examples of a file."""
     records = _records.read(path, form, wanted(config, labelled))
     return build(config, records, labelled, str(path))
 
@@ -115,7 +115,7 @@ def build(
     where: str,
     name_of: Callable[[Any], Any] = lambda label: label,
 ) -> list[Example]:
-    """Examples of (place, record).
+    """Return the examples of (place, record).
 
     Args:
         config: names of the columns.
@@ -153,14 +153,14 @@ def build(
 
 
 def wanted(config: Columns, labelled: bool) -> list[str]:
-    """Names of the columns that a config uses."""
+    """Return the names of the columns that a config uses."""
     names = [config.text] if isinstance(config.text, str) else list(config.text)
     names += [config.text_pair] if config.text_pair is not None else []
     return names + ([config.label] if labelled else [])
 
 
 def field(place: str, record: dict[str, Any], name: str) -> Any:
-    """A field, whatever it holds.
+    """Return a field, whatever it holds.
 
     Raises:
         InputError: the record has none of this name.
@@ -173,7 +173,7 @@ def field(place: str, record: dict[str, Any], name: str) -> Any:
 
 
 def text(place: str, record: dict[str, Any], name: str) -> str:
-    """A field that holds text.
+    """Return a field that holds text.
 
     Raises:
         InputError: it does not, or is not there.
@@ -185,7 +185,7 @@ def text(place: str, record: dict[str, Any], name: str) -> str:
 
 
 def label_name(place: str, value: Any, spellings: Spellings) -> str:
-    """The name of a label that is text, a number, or true or false.
+    """Return the name of a label that is text, a number, or true or false.
 
     Raises:
         InputError: it is none of these, or empty.
@@ -204,7 +204,7 @@ def label_name(place: str, value: Any, spellings: Spellings) -> str:
 
 
 def _label(place: str, value: Any, separator: str | None, spellings: Spellings) -> str | list[str]:
-    """A label's name, or a list of names without repeats; the list may be empty."""
+    """Return a label's name, or a list of names without repeats; the list may be empty."""
     if isinstance(value, str) and separator is not None:
         value = value.split(separator) if value.strip() else []
     if isinstance(value, list):
@@ -213,7 +213,7 @@ def _label(place: str, value: Any, separator: str | None, spellings: Spellings) 
 
 
 def _check_one_kind(examples: list[Example]) -> None:
-    """One label a row or lists of labels, never both in one file."""
+    """Check that a file has one label a row or lists of labels, not both."""
     lists = sum(isinstance(example["label"], list) for example in examples)
     if 0 < lists < len(examples):
         raise InputError(

@@ -38,7 +38,7 @@ def _one_character(delimiter: str) -> str:
 
 
 def _column(name: str) -> str:
-    """The name as names in a header are read."""
+    """Return the name as names in a header are read."""
     cleaned = labels.clean(name)
     if not cleaned:
         raise ValueError(f"got {name!r}, expected the name of a column")

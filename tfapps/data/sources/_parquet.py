@@ -53,7 +53,7 @@ def read(path: Path, wanted: Sequence[str]) -> list[Row]:
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
-    """Names of classes by column, as the `datasets` library of Hugging Face writes them."""
+    """Return class names by column, as the Hugging Face library `datasets` writes them."""
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         innermost = {name: _innermost(feature) for name, feature in features.items()}
@@ -67,7 +67,7 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
 
 
 def _innermost(feature: Any) -> dict[str, Any]:
-    """The description of what a list holds, for lists."""
+    """Return the description of what a list holds, for lists."""
     while isinstance(feature, list) or "feature" in feature:
         feature = feature[0] if isinstance(feature, list) else feature["feature"]
     return feature

@@ -84,7 +84,7 @@ def _objects_of_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, An
 
 
 def _objects_of_list(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Objects of a file that is one JSON list, each with the line on which it starts."""
+    """Yield the objects of a file that is one JSON list, each with the line on which it starts."""
     decoder, blank = json.JSONDecoder(), re.compile(r"\s*")
     at, line, counted = _LIST.match(text).end(), 1, 0
     while text[at : at + 1] != "]":

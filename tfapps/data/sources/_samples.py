@@ -13,14 +13,14 @@ from tfapps.errors import InputError
 
 
 def available(ending: str = ".tsv") -> list[str]:
-    """Names of the samples that are installed in files of this ending."""
+    """Return the names of the samples that are installed in files of this ending."""
     folders = resources.files("tfapps.samples").iterdir()
     return sorted(f.name for f in folders if f.joinpath(f"train{ending}").is_file())
 
 
 @contextmanager
 def file(sample: str, split: str, ending: str = ".tsv") -> Iterator[Path]:
-    """The file of a split.
+    """Return the file of a split.
 
     Raises:
         InputError: no such sample, or it has no such split.

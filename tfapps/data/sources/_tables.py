@@ -108,7 +108,7 @@ def _misfit(place: str, fields: int, header: Sequence[str], cut: str) -> str:
 
 
 def _sniffed(path: Path, text: str, usual: str, wanted: Sequence[str]) -> str:
-    """The delimiter whose header has the wanted columns; else the one with the most columns."""
+    """Return the delimiter whose header has the wanted columns; else that with the most columns."""
     headers: dict[str, list[str]] = {}
     head = text.lstrip("\r\n")[:_HEAD]
     for cut in dict.fromkeys([usual, *_DELIMITERS]):
@@ -127,12 +127,12 @@ def _sniffed(path: Path, text: str, usual: str, wanted: Sequence[str]) -> str:
 
 
 def _records(path: Path, text: str, cut: str) -> Iterator[tuple[int, list[str]]]:
-    """Records and the lines they start on; with tabs a stray quote is just a character."""
+    """Return the records and their first lines; with tabs a stray quote is just a character."""
     return _tab_records(text) if cut == TAB else _quoted_records(path, text, cut)
 
 
 def _quoted_records(path: Path, text: str, cut: str) -> Iterator[tuple[int, list[str]]]:
-    """Records by Python's csv; strict, so that an open quote can't swallow the rest unseen."""
+    """Yield records of Python's csv; strict, so that an open quote can't swallow the rest."""
     limit = csv.field_size_limit(sys.maxsize)
     line = 1
     try:
@@ -156,7 +156,7 @@ def _quoted_records(path: Path, text: str, cut: str) -> Iterator[tuple[int, list
 
 
 def _blanks_before_quotes(text: str, cut: str) -> bool:
-    """Whether fields are written `, "so"`; elsewhere a blank at the start of a field is kept."""
+    """Return whether fields are written `, "so"`; if not, leading blanks of a field are kept."""
     quoted = rf'{re.escape(cut)} ++"[^"\n]*+(?:""[^"\n]*+)*+"(?={re.escape(cut)}|\r?\n|\r?\Z)'
     return re.search(quoted, text) is not None
 
@@ -167,7 +167,7 @@ _PLAIN = re.compile(r"[^\t\n]*")
 
 
 def _tab_records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Records of a tab-separated file, in which a quote is mostly just a character.
+    """Yield the records of a tab-separated file, in which a quote is mostly just a character.
 
     A field is quoted if it starts with a quote that closes right before a tab or the line's end.
     It may span lines only if it holds no tab and the record then has as many fields as the
@@ -191,7 +191,7 @@ def _tab_records(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _quoted_record(text: str, at: int, end: int, width: int) -> tuple[list[str], int]:
-    """Fields of the record at `at` and where it stops: the first reading that fits the width."""
+    """Return the fields of the record at `at` and its end: the first reading of the right width."""
     several = _read_fields(text, at, _QUOTED_LINES) if width > 1 else None
     if several is not None and len(several[0]) == width:
         return several

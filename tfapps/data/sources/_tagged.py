@@ -39,7 +39,7 @@ class Sentence(NamedTuple):
 
 
 def build(config: Tagged, sentences: Sequence[Sentence], where: str) -> list[Example]:
-    """Examples with tags in IOB2.
+    """Return examples with tags in IOB2.
 
     Raises:
         InputError: half a character in a word or a tag, or a tag that cannot stand where it does.
@@ -73,7 +73,7 @@ def build(config: Tagged, sentences: Sequence[Sentence], where: str) -> list[Exa
 
 
 def _placed(sentence: Sentence, convert: Any, *arguments: Any) -> list[str]:
-    """What `convert` makes of the arguments; the place of a wrong tag joins its message."""
+    """Return what `convert` makes of the arguments; the place of a wrong tag joins its message."""
     try:
         return convert(*arguments)
     except tagging.TagError as error:

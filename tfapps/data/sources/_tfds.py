@@ -15,7 +15,7 @@ OFFLINE = "prepare it with tensorflow_datasets first"
 
 
 def prepared(dataset: str, data_dir: str | None) -> Any:
-    """The builder of a data set, downloaded if need be.
+    """Return the builder of a data set, downloaded if need be.
 
     Raises:
         InputError: no such data set, or it can't be had (no network).
@@ -82,7 +82,7 @@ def sizes(builder: Any) -> str:
 
 
 def columns(builder: Any) -> list[str]:
-    """Names of the features; a stored data set has them in no order."""
+    """Return the names of the features; a stored data set has them in no order."""
     features = builder.info.features
     return sorted(features) if hasattr(features, "keys") else []
 
@@ -90,7 +90,7 @@ def columns(builder: Any) -> list[str]:
 def rows(
     builder: Any, dataset: str, split: str, wanted: list[str]
 ) -> list[tuple[str, dict[str, Any]]]:
-    """(place, record) of a split: the wanted features, as Python's own types.
+    """Return (place, record) of a split: the wanted features, as Python's own types.
 
     Raises:
         InputError: no such split, an empty one, or it can't be read.
@@ -104,7 +104,7 @@ def rows(
 def stream(
     builder: Any, dataset: str, split: str, wanted: list[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What `rows` gives, one at a time.
+    """Yield what `rows` gives, one at a time.
 
     Raises:
         InputError: no such split, or it can't be read.
@@ -126,12 +126,12 @@ def stream(
 
 
 def class_names(feature: Any) -> list[str] | None:
-    """Names of the classes of a ClassLabel, or of a sequence of them; None for anything else."""
+    """Return the class names of a ClassLabel, or of a sequence of them; None for others."""
     return getattr(getattr(feature, "feature", feature), "names", None)
 
 
 def class_name(value: Any, names: list[str] | None) -> Any:
-    """The name of a stored class, or the names of a list of them; other values as they are."""
+    """Return the name of a stored class, or a list of names; other values unchanged."""
     if names is None or isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -140,7 +140,7 @@ def class_name(value: Any, names: list[str] | None) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """numpy and bytes to Python; bytes that are not UTF-8 stay recognisable."""
+    """Turn numpy and bytes into Python; bytes that are not UTF-8 stay recognisable."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list):

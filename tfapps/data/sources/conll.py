@@ -46,7 +46,7 @@ class Config(_tagged.Tagged):
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
-    """Sentences of train, dev or test.
+    """Return the sentences of train, dev or test.
 
     Raises:
         InputError: no such file, or a malformed line of it.
@@ -59,7 +59,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Sentences of a file that the user names."""
+    """Return the sentences of a file that the user names."""
     return _from_file(config, paths.locate(str(path), config.root, here_first=True))
 
 
@@ -108,7 +108,7 @@ def _from_file(config: Config, path: Path) -> list[_examples.Example]:
 
 
 def _shape(lines: list[str]) -> tuple[int, int, bool]:
-    """Number and width of the first line with columns, and whether the file is CoNLL-U.
+    """Return number and width of the first line with columns, and whether it is CoNLL-U.
 
     A line that may be a comment, or a word `#`, counts only if there is no other.
     """
@@ -129,14 +129,14 @@ def _split(line: str) -> list[str]:
 
 
 def _starts_document(line: str) -> bool:
-    """Whether a line is `-DOCSTART-`, alone, with a number to it, or behind an index."""
+    """Return whether a line is `-DOCSTART-`, alone, with a number to it, or behind an index."""
     if line.startswith("# newdoc"):
         return True
     return DOCUMENT in line and any(part.startswith(DOCUMENT) for part in _split(line)[:2])
 
 
 def _is_comment(line: str, fields: list[str], width: int) -> bool:
-    """Whether the first line of a sentence is a comment: `# id 5` is, `# O` is a word."""
+    """Return whether the first line of a sentence is a comment: `# id 5` is, `# O` is a word."""
     return line.startswith("#") and (len(fields) != width or bool(_COMMENT.match(line)))
 
 

@@ -46,7 +46,7 @@ class Config(_options.Encoded):
 
 
 def read(config: Config, split: str) -> Corpus:
-    """Documents of train, dev or test; they are read when they are asked for.
+    """Return the documents of train, dev or test; they are read when they are asked for.
 
     Raises:
         InputError: a file or data set is not there.
@@ -68,7 +68,7 @@ def read(config: Config, split: str) -> Corpus:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> Corpus:
-    """Documents of a file that the user names."""
+    """Return the documents of a file that the user names."""
     files = [paths.locate(str(path), config.root, here_first=True)]
     return _of_files(files, config.encoding, None)
 
@@ -98,7 +98,7 @@ def _documents(path: Path, encoding: str | None) -> Iterator[Document]:
 
 
 def _stored(config: Config, splits: Sequence[str], limit: int | None) -> Corpus:
-    """Documents of a TensorFlow data set, a row each."""
+    """Yield the documents of a TensorFlow data set, a row each."""
     dataset = str(config.dataset)
     builder = _tfds.prepared(dataset, config.data_dir)
     _tables.check_columns([config.text], _tfds.columns(builder), f"data set {dataset}")

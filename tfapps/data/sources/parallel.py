@@ -55,7 +55,7 @@ class Config(_options.Encoded):
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
-    """Pairs of train, dev or test.
+    """Return the pairs of train, dev or test.
 
     Raises:
         InputError: the data is not there, is not in pairs, or the filters leave none of it.
@@ -79,7 +79,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Pairs of a prefix or of a file of records; the target is None if not asked for or absent."""
+    """Return the pairs of a prefix or a file of records; the target may be None."""
     return _from_files(config, str(path), here_first=True, labelled=labelled)
 
 
@@ -118,7 +118,7 @@ def _check_filled(path: Path, lines: list[str]) -> None:
 
 
 def _table(config: Config, path: Path, labelled: bool) -> list[_examples.Example]:
-    """Pairs of a file of records with a column for each language."""
+    """Return the pairs of a file of records with a column for each language."""
     columns_wanted = config.languages if labelled else config.languages[:1]
     form = _records.form_of(str(path))._replace(encoding=config.encoding, settable=True)
     pairs: list[_examples.Example] = []
@@ -132,7 +132,7 @@ def _table(config: Config, path: Path, labelled: bool) -> list[_examples.Example
 
 
 def _stored(config: Config, split: str) -> list[_examples.Example]:
-    """Pairs of a TensorFlow data set."""
+    """Return the pairs of a TensorFlow data set."""
     dataset = str(config.dataset)
     first, second = config.languages
     builder = _tfds.prepared(dataset, config.data_dir)

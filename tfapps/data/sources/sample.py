@@ -19,7 +19,7 @@ class Config(_examples.Columns):
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
-    """Examples of train, dev or test.
+    """Return the examples of train, dev or test.
 
     Raises:
         InputError: no such sample, or it has no such split.
@@ -30,7 +30,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Examples of any csv, tsv, jsonl or Parquet file with the columns of the config."""
+    """Return the examples of any csv, tsv, jsonl or Parquet file with the columns of the config."""
     return _examples.read_file(config, path, _records.form_of(str(path)), labelled)
 
 

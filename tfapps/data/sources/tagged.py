@@ -40,7 +40,7 @@ class Config(_tagged.Tagged):
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
-    """Sentences of train, dev or test.
+    """Return the sentences of train, dev or test.
 
     Raises:
         InputError: the data is not there, or words and tags do not fit each other.
@@ -54,7 +54,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Sentences of a file or a folder that the user names."""
+    """Return the sentences of a file or a folder that the user names."""
     return _tagged.build(config, _from_path(config, str(path), here_first=True), str(path))
 
 

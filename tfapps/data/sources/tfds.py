@@ -22,7 +22,7 @@ class Config(_examples.Columns):
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:
-    """Examples of train, dev or test; class numbers become class names.
+    """Return the examples of train, dev or test; class numbers become class names.
 
     Raises:
         InputError: unknown data set, split or feature, or it can't be had (no network).
@@ -40,7 +40,7 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 
 
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
-    """Examples of any csv, tsv, jsonl or Parquet file with the features as columns."""
+    """Return the examples of any csv, tsv, jsonl or Parquet file with the features as columns."""
     return _examples.read_file(config, path, _records.form_of(str(path)), labelled)
 
 

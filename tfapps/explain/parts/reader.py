@@ -40,7 +40,7 @@ class Reader:
         }
 
     def logits(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """{name: (n, t)} -> (n, c)."""
+        """Return the logits (n, c) of features {name: (n, t)}."""
         rows = len(next(iter(features.values())))
         parts = [
             self._answers({name: features[name][some] for name in self.inputs}).numpy()
@@ -53,14 +53,14 @@ class Reader:
         return Cut()(self.model)
 
     def embed(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What the word embeddings make of features: {name: (n, t)} -> (n, t, d)."""
+        """Return the word embeddings of features: {name: (n, t)} -> (n, t, d)."""
         given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
         return tf.cast(self._parts.embed(given, False), tf.float32).numpy()
 
     def slopes(
         self, x: np.ndarray, features: Mapping[str, np.ndarray], target: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Logits of the target at embeddings of one text, and the sum of their derivatives.
+        """Return the target's logits at embeddings of one text, and their summed derivatives.
 
         Shapes: x (n, t, d), features {name: (1, t)} -> (n,), (t, d).
         """
@@ -92,7 +92,7 @@ class Reader:
         return tf.function(slopes, input_signature=[embeddings, self._spec, number])
 
     def attention(self, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Weights of every layer of self-attention on one text, each (h, t, t)."""
+        """Return the weights of every layer of self-attention on one text, each (h, t, t)."""
         given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
         return [weights[0].numpy() for weights in self._attention(given)]
 

@@ -24,12 +24,12 @@ class Scores(NamedTuple):
 
     @property
     def delta(self) -> float:
-        """How far the sum is from what it should be."""
+        """Return the difference between the sum and the value it should have."""
         return abs(float(self.words.sum()) + self.rest - self.total)
 
 
 def by_word(text: Text, pieces: np.ndarray) -> tuple[np.ndarray, float]:
-    """Sums of scores of pieces (t,) over each word, (words,), and over what is no word."""
+    """Return scores of pieces (t,) summed over each word, (words,), and over what is no word."""
     inside = text.word_of >= 0
     sums = np.bincount(text.word_of[inside], pieces[inside], minlength=len(text.words))
     return sums, float(pieces[~inside].sum())

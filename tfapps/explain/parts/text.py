@@ -87,7 +87,7 @@ def read(
 def split(
     text: str, spans: Sequence[tuple[int, int]], how: str
 ) -> tuple[list[tuple[int, int]], np.ndarray]:
-    """Words of a text as [start, end), and the number of the word of each piece, -1 for none.
+    """Return the words of a text as [start, end), and each piece's word number, -1 for none.
 
     Words that share a piece are one.
 
@@ -119,7 +119,7 @@ def split(
 
 
 def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
-    """Features with a blank in place of each piece of the hidden words.
+    """Return features with a blank in place of each piece of the hidden words.
 
     Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}.
     """
@@ -136,7 +136,7 @@ def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
-    """Features of the text that is left when the hidden words were never there.
+    """Return features of the text without the hidden words.
 
     Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}, padded to the length of the text.
     """
@@ -158,6 +158,6 @@ def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _pieces(text: Text, hidden: np.ndarray) -> np.ndarray:
-    """Which pieces belong to hidden words: (n, words) -> (n, t)."""
+    """Return which pieces belong to hidden words: (n, words) -> (n, t)."""
     beside = np.zeros((len(hidden), 1), bool)  # what -1 points to
     return np.concatenate([hidden, beside], axis=1)[:, text.word_of]

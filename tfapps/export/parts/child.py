@@ -30,7 +30,7 @@ _child: _Child | None = None
 
 
 def run(work: str, arguments: Sequence[str | Path], made: Path, name: str) -> bytes:
-    """What a function of this folder, called in the child, writes to `made`.
+    """Return what a function of this folder, called in a child process, writes to `made`.
 
     Args:
         work: its module and its name, "convert.convert".
@@ -148,7 +148,7 @@ class _Child:
 
 
 def _serve() -> None:
-    """The child's side: do what each line of standard input asks for until there are no more."""
+    """Run in the child: do what each line of standard input asks for until there are no more."""
     warnings.simplefilter("ignore")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

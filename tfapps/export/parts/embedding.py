@@ -18,7 +18,7 @@ SMALL = 1024  # values; like the converter's own bound: below it, integers save 
 
 
 def look_up(content: bytes) -> bytes:
-    """The same .tflite file with an EMBEDDING_LOOKUP wherever a GATHER read rows of a table.
+    """Return the same .tflite file with an EMBEDDING_LOOKUP wherever a GATHER read rows of a table.
 
     A table is a constant float32 matrix of at least `SMALL` values; GATHERs along another axis,
     of activations, or with ids of unknown shape stay as they are.
@@ -44,7 +44,7 @@ def look_up(content: bytes) -> bytes:
 
 
 def integer_tables(content: bytes) -> bytes:
-    """The same .tflite file with int8 tables, a symmetric scale for each row; see `look_up`.
+    """Return the same .tflite file with int8 tables, a symmetric scale for each row; see `look_up`.
 
     For files whose other weights are integers already; values that training left on that grid
     come out as they were. A table that something else reads as well stays float.
@@ -61,7 +61,7 @@ def integer_tables(content: bytes) -> bytes:
 
 
 def scales_apart(content: bytes) -> bytes:
-    """The same .tflite file with the scales of integer tables' rows in tables of their own.
+    """Return the same .tflite file with the scales of integer tables' rows in tables of their own.
 
     A quantized tensor holds a zero point of 8 bytes beside each scale, though all of them are 0.
     """
@@ -139,12 +139,12 @@ def _scaled(model: Any, graph: Any, lookup: Any, scales: int) -> list[Any]:
 
 
 def widths(content: bytes) -> set[int]:
-    """Widths of the tables that an EMBEDDING_LOOKUP of a .tflite file reads."""
+    """Return the widths of the tables that an EMBEDDING_LOOKUP of a .tflite file reads."""
     return {int(table.shape[-1]) for table in _tables(flatbuffer.read(content))}
 
 
 def _tables(model: Any) -> list[Any]:
-    """The float tables that an EMBEDDING_LOOKUP reads, each once."""
+    """Return the float tables that an EMBEDDING_LOOKUP reads, each once."""
     from ai_edge_litert import schema_py_generated as schema
 
     tables = {
@@ -180,7 +180,7 @@ def _reads_rows(model: Any, graph: Any, operator: Any) -> bool:
 
 
 def _lookup(model: Any, graph: Any, gather: Any) -> list[Any]:
-    """The operators that do what `gather` does; the op itself takes ids (n,) only."""
+    """Return the operators that do what `gather` does; the op itself takes ids (n,) only."""
     from ai_edge_litert import schema_py_generated as schema
 
     (table, ids), (output,) = gather.inputs, gather.outputs
@@ -199,7 +199,7 @@ def _lookup(model: Any, graph: Any, gather: Any) -> list[Any]:
 
 
 def _code(model: Any, builtin: int) -> int:
-    """Index of the operator code, added where the file has none."""
+    """Return the index of the operator code, added where the file has none."""
     from ai_edge_litert import schema_py_generated as schema
 
     for i, code in enumerate(model.operatorCodes):
@@ -212,7 +212,7 @@ def _code(model: Any, builtin: int) -> int:
 
 
 def _tensor(graph: Any, shape: list[int], kind: int, name: bytes, buffer: int = 0) -> int:
-    """Index of a new tensor; buffer 0 is the one without a value."""
+    """Return the index of a new tensor; buffer 0 is the one without a value."""
     from ai_edge_litert import schema_py_generated as schema
 
     tensor = schema.TensorT()
@@ -222,7 +222,7 @@ def _tensor(graph: Any, shape: list[int], kind: int, name: bytes, buffer: int = 
 
 
 def _constant(model: Any, graph: Any, values: np.ndarray, kind: int, name: bytes) -> int:
-    """Index of a new tensor with these values."""
+    """Return the index of a new tensor with these values."""
     from ai_edge_litert import schema_py_generated as schema
 
     model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))

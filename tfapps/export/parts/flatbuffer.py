@@ -9,7 +9,7 @@ import numpy as np
 
 
 def read(content: bytes) -> Any:
-    """The `ModelT` of the schema, weights included that lie behind the flatbuffer.
+    """Return the `ModelT` of the schema, weights included that lie behind the flatbuffer.
 
     Raises:
         ValueError: the bytes are not a TFLite model.
@@ -29,7 +29,7 @@ def read(content: bytes) -> Any:
 
 
 def write(model: Any) -> bytes:
-    """The bytes of a `ModelT`."""
+    """Return the bytes of a `ModelT`."""
     size = sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
     builder = _Builder(size + 2**20)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")

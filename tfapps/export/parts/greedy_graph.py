@@ -45,7 +45,7 @@ class Greedy:
         return {name: state[name] for name in ("target_ids", "length", "log_prob", "attention")}
 
     def _nothing(self, features: dict[str, Any]) -> dict[str, Any]:
-        """What the loop carries beside the states, before the first step."""
+        """Return what the loop carries beside the states, before the first step."""
         import tensorflow as tf
 
         token_ids = features["token_ids"]

@@ -11,7 +11,7 @@ ISLAND = float(np.nextafter(np.float32(1), np.float32(2)))
 
 
 def rounds_activations(model: Any) -> bool:
-    """Whether the model was trained with ranges for what its kernels are multiplied with."""
+    """Return whether the model was trained with ranges for what its kernels are multiplied with."""
     from tfapps.layers.fake_quant import in_model
 
     return any(quantizer.kind != "last" for quantizer in in_model(model))

@@ -26,7 +26,7 @@ MARGIN = 16.0  # sigmoid(-16) is zero on the 16-bit grid of the integer op
 
 
 def layers(model: Any) -> Iterator[Any]:
-    """The LSTM layers that the fused op can stand for, nested ones included."""
+    """Yield the LSTM layers that the fused op can stand for, nested ones included."""
     import keras
 
     for layer in model._flatten_layers():
@@ -64,7 +64,7 @@ def fuse(model: Any, features: Mapping[str, np.ndarray] | None = None) -> int:
 
 
 def _peaks(model: Any, lstms: list[Any], features: Mapping[str, np.ndarray]) -> list[float]:
-    """Largest |input| of each LSTM over the calibration rows."""
+    """Return the largest |input| of each LSTM over the calibration rows."""
     import tensorflow as tf
 
     originals = [layer.call for layer in lstms]
@@ -94,7 +94,7 @@ def _peaks(model: Any, lstms: list[Any], features: Mapping[str, np.ndarray]) -> 
 
 
 def closing(kernel: np.ndarray, peak: float | None) -> tuple[float, int]:
-    """Value and number of the extra inputs that close the gates of the first step.
+    """Return value and number of the extra inputs that close the gates of the first step.
 
     With float activations one large input is enough. With integers, several inputs of twice the
     peak: one bit of range instead of many.
@@ -105,7 +105,7 @@ def closing(kernel: np.ndarray, peak: float | None) -> tuple[float, int]:
 
 
 def extend(kernel: np.ndarray, peak: float | None) -> tuple[np.ndarray, float, int]:
-    """Kernel (d, 4u) -> (d + n, 4u) whose new rows close the input and forget gates.
+    """Extend a kernel (d, 4u) to (d + n, 4u): the new rows close the input and forget gates.
 
     None of their values is larger than the largest of its gate: the scales stay as they were.
     """
@@ -117,13 +117,13 @@ def extend(kernel: np.ndarray, peak: float | None) -> tuple[np.ndarray, float, i
 
 
 def _largest(kernel: np.ndarray) -> np.ndarray:
-    """Largest |weight| of the input and the forget gate, (2,), never zero."""
+    """Return the largest |weight| of the input and the forget gate, (2,), never zero."""
     gates = np.abs(kernel.reshape(len(kernel), 4, -1)[:, :2])
     return np.maximum(gates.max(axis=(0, 2)), 1e-3)
 
 
 def unclip(content: bytes) -> bytes:
-    """The same .tflite file with LSTM cells that may grow past 10.
+    """Return the same .tflite file with LSTM cells that may grow past 10.
 
     The converter marks every LSTM it fuses to clip its cell state at 10, as Keras 2 never did;
     long texts count further than that.
@@ -146,7 +146,7 @@ def unclip(content: bytes) -> bytes:
 
 
 def _function(time: int, width: int, units: int) -> Any:
-    """(1, t, d) and the weights -> the five outputs of Keras 2's LSTM, marked for fusing."""
+    """Return the five outputs of Keras 2's LSTM for (1, t, d) and weights, marked for fusing."""
     import uuid
 
     import tensorflow as tf

@@ -78,7 +78,7 @@ def _fits(model: Any, labels: Sequence[str]) -> bool:
 
 
 def _signature(model: Any) -> tuple[dict[str, int], dict[str, int]]:
-    """Inputs and outputs of the only signature: name -> number of the tensor."""
+    """Return inputs and outputs of the only signature: name -> number of the tensor."""
     signature = model.signatureDefs[0]
     inputs = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
     outputs = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
@@ -122,7 +122,7 @@ def _add_scores(model: Any) -> None:
 
 
 def _metadata() -> bytes:
-    """The flatbuffer `ModelMetadata`. Slots are the places of the fields in the schema's tables
+    """Return the flatbuffer `ModelMetadata`. Slots are the places of fields in the schema's tables
     (a union takes two: its type, then its value)."""
     b = flatbuffers.Builder(1024)
 

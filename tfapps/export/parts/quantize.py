@@ -39,7 +39,7 @@ def quantize(source: str, kind: str, target: str, calibration: str | None = None
 
 
 def _ranges(source: str, recipe: Any, calibration: str) -> dict[str, Any]:
-    """Smallest and largest value of every activation over the calibration rows.
+    """Return the smallest and largest value of every activation over the calibration rows.
 
     The quantizer's own default is a moving average of both, which cuts off what is rare.
     """

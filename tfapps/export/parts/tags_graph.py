@@ -45,7 +45,7 @@ class Tagger:
 
 
 def _forward(logits: Any, real: Any, scores: Any) -> tuple[Any, Any]:
-    """Best tag at the end, (b,), and which tag each came from, (b, t, k)."""
+    """Return the best last tag, (b,), and which tag each came from, (b, t, k)."""
     import tensorflow as tf
 
     start, end, steps = scores[:, -2], scores[:, -1], scores[:, :-2]
@@ -78,7 +78,7 @@ def _forward(logits: Any, real: Any, scores: Any) -> tuple[Any, Any]:
 
 
 def _backward(last: Any, came_from: Any, real: Any) -> Any:
-    """The tags of the best path at all places, (b, t): at those of no word that of the next."""
+    """Return the best path's tags at all places, (b, t); padding repeats that of the next word."""
     import tensorflow as tf
 
     rows, length = (size or tf.shape(real)[i] for i, size in enumerate(real.shape))

@@ -59,7 +59,7 @@ class Dimensions:
 
 
 def _short(value: float, numbers: Range) -> float:
-    """A number a person can read: four digits tell trials apart."""
+    """Round a number to four digits, which is short and tells trials apart."""
     if numbers.log:
         short = float(f"{value:.4g}")
     else:

@@ -22,7 +22,7 @@ class Trials:
         self.all: list[dict[str, Any]] = read_json(self.file) if self.file.exists() else []
 
     def known(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A trial with the same values: with one seed it would end the same again."""
+        """Return a trial with the same values: with one seed it would end the same again."""
         wanted = json.dumps(values, sort_keys=True)
         same = (row for row in self.all if json.dumps(row["values"], sort_keys=True) == wanted)
         return next(same, None)
@@ -33,6 +33,6 @@ class Trials:
         write_json(self.file, self.all)
 
     def best(self) -> list[dict[str, Any]]:
-        """Those that did not fail, best first, of equals the earlier."""
+        """Return the trials that did not fail, best first, the earlier first among equals."""
         ended = [row for row in self.all if row["failed"] is None]
         return sorted(ended, key=lambda row: (-row["metric"], int(row["trial"])))

@@ -34,7 +34,7 @@ class WithVectors:
 
 
 def compared(label: Any, ids: Any) -> tuple[Any, Any]:
-    """Which pairs are alike and which differ, float32 (b, b), 1 where they do.
+    """Return which pairs are alike and which differ, float32 (b, b), 1 where they do.
 
     A text is in no pair with itself, nor with a copy: a batch that was filled up has some.
 
@@ -49,7 +49,7 @@ def compared(label: Any, ids: Any) -> tuple[Any, Any]:
 
 
 def cosines(x: Any) -> Any:
-    """Of vectors (b, d), in float32, (b, b)."""
+    """Return the cosines of vectors (b, d), float32 (b, b)."""
     x = ops.cast(x, "float32")
     square = ops.sum(ops.square(x), axis=-1, keepdims=True)
     x = x * ops.rsqrt(ops.maximum(square, TINY))
@@ -57,7 +57,7 @@ def cosines(x: Any) -> Any:
 
 
 def supcon(x: Any, alike: Any, differ: Any, temperature: float) -> Any:
-    """How little of a text's similarity goes to those of its label, (b,); 0 where there are none.
+    """Return the supervised contrastive loss of each text, (b,); 0 for one alone with its label.
 
     Source: Khosla et al. 2020, "Supervised Contrastive Learning", the sum outside the logarithm.
     """
@@ -68,7 +68,7 @@ def supcon(x: Any, alike: Any, differ: Any, temperature: float) -> Any:
 
 
 def regression(x: Any, alike: Any, differ: Any) -> Any:
-    """Squared distance of cosines from 1 for texts of one label and from 0 for others, (b,).
+    """Return the squared distance of cosines from 1 within a label and from 0 across, (b,).
 
     Both kinds count the same, however many there are (Tunstall et al. 2022, "Efficient Few-Shot
     Learning Without Prompts").

@@ -33,7 +33,7 @@ class Config(Section):
 def build(
     config: Config, loss: Callable[..., Any], *, task: Any, **_: Any
 ) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, c)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, c)).
 
     Args:
         task: its `vector` is the layer that is given the vector of a text.

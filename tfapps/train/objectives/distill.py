@@ -50,7 +50,7 @@ def build(
     teachers: Sequence[Any] = (),
     **_: Any,
 ) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     Its `variables` are the projections that are trained with the model.
 

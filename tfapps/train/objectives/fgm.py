@@ -29,7 +29,7 @@ class Config(Section):
 
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     It is `pgd` with one step to the edge.
     """

@@ -33,7 +33,7 @@ class Config(Section):
 def build(
     config: Config, loss: Callable[..., Any], *, seed: int = 0, **_: Any
 ) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     Args:
         seed: of the random starts.

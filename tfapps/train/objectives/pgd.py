@@ -31,7 +31,7 @@ class Config(Section):
 
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...))."""
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...))."""
     from tfapps.graph.cut import Cut
     from tfapps.train.embedded import Ball, with_slope
 

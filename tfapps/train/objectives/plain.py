@@ -16,7 +16,7 @@ class Config(Section):
 
 
 def build(config: Config, loss: Callable[..., Any], **_: Any) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     `loss` is the task's: (targets, logits) -> (b,). Takes and ignores what other objectives need
     beyond it (the steps of the fit, say).

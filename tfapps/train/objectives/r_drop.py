@@ -25,7 +25,7 @@ class Config(Section):
 def build(
     config: Config, loss: Callable[..., Any], *, task: Any, **_: Any
 ) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     Args:
         task: its `activation` says what logits mean.

@@ -27,7 +27,7 @@ class Config(Section):
 def build(
     config: Config, loss: Callable[..., Any], *, steps: int, **_: Any
 ) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, t, v)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, t, v)).
 
     Two passes: the first predicts a token after every true prefix, the second learns from prefixes
     that hold some of these (Mihaylova and Martins 2019, "Scheduled Sampling for Transformers").

@@ -34,7 +34,7 @@ class Config(Unlabelled):
 def build(
     config: Config, loss: Callable[..., Any], *, task: Any, seed: int = 0, **_: Any
 ) -> Callable[..., tuple[Any, Any]]:
-    """(model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
+    """Return (model, features, targets, training) -> (loss per example (b,), logits (b, ...)).
 
     Args:
         task: its `activation` says what logits mean.

@@ -16,7 +16,7 @@ IN_HEAD = heads.among(heads.DEFAULT)
 
 
 def decays(path: str) -> bool:
-    """Whether weight decay pulls on the weight at `path`: not on biases, nor on norms.
+    """Return whether weight decay pulls on the weight at `path`: not on biases, nor on norms.
 
     Example: `decays("block_0_attention/qkv/kernel")` is True, `decays("norm/gamma")` is False.
     """
@@ -63,7 +63,7 @@ class AdamW(keras.optimizers.AdamW):
         self._sum_gradients = sum_gradients
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        """Nothing: the decay is part of the update."""
+        """Do nothing: the decay is part of the update."""
 
     def _backend_update_step(
         self, grads: Sequence[Any], trainable_variables: Sequence[Any], learning_rate: Any

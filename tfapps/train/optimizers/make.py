@@ -26,7 +26,7 @@ def make(
     in_head: Callable[[str], bool] = IN_HEAD,
     loss_scaling: bool = False,
 ) -> keras.optimizers.Optimizer:
-    """The loop's optimizer; build it inside the strategy's scope. Takes summed gradients.
+    """Return the loop's optimizer; build it inside the strategy's scope. Takes summed gradients.
 
     Args:
         head_factor: on the learning rate of what is `in_head`.
@@ -54,7 +54,7 @@ def of_config(
     slower: float = 1,
     in_head: Callable[[str], bool] = IN_HEAD,
 ) -> keras.optimizers.Optimizer:
-    """The optimizer that a config asks for, for a fit of so many steps.
+    """Return the optimizer that a config asks for, for a fit of so many steps.
 
     Args:
         factors, in_head: as for `make`.

@@ -16,7 +16,7 @@ _SIZE = 0.2
 
 
 def orthogonal(x: Any) -> Any:
-    """The singular values of `x` [a, b] brought near 1, between 0.7 and 1.2, by five products.
+    """Bring the singular values of `x` [a, b] near 1, between 0.7 and 1.2, by five products.
 
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
 

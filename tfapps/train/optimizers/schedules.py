@@ -29,7 +29,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         self.shape = shape
 
     def __call__(self, step: object) -> object:
-        """Learning rate, a float32 scalar, of a step counted from 0."""
+        """Return the learning rate, a float32 scalar, of a step counted from 0."""
         step = ops.cast(step, "float32")
         rise = (step + 1.0) / max(self.warmup, 1)
         done = (step - self.warmup) / max(self.total - self.warmup, 1)
@@ -43,7 +43,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * ops.where(step < self.warmup, rise, fall)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             "peak": self.peak,
             "total": self.total,
@@ -53,5 +53,5 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def make(shape: str, peak: float, total: int, warmup: float) -> WarmUp:
-    """Schedule over `total` optimizer steps with a `warmup` fraction of them."""
+    """Return a schedule over `total` optimizer steps with a `warmup` fraction of them."""
     return WarmUp(peak, total, round(warmup * total), shape)
