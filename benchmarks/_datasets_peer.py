@@ -22,15 +22,15 @@ def main():
     torch.set_num_threads(settings["threads"])
     datasets.disable_progress_bars()
     rows = json.loads(Path(settings["data"]).read_text(encoding="utf-8"))
-    whole = datasets.Dataset.from_list([{**row, "label": int(row["label"])} for row in rows])
+    dataset = datasets.Dataset.from_list([{**row, "label": int(row["label"])} for row in rows])
     tokenizer = transformers.AutoTokenizer.from_pretrained(settings["folder"], use_fast=True)
 
     def tokenize():
         def encode(batch):
             return tokenizer(batch["text"], truncation=True, max_length=settings["length"])
 
-        how = {"keep_in_memory": True, "load_from_cache_file": False, "batched": True}
-        return whole.map(encode, remove_columns=["text"], **how)
+        options = {"keep_in_memory": True, "load_from_cache_file": False, "batched": True}
+        return dataset.map(encode, remove_columns=["text"], **options)
 
     if settings["job"] == "epoch":
         loader = torch.utils.data.DataLoader(

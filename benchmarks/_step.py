@@ -84,11 +84,11 @@ def compare(options, setting, sides):
     tokens = options.batch * options.length
     report = header(options, (*setting, "batch", "length", "threads", "steps"), sides)
     for name, every in rows.items():
-        some = every[options.warmup :]
+        timed = every[options.warmup :]
         report[name] = {
-            "cpu_seconds": middle(some, "cpu"),
-            "wall_seconds": middle(some, "wall"),
-            "tokens_per_second": round(tokens / middle(some, "wall", 6)),
+            "cpu_seconds": middle(timed, "cpu"),
+            "wall_seconds": middle(timed, "wall"),
+            "tokens_per_second": round(tokens / middle(timed, "wall", 6)),
             "first_loss": round(every[0]["loss"], 4),
             "last_loss": round(every[-1]["loss"], 4),
         }

@@ -17,24 +17,24 @@ from torch import nn
 class Classifier(nn.Module):
     """Embeddings, one bidirectional LSTM, the largest state of each channel, a head."""
 
-    def __init__(self, there):
+    def __init__(self, weights):
         super().__init__()
-        table = there["embeddings/embeddings"]
-        gates = there["lstm_0/forward/lstm_cell/kernel"]
-        kernel = there["head/kernel"]
+        table = weights["embeddings/embeddings"]
+        gates = weights["lstm_0/forward/lstm_cell/kernel"]
+        kernel = weights["head/kernel"]
         self.embeddings = nn.Embedding(*table.shape)
         self.lstm = nn.LSTM(len(gates), gates.shape[1] // 4, batch_first=True, bidirectional=True)
         self.head = nn.Linear(*kernel.shape)
         with torch.no_grad():
-            self.embeddings.weight.copy_(there["embeddings/embeddings"])
+            self.embeddings.weight.copy_(weights["embeddings/embeddings"])
             self.head.weight.copy_(kernel.T)
-            self.head.bias.copy_(there["head/bias"])
+            self.head.bias.copy_(weights["head/bias"])
             for name, suffix in (("forward", ""), ("backward", "_reverse")):
                 cell = f"lstm_0/{name}/lstm_cell"
-                getattr(self.lstm, f"weight_ih_l0{suffix}").copy_(there[f"{cell}/kernel"].T)
-                recurrent = there[f"{cell}/recurrent_kernel"].T
+                getattr(self.lstm, f"weight_ih_l0{suffix}").copy_(weights[f"{cell}/kernel"].T)
+                recurrent = weights[f"{cell}/recurrent_kernel"].T
                 getattr(self.lstm, f"weight_hh_l0{suffix}").copy_(recurrent)
-                getattr(self.lstm, f"bias_ih_l0{suffix}").copy_(there[f"{cell}/bias"])
+                getattr(self.lstm, f"bias_ih_l0{suffix}").copy_(weights[f"{cell}/bias"])
                 getattr(self.lstm, f"bias_hh_l0{suffix}").zero_()
 
     def forward(self, ids):
@@ -46,10 +46,10 @@ def main():
     torch.set_num_threads(settings["threads"])
     data = np.load(settings["data"])
     ids, labels = (torch.from_numpy(data[key].astype("int64")) for key in ("ids", "y"))
-    there = {
+    weights = {
         name: torch.from_numpy(value) for name, value in load_file(settings["weights"]).items()
     }
-    model = Classifier(there).train()
+    model = Classifier(weights).train()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings["rate"], eps=1e-7, weight_decay=0.01
     )

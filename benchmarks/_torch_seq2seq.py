@@ -44,21 +44,21 @@ class Translator(nn.Module):
         """Take the weights that tfapps wrote; gates stand in the same order on both sides."""
         from safetensors.numpy import load_file
 
-        there = {name: torch.from_numpy(value) for name, value in load_file(path).items()}
+        weights = {name: torch.from_numpy(value) for name, value in load_file(path).items()}
 
         def lstm(name, layer, suffix=""):
-            getattr(layer, f"weight_ih_l0{suffix}").copy_(there[f"{name}/kernel"].T)
-            getattr(layer, f"weight_hh_l0{suffix}").copy_(there[f"{name}/recurrent_kernel"].T)
-            getattr(layer, f"bias_ih_l0{suffix}").copy_(there[f"{name}/bias"])
+            getattr(layer, f"weight_ih_l0{suffix}").copy_(weights[f"{name}/kernel"].T)
+            getattr(layer, f"weight_hh_l0{suffix}").copy_(weights[f"{name}/recurrent_kernel"].T)
+            getattr(layer, f"bias_ih_l0{suffix}").copy_(weights[f"{name}/bias"])
             getattr(layer, f"bias_hh_l0{suffix}").zero_()
 
         with torch.no_grad():
-            self.embeddings.weight.copy_(there["embeddings/embeddings"])
-            self.bias.copy_(there["embeddings/bias"])
-            self.keys.weight.copy_(there["memory_keys/kernel"].T)
+            self.embeddings.weight.copy_(weights["embeddings/embeddings"])
+            self.bias.copy_(weights["embeddings/bias"])
+            self.keys.weight.copy_(weights["memory_keys/kernel"].T)
             for layer, name in ((self.bridge, "bridge/map"), (self.merge, "merge")):
-                layer.weight.copy_(there[f"{name}/kernel"].T)
-                layer.bias.copy_(there[f"{name}/bias"])
+                layer.weight.copy_(weights[f"{name}/kernel"].T)
+                layer.bias.copy_(weights[f"{name}/bias"])
             lstm("encoder_0/forward/lstm_cell", self.encoder)
             lstm("encoder_0/backward/lstm_cell", self.encoder, "_reverse")
             lstm("decoder_0/lstm_cell", self.decoder)
@@ -92,12 +92,12 @@ def translator(model, settings):
     @torch.inference_mode()
     def translate():
         memory, keys, states = model.encode(source)
-        last, said = torch.tensor([[settings["start_id"]]]), []
+        last, tokens = torch.tensor([[settings["start_id"]]]), []
         for _ in range(settings["tokens"]):
             logits, states = model.decode(last, memory, keys, states)
             last = logits[:, -1].argmax(-1, keepdim=True)
-            said.append(int(last))
-        return {"said": said}
+            tokens.append(int(last))
+        return {"said": tokens}
 
     return translate
 
@@ -113,9 +113,9 @@ def main():
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for _ in sys.stdin:
         cpu, wall = time.process_time(), time.perf_counter()
-        found = job()
+        figures = job()
         spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-        print(json.dumps({**spent, **found}), flush=True)
+        print(json.dumps({**spent, **figures}), flush=True)
 
 
 main()

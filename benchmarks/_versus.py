@@ -62,9 +62,9 @@ def processor():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    found = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
-    vectors = next((v for v in ("avx512f", "avx2") if v in found.get("flags", "").split()), "sse")
-    return f"{found.get('model name', platform.machine())}, {vectors}"
+    fields = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
+    vectors = next((v for v in ("avx512f", "avx2") if v in fields.get("flags", "").split()), "sse")
+    return f"{fields.get('model name', platform.machine())}, {vectors}"
 
 
 def take_turns(sides, warmup, rounds):
@@ -83,12 +83,12 @@ def middle(rows, key, digits=4):
 
 def ratios(ours, theirs, key):
     """Median of the ratios of neighbouring rounds, and the quarters around it."""
-    found = sorted(a[key] / b[key] for a, b in zip(ours, theirs, strict=True))
-    quarter = len(found) // 4
+    quotients = sorted(a[key] / b[key] for a, b in zip(ours, theirs, strict=True))
+    quarter = len(quotients) // 4
     return {
-        "ratio": round(median(found), 3),
-        "from": round(found[quarter], 3),
-        "to": round(found[-1 - quarter], 3),
+        "ratio": round(median(quotients), 3),
+        "from": round(quotients[quarter], 3),
+        "to": round(quotients[-1 - quarter], 3),
     }
 
 

@@ -54,10 +54,10 @@ def read(name):
     return json.loads((HERE / f"results/{name}.json").read_text(encoding="utf-8"))
 
 
-def cells(found):
+def cells(result):
     """Ratio and quarters of CPU and of wall time, for two cells."""
     return " | ".join(
-        f"**{found[key]['ratio']:.2f}** ({found[key]['from']:.2f} to {found[key]['to']:.2f})"
+        f"**{result[key]['ratio']:.2f}** ({result[key]['from']:.2f} to {result[key]['to']:.2f})"
         for key in ("cpu", "wall")
     )
 
@@ -91,8 +91,8 @@ def training():
     rows = []
     for name, title in steps.items():
         report = read(name)
-        told = speeds(report, "tokens_per_second", ("tfapps", "pytorch"))
-        rows.append((title, told, cells(of_report(report))))
+        figures = speeds(report, "tokens_per_second", ("tfapps", "pytorch"))
+        rows.append((title, figures, cells(of_report(report))))
     titles = ("model", "ours (tokens/s)", "PyTorch (tokens/s)", "CPU ratio", "wall ratio")
     yield from table(titles, rows)
 
@@ -103,8 +103,8 @@ def pipeline():
     yield "Texts to padded batches, against Hugging Face datasets, tokenizers and a DataLoader.\n"
     rows = []
     for job in ("tokenize", "epoch"):
-        told = speeds(report[job], "texts_per_second", ("tfapps", "datasets"))
-        rows.append((job, told, cells(of_report(report[job]))))
+        figures = speeds(report[job], "texts_per_second", ("tfapps", "datasets"))
+        rows.append((job, figures, cells(of_report(report[job]))))
     titles = ("job", "ours (texts/s)", "datasets (texts/s)", "CPU ratio", "wall ratio")
     yield from table(titles, rows)
     batch = report["setting"]["batch"] / report["epoch"]["tfapps"]["texts_per_second"]
@@ -122,13 +122,15 @@ def serving():
         "peers what there is. The last column is the largest difference of a logit from "
         "PyTorch's.\n"
     )
-    for found in report["results"]:
-        yield f"{found['tokens']} tokens, {found['threads']} thread(s):\n"
+    for result in report["results"]:
+        yield f"{result['tokens']} tokens, {result['threads']} thread(s):\n"
         keys = {"cpu_ms": ".1f", "wall_ms": ".1f", "logits_from_pytorch": ".3g"}
-        sides = found["sides"].items()
-        rows = [(name, *(format(side[k], how) for k, how in keys.items())) for name, side in sides]
+        sides = result["sides"].items()
+        rows = [
+            (name, *(format(side[k], style) for k, style in keys.items())) for name, side in sides
+        ]
         yield from table(("side", "CPU (ms)", "wall (ms)", "difference"), rows)
-        rows = [(name, cells(pair)) for name, pair in found["ratios"].items()]
+        rows = [(name, cells(pair)) for name, pair in result["ratios"].items()]
         yield from table(("ratio", "CPU", "wall"), rows)
 
 
@@ -161,10 +163,12 @@ def starting():
     yield "A fresh process to its first answer: a BERT classifier of the same shape.\n"
     keys = {"cpu": ".2f", "wall": ".2f", "megabytes": ".0f"}
     sides = report["sides"].items()
-    rows = [(name, *(format(side[key], how) for key, how in keys.items())) for name, side in sides]
+    rows = [
+        (name, *(format(side[key], style) for key, style in keys.items())) for name, side in sides
+    ]
     yield from table(("side", "CPU (s)", "wall (s)", "peak memory (MB)"), rows)
     pairs = report["ratios"].items()
-    rows = [(n, cells(found), f"**{found['megabytes']['ratio']:.2f}**") for n, found in pairs]
+    rows = [(n, cells(result), f"**{result['megabytes']['ratio']:.2f}**") for n, result in pairs]
     yield from table(("ratio", "CPU", "wall", "memory"), rows)
 
 

@@ -49,7 +49,7 @@ def figures(folder: Path) -> dict[str, Any]:
 def rows(runs: dict[str, dict[str, Any]]) -> list[str]:
     """Markdown rows: every file of every run, the uncompressed run of a training first."""
     order = sorted(runs, key=lambda name: (runs[name]["training"], runs[name]["compressors"] != []))
-    made = []
+    lines = []
     for name in order:
         run = runs[name]
         base = next(
@@ -64,31 +64,31 @@ def rows(runs: dict[str, dict[str, Any]]) -> list[str]:
             continue
         metric = run["metric"]
         float32 = base["artifacts"]["litert_float32"]
-        for artifact, found in run["artifacts"].items():
+        for artifact, figures in run["artifacts"].items():
             if not artifact.startswith("litert_"):
                 continue
-            change = 100 * (found[metric] - float32[metric])
-            share = 100 * found["bytes"] / float32["bytes"]
-            made.append(
+            change = 100 * (figures[metric] - float32[metric])
+            share = 100 * figures["bytes"] / float32["bytes"]
+            lines.append(
                 f"| `{name}` | {' + '.join(run['compressors']) or '-'} | `{artifact}` | "
-                f"{found[metric]:.4f} | {change:+.1f} | {found['bytes'] / 1e6:.2f} | {share:.1f} % "
-                f"| {found['gzip_bytes'] / 1e6:.2f} | {found['agreement']:.3f} | "
-                f"{found['p50_ms']:.1f} | {found['cpu_ms']:.1f} |"
+                f"{figures[metric]:.4f} | {change:+.1f} | {figures['bytes'] / 1e6:.2f} "
+                f"| {share:.1f} % | {figures['gzip_bytes'] / 1e6:.2f} | {figures['agreement']:.3f} "
+                f"| {figures['p50_ms']:.1f} | {figures['cpu_ms']:.1f} |"
             )
-    return made
+    return lines
 
 
 def main() -> None:
     """Add the given runs and print all."""
     runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    given = [Path(path) for path in sys.argv[1:]]
-    files = {(path.name, file.stem): file for path in given for file in path.glob("litert/*")}
+    folders = [Path(path) for path in sys.argv[1:]]
+    files = {(path.name, file.stem): file for path in folders for file in path.glob("litert/*")}
     latency = timed(files)
-    for path in given:
+    for path in folders:
         runs[path.name] = figures(path)
-        for (name, kind), told in latency.items():
+        for (name, kind), costs in latency.items():
             if name == path.name:
-                runs[name]["artifacts"][f"litert_{kind}"] |= told
+                runs[name]["artifacts"][f"litert_{kind}"] |= costs
     RESULTS.write_text(json.dumps(runs, indent=2) + "\n")
     print(f"| {' | '.join(TITLES)} |\n| {' | '.join(['---'] * 3 + ['---:'] * 8)} |")
     print("\n".join(rows(runs)))

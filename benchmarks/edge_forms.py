@@ -109,10 +109,10 @@ def main() -> None:
         + "\n"
     )
     print("| form | partitions | MB | p50 (ms) | CPU (ms) |\n| --- | ---: | ---: | ---: | ---: |")
-    for name, told in FORMS.items():
+    for name, form in FORMS.items():
         f = figures[name]
         megabytes = f"{f['bytes'] / 1e6:.1f}"
-        print(f"| {told} | {f['partitions']} | {megabytes} | {f['p50_ms']} | {f['cpu_ms']} |")
+        print(f"| {form} | {f['partitions']} | {megabytes} | {f['p50_ms']} | {f['cpu_ms']} |")
 
 
 if __name__ == "__main__":

@@ -77,8 +77,8 @@ def files(folder, kernel, length, shorter):
     rows |= {"padding_mask": np.ones_like(rows["token_ids"])}
     rows |= {"segment_ids": np.zeros_like(rows["token_ids"])}
     names = [name for name, _ in PAIRS]
-    how = {"max_length": length, "lengths": shorter, "calibration": [rows]}
-    litert.export(names, rebuild=rebuild, folder=folder, **how)
+    settings = {"max_length": length, "lengths": shorter, "calibration": [rows]}
+    litert.export(names, rebuild=rebuild, folder=folder, **settings)
     return {name: folder / "litert" / f"{name[7:]}.tflite" for name in dict.fromkeys(names)}
 
 
@@ -122,20 +122,20 @@ def compared(options, folder, ours, kernel, tokens, threads):
     rows = take_turns(sides, options.warmup, options.rounds)
     for side in sides[len(ours) :]:
         side.close()
-    rows = {name: some[options.warmup :] for name, some in rows.items()}
+    rows = {name: timed[options.warmup :] for name, timed in rows.items()}
     exact = np.array(rows["pytorch"][0]["logits"])
-    found = {"tokens": tokens, "threads": threads, "sides": {}, "ratios": {}}
-    for name, some in rows.items():
-        found["sides"][name] = {
-            "cpu_ms": round(1e3 * middle(some, "cpu", 7), 2),
-            "wall_ms": round(1e3 * middle(some, "wall", 7), 2),
-            "logits_from_pytorch": round(float(np.abs(some[0]["logits"] - exact).max()), 5),
+    report = {"tokens": tokens, "threads": threads, "sides": {}, "ratios": {}}
+    for name, timed in rows.items():
+        report["sides"][name] = {
+            "cpu_ms": round(1e3 * middle(timed, "cpu", 7), 2),
+            "wall_ms": round(1e3 * middle(timed, "wall", 7), 2),
+            "logits_from_pytorch": round(float(np.abs(timed[0]["logits"] - exact).max()), 5),
         }
-    for mine, theirs in PAIRS:
-        found["ratios"][f"{mine} / {theirs}"] = {
-            key: ratios(rows[mine], rows[theirs], key) for key in ("cpu", "wall")
+    for own, theirs in PAIRS:
+        report["ratios"][f"{own} / {theirs}"] = {
+            key: ratios(rows[own], rows[theirs], key) for key in ("cpu", "wall")
         }
-    return found, sides
+    return report, sides
 
 
 def main():
@@ -147,10 +147,10 @@ def main():
         settings = [(tokens, n) for tokens in options.tokens for n in options.threads]
         results = [compared(options, folder, ours, kernel, *setting) for setting in settings]
     report = header(options, SETTING, results[0][1])
-    report["results"] = [found for found, _ in results]
-    for found in report["results"]:
-        print(found["tokens"], "tokens,", found["threads"], "threads", found["sides"])
-        print(found["ratios"])
+    report["results"] = [result for result, _ in results]
+    for result in report["results"]:
+        print(result["tokens"], "tokens,", result["threads"], "threads", result["sides"])
+        print(result["ratios"])
     write(options.output, report)
 
 

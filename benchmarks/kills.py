@@ -99,9 +99,9 @@ def killed(folder: Path, seconds: float, expected: str) -> tuple[str, str]:
     if code:
         last = (folder / "log").read_text(errors="replace").splitlines()[-1:]
         return where, f"exit code {code}, {last}"
-    told = "same" if digest(folder) == expected else "DIFFERENT"
+    verdict = "same" if digest(folder) == expected else "DIFFERENT"
     shutil.rmtree(folder)
-    return where, told
+    return where, verdict
 
 
 def main() -> None:
@@ -124,14 +124,16 @@ def main() -> None:
             for i in range(options.kills)
         ]
         for number, done in enumerate(as_completed(work), 1):
-            where, told = done.result()
-            same += told == "same"
+            where, verdict = done.result()
+            same += verdict == "same"
             stages[where] = stages.get(where, 0) + 1
-            print(f"kill {number} of {options.kills}, {where}: {told}; {same} the same", flush=True)
+            print(
+                f"kill {number} of {options.kills}, {where}: {verdict}; {same} the same", flush=True
+            )
     command = " ".join(["python benchmarks/kills.py", *sys.argv[1:]])
-    found = {"kills": options.kills, "same_weights": same, "killed_in": stages}
-    write(options.output, {"command": command, "processor": processor(), **found})
-    print(json.dumps(found))
+    figures = {"kills": options.kills, "same_weights": same, "killed_in": stages}
+    write(options.output, {"command": command, "processor": processor(), **figures})
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def forms(options):
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     random = np.random.default_rng(0)
     x = random.normal(size=(options.batch, options.length, options.width)).astype("float32")
-    made = []
+    forms_made = []
     for name, kind in (("keras", keras.layers.LSTM), ("ours", LSTM)):
         for form, settings, xla in (
             ("loop", {}, False),
@@ -85,8 +85,8 @@ def forms(options):
         ):
             keras.utils.set_random_seed(0)
             layer = kind(options.units, return_sequences=True, **settings)
-            made.append(Form(f"{name}, {form}", layer, x, xla))
-    return made
+            forms_made.append(Form(f"{name}, {form}", layer, x, xla))
+    return forms_made
 
 
 def main():

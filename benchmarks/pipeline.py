@@ -37,10 +37,10 @@ def arguments():
 def texts(count):
     """So many texts: those of the sample, each with a number so that no two are alike."""
     with SAMPLE.open(encoding="utf-8", newline="") as file:
-        there = [
+        sentences = [
             row["text"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         ]
-    return [f"{there[i % len(there)]} {i}" for i in range(count)]
+    return [f"{sentences[i % len(sentences)]} {i}" for i in range(count)]
 
 
 class Ours:
@@ -106,8 +106,8 @@ def main():
             peer.close()
             report = report or header(options, SETTING, sides)
             ours, theirs = (took[side.name][options.warmup :] for side in sides)
-            for name, some in (("tfapps", ours), ("datasets", theirs)):
-                speed = round(options.rows / middle(some, "wall", 6))
+            for name, figures in (("tfapps", ours), ("datasets", theirs)):
+                speed = round(options.rows / middle(figures, "wall", 6))
                 report.setdefault(job, {})[name] = {"texts_per_second": speed}
             report[job] |= {f"{key}_ratio": ratios(ours, theirs, key) for key in ("cpu", "wall")}
             print(job, report[job])

@@ -72,11 +72,11 @@ def named(path):
 
 def spent(job):
     cpu, wall = time.process_time(), time.perf_counter()
-    found = job()
+    result = job()
     return {
         "cpu": time.process_time() - cpu,
         "wall": time.perf_counter() - wall,
-        "said": found,
+        "said": result,
     }
 
 
@@ -84,12 +84,12 @@ def said(steps, source, start_id, tokens, **_):
     """The likeliest token each time, so many times, whatever the tokens are."""
     ids = np.array([source], np.int32)
     states, context = steps.encode({"token_ids": ids, "padding_mask": np.ones_like(ids)})
-    last, found = np.array([start_id], np.int32), []
+    last, tokens_found = np.array([start_id], np.int32), []
     for _ in range(tokens):
         logits, states, _ = steps.step(last, states, context)
         last = logits.argmax(axis=-1).astype(np.int32)
-        found.append(int(last[0]))
-    return found
+        tokens_found.append(int(last[0]))
+    return tokens_found
 
 
 def said_by(rows):
@@ -143,12 +143,12 @@ def main():
     report = {**header(options, SETTING, sides), "text": text, "source_tokens": len(source)}
     theirs = rows[peer.name][5:]
     for side in sides:
-        some = rows[side.name][5:]
+        timed = rows[side.name][5:]
         report[side.name] = {
-            "p50_ms": round(1e3 * middle(some, "wall", 6), 2),
-            "cpu_ms": round(1e3 * middle(some, "cpu", 6), 2),
-            "says_what_pytorch_says": said_by(some) == said_by(theirs),
-            "cpu_ratio": ratios(some, theirs, "cpu"),
+            "p50_ms": round(1e3 * middle(timed, "wall", 6), 2),
+            "cpu_ms": round(1e3 * middle(timed, "cpu", 6), 2),
+            "says_what_pytorch_says": said_by(timed) == said_by(theirs),
+            "cpu_ratio": ratios(timed, theirs, "cpu"),
         }
         if side is not peer:
             report[side.name]["megabytes"] = round(side.bytes / 1e6, 2)

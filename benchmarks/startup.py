@@ -78,33 +78,44 @@ def main():
         ids = np.ones((1, 8), "int32")
         kernel = np.zeros((384, 77), "float32")
         np.savez(f"{work}/data.npz", ids=ids, mask=ids, kernel=kernel)
-        told = {"folder": str(locate("minilm_l6")), "work": work, "text": TEXT, "run": options.run}
-        settings = {**told, "engine": "onnx", "precision": "float32", "threads": 1, "classes": 77}
+        request = {
+            "folder": str(locate("minilm_l6")),
+            "work": work,
+            "text": TEXT,
+            "run": options.run,
+        }
+        settings = {
+            **request,
+            "engine": "onnx",
+            "precision": "float32",
+            "threads": 1,
+            "classes": 77,
+        }
         maker = Peer(
             options.peers_python, "_serving_peer.py", {**settings, "data": f"{work}/data.npz"}
         )
         maker.close()  # it has made the ONNX file
         sides = [
             *(
-                Fresh(artifact, sys.executable, TFAPPS.format(**told, artifact=artifact))
+                Fresh(artifact, sys.executable, TFAPPS.format(**request, artifact=artifact))
                 for artifact in ("litert_float32", "keras")
             ),
-            Fresh("onnxruntime", options.peers_python, ONNX.format(**told)),
-            Fresh("transformers", options.peers_python, TORCH.format(**told)),
+            Fresh("onnxruntime", options.peers_python, ONNX.format(**request)),
+            Fresh("transformers", options.peers_python, TORCH.format(**request)),
         ]
         rows = {side.name: [] for side in sides}
         for number in range(options.rounds + 1):
             for side in sides:
                 rows[side.name].append(side())
             print(number, flush=True)
-    rows = {name: some[1:] for name, some in rows.items()}  # files were read for the first time
+    rows = {name: timed[1:] for name, timed in rows.items()}  # files were read for the first time
     report = header(options, ("run", "rounds"), [maker])
     report["sides"] = {
-        name: {key: middle(some, key, 2) for key in KEYS} for name, some in rows.items()
+        name: {key: middle(timed, key, 2) for key in KEYS} for name, timed in rows.items()
     }
     report["ratios"] = {
-        f"{mine} / {theirs}": {key: ratios(rows[mine], rows[theirs], key) for key in KEYS}
-        for mine, theirs in (("litert_float32", "onnxruntime"), ("keras", "transformers"))
+        f"{own} / {theirs}": {key: ratios(rows[own], rows[theirs], key) for key in KEYS}
+        for own, theirs in (("litert_float32", "onnxruntime"), ("keras", "transformers"))
     }
     print(report["sides"], report["ratios"])
     write(options.output, report)

@@ -39,19 +39,19 @@ def figures(folder: Path) -> dict:
     }
 
 
-def row(name: str, found: dict) -> str:
+def row(name: str, figures: dict) -> str:
     """One markdown row: headline metric, size and latency of every artefact."""
     cells = []
     for artifact in ARTIFACTS:
-        value = found["artifacts"].get(artifact)
+        value = figures["artifacts"].get(artifact)
         if value is None:
             cells.append("-")
             continue
-        told = f"{value[found['metric']]:.4f}"
+        cell = f"{value[figures['metric']]:.4f}"
         if "p50_ms" in value:
-            told += f" · {value['bytes'] / 1e6:.1f} MB · {value['p50_ms']:.1f} ms"
-        cells.append(told)
-    return f"| `{name}` | {found['metric']} | {' | '.join(cells)} |"
+            cell += f" · {value['bytes'] / 1e6:.1f} MB · {value['p50_ms']:.1f} ms"
+        cells.append(cell)
+    return f"| `{name}` | {figures['metric']} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -61,8 +61,8 @@ def main() -> None:
     RESULTS.write_text(json.dumps(runs, indent=2) + "\n")
     print(f"| config | metric | {' | '.join(ARTIFACTS)} |")
     print(f"| --- | --- | {' | '.join(['---'] * len(ARTIFACTS))} |")
-    for name, found in sorted(runs.items()):
-        print(row(name, found))
+    for name, figures_of_run in sorted(runs.items()):
+        print(row(name, figures_of_run))
 
 
 if __name__ == "__main__":

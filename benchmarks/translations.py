@@ -40,24 +40,26 @@ def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
 def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
     """Figures of all artefacts with one beam, those of Keras first."""
     run = configs.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
-    found, exact = {}, None
+    scores, exact = {}, None
     for name in ("keras", *(name for name in bundle.artifacts() if name != "keras")):
         if name in greedy.ARTIFACTS and beam > 1:
             continue
-        there = opened(bundle, run, data, name)
+        opened_run = opened(bundle, run, data, name)
         start = time.process_time()
-        outputs = there.runner(there.features)
+        outputs = opened_run.runner(opened_run.features)
         seconds = time.process_time() - start
-        said = [answer["translation"] for answer in there.task.decode(outputs, there.examples)]
-        exact = said if exact is None else exact
-        score = sacrebleu(said, [example["target"] for example in there.examples])
-        found[name] = {
+        answers = [
+            answer["translation"] for answer in opened_run.task.decode(outputs, opened_run.examples)
+        ]
+        exact = answers if exact is None else exact
+        score = sacrebleu(answers, [example["target"] for example in opened_run.examples])
+        scores[name] = {
             "bleu": score["score"],
-            "same_sentences": sum(a == b for a, b in zip(said, exact, strict=True)),
+            "same_sentences": sum(a == b for a, b in zip(answers, exact, strict=True)),
             "cpu_seconds": round(seconds, 1),
         }
-        print(f"beam {beam}", name, found[name], flush=True)
-    return {"rows": len(exact), "signature": score["signature"], "artifacts": found}
+        print(f"beam {beam}", name, scores[name], flush=True)
+    return {"rows": len(exact), "signature": score["signature"], "artifacts": scores}
 
 
 def main(folder: str, data: str) -> None:

@@ -94,22 +94,22 @@ def main() -> None:
     options = parser.parse_args()
     runs = [Run(path) for path in options.runs]
     rows = take_turns(runs, options.warmup, options.steps)
-    rows = {name: some[options.warmup :] for name, some in rows.items()}
+    rows = {name: timed[options.warmup :] for name, timed in rows.items()}
     first = rows[runs[0].name]
     report = header(options, ("steps", "warmup"), runs[:1]) | {"runs": {}}
     print("| tuner | accuracy | weights that learn | share | step, CPU s | to the first | MB |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for run in runs:
-        found = run.figures() | {
+        figures = run.figures() | {
             "cpu_seconds": middle(rows[run.name], "cpu", 3),
             "wall_seconds": middle(rows[run.name], "wall", 3),
             "cpu": ratios(rows[run.name], first, "cpu"),
         }
-        report["runs"][run.name] = found
+        report["runs"][run.name] = figures
         print(
-            f"| `{run.tuner}` | {found[run.bundle.metrics['headline']]:.4f} "
-            f"| {found['trained']:,} | {found['share']:.1%} | {found['cpu_seconds']:.2f} "
-            f"| {found['cpu']['ratio']:.2f} | {found['bytes'] / 1e6:.2f} |"
+            f"| `{run.tuner}` | {figures[run.bundle.metrics['headline']]:.4f} "
+            f"| {figures['trained']:,} | {figures['share']:.1%} | {figures['cpu_seconds']:.2f} "
+            f"| {figures['cpu']['ratio']:.2f} | {figures['bytes'] / 1e6:.2f} |"
         )
     write(options.output, report)
 

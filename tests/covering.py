@@ -27,15 +27,15 @@ def array(axes, allowed, leading, seed=0):
     """
     draw = random.Random(seed)
     starts = _Starts(axes, allowed, leading)
-    wanted = [
+    expected = [
         {one: a, other: b}
         for one, other in itertools.combinations(axes, 2)
         for a in axes[one]
         for b in axes[other]
     ]
     rows, refused = [], set()
-    missing = set().union(*map(pairs, wanted))
-    for pair in wanted:
+    missing = set().union(*map(pairs, expected))
+    for pair in expected:
         key = frozenset(pair.items())
         if key not in missing:
             continue

@@ -27,8 +27,8 @@ def features(seed=0, targets=LENGTH, words=WORDS):
     return {"token_ids": ids * MASK, "padding_mask": MASK, "target_ids": target_ids}
 
 
-def logits(model, given):
-    return ops.convert_to_numpy(model(given)["logits"])
+def logits(model, inputs):
+    return ops.convert_to_numpy(model(inputs)["logits"])
 
 
 def split(module, config, encoded):
@@ -40,16 +40,16 @@ def split(module, config, encoded):
     )
 
 
-def stepped(module, config, model, given, **sizes):
+def stepped(module, config, model, inputs, **sizes):
     """Logits (b, t, v) and attention (b, t, s) of the step model, token by token."""
     encoder, step = module.encoder_of(model, **sizes), module.step_of(model, **sizes)
     states, context = split(
-        module, config, encoder({k: given[k] for k in ("token_ids", "padding_mask")})
+        module, config, encoder({k: inputs[k] for k in ("token_ids", "padding_mask")})
     )
     assert set(step.input) == {"token_ids", *states, *context}
     assert set(step.output) == {"logits", "attention", *states}
     outs = []
-    for token_ids in np.asarray(given["target_ids"]).T:
+    for token_ids in np.asarray(inputs["target_ids"]).T:
         outs.append(step({"token_ids": ops.convert_to_tensor(token_ids), **states, **context}))
         states = {name: outs[-1][name] for name in states}
     names = ("logits", "attention")
@@ -58,32 +58,32 @@ def stepped(module, config, model, given, **sizes):
 
 def check_steps(module, config, model, **sizes):
     """The step model gives the logits of the training graph; padding changes nothing."""
-    given = features()
-    whole = logits(model, given)
-    assert np.abs(whole - whole[:, :1]).max() > 0.1
-    each, attention = stepped(module, config, model, given, **sizes)
-    np.testing.assert_allclose(each, whole, atol=1e-5)
+    inputs = features()
+    full = logits(model, inputs)
+    assert np.abs(full - full[:, :1]).max() > 0.1
+    each, attention = stepped(module, config, model, inputs, **sizes)
+    np.testing.assert_allclose(each, full, atol=1e-5)
     real = np.broadcast_to(MASK[:, None], attention.shape)
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
     assert attention[real == 0].max() < 1e-6
-    garbage = {**given, "token_ids": np.where(MASK, given["token_ids"], 7)}
-    np.testing.assert_allclose(logits(model, garbage), whole, atol=1e-5)
+    garbage = {**inputs, "token_ids": np.where(MASK, inputs["token_ids"], 7)}
+    np.testing.assert_allclose(logits(model, garbage), full, atol=1e-5)
     if None in model.input["token_ids"].shape:
         longer = {
             name: np.pad(value, ((0, 0), (0, 4)), constant_values=0 if "mask" in name else 5)
-            for name, value in given.items()
+            for name, value in inputs.items()
             if name != "target_ids"
         }
-        longer["target_ids"] = given["target_ids"]
-        np.testing.assert_allclose(logits(model, longer), whole, atol=1e-5)
+        longer["target_ids"] = inputs["target_ids"]
+        np.testing.assert_allclose(logits(model, longer), full, atol=1e-5)
 
 
 def check_causal(model):
     """A token of the target changes no logits before its own place."""
-    given = features()
-    other = {**given, "target_ids": given["target_ids"].copy()}
-    other["target_ids"][:, 5] = (given["target_ids"][:, 5] + 1) % WORDS
-    change = np.abs(logits(model, given) - logits(model, other)).max(axis=(0, 2))
+    inputs = features()
+    other = {**inputs, "target_ids": inputs["target_ids"].copy()}
+    other["target_ids"][:, 5] = (inputs["target_ids"][:, 5] + 1) % WORDS
+    change = np.abs(logits(model, inputs) - logits(model, other)).max(axis=(0, 2))
     assert change[:5].max() < 1e-5 < 1e-2 < change[5]
 
 

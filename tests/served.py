@@ -67,7 +67,7 @@ def write(path, task, artifacts=None, **model):
                 [name],
                 rebuild=rebuild,
                 max_length=LENGTH,
-                split=lambda whole: parts(prepared, whole),
+                split=lambda full: parts(prepared, full),
                 folder=draft.path,
             )
     return path
@@ -90,12 +90,12 @@ def spread(model, scale=3.0):
 def texts(task, count, seed=0):
     """Texts of every length, empty and too long ones too; with gaps where words are guessed."""
     chance, gaps = random.Random(seed), registry.load("task", task).Task.running_text
-    found = []
+    actual = []
     for number in range(count):
         size = (0, 1, 3 * LENGTH)[number] if number < 3 else chance.randint(1, LENGTH - 4)
         words = [chance.choice(WORDS) for _ in range(size)]
         if gaps:
             for _ in range(chance.randint(0, 3)):
                 words.insert(chance.randint(0, len(words)), "[MASK]")
-        found.append(" ".join(words))
-    return found
+        actual.append(" ".join(words))
+    return actual

@@ -156,7 +156,7 @@ def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes
     with tf.GradientTape() as tape:
         losses, _ = module.build(config, loss)(model, features, targets, training=False)
         total = tf.reduce_sum(losses)
-    found = tape.gradient(total, [v.value for v in model.trainable_variables])
+    actual = tape.gradient(total, [v.value for v in model.trainable_variables])
     assert len(seen) == passes
 
     x = embed(features, False)
@@ -167,7 +167,7 @@ def test_weights_learn_from_the_text_and_its_neighbour_alone(name, steps, passes
         both = (x, x + delta)
         total = sum(tf.reduce_sum(Task.loss(targets, answer(x, features, False))) for x in both) / 2
     expected = tape.gradient(total, [v.value for v in model.trainable_variables])
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         one, other = (np.asarray(tf.convert_to_tensor(part)) for part in (one, other))
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 

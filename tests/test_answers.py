@@ -94,12 +94,12 @@ def test_logits_of_any_number_of_texts(bundle):
         return
     texts = [" ".join(text.split()[:4]) for text in texts]  # long ones may have rows of their own
     texts[-1] = " ".join(served.WORDS[:8])
-    whole, alone = predictor.logits(texts), [predictor.logits([text]) for text in texts[:8]]
+    full, alone = predictor.logits(texts), [predictor.logits([text]) for text in texts[:8]]
     for row, one in enumerate(alone):
-        for found, expected in zip(listed(whole), listed(one), strict=True):
+        for actual, expected in zip(listed(full), listed(one), strict=True):
             length = expected.shape[1]
-            assert len(found) == len(texts)
-            np.testing.assert_array_equal(found[row, :length], expected[0])
+            assert len(actual) == len(texts)
+            np.testing.assert_array_equal(actual[row, :length], expected[0])
 
 
 def test_a_gap_that_was_cut_off_stays_one(path_of):

@@ -70,18 +70,18 @@ def part_of(module):
 
 def arrows(source, module):
     """Complaints about imports that point up or sideways."""
-    mine = part_of(module)
-    if mine is None:
+    part = part_of(module)
+    if part is None:
         return []
-    if mine not in LINE_OF:
-        return [f"{module}: {mine} is on no line of the house"]
+    if part not in LINE_OF:
+        return [f"{module}: {part} is on no line of the house"]
     package = module.rpartition(".")[0]
     wrong = []
     for name, line in imports(ast.parse(source), package):
         other = part_of(name)
         if other is None and name.split(".")[0] not in ("tfapps", "tools"):
             continue
-        if other != mine and not {mine, other} <= GROUND and not _below(other, mine):
+        if other != part and not {part, other} <= GROUND and not _below(other, part):
             wrong.append(f"{module}:{line} imports {name}")
     return wrong
 
@@ -107,8 +107,8 @@ def circles(sources):
     for module, source in sources.items():
         names = {name for name, _ in imports(ast.parse(source), module.rpartition(".")[0])}
         # `from a import b` is of the module a.b, or of a name in the module a.
-        wanted = {name if name in sources else name.rpartition(".")[0] for name in names}
-        arrows_of[module] = {name for name in wanted if name in sources and name != module}
+        expected = {name if name in sources else name.rpartition(".")[0] for name in names}
+        arrows_of[module] = {name for name in expected if name in sources and name != module}
     # What imports nothing that is left, or is imported by nothing that is left, is in no circle.
     while True:
         targets = set().union(*arrows_of.values())
@@ -118,8 +118,8 @@ def circles(sources):
         arrows_of = {m: others - ends for m, others in arrows_of.items() if m not in ends}
 
 
-def _below(other, mine):
-    return LINE_OF.get(other, len(LINE_OF)) < LINE_OF[mine]
+def _below(other, part):
+    return LINE_OF.get(other, len(LINE_OF)) < LINE_OF[part]
 
 
 def tensorflow(source, module):
@@ -152,10 +152,10 @@ def eager(source, module):
             waiting.extend(node.orelse)
             continue
         if isinstance(node, ast.Import | ast.ImportFrom):
-            found = imports(ast.Module([node], []), module.rpartition(".")[0])
+            actual = imports(ast.Module([node], []), module.rpartition(".")[0])
             wrong += [
                 f"{module}:{line} imports {name} at the top"
-                for name, line in found
+                for name, line in actual
                 if name.split(".")[0] in HEAVY
             ]
         waiting.extend(ast.iter_child_nodes(node))

@@ -30,8 +30,8 @@ def over(workplace, lines, answers, *more):
 
 def answers_in(folder):
     parts = [path.read_text(encoding="utf-8") for path in folder.glob("part-*.jsonl")]
-    found = [json.loads(line) for part in parts for line in part.splitlines()]
-    return sorted(found, key=lambda answer: answer["text"])
+    actual = [json.loads(line) for part in parts for line in part.splitlines()]
+    return sorted(actual, key=lambda answer: answer["text"])
 
 
 @pytest.mark.parametrize(

@@ -240,8 +240,8 @@ def test_case_changes_nothing_before_it_was_learned():
     ids = np.array([[2, 7, 9, 3]])
     rows = {name: np.ones_like(ids) for name in INPUTS} | {"token_ids": ids}
     expected = without(rows)["sequence"]
-    found = with_case({**rows, "case_ids": np.array([[0, 5, 6, 0]])})["sequence"]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    actual = with_case({**rows, "case_ids": np.array([[0, 5, 6, 0]])})["sequence"]
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
     table = np.random.default_rng(1).normal(size=(9, 128))
     with_case.get_layer("case_embeddings").embeddings.assign(table)
     other = with_case({**rows, "case_ids": np.array([[0, 6, 6, 0]])})["sequence"]

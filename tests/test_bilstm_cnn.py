@@ -23,18 +23,18 @@ def test_cases_distinguish_words():
     groups = [[""], ["ann", "cat's"], ["Ann"], ["ANN", "U.S."], ["McA", "iPod"], ["1999"], ["3.5"]]
     groups += [["x1y"], ["?!"]]
     numbers = [{surface.case_of(word) for word in group} for group in groups]
-    assert all(len(found) == 1 for found in numbers)
+    assert all(len(actual) == 1 for actual in numbers)
     assert len(set.union(*numbers)) == len(groups)
     assert set.union(*numbers) <= set(range(surface.CASES))
     assert surface.case_of("A") == surface.case_of("Ann")  # the start of a sentence, most often
 
 
 def test_letters_have_numbers_and_long_words_keep_both_ends():
-    found = surface.letters_of("Ab!é")
-    assert len(found) == surface.LONGEST
-    assert found[4:] == (0,) * (surface.LONGEST - 4)
-    assert len(set(found[:4])) == 4
-    assert all(0 < number < surface.LETTERS for number in found[:4])
+    actual = surface.letters_of("Ab!é")
+    assert len(actual) == surface.LONGEST
+    assert actual[4:] == (0,) * (surface.LONGEST - 4)
+    assert len(set(actual[:4])) == 4
+    assert all(0 < number < surface.LETTERS for number in actual[:4])
     long = "abcdefghij" + "x" * 50 + "klmnopqrst"
     assert surface.letters_of(long) == surface.letters_of("abcdefghijklmnopqrst")
     assert all(0 < surface._number(code) < surface.LETTERS for code in (9, 127, 0x4E2D, 0x1F600))
@@ -61,9 +61,9 @@ def test_features_of_a_pair_of_texts():
 
 
 def test_a_surface_is_saved_with_the_tokenizer(tmp_path):
-    made = Tokenizer.train(["a b"], "words", 20, True, 1)
-    made.looking_at("case_ids").save(tmp_path / "one")
-    made.save(tmp_path / "other")
+    tokenizer = Tokenizer.train(["a b"], "words", 20, True, 1)
+    tokenizer.looking_at("case_ids").save(tmp_path / "one")
+    tokenizer.save(tmp_path / "other")
     assert Tokenizer.load(tmp_path / "one").surface == ("case_ids",)
     assert Tokenizer.load(tmp_path / "other").surface == ()
 
@@ -72,13 +72,13 @@ def test_unfold_and_linear_are_a_convolution():
     keras.utils.set_random_seed(2)
     x = np.random.default_rng(1).normal(size=(4, 9, 5)).astype("float32")
     layer = Linear(6, activation="relu", name="filters")
-    found = Strongest()(layer(Unfold(3)(x)))
+    actual = Strongest()(layer(Unfold(3)(x)))
     convolution = keras.layers.Conv1D(6, 3, padding="same", activation="relu")
     convolution.build(x.shape)
     kernel = np.asarray(layer.kernel).reshape(3, 5, 6)
     convolution.set_weights([kernel, np.asarray(layer.bias)])
     expected = keras.layers.GlobalMaxPooling1D()(convolution(x))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
     with pytest.raises(ValueError, match="width: got 4, expected an odd number"):
         Unfold(4)
 
@@ -98,11 +98,11 @@ def test_neighbours_of_a_text_of_any_length():
 def test_words_are_taken_whole():
     config = bilstm_cnn.Config(embedding_size=4)
     text = TextConfig(min_frequency=1)
-    made = bilstm_cnn.tokenizer(config, text, [["U.S.", "isn't"], ["U.S."]])
-    assert {"u.s.", "isn't"} <= set(made.pieces())
-    found = made.pieces_of(["U.S.", "isn't", "won't"])
-    assert [len(ids) for ids in found] == [1, 1, 1]
-    assert found[2][0] == made.unknown_id
+    tokenizer = bilstm_cnn.tokenizer(config, text, [["U.S.", "isn't"], ["U.S."]])
+    assert {"u.s.", "isn't"} <= set(tokenizer.pieces())
+    actual = tokenizer.pieces_of(["U.S.", "isn't", "won't"])
+    assert [len(ids) for ids in actual] == [1, 1, 1]
+    assert actual[2][0] == tokenizer.unknown_id
     with pytest.raises(InputError, match="got wordpiece, but bilstm_cnn reads whole words"):
         bilstm_cnn.tokenizer(config, TextConfig(tokenizer="wordpiece"), SENTENCES)
 
@@ -117,12 +117,12 @@ def vectors(folder, *lines):
 def test_vectors_of_a_file_are_where_their_words_are(tmp_path, header):
     file = vectors(tmp_path, *header, "cat 1 2 3 4", "dog 5 6 7 8", "the 0 0 0 1")
     config = bilstm_cnn.Config(embedding_size=4, vectors=file, units=3)
-    made = bilstm_cnn.tokenizer(config, TextConfig(min_frequency=2), SENTENCES)
-    model = bilstm_cnn.build(config, vocabulary_size=made.vocabulary_size)
+    tokenizer = bilstm_cnn.tokenizer(config, TextConfig(min_frequency=2), SENTENCES)
+    model = bilstm_cnn.build(config, vocabulary_size=tokenizer.vocabulary_size)
     before = np.asarray(model.get_layer("embeddings").embeddings).copy()
-    bilstm_cnn.load_pretrained(config, model, made)
+    bilstm_cnn.load_pretrained(config, model, tokenizer)
     table = np.asarray(model.get_layer("embeddings").embeddings)
-    numbers = {piece: number for number, piece in enumerate(made.pieces())}
+    numbers = {piece: number for number, piece in enumerate(tokenizer.pieces())}
     assert table[numbers["dog"]].tolist() == [5, 6, 7, 8]  # a word of the file alone is known too
     assert table[numbers["cat"]].tolist() == [1, 2, 3, 4]
     np.testing.assert_array_equal(table[numbers["ann"]], before[numbers["ann"]])

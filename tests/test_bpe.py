@@ -75,9 +75,9 @@ def test_only_a_size_that_was_asked_for_must_be_filled(text, capsys):
         with pytest.raises(InputError, match="vocabulary_size 8000 is more than the text can fill"):
             prepared._learned(run, make, lambda: (iter(TEXTS), iter(())))
         return
-    made = prepared._learned(run, make, lambda: (iter(TEXTS), iter(())))
-    assert 80 < made.vocabulary_size < 8000
-    expected = f"text.vocabulary_size: {made.vocabulary_size}, all that the text fills of 8000"
+    tokenizer = prepared._learned(run, make, lambda: (iter(TEXTS), iter(())))
+    assert 80 < tokenizer.vocabulary_size < 8000
+    expected = f"text.vocabulary_size: {tokenizer.vocabulary_size}, all that the text fills of 8000"
     assert capsys.readouterr().out == expected + "\n"
 
 
@@ -230,10 +230,10 @@ def test_a_text_without_known_pieces_gets_one(bpe, text):
 )
 @pytest.mark.parametrize("length", [3, 16])
 def test_cutting_changes_nothing(bpe, text, length):
-    whole = bpe._inner.encode(text, add_special_tokens=False).ids
+    full = bpe._inner.encode(text, add_special_tokens=False).ids
     tokens = bpe.encode([text, "Hund"], max_length=length)
-    assert tokens.token_ids[0].tolist() == whole[:length]
-    assert tokens.truncated == (len(whole) > length) + (len(ids_of(bpe, "Hund")) > length)
+    assert tokens.token_ids[0].tolist() == full[:length]
+    assert tokens.truncated == (len(full) > length) + (len(ids_of(bpe, "Hund")) > length)
 
 
 def test_half_a_surrogate_is_no_crash(bpe):

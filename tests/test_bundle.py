@@ -293,8 +293,8 @@ def test_members_are_those_that_are_listed(tmp_path, count):
         for number in range(2):
             (draft.path / f"members/{number}").mkdir(parents=True)
             write_json(draft.path / f"members/{number}/manifest.json", {"files": {}})
-    wanted = r"lists no members/2/manifest\.json" if count == 10**12 else "expected a number"
-    with pytest.raises(InputError, match=wanted):
+    expected = r"lists no members/2/manifest\.json" if count == 10**12 else "expected a number"
+    with pytest.raises(InputError, match=expected):
         _ = Bundle.open(path).members
 
 

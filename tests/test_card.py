@@ -65,11 +65,11 @@ def test_the_table_of_the_readme_takes_old_and_new_runs(tmp_path, proof, more):
     spec.loader.exec_module(table)
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
     (tmp_path / "verify.json").write_text(json.dumps(proof))
-    found = table.figures(tmp_path)
-    assert set(found["artifacts"]["litert_int8"]) == {"accuracy", *OLD["litert_int8"], *more} - {
+    actual = table.figures(tmp_path)
+    assert set(actual["artifacts"]["litert_int8"]) == {"accuracy", *OLD["litert_int8"], *more} - {
         "metric_drop"
     }
-    assert table.row("run", found).endswith("| 0.9000 | - | - | 0.8750 · 1.0 MB · 2.5 ms |")
+    assert table.row("run", actual).endswith("| 0.9000 | - | - | 0.8750 · 1.0 MB · 2.5 ms |")
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_a_greedy_file_is_told_from_the_best_answers(exported):
         "export": exported,
     }
     text = card(configs.from_dict(raw, "run"), METRICS, {})
-    there = "litert_greedy takes the likeliest token each time, and is compared with" in text
-    assert there == ("litert_greedy" in exported)
+    explained = "litert_greedy takes the likeliest token each time, and is compared with" in text
+    assert explained == ("litert_greedy" in exported)
 
 
 def test_data_marks_up_nothing_in_the_card():

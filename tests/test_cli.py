@@ -18,8 +18,8 @@ def bundle(workplace):
 
 
 def test_run_leaves_the_whole_bundle(workplace):
-    there = {path.name for path in bundle(workplace).iterdir()}
-    assert there == {
+    files = {path.name for path in bundle(workplace).iterdir()}
+    assert files == {
         "README.md",
         "architecture.json",
         "config.yaml",
@@ -84,11 +84,11 @@ def test_evaluate_repeats_what_verify_measured(workplace, artifact):
         "evaluate", "tiny", "--data", "dev.tsv", "--artifact", artifact, "--json", cwd=workplace
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(done.stdout.splitlines()[-1])
     metrics = json.loads((bundle(workplace) / "metrics.json").read_text())
-    assert told["artifact"] == artifact
-    assert told["rows"] == 24
-    assert told["metrics"] == pytest.approx(metrics["dev"][artifact], abs=1e-5)
+    assert report["artifact"] == artifact
+    assert report["rows"] == 24
+    assert report["metrics"] == pytest.approx(metrics["dev"][artifact], abs=1e-5)
 
 
 def test_predict_takes_arguments_and_lines(workplace):
@@ -174,10 +174,10 @@ def test_benchmark_has_a_line_for_each_artefact(workplace):
 def test_compare_tells_what_verify_measured(workplace):
     done = tfapps("compare", "tiny", "saved_models/tiny", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(done.stdout.splitlines()[-1])
     proof = json.loads((bundle(workplace) / "verify.json").read_text())
-    assert {row["artifact"] for row in told["rows"]} == set(ARTIFACTS)
-    for row in told["rows"]:
+    assert {row["artifact"] for row in report["rows"]} == set(ARTIFACTS)
+    for row in report["rows"]:
         for key in ("bytes", "gzip_bytes", "partitions", "p50_ms"):
             assert row[key] == proof[row["artifact"]].get(key)
     assert (workplace / "compare.png").is_file()

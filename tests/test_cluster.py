@@ -55,8 +55,8 @@ def linear_model():
 
 
 def kernels(model, paths=KERNELS):
-    there = weights.variables(model)
-    return {path: there[path] for path in paths}
+    weights_of = weights.variables(model)
+    return {path: weights_of[path] for path in paths}
 
 
 def distinct(weight):
@@ -92,25 +92,25 @@ def test_centroids_are_lloyds_from_the_toolkits_first(count):
 def test_first_centroids_are_those_of_the_toolkit():
     before = dict(os.environ)
     of = values(500)
-    found = cluster.first_centroids(of, 8)
+    actual = cluster.first_centroids(of, 8)
     assert dict(os.environ) == before
     import tensorflow as tf
     from tensorflow_model_optimization.python.core.clustering.keras import clustering_centroids
 
-    there = clustering_centroids.KmeansPlusPlusCentroidsInitialisation(tf.constant(of), 8)
-    np.testing.assert_array_equal(found, there.get_cluster_centroids())
+    toolkit = clustering_centroids.KmeansPlusPlusCentroidsInitialisation(tf.constant(of), 8)
+    np.testing.assert_array_equal(actual, toolkit.get_cluster_centroids())
 
 
 def test_each_weight_gets_the_nearest_centroid_and_that_is_the_mean_of_its_cluster():
     of = values((40, 50))
-    made = cluster.clustered(of, 16)
-    centroids = np.unique(made)
-    assert made.shape == of.shape
+    clustered = cluster.clustered(of, 16)
+    centroids = np.unique(clustered)
+    assert clustered.shape == of.shape
     assert len(centroids) == 16
     nearest = np.abs(of[..., None].astype("float64") - centroids).min(-1)
-    np.testing.assert_allclose(np.abs(of - made), nearest, atol=1e-7)
+    np.testing.assert_allclose(np.abs(of - clustered), nearest, atol=1e-7)
     for centroid in centroids:
-        assert of[made == centroid].mean(dtype="float64") == pytest.approx(centroid, abs=1e-6)
+        assert of[clustered == centroid].mean(dtype="float64") == pytest.approx(centroid, abs=1e-6)
 
 
 @pytest.mark.parametrize("zeros", [True, False])
@@ -122,9 +122,9 @@ def test_a_weight_of_few_values_stays_as_it_is(zeros):
 def test_zeros_are_a_cluster_of_their_own_where_they_are_to_be_kept():
     of = values(3000)
     of[np.abs(of) < 1] = 0
-    made = cluster.clustered(of, 8, keep_zeros=True)
-    np.testing.assert_array_equal(made == 0, of == 0)
-    assert distinct(made) == 8
+    clustered = cluster.clustered(of, 8, keep_zeros=True)
+    np.testing.assert_array_equal(clustered == 0, of == 0)
+    assert distinct(clustered) == 8
     assert 0 not in cluster.clustered(values(3000), 7, keep_zeros=True)
 
 
@@ -212,12 +212,12 @@ def test_pruning_then_clustering_then_quantization_keeps_zeros_and_clusters():
         np.testing.assert_array_equal(np.asarray(weight) == 0, zeros[path])
         assert distinct(weight) == 8
 
-    made = quantized(model, config)
-    for weight in kernels(made, KERNELS[:2]).values():
+    quantized_model = quantized(model, config)
+    for weight in kernels(quantized_model, KERNELS[:2]).values():
         add(weight, Mask(np.asarray(weight) != 0))
-    fine_tuned(made)
-    qat.finish(qat.Config(), made)
-    for path, baked in baked_kernels(made).items():
+    fine_tuned(quantized_model)
+    qat.finish(qat.Config(), quantized_model)
+    for path, baked in baked_kernels(quantized_model).items():
         assert np.all(baked[zeros[path]] == 0)
         assert 2 < distinct(baked) <= 8
 
@@ -226,12 +226,14 @@ def test_quantization_keeps_clusters():
     model = linear_model()
     config = cluster.Config(clusters=5)
     cluster.begin(config, model, [])
-    made = quantized(model, config)
-    before = {path: np.asarray(weight) for path, weight in kernels(made, KERNELS[:2]).items()}
-    fine_tuned(made)
-    qat.finish(qat.Config(), made)
-    for path, baked in baked_kernels(made).items():
-        weight = kernels(made, KERNELS[:2])[path]
+    quantized_model = quantized(model, config)
+    before = {
+        path: np.asarray(weight) for path, weight in kernels(quantized_model, KERNELS[:2]).items()
+    }
+    fine_tuned(quantized_model)
+    qat.finish(qat.Config(), quantized_model)
+    for path, baked in baked_kernels(quantized_model).items():
+        weight = kernels(quantized_model, KERNELS[:2])[path]
         assert np.abs(np.asarray(weight) - before[path]).max() > 1e-4
         assert distinct(weight) == 5
         assert 2 < distinct(baked) <= 5
@@ -248,12 +250,12 @@ def quantized(model, config):
     assert has_constraint(model, Clusters)
     plan = qat.plan(qat.Config(), job)
     assert plan == {"per_channel": False}
-    made = qat.build(qat.Config(), model, plan)
-    assert not has_constraint(made, Clusters)
-    cluster.hold(config, made)
+    result = qat.build(qat.Config(), model, plan)
+    assert not has_constraint(result, Clusters)
+    cluster.hold(config, result)
     batch = next(iter(FakeBatches().epoch(0)))
-    qat.begin(qat.Config(), made, [batch])
-    return made
+    qat.begin(qat.Config(), result, [batch])
+    return result
 
 
 def baked_kernels(model):
@@ -276,8 +278,8 @@ def test_patterns_choose_the_weights():
     model = tiny_model()
     config = cluster.Config(clusters=4, include=("embedding*", "block_*"), exclude=("block_1*",))
     cluster.begin(config, model, [])
-    there = weights.variables(model)
-    few = {path for path, w in there.items() if len(w.shape) == 2 and distinct(w) <= 4}
+    by_path = weights.variables(model)
+    few = {path for path, w in by_path.items() if len(w.shape) == 2 and distinct(w) <= 4}
     assert few == {"embedding_tokens/embeddings", KERNELS[0]}
     with pytest.raises(
         InputError, match=r"cluster.include: 'block_9\*' matches no weight; .*block_0"
@@ -315,19 +317,19 @@ def test_a_reopened_bundle_answers_the_same(workplace, monkeypatch):
     monkeypatch.setenv("TFAPPS_DATA", str(workplace))
     steps = "compress: [{name: cluster, clusters: 6, epochs: 1}]\n"
     (workplace / "clustered.yaml").write_text(TINY + steps, encoding="utf-8")
-    made = []
+    built = []
     write = training.write_model
     monkeypatch.setattr(
         training,
         "write_model",
         lambda draft, prepared, model, *more, **named: (
-            made.append((prepared, model)),
+            built.append((prepared, model)),
             write(draft, prepared, model, *more, **named),
         ),
     )
     config = configs.load(workplace / "clustered.yaml")
     bundle = stage.compress(config)
-    ((prepared, model),) = made
+    ((prepared, model),) = built
     again = assemble(
         config,
         prepared.task,
@@ -387,8 +389,8 @@ print(json.dumps(out))
 
 
 def test_two_replicas_stay_alike_and_equal_one_device():
-    found = on_two_devices(PROGRAM)
-    one, two = found["one_device"], found["mirrored"]
+    actual = on_two_devices(PROGRAM)
+    one, two = actual["one_device"], actual["mirrored"]
     assert (one["replicas"], two["replicas"]) == (1, 2)
     assert two["apart"] == 0
     assert two["distinct"] == [5, 5, 5]

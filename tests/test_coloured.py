@@ -51,4 +51,4 @@ def test_colours_for_terminals_only(monkeypatch, terminal, no_color, expected):
     monkeypatch.setattr(out, "isatty", lambda: bool(terminal))
     monkeypatch.setattr("sys.stdout", out)
     monkeypatch.setenv("NO_COLOR", no_color)
-    assert _coloured.wanted() == bool(expected)
+    assert _coloured.enabled() == bool(expected)

@@ -51,26 +51,26 @@ def place(tmp_path, monkeypatch):
 def refused(capsys, *arguments):
     """Run the verb, expect exit code 2 and nothing but errors; return them."""
     assert main(["compare", *map(str, arguments)]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert all(line.startswith("error: ") for line in told.err.splitlines())
-    return [line.removeprefix("error: ") for line in told.err.splitlines()]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert all(line.startswith("error: ") for line in captured.err.splitlines())
+    return [line.removeprefix("error: ") for line in captured.err.splitlines()]
 
 
 # The figures
 
 
 def test_every_artefact_of_every_run_best_first_then_smallest(place):
-    found = compare([place / "saved_models" / "small", place / "saved_models" / "big"])
-    assert found["headline"] == "accuracy"
-    assert [(row["run"], row["artifact"]) for row in found["rows"]] == [
+    actual = compare([place / "saved_models" / "small", place / "saved_models" / "big"])
+    assert actual["headline"] == "accuracy"
+    assert [(row["run"], row["artifact"]) for row in actual["rows"]] == [
         ("big", "keras"),
         ("big", "litert_float32"),
         ("big", "litert_int8"),
         ("small", "litert_int8"),
         ("small", "keras"),
     ]
-    assert found["rows"][2] == {
+    assert actual["rows"][2] == {
         "run": "big",
         "artifact": "litert_int8",
         "metric": 0.88,
@@ -81,7 +81,7 @@ def test_every_artefact_of_every_run_best_first_then_smallest(place):
         "p50_ms": 1.5,
         "pareto": True,
     }
-    unmeasured = {key for key, value in found["rows"][0].items() if value is None}
+    unmeasured = {key for key, value in actual["rows"][0].items() if value is None}
     assert unmeasured == {"drop", "partitions", "p50_ms"}
 
 
@@ -109,16 +109,16 @@ def test_the_front_goes_across_runs(place):
 def test_a_run_given_twice_counts_once(place, monkeypatch):
     path = place / "saved_models" / "small"
     (place / "link").symlink_to(path)
-    found = compare([path, path.relative_to(place), place / "link"])
-    assert [row["artifact"] for row in found["rows"]] == ["litert_int8", "keras"]
+    actual = compare([path, path.relative_to(place), place / "link"])
+    assert [row["artifact"] for row in actual["rows"]] == ["litert_int8", "keras"]
     monkeypatch.chdir(path)
     assert compare([path.relative_to(path)])["rows"][0]["run"] == "small"
 
 
 def test_runs_of_one_name_are_told_by_their_paths(place):
-    here, there = place / "saved_models" / "small", make(place / "else" / "small", SMALL)
-    found = compare([here, there, place / "saved_models" / "big"])
-    assert {row["run"] for row in found["rows"]} == {str(here), str(there), "big"}
+    here, elsewhere = place / "saved_models" / "small", make(place / "else" / "small", SMALL)
+    actual = compare([here, elsewhere, place / "saved_models" / "big"])
+    assert {row["run"] for row in actual["rows"]} == {str(here), str(elsewhere), "big"}
 
 
 # The table
@@ -153,9 +153,9 @@ def test_runs_on_other_data_get_a_note(place):
 
 def test_table_picture_and_one_last_line_of_json(place, capsys):
     assert main(["compare", "big", "small", "--json"]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    *shown, last = told.out.splitlines()
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    *shown, last = captured.out.splitlines()
     expected = compare([place / "saved_models" / "big", place / "saved_models" / "small"])
     assert json.loads(last) == expected
     assert shown == [*table(expected).splitlines(), "picture: compare.png"]
@@ -222,13 +222,13 @@ def test_neither_help_nor_the_verb_loads_tensorflow(place, arguments):
 
 def drawn(monkeypatch, rows):
     """The matplotlib figure behind `tradeoffs_png`, drawn with every warning an error."""
-    kept = []
-    monkeypatch.setattr(pictures, "_png", lambda figure: kept.append(figure) or b"")
+    figures = []
+    monkeypatch.setattr(pictures, "_png", lambda figure: figures.append(figure) or b"")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pictures.tradeoffs_png(rows, "accuracy")
-        kept[0].canvas.draw()
-    return kept[0]
+        figures[0].canvas.draw()
+    return figures[0]
 
 
 def row(run="a", artifact="keras", metric=0.9, megabytes=8.0, p50_ms=None, pareto=False):
@@ -278,8 +278,8 @@ def test_two_panels_a_colour_a_run_a_marker_an_artefact(monkeypatch):
 def test_the_legend_names_every_run_as_it_is_written(monkeypatch):
     rows = [row(name, pareto=True) for name in ("_hidden", "a$b$c", "x")]
     (legend,) = drawn(monkeypatch, rows).legends
-    told = [text.get_text() for text in legend.get_texts() if text.get_text()]
-    assert told == ["run", "_hidden", "a$b$c", "x", "artefact", "keras", "Pareto front"]
+    labels = [text.get_text() for text in legend.get_texts() if text.get_text()]
+    assert labels == ["run", "_hidden", "a$b$c", "x", "artefact", "keras", "Pareto front"]
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def alone(request, tiny_runs, tmp_path_factory):
     """A folder with data, config and a `prompt` run, whose preset is not there."""
     trained = tiny_runs("prompt" if request.param == "full" else "masked_lm")
     folder = tmp_path_factory.mktemp("alone") / request.param
-    kept = shutil.ignore_patterns(".cache", ".*.state")
-    shutil.copytree(trained, folder, ignore=kept)
+    ignored = shutil.ignore_patterns(".cache", ".*.state")
+    shutil.copytree(trained, folder, ignore=ignored)
     if request.param != "full":
         options = ("name=prompt", "tuning.name=adapter", "tuning.size=4")
         done = tfapps("run", "prompt.yaml", *options, cwd=folder)

@@ -29,11 +29,11 @@ def place(tmp_path_factory):
     """A folder with data and a trained model, `base`."""
     folder = tmp_path_factory.mktemp("compress")
     with at(folder, 96):
-        train(made(folder, "base"))
+        train(config_of(folder, "base"))
         yield folder
 
 
-def made(folder, name, *items, export="[]", model=BERT):
+def config_of(folder, name, *items, export="[]", model=BERT):
     path = folder / f"{name}.yaml"
     text = TINY.split("export:")[0].replace(BERT, model)
     text += f"export: {export}\n"
@@ -56,7 +56,7 @@ def kernels(model):
 
 
 def test_quantizing_keeps_the_zeros_of_pruning(place):
-    settings = made(place, "pruned", PRUNE, QAT)
+    settings = config_of(place, "pruned", PRUNE, QAT)
     bundle = compress(settings)
     model = model_of(settings, bundle)
     notes = bundle.metrics["compression"]
@@ -72,7 +72,7 @@ def test_quantizing_keeps_the_zeros_of_pruning(place):
 
 @pytest.mark.slow
 def test_quantizing_keeps_the_clusters(place):
-    settings = made(place, "clustered", CLUSTER, QAT)
+    settings = config_of(place, "clustered", CLUSTER, QAT)
     model = model_of(settings, compress(settings))
     integers.bake(model)
     for path, kernel in kernels(model).items():
@@ -81,7 +81,7 @@ def test_quantizing_keeps_the_clusters(place):
 
 @pytest.mark.slow
 def test_everything_that_goes_together_goes_together(place, capsys):
-    settings = made(place, "all", TRIM, STRUCTURED, PRUNE, QAT, export="[litert_int8]")
+    settings = config_of(place, "all", TRIM, STRUCTURED, PRUNE, QAT, export="[litert_int8]")
     bundle = run(settings)
     assert "trained with the same settings as base, reusing its weights" in capsys.readouterr().out
     base = Bundle.open(place / "saved_models" / "base")
@@ -96,9 +96,9 @@ def test_everything_that_goes_together_goes_together(place, capsys):
 
 
 def test_another_compression_is_made_anew_and_the_training_kept(place, capsys):
-    first = run(made(place, "again", PRUNE))
+    first = run(config_of(place, "again", PRUNE))
     check_records(first)
-    second = run(made(place, "again", PRUNE.replace("0.5", "0.25")))
+    second = run(config_of(place, "again", PRUNE.replace("0.5", "0.25")))
     output = capsys.readouterr().out
     assert output.count("trained with the same settings as base") == 2
     assert first.manifest["stages"]["train"] == second.manifest["stages"]["train"]
@@ -115,7 +115,7 @@ def check_records(bundle):
 
 
 def test_no_sparsity_is_no_change(place):
-    settings = made(place, "nothing", "{name: prune, sparsity: 0.0, epochs: 0}")
+    settings = config_of(place, "nothing", "{name: prune, sparsity: 0.0, epochs: 0}")
     before = Bundle.open(place / "saved_models/base").weights.read_bytes()
     assert compress(settings).weights.read_bytes() == before
 
@@ -129,7 +129,7 @@ def test_without_a_trained_model_there_is_nothing_to_compress(place):
 
 
 def made_path(folder, name, *items):
-    made(folder, name, *items)
+    config_of(folder, name, *items)
     return folder / f"{name}.yaml"
 
 
@@ -146,7 +146,7 @@ def made_path(folder, name, *items):
 )
 def test_an_order_that_makes_no_sense_is_refused_with_a_reason(place, items, reason):
     with pytest.raises(ConfigError, match=reason):
-        made(place, "wrong", *items)
+        config_of(place, "wrong", *items)
 
 
 BILSTM = "name: bilstm, units: 16, embedding_size: 16"
@@ -155,7 +155,7 @@ BILSTM = "name: bilstm, units: 16, embedding_size: 16"
 @pytest.mark.slow
 def test_a_bilstm_is_pruned_and_quantized_as_well(place):
     items = (TRIM, PRUNE, CLUSTER.replace("4", "8"), QAT)
-    settings = made(place, "recurrent", *items, export="[litert_int8]", model=BILSTM)
+    settings = config_of(place, "recurrent", *items, export="[litert_int8]", model=BILSTM)
     bundle = run(settings)
     proof = read_json(bundle.path / "verify.json")
     assert proof["litert_int8"]["agreement"] >= 0.9
@@ -167,4 +167,4 @@ def test_a_bilstm_is_pruned_and_quantized_as_well(place):
 
 def test_a_bilstm_has_no_blocks_to_take_out(place):
     with pytest.raises(ConfigError, match="prune_structured works on transformer blocks, which"):
-        made(place, "recurrent", STRUCTURED, model=BILSTM)
+        config_of(place, "recurrent", STRUCTURED, model=BILSTM)

@@ -115,9 +115,9 @@ def test_a_file_that_is_no_mapping(tmp_path, text, got):
 
 
 def test_a_missing_file_names_the_nearest(tmp_path):
-    there = written(tmp_path, "", "support_bert.yaml")
+    existing = written(tmp_path, "", "support_bert.yaml")
     path = tmp_path / "suport_bert.yaml"
-    assert load_problems(path) == [f"{path}: no such config; did you mean {there}?"]
+    assert load_problems(path) == [f"{path}: no such config; did you mean {existing}?"]
 
 
 def test_a_missing_file_is_looked_for_in_configs(tmp_path, monkeypatch):

@@ -80,8 +80,8 @@ def build(parts, **shape):
 
 def masking(task):
     """What hides tokens, of a task that hides some."""
-    how = task.masking()
-    return None if how is None else Masking(**how)
+    options = task.masking()
+    return None if options is None else Masking(**options)
 
 
 def samples(parts):
@@ -132,12 +132,12 @@ def test_a_model_cut_behind_its_embeddings_is_the_same(parts, model):
 
 def test_padding_changes_nothing(parts, model):
     rows, _ = samples(parts)
-    whole = rows["token_ids"].shape[1]
-    by_place = {name: value for name, value in rows.items() if value.shape[1] == whole}
+    full = rows["token_ids"].shape[1]
+    by_place = {name: value for name, value in rows.items() if value.shape[1] == full}
     longest = max(int((value != 0).sum(axis=1).max()) for value in by_place.values())
     cut = {**rows, **{name: value[:, :longest] for name, value in by_place.items()}}
     for logits, expected in zip(listed(model(rows)), listed(model(cut)), strict=True):
-        by_place = logits.shape[1] == whole and len(logits.shape) > 2
+        by_place = logits.shape[1] == full and len(logits.shape) > 2
         assert_same_sums(logits[:, :longest] if by_place else logits, expected, longest_sum(model))
 
 
@@ -210,10 +210,10 @@ def test_every_tuner_fits_or_says_why_not(parts):
         settings = registry.load("tuner", name).Config(**registry.load("tuner", name).Config.tiny)
         if tuner.needs not in (None, task.needs):
             continue  # which config refuses
-        whole = run.model_copy(update={"tuning": settings})
+        full = run.model_copy(update={"tuning": settings})
         try:
             keras.utils.set_random_seed(1)
-            model = assemble(whole, task, vocabulary_size=tokenizer.vocabulary_size)
+            model = assemble(full, task, vocabulary_size=tokenizer.vocabulary_size)
             learned = tuner.apply(settings, model)
         except InputError as error:
             refused[name] = str(error)

@@ -18,8 +18,8 @@ CONTRACTS = {kind: of_kind(kind) for kind in registry.KINDS}
 
 
 def test_the_tables_are_those_of_the_classes():
-    for path, (found, expected) in contracts.pages().items():
-        assert found == expected, f"{path.name}: run `python -m tools.contracts`"
+    for path, (actual, expected) in contracts.pages().items():
+        assert actual == expected, f"{path.name}: run `python -m tools.contracts`"
 
 
 def test_every_contract_has_a_table():

@@ -36,10 +36,10 @@ def read(folder, *names, **more):
 
 @pytest.mark.parametrize("name", ["text.txt", "text.txt.gz"])
 def test_documents_of_a_file(tmp_path, name):
-    found = read(tmp_path, write(tmp_path, name))
-    assert list(found) == DOCUMENTS
-    assert list(found) == DOCUMENTS  # a second time from the start
-    assert list(found.sentences())[:3] == ["One a.", "One b.", "Two a."]
+    documents = read(tmp_path, write(tmp_path, name))
+    assert list(documents) == DOCUMENTS
+    assert list(documents) == DOCUMENTS  # a second time from the start
+    assert list(documents.sentences())[:3] == ["One a.", "One b.", "Two a."]
 
 
 def test_several_files_and_a_limit(tmp_path):
@@ -79,8 +79,8 @@ def test_files_that_are_refused(tmp_path, content, message):
 
 
 def test_damaged_gzip_and_missing_file(tmp_path):
-    whole = gzip.compress(TEXT.encode() * 9)
-    (tmp_path / "text.txt.gz").write_bytes(whole[: len(whole) // 2])
+    full = gzip.compress(TEXT.encode() * 9)
+    (tmp_path / "text.txt.gz").write_bytes(full[: len(full) // 2])
     with pytest.raises(InputError, match="damaged gzip file"):
         list(read(tmp_path, "text.txt.gz"))
     with pytest.raises(InputError, match="no file gone.txt"):
@@ -91,7 +91,7 @@ def sentences(count):
     return [["x" * (i % 13 + 1), "y" * (i % 7 + 2)] for i in range(count)]
 
 
-def made(count=3000):
+def corpus_of(count=3000):
     return Corpus(lambda: iter(sentences(count)), [str(count)])
 
 
@@ -101,27 +101,27 @@ def rows_of(encoded):
 
 
 def test_columns_on_disk_are_those_in_memory(tmp_path):
-    found = encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path)
-    assert isinstance(found.columns["token_ids"].values, np.memmap)
+    actual = encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path)
+    assert isinstance(actual.columns["token_ids"].values, np.memmap)
     expected = [s[:12] for document in sentences(3000) for s in document]
-    assert rows_of(found) == expected
-    assert found.columns["label"].tolist() == [len(row) for row in expected]
-    assert found.truncated == sum(i % 13 == 12 for i in range(3000))
+    assert rows_of(actual) == expected
+    assert actual.columns["label"].tolist() == [len(row) for row in expected]
+    assert actual.truncated == sum(i % 13 == 12 for i in range(3000))
 
 
 def test_what_is_there_is_not_written_again(tmp_path, monkeypatch):
-    first = encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path)
+    first = encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path)
     monkeypatch.setattr(stored, "_write", None)
-    again = encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path)
+    again = encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path)
     assert rows_of(again) == rows_of(first)
     with pytest.raises(TypeError):  # another length, so other columns
-        encoding.encode(made(), Lengths(), Nothing(), 11, tmp_path)
+        encoding.encode(corpus_of(), Lengths(), Nothing(), 11, tmp_path)
     assert [path.suffix for path in tmp_path.iterdir()] == [".columns"]
 
 
 @pytest.mark.parametrize("damage", ["short", "gone", "told"])
 def test_what_was_cut_short_is_written_again(tmp_path, damage):
-    whole = rows_of(encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path))
+    full = rows_of(encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path))
     (folder,) = tmp_path.iterdir()
     values = folder / "0.values"
     if damage == "short":
@@ -130,32 +130,36 @@ def test_what_was_cut_short_is_written_again(tmp_path, damage):
         values.unlink()
     else:
         (folder / stored.META).write_text("{")
-    assert rows_of(encoding.encode(made(), Lengths(), Nothing(), 12, tmp_path)) == whole
+    assert rows_of(encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path)) == full
 
 
 def test_without_a_cache_nothing_stays(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    found = encoding.encode(made(50), Lengths(), Nothing(), 12, None)
-    assert len(rows_of(found)) == 100
-    del found
+    actual = encoding.encode(corpus_of(50), Lengths(), Nothing(), 12, None)
+    assert len(rows_of(actual)) == 100
+    del actual
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot store the tokens of the corpus .*TFAPPS_CACHE"):
-        encoding.encode(made(5), Lengths(), Nothing(), 12, tmp_path / "file" / "cache")
+        encoding.encode(corpus_of(5), Lengths(), Nothing(), 12, tmp_path / "file" / "cache")
 
 
 def test_batches_from_disk_are_those_from_memory(tmp_path):
-    there = encoding.encode(made(200), Lengths(), Nothing(), 12, tmp_path)
-    column = there.columns["token_ids"]
+    on_disk = encoding.encode(corpus_of(200), Lengths(), Nothing(), 12, tmp_path)
+    column = on_disk.columns["token_ids"]
     held = Ragged(np.array(column.values), column.offsets)
-    memory = Encoded({**there.columns, "token_ids": held}, 0)
-    how = {"features": tokens("token_ids", "padding_mask"), "targets": ("label",), "batch_size": 16}
+    memory = Encoded({**on_disk.columns, "token_ids": held}, 0)
+    options = {
+        "features": tokens("token_ids", "padding_mask"),
+        "targets": ("label",),
+        "batch_size": 16,
+    }
     pairs = zip(
-        Batches(there, **how, max_length=12).epoch(1),
-        Batches(memory, **how, max_length=12).epoch(1),
+        Batches(on_disk, **options, max_length=12).epoch(1),
+        Batches(memory, **options, max_length=12).epoch(1),
         strict=True,
     )
     for one, other in pairs:
@@ -183,12 +187,12 @@ def test_a_change_is_another_in_every_epoch_and_goes_on_after_a_break():
     assert rest == seeds[1][3:]
 
 
-def lettered(length, count, **how):
+def lettered(length, count, **options):
     """Batches of rows of one length, each of its own number."""
     rows = [np.full(length, i + 1, np.int32) for i in range(count)]
     held = Encoded({"token_ids": Ragged.from_rows(rows)}, 0)
-    given = {"features": tokens("token_ids"), "targets": (), "max_length": length}
-    return Batches(held, **given, **how)
+    inputs = {"features": tokens("token_ids"), "targets": (), "max_length": length}
+    return Batches(held, **inputs, **options)
 
 
 def seen(dataset):
@@ -198,14 +202,14 @@ def seen(dataset):
 
 def test_short_rows_come_first_and_every_epoch_of_a_stage_is_its_own():
     short, long = lettered(8, 12, batch_size=3), lettered(16, 6, batch_size=2)
-    whole = Staged([Stage(short, 6), Stage(long, 4)], epochs=2)
-    assert whole.steps_per_epoch == 5
-    assert whole.batch_size == 3
-    found = seen(whole.epoch(0)) + seen(whole.epoch(1))
+    full = Staged([Stage(short, 6), Stage(long, 4)], epochs=2)
+    assert full.steps_per_epoch == 5
+    assert full.batch_size == 3
+    actual = seen(full.epoch(0)) + seen(full.epoch(1))
     expected = seen(short.epoch(0)) + seen(short.epoch(1))[:2] + seen(long.epoch(0))
-    assert found == [*expected, seen(long.epoch(1))[0]]
-    assert whole.epoch(0).element_spec == whole.epoch(1).element_spec
-    assert seen(whole.epoch(1, start=2)) == found[7:]
+    assert actual == [*expected, seen(long.epoch(1))[0]]
+    assert full.epoch(0).element_spec == full.epoch(1).element_spec
+    assert seen(full.epoch(1, start=2)) == actual[7:]
 
 
 def test_more_epochs_than_batches():

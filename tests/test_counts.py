@@ -32,9 +32,9 @@ def test_neighbours_count_by_how_near_they_are():
         for k, right in enumerate(run[i + 1 : i + 5], 1):
             expected[left, right] += 1 / k
             expected[right, left] += 1 / k
-    found = counts()
-    np.testing.assert_allclose(found.beside.toarray(), expected, rtol=1e-12)
-    np.testing.assert_array_equal(found.single, np.bincount(run, minlength=len(WORDS)))
+    actual = counts()
+    np.testing.assert_allclose(actual.beside.toarray(), expected, rtol=1e-12)
+    np.testing.assert_array_equal(actual.single, np.bincount(run, minlength=len(WORDS)))
 
 
 def test_counting_goes_by_chunks_and_ends_in_time(monkeypatch):
@@ -49,27 +49,27 @@ def test_counting_goes_by_chunks_and_ends_in_time(monkeypatch):
 
 
 def test_information_is_that_of_its_definition():
-    found = counts()
-    beside = found.beside.toarray()
+    actual = counts()
+    beside = actual.beside.toarray()
     alone = beside.sum(axis=1)
     context = alone**0.75 / (alone**0.75).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         log = np.nan_to_num(np.log(beside / alone[:, None] / context), neginf=0.0)
     expected = np.maximum(log, 0)
     expected = (expected + expected.T) / 2
-    np.testing.assert_allclose(_counts.information(found).toarray(), expected, atol=1e-12)
+    np.testing.assert_allclose(_counts.information(actual).toarray(), expected, atol=1e-12)
 
 
 def test_products_of_vectors_are_the_information_as_far_as_a_product_can_be():
-    found = counts()
-    matrix = _counts.information(found).toarray()
+    actual = counts()
+    matrix = _counts.information(actual).toarray()
     values, vectors = np.linalg.eigh(matrix)
     for width in (3, 40):
         best = np.argsort(-values)[: min(width, len(WORDS) - 1)]
         nearest = vectors[:, best] * np.maximum(values[best], 0) @ vectors[:, best].T
-        made = _counts.vectors(found, width, np.random.default_rng(0))
-        assert made.shape == (len(WORDS), width)
-        np.testing.assert_allclose(made @ made.T, nearest, atol=1e-5)
+        learned = _counts.vectors(actual, width, np.random.default_rng(0))
+        assert learned.shape == (len(WORDS), width)
+        np.testing.assert_allclose(learned @ learned.T, nearest, atol=1e-5)
 
 
 def test_a_table_starts_with_like_vectors_for_like_words_and_a_bias_with_their_shares():
@@ -111,8 +111,8 @@ def test_every_process_finds_the_same_vectors():
     """Of like words in like places there are many bases: one has to be taken by rule."""
     environment = {"PATH": "", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", ANEW]
-    said = {subprocess.check_output(command, env=environment, text=True) for _ in range(3)}
-    assert len(said) == 1
+    outputs = {subprocess.check_output(command, env=environment, text=True) for _ in range(3)}
+    assert len(outputs) == 1
 
 
 @pytest.mark.parametrize("text", [["the"], ["the the the the"]])

@@ -40,14 +40,14 @@ def test_likelihood_is_a_share_of_all_paths(seed, tags, places):
     paths = list(all_paths(logits, transitions, allowed))
     total = np.logaddexp.reduce([score for _, score in paths])
     rows = paths[:: max(1, len(paths) // 7)]
-    found = log_likelihood(
+    actual = log_likelihood(
         np.repeat(logits[None], len(rows), 0),
         np.repeat(transitions[None], len(rows), 0),
         np.array([path for path, _ in rows]) + 1,
         allowed,
     )
     expected = [score - total for _, score in rows]
-    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(actual), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("seed", "tags", "places"), CASES)
@@ -66,8 +66,8 @@ def test_marginals_are_sums_over_all_paths(seed, tags, places):
     expected = np.zeros((places, tags))
     for (path, _), share in zip(paths, shares, strict=True):
         expected[np.arange(places), list(path)] += share
-    found = viterbi.marginals(logits, transitions, allowed)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    actual = viterbi.marginals(logits, transitions, allowed)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 def test_places_without_a_tag_are_no_part_of_the_path():
@@ -78,15 +78,15 @@ def test_places_without_a_tag_are_no_part_of_the_path():
     label_ids = np.zeros((2, 9), "int32")
     label_ids[:, [1, 2, 5, 8]] = np.array([0, 2, 0, 1]) + 1
     both = np.stack([transitions, transitions])
-    found = ops.convert_to_numpy(log_likelihood(spread, both, label_ids, allowed))
+    actual = ops.convert_to_numpy(log_likelihood(spread, both, label_ids, allowed))
     tight = log_likelihood(logits[None], transitions[None], label_ids[:1, [1, 2, 5, 8]], allowed)
-    np.testing.assert_allclose(found, np.repeat(ops.convert_to_numpy(tight), 2), rtol=1e-5)
+    np.testing.assert_allclose(actual, np.repeat(ops.convert_to_numpy(tight), 2), rtol=1e-5)
 
 
 def test_a_row_without_any_tag_costs_nothing():
     logits, transitions, allowed = chains(1, 3, 4)
-    found = log_likelihood(logits[None], transitions[None], np.zeros((1, 4), "int32"), allowed)
-    assert ops.convert_to_numpy(found).tolist() == [0.0]
+    actual = log_likelihood(logits[None], transitions[None], np.zeros((1, 4), "int32"), allowed)
+    assert ops.convert_to_numpy(actual).tolist() == [0.0]
 
 
 def test_learning_finds_what_follows_what():
@@ -115,5 +115,5 @@ def test_learning_finds_what_follows_what():
         loss = step()
     assert float(loss) < 1.0  # two rows with a start of their own cost at least log 2
     learned = ops.convert_to_numpy(model(nothing)["transitions"])[0]
-    found = viterbi.best_path(np.zeros((6, 3)), learned, np.ones((5, 3), bool))
-    assert list(np.diff(found) % 3) == [1] * 5
+    actual = viterbi.best_path(np.zeros((6, 3)), learned, np.ones((5, 3), bool))
+    assert list(np.diff(actual) % 3) == [1] * 5

@@ -15,10 +15,10 @@ def textbook(logits, label, smoothing, first):
     shares /= shares.sum(-1, keepdims=True)
     width = logits.shape[-1]
     truth = np.eye(width)[np.maximum(label - first, 0)] * (1 - smoothing) + smoothing / width
-    there = (label != 0) / np.maximum((label != 0).sum(1, keepdims=True), 1)
-    loss = -((truth * np.log(shares)).sum(-1) * there).sum(1)
+    weight = (label != 0) / np.maximum((label != 0).sum(1, keepdims=True), 1)
+    loss = -((truth * np.log(shares)).sum(-1) * weight).sum(1)
     upstream = np.arange(1.0, len(label) + 1)[:, None, None]
-    return loss, upstream * there[..., None] * (shares - truth)
+    return loss, upstream * weight[..., None] * (shares - truth)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -28,13 +28,13 @@ def test_loss_and_gradient_are_those_of_the_textbook(smoothing, first, dtype):
     loss, slope = textbook(logits.astype("float64"), LABELS, smoothing, first)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, 6), dtype)])
-    def found(logits):
+    def graph(logits):
         with tf.GradientTape() as tape:
             tape.watch(logits)
             each = sequence_cross_entropy(logits, tf.constant(LABELS), smoothing, first)
         return each, tape.gradient(each, logits, tf.range(1.0, 4.0))
 
-    each, gradient = found(tf.constant(logits))
+    each, gradient = graph(tf.constant(logits))
     near = {"atol": 1e-6} if dtype == "float32" else {"atol": 2e-3}
     np.testing.assert_allclose(each, loss, **near)
     np.testing.assert_allclose(gradient, slope, **near)

@@ -37,10 +37,10 @@ class Table:
         return Stepped(self.log_probs[place], after, self.attention[place[0], place[1], token_ids])
 
 
-def every_answer(table, row, limit, how, source=None):
+def every_answer(table, row, limit, options, source=None):
     """All answers of a row with their scores, the best first."""
     words = [w for w in range(table.log_probs.shape[-1]) if w not in (START, END)]
-    found = []
+    actual = []
     for length in range(limit + 1):
         for answer in itertools.product(words, repeat=length):
             log_prob, before, last, covered = 0.0, START, START, 0.0
@@ -50,8 +50,8 @@ def every_answer(table, row, limit, how, source=None):
                 before, last = last, token
             if source is not None:
                 covered = np.where(source, covered, 1.0)
-            found.append((float(how.score(log_prob, length + 1, covered)), answer))
-    return sorted(found, key=lambda one: -one[0])
+            actual.append((float(options.score(log_prob, length + 1, covered)), answer))
+    return sorted(actual, key=lambda one: -one[0])
 
 
 @settings(deadline=None, max_examples=60)
@@ -65,20 +65,20 @@ def test_a_beam_as_wide_as_everything_finds_the_best(
     seed, vocabulary, length_penalty, coverage_penalty
 ):
     table = Table(seed, rows=2, vocabulary=vocabulary, length=4)
-    how = Search(200, length_penalty, coverage_penalty, n_best=3)
+    options = Search(200, length_penalty, coverage_penalty, n_best=3)
     source = np.array([[1, 1, 0], [1, 0, 0]])
     limits = np.array([2, 4])
-    found = search(
+    actual = search(
         table,
         **table.start(),
         limits=limits,
         start_id=START,
         end_id=END,
-        how=how,
+        options=options,
         source_mask=source,
     )
-    for row, answers in enumerate(found):
-        expected = every_answer(table, row, limits[row], how, source[row])
+    for row, answers in enumerate(actual):
+        expected = every_answer(table, row, limits[row], options, source[row])
         best = [(one.score, tuple(one.token_ids)) for one in answers]
         assert [tokens for _, tokens in best] == [tokens for _, tokens in expected[: len(best)]]
         np.testing.assert_allclose([s for s, _ in best], [s for s, _ in expected[: len(best)]])
@@ -89,10 +89,12 @@ def test_a_beam_as_wide_as_everything_finds_the_best(
 @given(seed=st.integers(0, 2**16))
 def test_a_beam_of_one_takes_the_likeliest_token_each_time(seed):
     table = Table(seed, rows=3, vocabulary=6, length=8)
-    how = Search(beam=1)
+    options = Search(beam=1)
     limits = np.array([8, 3, 0])
-    found = search(table, **table.start(), limits=limits, start_id=START, end_id=END, how=how)
-    for row, (answer,) in enumerate(found):
+    actual = search(
+        table, **table.start(), limits=limits, start_id=START, end_id=END, options=options
+    )
+    for row, (answer,) in enumerate(actual):
         before, last, expected = START, START, []
         for step in range(limits[row]):
             token = int(table.log_probs[row, step, before, last].argmax())
@@ -106,16 +108,16 @@ def test_a_beam_of_one_takes_the_likeliest_token_each_time(seed):
 def test_rows_decode_alone_as_they_do_together():
     table = Table(1, rows=6, vocabulary=7, length=9)
     limits = np.arange(4, 10)
-    how = Search(beam=3, n_best=2)
+    options = Search(beam=3, n_best=2)
     start = table.start()
-    given = {"start_id": START, "end_id": END, "how": how}
-    together = search(table, **start, limits=limits, **given)
+    inputs = {"start_id": START, "end_id": END, "options": options}
+    together = search(table, **start, limits=limits, **inputs)
     for row in range(6):
         alone = {
             part: {name: value[row : row + 1] for name, value in arrays.items()}
             for part, arrays in start.items()
         }
-        (answers,) = search(table, **alone, limits=limits[row : row + 1], **given)
+        (answers,) = search(table, **alone, limits=limits[row : row + 1], **inputs)
         for one, other in zip(answers, together[row], strict=True):
             assert one.token_ids.tolist() == other.token_ids.tolist()
             assert one.score == other.score
@@ -126,17 +128,17 @@ def test_finished_rows_cost_nothing_any_more():
     table = Table(2, rows=4, vocabulary=5, length=30)
     table.log_probs[:2, ..., END] = 0.0  # two rows end at once
     limits = np.full(4, 30)
-    how = Search(beam=2)
-    search(table, **table.start(), limits=limits, start_id=START, end_id=END, how=how)
+    options = Search(beam=2)
+    search(table, **table.start(), limits=limits, start_id=START, end_id=END, options=options)
     assert table.calls[0] == 8
     assert table.calls[2] <= 4
 
 
 def test_attention_is_that_of_the_tokens_in_the_answer():
     table = Table(3, rows=1, vocabulary=6, length=8)
-    how = Search(beam=4)
+    options = Search(beam=4)
     ((answer,),) = search(
-        table, **table.start(), limits=np.array([8]), start_id=START, end_id=END, how=how
+        table, **table.start(), limits=np.array([8]), start_id=START, end_id=END, options=options
     )
     lasts = [START, *answer.token_ids[:-1]]
     expected = [table.attention[0, step, last] for step, last in enumerate(lasts)]
@@ -146,9 +148,9 @@ def test_attention_is_that_of_the_tokens_in_the_answer():
 def test_an_answer_at_its_limit_ends_there():
     table = Table(4, rows=1, vocabulary=4, length=5)
     table.log_probs[..., END] = -1000.0
-    how = Search(beam=3, n_best=3)
-    given = {"start_id": START, "end_id": END, "how": how}
-    (answers,) = search(table, **table.start(), limits=np.array([3]), **given)
+    options = Search(beam=3, n_best=3)
+    inputs = {"start_id": START, "end_id": END, "options": options}
+    (answers,) = search(table, **table.start(), limits=np.array([3]), **inputs)
     assert [len(answer.token_ids) for answer in answers] == [3, 3, 3]
     assert all(answer.score < -500 for answer in answers)
 

@@ -31,8 +31,8 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distilled")
     (folder / "more.txt").write_text("I want the apple\n\nI want the saw\nplum, please\n")
     with at(folder, 64):
-        train(made(folder, "teacher"))
-        train(made(folder, "other", "name: plain", BERT, "seed: 5\n", *UNTRAINED))
+        train(config_of(folder, "teacher"))
+        train(config_of(folder, "other", "name: plain", BERT, "seed: 5\n", *UNTRAINED))
         yield folder
 
 
@@ -42,7 +42,7 @@ MORE = ["unlabelled: more.txt", "augment: 2"]
 LONGER = ["train.epochs=8", "train.learning_rate=0.02"]
 
 
-def made(folder, name, objective="name: plain", model=TWO, rest="", *more):
+def config_of(folder, name, objective="name: plain", model=TWO, rest="", *more):
     text = TINY.split("export:")[0].replace(BERT, model)
     path = folder / f"{name}.yaml"
     path.write_text(f"{text}objective: {{{objective}}}\n{rest}{NOTHING}")
@@ -61,8 +61,8 @@ def values(bundle):
 
 def test_a_student_of_no_weight_is_as_if_alone(place):
     once = ("", "train.epochs=1")
-    alone = values(train(made(place, "alone", "name: plain", BILSTM, *once)))
-    student = values(train(made(place, "unmoved", taught("weight: 0.0"), BILSTM, *once)))
+    alone = values(train(config_of(place, "alone", "name: plain", BILSTM, *once)))
+    student = values(train(config_of(place, "unmoved", taught("weight: 0.0"), BILSTM, *once)))
     for path, value in alone.items():
         np.testing.assert_allclose(student[path], value, atol=1e-6, err_msg=path)
 
@@ -70,13 +70,13 @@ def test_a_student_of_no_weight_is_as_if_alone(place):
 def test_a_student_of_another_kind_takes_after_its_teacher_of_texts_without_labels_too(place):
     # All of the loss is the divergence from the teacher, which reads with another tokenizer.
     objective = taught("weight: 1.0", "temperature: 1.0", *MORE)
-    bundle = train(made(place, "student", objective, BILSTM, "", *LONGER))
+    bundle = train(config_of(place, "student", objective, BILSTM, "", *LONGER))
     losses = [record["loss"] for record in bundle.metrics["training"]]
     assert losses[-1] < losses[0] / 10
 
 
 def test_answers_are_those_of_the_teacher_in_the_students_order(place):
-    prepared = prepare(made(place, "asks", taught(), BILSTM))
+    prepared = prepare(config_of(place, "asks", taught(), BILSTM))
     texts = [example["text"] for example in prepared.examples["train"]][:5]
     teacher_logits = Predictor.open("saved_models/teacher", "keras").logits(texts)
     np.testing.assert_allclose(
@@ -92,15 +92,15 @@ def test_answers_are_those_of_the_teacher_in_the_students_order(place):
 
 def test_several_teachers_are_one_of_their_mean_probability(place):
     both = ["saved_models/teacher", "saved_models/other"]
-    prepared = prepare(made(place, "asks_two", taught(by=f"[{', '.join(both)}]"), BILSTM))
+    prepared = prepare(config_of(place, "asks_two", taught(by=f"[{', '.join(both)}]"), BILSTM))
     texts = ["the apple", "a hammer"]
-    said = [np.exp(teachers.answers(prepared, [path], texts)) for path in both]
-    mean = sum(p / p.sum(-1, keepdims=True) for p in said) / 2
+    probabilities = [np.exp(teachers.answers(prepared, [path], texts)) for path in both]
+    mean = sum(p / p.sum(-1, keepdims=True) for p in probabilities) / 2
     np.testing.assert_allclose(np.exp(teachers.answers(prepared, both, texts)), mean, atol=1e-5)
 
 
 def test_texts_without_labels_have_the_teachers(place):
-    lesson = lessons(prepare(made(place, "transfer", taught(*MORE), BILSTM)))
+    lesson = lessons(prepare(config_of(place, "transfer", taught(*MORE), BILSTM)))
     labelled = lesson.extra["labelled"]
     assert labelled[:64].all()
     assert not labelled[64:].any()
@@ -111,7 +111,7 @@ def test_texts_without_labels_have_the_teachers(place):
 def test_a_vocabulary_knows_texts_without_labels(place):
     place.joinpath("strange.txt").write_text("a qwzx qwzx qwzx\n" * 20, encoding="utf-8")
     known = [
-        "qwzx" in prepare(made(place, name, taught(*more), BILSTM)).tokenizer.pieces()
+        "qwzx" in prepare(config_of(place, name, taught(*more), BILSTM)).tokenizer.pieces()
         for name, more in (("alone", ()), ("beside", ("unlabelled: strange.txt",)))
     ]
     assert known == [False, True]
@@ -127,7 +127,7 @@ def test_a_vocabulary_knows_texts_without_labels(place):
 )
 def test_states_and_attention_come_closer(place, model, capsys):
     more = ("states: 1.0", "attention: 1.0")
-    settings = made(place, "close", taught(*more), model)
+    settings = config_of(place, "close", taught(*more), model)
     lesson = lessons(prepare(settings))
     assert lesson.teachers == ("saved_models/teacher",)
     bundle = train(settings)
@@ -142,7 +142,7 @@ def test_a_projection_stands_between_widths_and_learns(place):
     from tfapps.train.optimizers import make
     from tfapps.train.step import Step
 
-    settings = made(place, "wide", taught("states: 1.0"), "name: bert, size: mini, layers: 1")
+    settings = config_of(place, "wide", taught("states: 1.0"), "name: bert, size: mini, layers: 1")
     prepared = prepare(settings)
     lesson = lessons(prepared)
     model = assemble(settings, prepared.task, vocabulary_size=prepared.tokenizer.vocabulary_size)
@@ -166,7 +166,7 @@ def test_a_projection_stands_between_widths_and_learns(place):
 def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
     from tfapps.runs.teachers import models
 
-    prepared = prepare(made(place, "same", taught("states: 2.0", "attention: 3.0")))
+    prepared = prepare(config_of(place, "same", taught("states: 2.0", "attention: 3.0")))
     (teacher,) = models(prepared, ["saved_models/teacher"])
     rows = prepared.arrays("dev")
     settings = distill.Config(teacher=("x",), states=2.0, attention=3.0)
@@ -178,7 +178,7 @@ def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
 def test_attention_maps_are_those_that_were_used(place):
     from tfapps.runs.teachers import models
 
-    prepared = prepare(made(place, "maps", taught("attention: 1.0")))
+    prepared = prepare(config_of(place, "maps", taught("attention: 1.0")))
     (teacher,) = models(prepared, ["saved_models/teacher"])
     layer = teacher.get_layer("block_0_attention")
     random = np.random.default_rng(0)
@@ -204,10 +204,10 @@ def test_a_student_is_exported_and_quantized(place):
 
 
 def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
-    settings = made(place, "follows", taught(by="saved_models/again"), BILSTM)
-    train(made(place, "again", "name: plain", BERT, "", *UNTRAINED))
+    settings = config_of(place, "follows", taught(by="saved_models/again"), BILSTM)
+    train(config_of(place, "again", "name: plain", BERT, "", *UNTRAINED))
     first = prepare(settings).fingerprint
-    train(made(place, "again", "name: plain", BERT, "seed: 8\n", *UNTRAINED))
+    train(config_of(place, "again", "name: plain", BERT, "seed: 8\n", *UNTRAINED))
     assert prepare(settings).fingerprint != first
 
 
@@ -226,11 +226,11 @@ def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
 )
 def test_teachers_that_do_not_fit_are_refused(place, objective, model, text):
     with pytest.raises(InputError, match=text):
-        train(made(place, "refused", objective, model))
+        train(config_of(place, "refused", objective, model))
 
 
 def test_a_teacher_of_other_labels_is_refused(place):
-    prepared = prepare(made(place, "stranger", taught(), BILSTM))
+    prepared = prepare(config_of(place, "stranger", taught(), BILSTM))
     prepared.task.labels.append("ship")
     with pytest.raises(InputError, match="does not know the label 'ship'"):
         teachers.answers(prepared, ["saved_models/teacher"], ["a"])
@@ -239,13 +239,13 @@ def test_a_teacher_of_other_labels_is_refused(place):
 def test_an_empty_file_of_texts_is_refused(place):
     (place / "empty.txt").write_text("\n \n")
     with pytest.raises(InputError, match="empty.txt: the file is empty"):
-        train(made(place, "no_text", "name: vat, unlabelled: empty.txt"))
+        train(config_of(place, "no_text", "name: vat, unlabelled: empty.txt"))
 
 
 def test_vat_learns_from_texts_without_labels(place):
     rest = (BERT, "", "train.epochs=1")
-    bundle = train(made(place, "virtual", "name: vat, unlabelled: more.txt", *rest))
-    plain = values(train(made(place, "labelled_alone", "name: vat", *rest)))
+    bundle = train(config_of(place, "virtual", "name: vat, unlabelled: more.txt", *rest))
+    plain = values(train(config_of(place, "labelled_alone", "name: vat", *rest)))
     assert any(np.abs(value - plain[path]).max() > 1e-5 for path, value in values(bundle).items())
 
 
@@ -260,8 +260,8 @@ def test_blocks_are_taken_evenly():
 
 def test_a_shorter_model_has_the_blocks_of_its_preset():
     arrays = {f"block_{i}_output/kernel": np.full(2, i) for i in range(12)} | {"embeddings/x": 7}
-    kept = shortened(arrays, 3)
-    assert {path: np.max(value) for path, value in kept.items()} == {
+    shorter = shortened(arrays, 3)
+    assert {path: np.max(value) for path, value in shorter.items()} == {
         "block_0_output/kernel": 3,
         "block_1_output/kernel": 7,
         "block_2_output/kernel": 11,
@@ -271,14 +271,14 @@ def test_a_shorter_model_has_the_blocks_of_its_preset():
 
 def test_a_shorter_student_starts_from_its_preset(place):
     model = "name: bert, preset: saved_models/teacher, layers: 1"
-    start = weights.variables(_build(prepare(made(place, "short", model=model))))
+    start = weights.variables(_build(prepare(config_of(place, "short", model=model))))
     teacher = values(Bundle.open("saved_models/teacher"))
     paths = [path for path in start if path.startswith("block_")]
     assert paths
     for path in paths:
         assert path.startswith("block_0_")
         np.testing.assert_array_equal(start[path], teacher[path.replace("block_0", "block_1")])
-    longer = made(place, "long", model="name: bert, preset: saved_models/teacher, layers: 3")
+    longer = config_of(place, "long", model="name: bert, preset: saved_models/teacher, layers: 3")
     with pytest.raises(InputError, match="model.layers: got 3, but preset .* has 2"):
         _build(prepare(longer))
 
@@ -289,8 +289,8 @@ def test_a_shorter_student_starts_from_its_preset(place):
 def test_copies_hide_words_as_often_as_they_should():
     text = " ".join(f"word{i}" for i in range(40))
     copies = masked_copies([text], 500, seed=1)
-    whole = [copy.split() for copy in copies if len(copy.split()) == 40]
-    hidden = np.mean([word == MASK for words in whole for word in words])
+    full = [copy.split() for copy in copies if len(copy.split()) == 40]
+    hidden = np.mean([word == MASK for words in full for word in words])
     assert hidden == pytest.approx(0.1, abs=0.01)
     cut = [copy for copy in copies if len(copy.split()) < 40]
     assert all(1 <= len(copy.split()) <= 5 for copy in cut)

@@ -18,8 +18,8 @@ def test_divergence_equals_numpy():
 
 
 def test_divergence_of_numbers_is_half_their_squared_difference():
-    numbers, wanted = np.array([[1.0], [3.0]], "float32"), np.array([[2.0], [0.0]], "float32")
-    np.testing.assert_allclose(divergence(numbers, wanted, "linear"), [0.5, 4.5])
+    numbers, expected = np.array([[1.0], [3.0]], "float32"), np.array([[2.0], [0.0]], "float32")
+    np.testing.assert_allclose(divergence(numbers, expected, "linear"), [0.5, 4.5])
 
 
 def test_the_answer_of_several_teachers_is_the_mean_of_their_numbers():
@@ -34,9 +34,9 @@ def test_divergence_of_places_leaves_padding_out():
     random = np.random.default_rng(0)
     one, other = random.normal(size=(2, 1, 3, 4)).astype("float32")
     ids = np.array([[5, 6, 0]])
-    there = divergence(one, other, ids=ids)
+    forward = divergence(one, other, ids=ids)
     np.testing.assert_allclose(
-        there, divergence(one[0, :2], other[0, :2]).numpy().mean(), rtol=1e-5
+        forward, divergence(one[0, :2], other[0, :2]).numpy().mean(), rtol=1e-5
     )
     np.testing.assert_allclose(divergence(one, one, ids=ids), 0, atol=1e-6)
 

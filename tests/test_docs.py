@@ -53,7 +53,7 @@ def test_links_between_documents_lead_somewhere():
 
 
 @pytest.mark.parametrize(
-    ("name", "there"),
+    ("name", "available"),
     [
         ("tfapps.config", True),
         ("tfapps.config.load", True),
@@ -65,5 +65,5 @@ def test_links_between_documents_lead_somewhere():
         ("tfapps.tasks.base.Task.nothing", False),
     ],
 )
-def test_a_name_that_does_not_exist_is_found(name, there):
-    assert exists(name) is there
+def test_a_name_that_does_not_exist_is_found(name, available):
+    assert exists(name) is available

@@ -93,8 +93,8 @@ def recurrent(tmp_path_factory):
 def kernels(model):
     """Matrices (out, in) in the order of the graph, then the token table."""
     paths = {v.path: np.asarray(v) for v in model.weights}
-    found = [value.T for path, value in paths.items() if path.endswith("kernel")]
-    return found, next(value for path, value in paths.items() if path.endswith("/token"))
+    actual = [value.T for path, value in paths.items() if path.endswith("kernel")]
+    return actual, next(value for path, value in paths.items() if path.endswith("/token"))
 
 
 def on_the_grid_of(kind):
@@ -132,11 +132,11 @@ def test_weights_are_the_float_weights_rounded_to_the_grid(files, kind):
     assert sum(w.op == "FULLY_CONNECTED" for w in stored) == len(matrices)
     expected = [("FULLY_CONNECTED", BITS[kind][0], m) for m in matrices]
     for op, bits, matrix in [*expected, ("EMBEDDING_LOOKUP", BITS[kind][1], table)]:
-        found = find([w for w in stored if w.op == op], matrix)
+        actual = find([w for w in stored if w.op == op], matrix)
         values, scales = rounded(matrix, bits)
-        assert found.bits == bits
-        np.testing.assert_array_equal(found.values, values)
-        np.testing.assert_array_equal(found.scales, scales)
+        assert actual.bits == bits
+        np.testing.assert_array_equal(actual.values, values)
+        np.testing.assert_array_equal(actual.scales, scales)
 
 
 def test_weights_on_the_grid_come_back_as_they_were(tmp_path, capfd):
@@ -230,10 +230,10 @@ def test_fewer_bits_are_smaller_files(files):
 @pytest.mark.parametrize("kind", BITS)
 def test_an_lstm_stays_float_while_the_rest_is_quantized(recurrent, kind):
     path = recurrent / f"{kind}.tflite"
-    made = interpreter(path, delegate=False)
-    details = {d["index"]: d for d in made.get_tensor_details()}
+    session = interpreter(path, delegate=False)
+    details = {d["index"]: d for d in session.get_tensor_details()}
     lstm = next(
-        op for op in made._get_ops_details() if op["op_name"] == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+        op for op in session._get_ops_details() if op["op_name"] == "UNIDIRECTIONAL_SEQUENCE_LSTM"
     )
     assert {details[i]["dtype"] for i in lstm["inputs"] if i >= 0} == {np.float32}
     assert {(w.op, w.bits) for w in tflite_weights.weights(path)} == {

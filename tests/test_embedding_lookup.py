@@ -14,10 +14,10 @@ TABLE = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
 
 def run(content, ids, path):
     path.write_bytes(content)
-    made = interpreter(path)
-    made.set_tensor(made.get_input_details()[0]["index"], ids)
-    made.invoke()
-    return made.get_tensor(made.get_output_details()[0]["index"])
+    session = interpreter(path)
+    session.set_tensor(session.get_input_details()[0]["index"], ids)
+    session.invoke()
+    return session.get_tensor(session.get_output_details()[0]["index"])
 
 
 @pytest.mark.parametrize(

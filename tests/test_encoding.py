@@ -138,9 +138,9 @@ def test_dense_pads_and_masks():
     assert got["padding_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
     assert {array.dtype for array in got.values()} == {np.dtype(np.int32)}
     features = (Feature("label", shape=()), *tokens("token_ids", length=4))
-    some = padding.dense(encoded, features, np.array([2, 0]))
-    assert some["label"].tolist() == [0, 0]
-    assert some["token_ids"].tolist() == [[3, 0, 0, 0], [3, 4, 3, 0]]
+    picked = padding.dense(encoded, features, np.array([2, 0]))
+    assert picked["label"].tolist() == [0, 0]
+    assert picked["token_ids"].tolist() == [[3, 0, 0, 0], [3, 4, 3, 0]]
 
 
 def test_no_rows():

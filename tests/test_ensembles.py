@@ -35,7 +35,7 @@ def softmax(logits):
     return e / e.sum(-1, keepdims=True)
 
 
-def said(*seeds, rows=6, classes=3):
+def random_logits(*seeds, rows=6, classes=3):
     return [np.random.default_rng(seed).normal(size=(rows, classes)) * 2 for seed in seeds]
 
 
@@ -44,7 +44,7 @@ def said(*seeds, rows=6, classes=3):
 
 @pytest.mark.parametrize("module", [voting, bagging])
 def test_votes_are_soft(module):
-    members = said(1, 2, 3)
+    members = random_logits(1, 2, 3)
     together = module.Ensemble.combine(module.Config(), members, {}, "softmax")
     np.testing.assert_allclose(
         softmax(together), np.mean([softmax(x) for x in members], 0), atol=1e-6
@@ -86,7 +86,7 @@ def test_boosting_draws_what_was_wrong():
 
 def misled(classes):
     """Logits, and classes of which every fourth is the next one: a constant shift would help."""
-    (logits,) = said(1, rows=90, classes=classes)
+    (logits,) = random_logits(1, rows=90, classes=classes)
     return logits, (logits.argmax(1) + (np.arange(90) % 4 == 0)) % classes
 
 
@@ -95,7 +95,7 @@ def test_stacking_finds_the_least_penalised_loss(classes):
     logits, truth = misled(classes)
     settings = stacking.Config(strength=0.5)
     learned = stacking.learn(settings, [logits], truth)
-    found = np.concatenate([np.array(learned["kernel"]) - np.eye(classes), [learned["bias"]]])
+    actual = np.concatenate([np.array(learned["kernel"]) - np.eye(classes), [learned["bias"]]])
 
     def loss(both):
         moved = {"kernel": np.eye(classes) + both[:-1], "bias": both[-1]}
@@ -103,11 +103,11 @@ def test_stacking_finds_the_least_penalised_loss(classes):
         fit = log_loss(truth, answer, labels=range(classes), normalize=False)
         return fit + np.sum(both**2) / (2 * 0.5)
 
-    assert loss(found) < loss(np.zeros_like(found)) - 1
-    for place in np.ndindex(found.shape):
-        step = np.zeros_like(found)
+    assert loss(actual) < loss(np.zeros_like(actual)) - 1
+    for place in np.ndindex(actual.shape):
+        step = np.zeros_like(actual)
         step[place] = 1e-3
-        assert abs(loss(found + step) - loss(found - step)) / 2e-3 < 1e-2
+        assert abs(loss(actual + step) - loss(actual - step)) / 2e-3 < 1e-2
 
 
 def test_stacking_of_no_strength_is_the_mean():
@@ -124,17 +124,17 @@ def weights(value):
 
 
 def test_a_uniform_soup_is_the_mean():
-    found = [weights(1), weights(2), weights(6)]
-    kept, chosen = soup.cook(soup.Config(), found, [0.1, 0.2, 0.3], None)
+    actual = [weights(1), weights(2), weights(6)]
+    kept, chosen = soup.cook(soup.Config(), actual, [0.1, 0.2, 0.3], None)
     assert chosen == [0, 1, 2]
     np.testing.assert_array_equal(kept["a"], [3, 3])
     np.testing.assert_array_equal(kept["n"], [1])
 
 
 def test_a_greedy_soup_takes_what_does_not_hurt():
-    found = [weights(1), weights(2), weights(6)]
+    actual = [weights(1), weights(2), weights(6)]
     kept, chosen = soup.cook(
-        soup.Config(recipe="greedy"), found, [0.5, 0.9, 0.7], lambda w: 2.0 - abs(w["a"][0] - 1.4)
+        soup.Config(recipe="greedy"), actual, [0.5, 0.9, 0.7], lambda w: 2.0 - abs(w["a"][0] - 1.4)
     )
     # From 2 on: with 6 it is 4 and worse than 0.9, with 1 it is 1.5 and better.
     assert chosen == [0, 1]
@@ -213,14 +213,14 @@ def place(tmp_path_factory):
         yield folder
 
 
-def made(folder, kind, more="members: 2", export="[]", rest=""):
+def config_of(folder, kind, more="members: 2", export="[]", rest=""):
     path = folder / f"{kind}.yaml"
     path.write_text(f"{BASE}ensemble: {{name: {kind}, {more}}}\nexport: {export}\n{rest}")
     return configs.load(path)
 
 
 def test_an_ensemble_answers_evaluates_and_exports(place):
-    settings = made(place, "voting", export="[litert_float32]")
+    settings = config_of(place, "voting", export="[litert_float32]")
     bundle = ensemble(settings)
     assert bundle.artifacts() == ["keras", "litert_float32"]
     member_logits = [Predictor.open(path, "keras").logits(TEXTS) for path in bundle.members]
@@ -265,7 +265,7 @@ def test_files_of_an_ensemble_lose_no_more_than_those_of_its_members(name, membe
 
 
 def test_an_exact_ensemble_may_lose_nothing(place, monkeypatch):
-    settings = made(place, "voting", export="[litert_float32]")
+    settings = config_of(place, "voting", export="[litert_float32]")
     ensemble(settings)
     asked = stage._logits
 
@@ -283,11 +283,11 @@ def test_an_exact_ensemble_may_lose_nothing(place, monkeypatch):
 
 
 def test_trained_members_are_not_trained_again(place, capsys):
-    assert member(made(place, "bagging"), bagging, 1).draw.bootstrap == 1
-    boosted = ensemble(made(place, "boosting"))
+    assert member(config_of(place, "bagging"), bagging, 1).draw.bootstrap == 1
+    boosted = ensemble(config_of(place, "boosting"))
     first = {p: p.stat().st_mtime_ns for p in place.glob("saved_models/boosting_*/weights*")}
     assert len(first) == 2
-    ensemble(made(place, "boosting"))
+    ensemble(config_of(place, "boosting"))
     assert {p: p.stat().st_mtime_ns for p in first} == first
     assert "boosting_1: already trained" in capsys.readouterr().out
     learned = json.loads((boosted.path / "ensemble.json").read_text())["learned"]
@@ -299,14 +299,14 @@ def test_trained_members_are_not_trained_again(place, capsys):
 
 @pytest.mark.slow
 def test_members_of_bagging_draw_their_rows(place):
-    ensemble(made(place, "bagging"))
+    ensemble(config_of(place, "bagging"))
     for number in range(2):
         draw = configs.load(place / f"saved_models/bagging_{number}/config.yaml").draw
         assert draw.bootstrap == number
 
 
 def test_a_stack_learns_from_its_members(place):
-    stacked = ensemble(made(place, "stacking"))
+    stacked = ensemble(config_of(place, "stacking"))
     learned = json.loads((stacked.path / "ensemble.json").read_text())["learned"]
     assert np.shape(learned["kernel"]) == (2, 2)
     assert np.isfinite(Predictor.open(stacked.path, "keras").logits(TEXTS)).all()
@@ -316,7 +316,7 @@ def test_a_stack_learns_from_its_members(place):
 def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
     text = (place / "train.tsv").read_text()
     (place / "rare.tsv").write_text(text + "the moon\tother\n")
-    made(place, kind, "members: 4")
+    config_of(place, kind, "members: 4")
     # A run that only reads its data; its answers are random.
     learned = []
 
@@ -329,7 +329,7 @@ def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
 
     monkeypatch.setattr(stage, "run", read)
     monkeypatch.setattr(
-        stage, "_logits", lambda bundle, rows, name="keras": said(1, rows=len(rows))[0]
+        stage, "_logits", lambda bundle, rows, name="keras": random_logits(1, rows=len(rows))[0]
     )
     settings = configs.load(place / f"{kind}.yaml", [f"name=rare_{kind}", "data.train=rare.tsv"])
     alone = settings.model_copy(update={"ensemble": None})
@@ -346,7 +346,7 @@ def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
 def test_a_stack_of_single_rows_is_refused_before_training(place):
     rows = [f"word{i}\tlabel{i}" for i in range(4)]
     (place / "ones.tsv").write_text("\n".join(["text\tlabel", *rows]))
-    made(place, "stacking", "members: 2")
+    config_of(place, "stacking", "members: 2")
     more = ["name=ones", "data.train=ones.tsv", "data.dev=ones.tsv"]
     with pytest.raises(InputError, match="needs labels with more than one row, but each of the 4"):
         ensemble(configs.load(place / "stacking.yaml", more))
@@ -361,7 +361,7 @@ def split_of(settings):
 @pytest.mark.parametrize("kind", registry.names("ensemble"))
 @pytest.mark.parametrize("rows", ["dev: 0.25", "dev: 0.25, limit: 40", "dev: 0.25, shots: 5"])
 def test_members_have_the_rows_of_the_ensemble(place, kind, rows):
-    made(place, kind, "members: 3, variants: [{}, {seed: 99}]")
+    config_of(place, kind, "members: 3, variants: [{}, {seed: 99}]")
     settings = configs.load(
         place / f"{kind}.yaml", [f"data={{source: tsv, train: train.tsv, {rows}}}"]
     )
@@ -382,27 +382,27 @@ def test_members_have_the_rows_of_the_ensemble(place, kind, rows):
     ],
 )
 def test_variants_do_not_change_the_rows(place, more, text):
-    settings = made(place, "voting", f"members: 2, {more}")
+    settings = config_of(place, "voting", f"members: 2, {more}")
     with pytest.raises(ConfigError, match=text):
         ensemble(settings)
 
 
 @pytest.mark.parametrize("kind", ["bagging", "boosting", "stacking"])
 def test_a_draw_beside_the_draws_of_the_ensemble_is_refused(place, kind):
-    settings = made(place, kind, "members: 2", rest="draw: {bootstrap: 1}\n")
+    settings = config_of(place, kind, "members: 2", rest="draw: {bootstrap: 1}\n")
     with pytest.raises(ConfigError, match=f"draw: {kind} draws the rows itself; leave it out"):
         ensemble(settings)
 
 
 def test_the_seed_of_the_splits_changes_no_fingerprint(place):
-    settings = made(place, "voting")
+    settings = config_of(place, "voting")
     same = settings.model_copy(update={"split_seed": settings.seed + 1})
     assert fingerprint(same, {}) == fingerprint(settings, {})
 
 
 @pytest.mark.slow
 def test_a_stack_may_have_more_members_than_rows(place):
-    made(place, "stacking", "members: 5")
+    config_of(place, "stacking", "members: 5")
     few = ["name=few", "data.limit=4", "train.batch_size=2"]
     bundle = ensemble(configs.load(place / "stacking.yaml", few))
     learned = json.loads((bundle.path / "ensemble.json").read_text())["learned"]
@@ -411,19 +411,19 @@ def test_a_stack_may_have_more_members_than_rows(place):
 
 
 def test_a_soup_is_one_run(place):
-    bundle = ensemble(made(place, "soup", export="[litert_float32]"))
+    bundle = ensemble(config_of(place, "soup", export="[litert_float32]"))
     assert not bundle.members
     members = [Bundle.open(f"saved_models/soup_{number}") for number in range(2)]
     from safetensors.numpy import load_file
 
-    kept, *found = (load_file(b.weights) for b in (bundle, *members))
+    kept, *actual = (load_file(b.weights) for b in (bundle, *members))
     for path, value in kept.items():
-        np.testing.assert_allclose(value, (found[0][path] + found[1][path]) / 2, atol=1e-6)
-    assert any(np.abs(found[0][path] - found[1][path]).max() > 1e-4 for path in kept)
+        np.testing.assert_allclose(value, (actual[0][path] + actual[1][path]) / 2, atol=1e-6)
+    assert any(np.abs(actual[0][path] - actual[1][path]).max() > 1e-4 for path in kept)
     assert json.loads((bundle.path / "verify.json").read_text())["litert_float32"]
     before = bundle.weights.stat().st_mtime_ns
     assert (
-        ensemble(made(place, "soup", export="[litert_float32]")).weights.stat().st_mtime_ns
+        ensemble(config_of(place, "soup", export="[litert_float32]")).weights.stat().st_mtime_ns
         == before
     )
 
@@ -431,7 +431,7 @@ def test_a_soup_is_one_run(place):
 @pytest.fixture
 def pupil(place):
     """The config of a run whose teacher is an ensemble."""
-    ensemble(made(place, "voting", export="[litert_float32]"))
+    ensemble(config_of(place, "voting", export="[litert_float32]"))
     path = place / "pupil.yaml"
     path.write_text(BASE + "objective: {name: distill, teacher: saved_models/voting}\nexport: []\n")
     return path
@@ -441,8 +441,8 @@ def test_an_ensemble_can_teach(pupil):
     prepared = prepare(configs.load(pupil))
     teacher_logits = lessons(prepared).extra[TEACHER_LOGITS]
     texts = [row["text"] for row in prepared.rows["train"]]
-    said = Predictor.open("saved_models/voting", "keras").logits(texts)
-    np.testing.assert_allclose(softmax(teacher_logits), softmax(said), atol=1e-5)
+    ensemble_logits = Predictor.open("saved_models/voting", "keras").logits(texts)
+    np.testing.assert_allclose(softmax(teacher_logits), softmax(ensemble_logits), atol=1e-5)
 
 
 @pytest.mark.slow
@@ -455,7 +455,7 @@ def test_a_pupil_of_an_ensemble_learns(pupil):
 def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
     from tfapps.bundle import identity
 
-    bundle = ensemble(made(place, "voting", export="[litert_float32]"))
+    bundle = ensemble(config_of(place, "voting", export="[litert_float32]"))
     digests = [
         Bundle.open(path).manifest["files"]["weights.safetensors"] for path in bundle.members
     ]
@@ -463,12 +463,12 @@ def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
 
 
 def test_members_may_differ(place):
-    settings = made(place, "voting", "members: 2, variants: [{}, {model.layers: 2, seed: 99}]")
+    settings = config_of(place, "voting", "members: 2, variants: [{}, {model.layers: 2, seed: 99}]")
     members = [member(settings, voting, number) for number in range(2)]
     assert [m.model.layers for m in members] == [1, 2]
     assert [m.seed for m in members] == [13, 99]
     assert [m.name for m in members] == ["voting_0", "voting_1"]
-    wrong = made(place, "voting", "members: 2, variants: [{model.layer: 2}]")
+    wrong = config_of(place, "voting", "members: 2, variants: [{model.layer: 2}]")
     with pytest.raises(ConfigError, match="model.layer: unknown key"):
         member(wrong, voting, 0)
 
@@ -481,14 +481,14 @@ def test_members_may_differ(place):
     ],
 )
 def test_a_single_run_of_an_ensemble_is_refused(place, verb, text):
-    made(place, "voting", export="[litert_float32]")
+    config_of(place, "voting", export="[litert_float32]")
     done = tfapps(verb, "voting.yaml", cwd=place)
     assert done.returncode == 2
     assert text in done.stderr
 
 
 def test_what_takes_a_single_run_refuses_an_ensemble(place):
-    ensemble(made(place, "voting", export="[litert_float32]"))
+    ensemble(config_of(place, "voting", export="[litert_float32]"))
     done = tfapps("benchmark", "voting", cwd=place)
     assert done.returncode == 2
     assert "is an ensemble, expected a single run; give one of its members" in done.stderr

@@ -12,21 +12,21 @@ SAID = [["B-PER", "I-PER", "O", "B-ORG"], ["O", "B-LOC", "B-ORG"], ["I-LOC", "O"
 
 def test_counted_by_hand():
     """Right are PER, ORG and, but not strictly, the LOC with an I-; 5 are said, 4 there."""
-    found = entities.scores(TRUTH, SAID)
-    assert found["precision"] == pytest.approx(3 / 5)
-    assert found["recall"] == pytest.approx(3 / 4)
-    assert found["f1"] == pytest.approx(2 / 3)
-    assert found["strict_f1"] == pytest.approx(2 * (2 / 4) * (2 / 4) / (2 / 4 + 2 / 4))
-    assert found["token_micro_f1"] == pytest.approx(7 / 10)
+    actual = entities.scores(TRUTH, SAID)
+    assert actual["precision"] == pytest.approx(3 / 5)
+    assert actual["recall"] == pytest.approx(3 / 4)
+    assert actual["f1"] == pytest.approx(2 / 3)
+    assert actual["strict_f1"] == pytest.approx(2 * (2 / 4) * (2 / 4) / (2 / 4 + 2 / 4))
+    assert actual["token_micro_f1"] == pytest.approx(7 / 10)
 
 
 def test_as_seqeval_says():
-    found = entities.scores(TRUTH, SAID)
-    assert found["f1"] == pytest.approx(f1_score(TRUTH, SAID))
-    assert found["strict_f1"] == pytest.approx(f1_score(TRUTH, SAID, mode="strict", scheme=IOB2))
+    actual = entities.scores(TRUTH, SAID)
+    assert actual["f1"] == pytest.approx(f1_score(TRUTH, SAID))
+    assert actual["strict_f1"] == pytest.approx(f1_score(TRUTH, SAID, mode="strict", scheme=IOB2))
     report = entities.report(TRUTH, SAID)
-    for name, how in (("entities", {}), ("strict", {"mode": "strict", "scheme": IOB2})):
-        theirs = classification_report(TRUTH, SAID, output_dict=True, zero_division=0, **how)
+    for name, options in (("entities", {}), ("strict", {"mode": "strict", "scheme": IOB2})):
+        theirs = classification_report(TRUTH, SAID, output_dict=True, zero_division=0, **options)
         for label, row in theirs.items():
             assert report[name][label] == pytest.approx(row)
 

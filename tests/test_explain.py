@@ -88,14 +88,16 @@ def test_words_have_all_pieces_and_their_places(kind):
     seen = ["where is my parcel?", "the café in Zürich, 3.5 km", "refund"] * 3
     tokenizer = Tokenizer.train(seen, kind, 60, None, 1)
     task = classification.Task(classification.Config(), ["a", "b"])
-    given = "Where is  the café, Zoë's 3.5?"
+    sentence = "Where is  the café, Zoë's 3.5?"
     inputs = tokens("token_ids", "padding_mask")
-    text, cut = reading.read({"text": given, "label": None}, task, tokenizer, inputs, 100)
+    text, cut = reading.read({"text": sentence, "label": None}, task, tokenizer, inputs, 100)
     assert not cut
-    assert all(given[word.start : word.end] == word.text for word in text.words)
+    assert all(sentence[word.start : word.end] == word.text for word in text.words)
     letters = [place for word in text.words for place in range(word.start, word.end)]
-    assert letters == [place for place, letter in enumerate(given) if not letter.isspace()]
-    expected = given.split() if kind == "characters" else ["Where", "is", "the", "café", ",", "3.5"]
+    assert letters == [place for place, letter in enumerate(sentence) if not letter.isspace()]
+    expected = (
+        sentence.split() if kind == "characters" else ["Where", "is", "the", "café", ",", "3.5"]
+    )
     if kind == "characters":
         assert [word.text for word in text.words] == list("".join(expected))
     else:
@@ -118,8 +120,8 @@ def test_words_have_all_pieces_and_their_places(kind):
     ],
 )
 def test_words_are_what_a_reader_takes_for_one(text, spans, words):
-    found, numbers = reading.split(text, spans, "words")
-    assert [text[start:end] for start, end in found] == words
+    actual, numbers = reading.split(text, spans, "words")
+    assert [text[start:end] for start, end in actual] == words
     assert numbers.max(initial=-1) == len(words) - 1
     assert (numbers >= 0).all()
 
@@ -150,9 +152,9 @@ def test_the_pattern_of_a_prompt_is_no_word_and_its_gap_stays_alone(pattern):
     task.mask_id = tokenizer.mask_id
     inputs = tokens("token_ids", "padding_mask", "segment_ids")
     example = {"text": "one two was three", "label": None}
-    whole = len(task.encode([example], tokenizer, 64)[0]["token_ids"][0])
-    shorter = whole - len(tokenizer.ids(["three"])[0])
-    for length, expected in ((whole, example["text"].split()), (shorter, ["one", "two", "was"])):
+    full = len(task.encode([example], tokenizer, 64)[0]["token_ids"][0])
+    shorter = full - len(tokenizer.ids(["three"])[0])
+    for length, expected in ((full, example["text"].split()), (shorter, ["one", "two", "was"])):
         text, cut = reading.read(example, task, tokenizer, inputs, length)
         assert cut == (length == shorter)
         pieces = np.array(tokenizer.pieces())[text.features["token_ids"][0]]
@@ -169,8 +171,8 @@ def test_rollout_of_a_prompt_goes_to_its_gap():
     inputs = {"token_ids": keras.Input((None,), dtype="int32", name="token_ids")}
     x = Embedding(qat_models.WORDS, WIDTH, name="embeddings")(inputs["token_ids"])
     model = keras.Model(inputs, AtToken(gap, name="gap")(x, inputs["token_ids"]))
-    found = Reader(model).pooled({"token_ids": np.array([[2, 5, gap, 6]])})
-    assert found.tolist() == [0, 0, 1, 0]
+    actual = Reader(model).pooled({"token_ids": np.array([[2, 5, gap, 6]])})
+    assert actual.tolist() == [0, 0, 1, 0]
 
 
 def test_what_is_cut_off_is_no_word():
@@ -204,8 +206,8 @@ def test_words_are_blanked_or_left_out(linear):
 @pytest.mark.parametrize("steps", [1, 300])
 def test_integrated_gradients_of_a_linear_model_are_weight_times_change(linear, steps):
     text = text_of(linear)
-    how = integrated_gradients.Config(steps=steps)
-    scores = integrated_gradients.explain(how, Reader(linear), text, 1)
+    options = integrated_gradients.Config(steps=steps)
+    scores = integrated_gradients.explain(options, Reader(linear), text, 1)
     pieces = effects(linear, text, 1)
     np.testing.assert_allclose(scores.words, summed(text, pieces), rtol=1e-4, atol=1e-5)
     assert scores.rest == 0
@@ -216,8 +218,8 @@ def test_integrated_gradients_of_a_linear_model_are_weight_times_change(linear, 
 def test_integrated_gradients_sum_up_to_the_difference_of_logits(name):
     model = qat_models.classifier(name)
     reader, text = Reader(model), text_of(model)
-    how = integrated_gradients.Config(steps=512)
-    scores = integrated_gradients.explain(how, reader, text, 2)
+    options = integrated_gradients.Config(steps=512)
+    scores = integrated_gradients.explain(options, reader, text, 2)
     ids = text.features["token_ids"].copy()
     ids[0, 1:-1] = BLANK
     nothing = {**text.features, "token_ids": ids}
@@ -225,7 +227,7 @@ def test_integrated_gradients_sum_up_to_the_difference_of_logits(name):
     assert abs(difference) > 0.1
     assert scores.total == pytest.approx(difference, abs=1e-4)
     assert scores.words.sum() + scores.rest == pytest.approx(difference, abs=0.01)
-    one = integrated_gradients.explain(how.model_copy(update={"steps": 1}), reader, text, 2)
+    one = integrated_gradients.explain(options.model_copy(update={"steps": 1}), reader, text, 2)
     assert scores.delta < one.delta
 
 
@@ -246,14 +248,14 @@ def test_occlusion_is_what_the_logit_loses(by):
     model = qat_models.classifier("bilstm")
     reader, text = Reader(model), text_of(model, 6)
     scores = occlusion.explain(occlusion.Config(by=by), reader, text, 1)
-    whole = reader.logits(text.features)[0, 1]
+    full = reader.logits(text.features)[0, 1]
     for number in range(3):
         gone = text.word_of == number
         ids = text.features["token_ids"][0].copy()
         ids[gone] = BLANK
         ids = ids if by == "blank" else ids[~gone]
         rest = {"token_ids": ids[None], "padding_mask": np.ones_like(ids)[None]}
-        lost = whole - reader.logits(rest)[0, 1]
+        lost = full - reader.logits(rest)[0, 1]
         assert abs(lost) > 1e-3
         assert scores.words[number] == pytest.approx(lost, abs=1e-4)
 
@@ -346,11 +348,11 @@ def test_the_true_order_is_more_faithful_than_a_random_one(linear):
         "random": [random.random(len(text.words)) for text in texts],
         "reverse": [-scores for scores in true],
     }
-    found = {name: faithful.judged(run, texts, targets, some) for name, some in orders.items()}
-    deletion, insertion = ([found[name][kind] for name in orders] for kind in faithful.KINDS)
+    actual = {name: faithful.judged(run, texts, targets, order) for name, order in orders.items()}
+    deletion, insertion = ([actual[name][kind] for name in orders] for kind in faithful.KINDS)
     assert deletion[0] < deletion[1] - 0.05 < deletion[2] - 0.1
     assert insertion[0] > insertion[1] + 0.05 > insertion[2] + 0.1
-    for one in found.values():
+    for one in actual.values():
         gone, back = one["deletion_curve"], one["insertion_curve"]
         assert (gone["0"], gone["1"]) == pytest.approx((back["1"], back["0"]), abs=1e-5)
 
@@ -436,9 +438,9 @@ def test_every_method_explains_a_run(workplace, method):
 
 
 def test_labels_are_explained_against_each_other(workplace):
-    how = ["tiny", "-", "--method", "occlusion", "--label"]
+    options = ["tiny", "-", "--method", "occlusion", "--label"]
     for_, against = (
-        answers_of(tfapps("explain", *how, label, cwd=workplace, stdin="the pear\n"))
+        answers_of(tfapps("explain", *options, label, cwd=workplace, stdin="the pear\n"))
         for label in ("fruit", "tool")
     )
     assert (for_[0]["label"], against[0]["label"]) == ("fruit", "tool")

@@ -143,9 +143,9 @@ def test_no_loop_and_one_fused_lstm_in_every_file(recurrent):
 def test_integer_file_computes_with_integers(recurrent):
     from tfapps.runners.litert import interpreter
 
-    made = interpreter(recurrent / "int8.tflite", delegate=False)
-    details = {d["index"]: d for d in made.get_tensor_details()}
-    for op in made._get_ops_details():
+    session = interpreter(recurrent / "int8.tflite", delegate=False)
+    details = {d["index"]: d for d in session.get_tensor_details()}
+    for op in session._get_ops_details():
         if op["op_name"] in ("FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM"):
             assert {details[i]["dtype"] for i in op["outputs"]} == {np.int8}
 
@@ -207,10 +207,10 @@ def test_int8_attention_keeps_products_integer_and_the_rest_float(tmp_path):
 
     _export(["litert_int8"], rebuild, tmp_path, _calibration())
     path = tmp_path / "litert" / "int8.tflite"
-    made = interpreter(path, delegate=False)
-    details = {d["index"]: d for d in made.get_tensor_details()}
+    session = interpreter(path, delegate=False)
+    details = {d["index"]: d for d in session.get_tensor_details()}
     kinds = {}
-    for op in made._get_ops_details():
+    for op in session._get_ops_details():
         kinds.setdefault(op["op_name"], set()).update(details[i]["dtype"] for i in op["outputs"])
     assert kinds["FULLY_CONNECTED"] == kinds["BATCH_MATMUL"] == {np.int8}
     assert kinds["SOFTMAX"] == {np.float32}
@@ -298,11 +298,11 @@ def test_one_child_converts_file_after_file(tmp_path):
 
 
 def test_a_child_works_until_it_dies_or_rests(tmp_path, monkeypatch, no_child):
-    made = tmp_path / "made"
-    made.touch()
+    output = tmp_path / "made"
+    output.touch()
 
     def ask():
-        child.run("child.Path", ["nothing"], made, "litert_float32")  # loads no TensorFlow
+        child.run("child.Path", ["nothing"], output, "litert_float32")  # loads no TensorFlow
         return child._child
 
     first = ask()

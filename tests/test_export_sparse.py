@@ -77,11 +77,11 @@ def test_the_file_is_as_sparse_as_the_model_and_holds_its_values(pruned):
     form, model, file = pruned
     item = prune.Config(epochs=0, **FORMS[form])
     expected = [np.asarray(weight).T for weight in prune.prunable(item, model).values()]
-    found = list(sparse_matrices(file))
-    assert len(found) == len(expected)
+    actual = list(sparse_matrices(file))
+    assert len(actual) == len(expected)
     for matrix in expected:
-        assert any(np.array_equal(matrix, other) for other in found)
-    zeros = sum((matrix == 0).sum() for matrix in found) / sum(matrix.size for matrix in found)
+        assert any(np.array_equal(matrix, other) for other in actual)
+    zeros = sum((matrix == 0).sum() for matrix in actual) / sum(matrix.size for matrix in actual)
     assert zeros == pytest.approx(prune.report(item, model)["sparsity"])
 
 

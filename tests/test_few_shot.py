@@ -43,7 +43,7 @@ def tiny_config():
     return raw
 
 
-def made(name, *, export="[]", **sections):
+def config_of(name, *, export="[]", **sections):
     """The tiny config, of one block, with keys of its sections changed."""
     raw = tiny_config()
     for section, keys in sections.items():
@@ -53,7 +53,7 @@ def made(name, *, export="[]", **sections):
 
 def started(name, **sections):
     """Prepared data and a model whose head is set, nothing trained."""
-    prepared = prepare(made(name, **sections))
+    prepared = prepare(config_of(name, **sections))
     keras.utils.set_random_seed(1)
     model = _build(prepared)
     warm(prepared, model)
@@ -74,12 +74,12 @@ def rows(counts):
 
 
 def test_as_many_of_each_label_are_drawn_as_asked_for():
-    there = rows({"a": 9, "b": 3, "c": 20})
-    drawn = splits.few(there, 3, seed=1)
+    examples = rows({"a": 9, "b": 3, "c": 20})
+    drawn = splits.few(examples, 3, seed=1)
     assert Counter(row["label"] for row in drawn) == {"a": 3, "b": 3, "c": 3}
-    assert [there.index(row) for row in drawn] == sorted(there.index(row) for row in drawn)
-    assert drawn == splits.few(there, 3, seed=1)
-    assert drawn != splits.few(there, 3, seed=2)
+    assert [examples.index(row) for row in drawn] == sorted(examples.index(row) for row in drawn)
+    assert drawn == splits.few(examples, 3, seed=1)
+    assert drawn != splits.few(examples, 3, seed=2)
 
 
 def test_too_few_of_a_label_are_refused_by_name():
@@ -95,7 +95,7 @@ def test_too_few_of_a_label_are_refused_by_name():
 
 @pytest.mark.parametrize(("dev", "count"), [("dev.tsv", 24), (0.25, 16)])
 def test_the_dev_set_stays_whole(place, dev, count):
-    data = made("few", data={"shots": 5, "dev": dev}).data
+    data = config_of("few", data={"shots": 5, "dev": dev}).data
     parts = splits.load(data, seed=3)
     assert Counter(row["label"] for row in parts["train"]) == {"fruit": 5, "tool": 5}
     assert len(parts["dev"]) == count
@@ -115,10 +115,10 @@ def balanced(labels, size, per_label, epoch=0):
 @pytest.mark.parametrize(("labels", "size", "per_label"), [(7, 12, 4), (7, 8, 2), (3, 12, 4)])
 def test_batches_have_as_many_of_a_label_as_asked_for(labels, size, per_label):
     numbers = np.repeat(np.arange(labels), 2 * per_label)
-    lengths, made = balanced(numbers, size, per_label)
-    seen = np.concatenate(made.batches)
+    lengths, plan = balanced(numbers, size, per_label)
+    seen = np.concatenate(plan.batches)
     assert sorted(seen[seen >= 0]) == list(range(len(numbers)))
-    for batch, length in zip(made.batches, made.lengths, strict=True):
+    for batch, length in zip(plan.batches, plan.lengths, strict=True):
         real = batch[batch >= 0]
         assert set(Counter(numbers[real]).values()) == {per_label}
         assert length == (8 if lengths[real].max() <= 8 else 32)
@@ -126,9 +126,9 @@ def test_batches_have_as_many_of_a_label_as_asked_for(labels, size, per_label):
 
 def test_rows_beside_whole_groups_come_too():
     numbers = [0] * 7 + [1] * 3 + [2] * 2 + [3]
-    _, made = balanced(numbers, 6, 3)
-    assert sorted(np.concatenate(made.batches)) == [-1] * 5 + list(range(13))
-    of_batches = [Counter(np.take(numbers, b[b >= 0]).tolist()) for b in made.batches]
+    _, plan = balanced(numbers, 6, 3)
+    assert sorted(np.concatenate(plan.batches)) == [-1] * 5 + list(range(13))
+    of_batches = [Counter(np.take(numbers, b[b >= 0]).tolist()) for b in plan.batches]
     assert sum(counts[label] == 3 for counts in of_batches for label in (0, 1)) >= 1
 
 
@@ -142,7 +142,7 @@ def test_the_order_is_that_of_seed_and_epoch():
 
 
 def test_a_fit_is_given_balanced_batches(place):
-    prepared = prepare(made("even", train={"per_label": 4}))
+    prepared = prepare(config_of("even", train={"per_label": 4}))
     batches = prepared.training_batches()
     assert batches.steps_per_epoch == 8
     for _, targets, _ in batches.epoch(0):
@@ -170,8 +170,8 @@ def test_supcon_is_the_formula():
         total = sum(np.exp(z[i] @ z[a] / heat) for a in others)
         terms = [np.log(np.exp(z[i] @ z[p] / heat) / total) for p in alike]
         expected.append(-np.mean(terms) if terms else 0.0)
-    found = _pairs.supcon(x, *_pairs.compared(label, ids), heat)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    actual = _pairs.supcon(x, *_pairs.compared(label, ids), heat)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
     assert expected[3] == 0  # the only one of its label
 
 
@@ -187,8 +187,8 @@ def test_regression_is_the_formula():
         ]
         far = [(z[i] @ z[a]) ** 2 for a in range(7) if label[a] != label[i]]
         expected.append((np.mean(near or [0]) + np.mean(far)) / 2)
-    found = _pairs.regression(x, *_pairs.compared(label, ids))
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    actual = _pairs.regression(x, *_pairs.compared(label, ids))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
 
 BILSTM = {"name": "bilstm", "units": 8, "embedding_size": 8, "max_length": 16}
@@ -226,9 +226,9 @@ def test_prototypes_are_the_means_of_their_texts(place):
     x = unit(vectors(prepared, model, prepared.examples["train"]).astype(np.float64))
     label = prepared.targets("train")["label"]
     means = unit(np.stack([x[label == number].mean(0) for number in (0, 1)]))
-    there = unit(vectors(prepared, model, prepared.examples["dev"]).astype(np.float64))
+    unit_vectors = unit(vectors(prepared, model, prepared.examples["dev"]).astype(np.float64))
     logits = np.asarray(model(prepared.arrays("dev")))
-    np.testing.assert_allclose(logits, 7 * there @ means.T, atol=1e-4)
+    np.testing.assert_allclose(logits, 7 * unit_vectors @ means.T, atol=1e-4)
 
 
 def test_a_linear_head_of_means_takes_the_nearest(place):
@@ -236,8 +236,8 @@ def test_a_linear_head_of_means_takes_the_nearest(place):
     x = vectors(prepared, model, prepared.examples["train"]).astype(np.float64)
     label = prepared.targets("train")["label"]
     means = np.stack([x[label == number].mean(0) for number in (0, 1)])
-    there = vectors(prepared, model, prepared.examples["dev"]).astype(np.float64)
-    far = np.square(there[:, None] - means).sum(-1)
+    text_vectors = vectors(prepared, model, prepared.examples["dev"]).astype(np.float64)
+    far = np.square(text_vectors[:, None] - means).sum(-1)
     logits = np.asarray(model(prepared.arrays("dev")), np.float64)
     np.testing.assert_allclose(2 * (logits[:, 1] - logits[:, 0]), far[:, 0] - far[:, 1], atol=1e-3)
 
@@ -255,8 +255,8 @@ def test_a_logistic_head_says_what_the_regression_says(place, labels):
     _heads.fill(settings, model, x, label, labels)
     expected = LogisticRegression(max_iter=2000).fit(x, label).predict_log_proba(x)
     logits = np.asarray(model(x.astype("float32")))
-    found = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    actual = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_logistic_head_says_what_the_regression_says(place, labels):
 def test_nothing_is_trained_and_everything_is_exported(place, export):
     texts = {"fruit": "a sweet apple", "tool": "a heavy hammer"}
     task = {"head": "prototype", "head_start": "descriptions", "descriptions": texts}
-    settings = made(
+    settings = config_of(
         "zero",
         task=task,
         data={"shots": 1},
@@ -286,9 +286,9 @@ def test_nothing_is_trained_and_everything_is_exported(place, export):
     prepared, model = started("zero", task=task, data={"shots": 1}, model={"max_length": 12})
     examples = [{"text": text} for text in texts.values()]
     labels = unit(vectors(prepared, model, examples))
-    there = unit(vectors(prepared, model, prepared.examples["dev"]))
+    unit_vectors = unit(vectors(prepared, model, prepared.examples["dev"]))
     logits = np.asarray(model(prepared.arrays("dev")))
-    np.testing.assert_allclose(logits, 20 * there @ labels.T, atol=1e-4)
+    np.testing.assert_allclose(logits, 20 * unit_vectors @ labels.T, atol=1e-4)
     assert run(settings).path == bundle.path
 
 
@@ -301,7 +301,7 @@ def test_a_frozen_encoder_stays_and_its_prototypes_move(place):
     _, start = started("frozen", **sections)
     before = {weight.path: weight.numpy() for weight in start.trainable_variables}
     assert list(before) == ["head/kernel"]
-    after = values(train(made("frozen", **sections)))
+    after = values(train(config_of("frozen", **sections)))
     assert np.abs(after["head/kernel"] - before["head/kernel"]).max() > 1e-4
 
 
@@ -346,7 +346,7 @@ def test_labels_are_described_by_their_names_or_a_file(tmp_path):
 )
 def test_what_does_not_go_together_is_refused(sections, text):
     with pytest.raises(ConfigError, match=text):
-        made("refused", **sections)
+        config_of("refused", **sections)
 
 
 # Prompts
@@ -382,24 +382,24 @@ def test_a_prompt_says_what_the_masked_lm_says_at_the_gap(filler):
     bundle = run(prompt("asked", export=["litert_float32"]))
     texts = ["the cat sleeps", "a dog"]
     before = Predictor.open("saved_models/before", "keras")
-    said = before.logits([f"{text} It was [MASK]." for text in texts])[:, 0]
-    there = Tokenizer.load("saved_models/before/text").vocabulary
-    words = [[there["good"]], [there["bad"], there["gone"]]]
-    expected = np.stack([said[:, ids].mean(-1) for ids in words], axis=-1)
+    gap_logits = before.logits([f"{text} It was [MASK]." for text in texts])[:, 0]
+    vocabulary = Tokenizer.load("saved_models/before/text").vocabulary
+    words = [[vocabulary["good"]], [vocabulary["bad"], vocabulary["gone"]]]
+    expected = np.stack([gap_logits[:, ids].mean(-1) for ids in words], axis=-1)
     for artifact in ("keras", "litert_float32"):
-        found = Predictor.open(bundle.path, artifact).logits(texts)
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        actual = Predictor.open(bundle.path, artifact).logits(texts)
+        np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 def test_the_gap_stays_where_a_text_is_cut(filler):
     prepared = prepare(prompt("long", task={"pattern": "[MASK] was: {text} It was"}))
-    task, there = prepared.task, prepared.tokenizer
-    columns, cut = task.encode([{"text": "cat " * 40}, {"text": "[MASK]"}], there, 16)
+    task, tokenizer = prepared.task, prepared.tokenizer
+    columns, cut = task.encode([{"text": "cat " * 40}, {"text": "[MASK]"}], tokenizer, 16)
     assert cut == 1
-    assert [int((ids == there.mask_id).sum()) for ids in columns["token_ids"]] == [1, 1]
+    assert [int((ids == tokenizer.mask_id).sum()) for ids in columns["token_ids"]] == [1, 1]
     assert len(columns["token_ids"][0]) == 16
     with pytest.raises(InputError, match="max_length: got 6, which leaves no room"):
-        task.encode([{"text": "a"}], there, 6)
+        task.encode([{"text": "a"}], tokenizer, 6)
 
 
 @pytest.mark.slow
@@ -421,16 +421,16 @@ def test_a_prompt_learns_and_is_made_small(filler):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "how",
+    "compressor",
     [
         {"name": "prune", "sparsity": 0.5},
         {"name": "prune_structured", "heads": 0.5},
         {"name": "cluster"},
     ],
-    ids=lambda how: how["name"],
+    ids=lambda compressor: compressor["name"],
 )
-def test_a_prompt_is_made_small_in_every_way(filler, how):
-    name, small = how["name"], [{**how, "epochs": 1}]
+def test_a_prompt_is_made_small_in_every_way(filler, compressor):
+    name, small = compressor["name"], [{**compressor, "epochs": 1}]
     bundle = run(prompt(name, train={"epochs": 1}, compress=small, export=["litert_float32"]))
     assert bundle.metrics["compression"][0]["name"] == name
     proof = json.loads((bundle.path / "verify.json").read_text())

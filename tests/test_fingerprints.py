@@ -54,7 +54,7 @@ SECTIONS = {
 }
 
 
-def made(section):
+def section_of(section):
     """A section with all defaults; what is required is a text."""
     required = {key: "x" for key, field in section.model_fields.items() if field.is_required()}
     return section.model_construct(**required)
@@ -85,7 +85,7 @@ def another(value, annotation):
 @pytest.mark.parametrize("key", SECTIONS, ids="-".join)
 def test_every_option_counts_or_is_marked(key):
     place, _ = key
-    section = made(SECTIONS[key])
+    section = section_of(SECTIONS[key])
     before = configs.dump(effects.reset(RUN.model_copy(update={place: section})))
     unread = set()
     for name, field in type(section).model_fields.items():
@@ -111,18 +111,18 @@ def test_every_option_of_a_whole_run_counts_or_is_marked():
 
 def test_every_option_of_a_compressor_counts():
     for name in registry.names("compressor"):
-        section = made(registry.load("compressor", name).Config)
+        section = section_of(registry.load("compressor", name).Config)
         assert not [n for n, f in type(section).model_fields.items() if effects.mark(f)], name
 
 
 def test_runs_that_leave_marked_options_out_keep_the_fingerprint_of_older_versions():
-    assert fingerprints.fingerprint(RUN, {}) == fingerprints.whole(RUN, {})
+    assert fingerprints.fingerprint(RUN, {}) == fingerprints.full(RUN, {})
     other = configs.from_dict({**RAW, "train": {"log_every": 3}}, "run")
     assert fingerprints.fingerprint(other, {}) == fingerprints.fingerprint(RUN, {})
-    assert fingerprints.whole(other, {}) != fingerprints.whole(RUN, {})
+    assert fingerprints.full(other, {}) != fingerprints.full(RUN, {})
 
 
-@pytest.mark.parametrize("form", [fingerprints.fingerprint, fingerprints.whole])
+@pytest.mark.parametrize("form", [fingerprints.fingerprint, fingerprints.full])
 def test_a_run_is_known_by_both_forms_of_its_fingerprint(form, tmp_path):
     config = configs.from_dict({**RAW, "train": {"log_every": 3}}, "run")
     bundle = Bundle(tmp_path, {"files": {}, "stages": {"train": form(config, {})}})

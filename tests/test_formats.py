@@ -417,16 +417,16 @@ def test_class_names_in_parquet(tmp_path):
 
 
 def test_parquet_that_is_refused(tmp_path, monkeypatch):
-    whole = written(tmp_path / "a", {"text": ["t" * 99] * 5000, "label": [None] * 5000})
+    full = written(tmp_path / "a", {"text": ["t" * 99] * 5000, "label": [None] * 5000})
     with pytest.raises(InputError, match=r"data\.x row 1: label is null, expected a text"):
-        read(tmp_path, parquet, whole)
+        read(tmp_path, parquet, full)
     with pytest.raises(InputError, match=r"data\.x: no column 'txt'; there are text, label; did"):
-        read(tmp_path, parquet, whole, text="txt")
+        read(tmp_path, parquet, full, text="txt")
     with pytest.raises(InputError, match=r"data\.x: cannot be read as Parquet \(.*\); copy it"):
-        read(tmp_path, parquet, whole[:-20])
+        read(tmp_path, parquet, full[:-20])
     with pytest.raises(InputError, match=r"data\.x: not a Parquet file; set data\.source to csv"):
         read(tmp_path, parquet, TSV)
     monkeypatch.setattr(files, "ALWAYS_ALLOWED", 1 << 10)
     monkeypatch.setattr(files, "MOST_TIMES", 1)
     with pytest.raises(InputError, match=r"data\.x: unpacks to more than"):
-        read(tmp_path, parquet, whole)
+        read(tmp_path, parquet, full)

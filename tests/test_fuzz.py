@@ -35,7 +35,7 @@ QUICK = {
 }
 
 
-def told(error):
+def check_message(error):
     """An InputError says something, in lines of their own."""
     text = str(error)
     assert text.strip()
@@ -76,14 +76,14 @@ def places(raw, path=()):
 PLACES = list(places(GOOD))
 
 
-def changed(path, value, how):
+def changed(path, value, options):
     raw = json.loads(json.dumps(GOOD))
     place = raw
     for key in path[:-1]:
         place = place[key]
-    if how == "remove":
+    if options == "remove":
         del place[path[-1]]
-    elif how == "add" and isinstance(place, dict):
+    elif options == "add" and isinstance(place, dict):
         place[str(value)] = value
     else:
         place[path[-1]] = value
@@ -96,7 +96,7 @@ def test_a_broken_config_is_told(path, value, how):
     try:
         run = configs.from_dict(changed(path, value, how), "fuzz")
     except InputError as error:
-        told(error)
+        check_message(error)
     else:
         assert configs.from_dict(yaml.safe_load(configs.dump(run)), "fuzz") == run
 
@@ -105,13 +105,13 @@ def test_a_broken_config_is_told(path, value, how):
 @given(st.binary(max_size=6), st.integers(0, 10**6), st.booleans())
 def test_a_broken_config_file_is_told(tmp_path_factory, data, place, cut):
     path = tmp_path_factory.mktemp("config") / "fuzz.yaml"
-    whole = yaml.safe_dump(GOOD).encode()
-    place %= len(whole)
-    path.write_bytes(whole[:place] + data + (b"" if cut else whole[place:]))
+    full = yaml.safe_dump(GOOD).encode()
+    place %= len(full)
+    path.write_bytes(full[:place] + data + (b"" if cut else full[place:]))
     try:
         configs.load(path)
     except InputError as error:
-        told(error)
+        check_message(error)
 
 
 @settings(max_examples=80, **QUICK)
@@ -122,7 +122,7 @@ def test_a_broken_override_is_told(tmp_path_factory, overrides):
     try:
         configs.load(path, overrides)
     except InputError as error:
-        told(error)
+        check_message(error)
 
 
 # Data
@@ -165,8 +165,8 @@ def read(folder, source, data, ending):
     run = configs.from_dict(
         {"task": {"name": task}, "data": raw, "model": {"name": "bert", "size": "tiny"}}, "fuzz"
     )
-    found = splits.load(run.data, 1)["train"]
-    return [list(found)] if isinstance(found, Corpus) else found
+    actual = splits.load(run.data, 1)["train"]
+    return [list(actual)] if isinstance(actual, Corpus) else actual
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -179,7 +179,7 @@ def test_broken_data_is_told(tmp_path_factory, source, chance, ending, times):
     try:
         rows = read(tmp_path_factory.mktemp("data"), source, data, ending)
     except InputError as error:
-        told(error)
+        check_message(error)
     else:
         assert rows
 
@@ -187,13 +187,13 @@ def test_broken_data_is_told(tmp_path_factory, source, chance, ending, times):
 def damaged(data, chance):
     """Bytes changed, put in, taken out or cut off somewhere."""
     place = chance.randrange(len(data) + 1)
-    how = chance.randrange(4)
+    options = chance.randrange(4)
     noise = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 5)))
-    if how == 0:
+    if options == 0:
         return data[:place] + noise + data[place:]
-    if how == 1:
+    if options == 1:
         return data[:place] + noise + data[place + len(noise) :]
-    if how == 2:
+    if options == 2:
         return data[:place] + data[place + chance.randrange(1, 20) :]
     return data[:place]
 
@@ -210,9 +210,9 @@ def tokenizer(request):
 @settings(max_examples=60, **QUICK)
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8"), max_size=60), min_size=1))
 def test_every_text_can_be_read(tokenizer, texts):
-    found = tokenizer.encode(texts, max_length=16)
-    assert len(found.token_ids) == len(texts)
-    for ids in found.token_ids:
+    actual = tokenizer.encode(texts, max_length=16)
+    assert len(actual.token_ids) == len(texts)
+    for ids in actual.token_ids:
         assert len(ids) <= 16
         assert ids.min(initial=0) >= 0
         assert ids.max(initial=0) < tokenizer.vocabulary_size
@@ -256,7 +256,7 @@ def test_a_damaged_bundle_is_refused(place, chance):
             return
         with pytest.raises(InputError) as caught:
             Predictor.open(bundle, "litert_float32")
-        assert Path(name).name in told(caught.value) or "manifest" in str(caught.value)
+        assert Path(name).name in check_message(caught.value) or "manifest" in str(caught.value)
     finally:
         file.write_bytes(data)
 

@@ -63,13 +63,13 @@ class Made:
 
     def split(self, model):
         graphs = {"encode": self.module.encoder_of(model), "step": self.module.step_of(model)}
-        whole = greedy_graph.Greedy(graphs["encode"], graphs["step"], START, self.end, LIMIT)
-        return {**graphs, "translate": whole}
+        full = greedy_graph.Greedy(graphs["encode"], graphs["step"], START, self.end, LIMIT)
+        return {**graphs, "translate": full}
 
-    def search(self, given):
+    def search(self, inputs):
         """What `decoding.search` says with a beam of 1."""
         ends = {"start_id": START, "end_id": self.end}
-        return Translator(self.steps, **ends, limit=LIMIT, how=HOW)(given)
+        return Translator(self.steps, **ends, limit=LIMIT, how=HOW)(inputs)
 
     def _end(self):
         """The token that makes for the most lengths of answers."""
@@ -96,80 +96,80 @@ QUICK = ("lstm-fed-2", "transformer")
         pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in MODELS
     ],
 )
-def made(request, tmp_path_factory):
+def exported(request, tmp_path_factory):
     return Made(request.param, tmp_path_factory.mktemp("greedy"))
 
 
-def runner(made, kind):
-    return SavedGreedy(made.saved) if kind == "saved_model" else LiteRTGreedy(made.file)
+def runner(exported, kind):
+    return SavedGreedy(exported.saved) if kind == "saved_model" else LiteRTGreedy(exported.file)
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
-def test_answers_scores_and_attention_are_those_of_the_search(made, kind):
-    given = features()
-    expected = made.search(given)
+def test_answers_scores_and_attention_are_those_of_the_search(exported, kind):
+    inputs = features()
+    expected = exported.search(inputs)
     assert len({len(one.token_ids) for (one,) in expected}) > 1  # some end, some go on
-    answers = GreedyTranslator(runner(made, kind), HOW)(given)
-    width = given["token_ids"].shape[1]
-    for (one,), (wanted,) in zip(answers, expected, strict=True):
-        assert one.token_ids.tolist() == wanted.token_ids.tolist()
-        assert one.score == pytest.approx(wanted.score, abs=1e-4)
-        looked = wanted.attention
+    answers = GreedyTranslator(runner(exported, kind), HOW)(inputs)
+    width = inputs["token_ids"].shape[1]
+    for (one,), (reference,) in zip(answers, expected, strict=True):
+        assert one.token_ids.tolist() == reference.token_ids.tolist()
+        assert one.score == pytest.approx(reference.score, abs=1e-4)
+        looked = reference.attention
         np.testing.assert_allclose(one.attention[:, : looked.shape[1]], looked, atol=1e-5)
         assert np.abs(one.attention[:, width:]).max(initial=0.0) < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
-def test_nothing_is_said_behind_the_end_or_beyond_the_limit_of_a_row(made, kind):
-    found = runner(made, kind)(features())
-    behind = np.arange(LIMIT) >= found["length"][:, None]
-    assert found["target_ids"].dtype == np.int32
-    assert found["target_ids"].shape == behind.shape
-    assert not found["target_ids"][behind].any()
-    assert not (found["target_ids"] == made.end)[~behind].any()
-    assert (found["length"] <= np.minimum(2 * LENGTHS + 10, LIMIT)).all()
-    behind_the_end = np.arange(LIMIT + 1) > found["length"][:, None]
-    assert not found["attention"][behind_the_end].any()
+def test_nothing_is_said_behind_the_end_or_beyond_the_limit_of_a_row(exported, kind):
+    actual = runner(exported, kind)(features())
+    behind = np.arange(LIMIT) >= actual["length"][:, None]
+    assert actual["target_ids"].dtype == np.int32
+    assert actual["target_ids"].shape == behind.shape
+    assert not actual["target_ids"][behind].any()
+    assert not (actual["target_ids"] == exported.end)[~behind].any()
+    assert (actual["length"] <= np.minimum(2 * LENGTHS + 10, LIMIT)).all()
+    behind_the_end = np.arange(LIMIT + 1) > actual["length"][:, None]
+    assert not actual["attention"][behind_the_end].any()
 
 
-def test_a_row_of_a_batch_is_what_it_is_alone(made):
-    run, given = SavedGreedy(made.saved), features()
-    together = run(given)
+def test_a_row_of_a_batch_is_what_it_is_alone(exported):
+    run, inputs = SavedGreedy(exported.saved), features()
+    together = run(inputs)
     for i, length in enumerate(LENGTHS):
-        alone = run({name: value[i : i + 1, :length] for name, value in given.items()})
+        alone = run({name: value[i : i + 1, :length] for name, value in inputs.items()})
         assert alone["target_ids"][0].tolist() == together["target_ids"][i].tolist()
         assert alone["log_prob"][0] == pytest.approx(together["log_prob"][i], abs=1e-4)
 
 
-def test_a_single_file_needs_builtin_ops_alone(made):
-    assert litert.foreign_ops(made.file.read_bytes()) == []
-    there = interpreter(made.file)
-    assert set(there.get_signature_list()) == {"translate"}
-    for detail in there.get_signature_runner("translate").get_input_details().values():
+def test_a_single_file_needs_builtin_ops_alone(exported):
+    assert litert.foreign_ops(exported.file.read_bytes()) == []
+    session = interpreter(exported.file)
+    assert set(session.get_signature_list()) == {"translate"}
+    for detail in session.get_signature_runner("translate").get_input_details().values():
         assert detail["shape"].tolist() == [1, LENGTH]
 
 
-def test_weights_are_saved_once(made):
+def test_weights_are_saved_once(exported):
     import tensorflow as tf
 
-    stored = tf.train.load_checkpoint(str(made.saved / "variables" / "variables"))
+    stored = tf.train.load_checkpoint(str(exported.saved / "variables" / "variables"))
     floats = [kind for kind in stored.get_variable_to_dtype_map().values() if kind == tf.float32]
-    assert len(floats) == len(made.build().trainable_weights)
+    assert len(floats) == len(exported.build().trainable_weights)
 
 
-@pytest.mark.parametrize("made", ["lstm-fed-2"], indirect=True)
-def test_a_file_of_steps_is_not_taken_for_a_whole_one(made, tmp_path):
-    common = {"rebuild": made.build, "split": made.split, "max_length": LENGTH}
+@pytest.mark.parametrize("exported", ["lstm-fed-2"], indirect=True)
+def test_a_file_of_steps_is_not_taken_for_a_whole_one(exported, tmp_path):
+    common = {"rebuild": exported.build, "split": exported.split, "max_length": LENGTH}
     litert.export(["litert_float32"], folder=tmp_path, **common)
     steps = tmp_path / "litert" / "float32.tflite"
     assert set(interpreter(steps).get_signature_list()) == {"encode", "step"}
     with pytest.raises(InputError, match=r"expected the signature translate alone, got \['enc"):
         LiteRTGreedy(steps)
     with pytest.raises(InputError, match=r"expected signatures encode and step, got \['translate"):
-        LiteRTSteps(made.file)
+        LiteRTSteps(exported.file)
 
 
-def test_no_rows_give_no_answers(made):
+def test_no_rows_give_no_answers(exported):
     nothing = {name: value[:0] for name, value in features().items()}
     for kind in ("saved_model", "litert_greedy"):
-        assert GreedyTranslator(runner(made, kind), HOW)(nothing) == []
+        assert GreedyTranslator(runner(exported, kind), HOW)(nothing) == []

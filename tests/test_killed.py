@@ -66,7 +66,7 @@ def trained(place):
 
 
 @pytest.fixture(scope="module")
-def whole(place):
+def uninterrupted(place):
     done = started(place, "whole")
     assert done.returncode == 0, done.stderr
     return place / "whole/saved_models/tiny"
@@ -77,9 +77,9 @@ def same(one, other):
     assert list(weights) == list(expected)
     for path, value in expected.items():
         np.testing.assert_array_equal(weights[path], value, err_msg=path)
-    told, wanted = (json.loads((path / "metrics.json").read_text()) for path in (one, other))
-    assert told["dev"] == wanted["dev"]
-    losses = [[record["loss"] for record in part["training"]] for part in (told, wanted)]
+    report, reference = (json.loads((path / "metrics.json").read_text()) for path in (one, other))
+    assert report["dev"] == reference["dev"]
+    losses = [[record["loss"] for record in part["training"]] for part in (report, reference)]
     assert losses[0] == losses[1]
 
 
@@ -106,7 +106,7 @@ def test_a_stopped_run_says_where_and_ends_with_the_same_weights(place, trained)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [[5, 9], [20, 4, 6]], ids=["training", "compressing"])
-def test_killed_runs_end_with_the_same_weights(place, whole, steps, request):
+def test_killed_runs_end_with_the_same_weights(place, uninterrupted, steps, request):
     name = request.node.callspec.id
     for count in steps:
         killed = started(place, name, count)
@@ -114,23 +114,25 @@ def test_killed_runs_end_with_the_same_weights(place, whole, steps, request):
     finished = started(place, name)
     assert finished.returncode == 0, finished.stderr
     assert "resumes at step" in finished.stderr
-    same(place / name / "saved_models/tiny", whole)
+    same(place / name / "saved_models/tiny", uninterrupted)
     assert not (place / name / "saved_models/.tiny.state").exists()
 
 
 @pytest.mark.slow
-def test_a_run_killed_before_compression_has_a_state_ends_with_the_same_weights(place, whole):
+def test_a_run_killed_before_compression_has_a_state_ends_with_the_same_weights(
+    place, uninterrupted
+):
     killed = started(place, "uncompressed", 16)  # all steps of the training
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert "compressing: prune" in killed.stdout
     finished = started(place, "uncompressed")
     assert finished.returncode == 0, finished.stderr
     assert "resumes at step" not in finished.stderr
-    same(place / "uncompressed/saved_models/tiny", whole)
+    same(place / "uncompressed/saved_models/tiny", uninterrupted)
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_kept_while_another_config_of_its_name_runs(place, whole):
+def test_a_killed_run_is_kept_while_another_config_of_its_name_runs(place, uninterrupted):
     assert started(place, "changed", 5).returncode == -signal.SIGKILL
     other = started(place, "changed", overrides=["seed=14", "compress=[]", "export=[]"])
     assert other.returncode == 0, other.stderr
@@ -140,5 +142,5 @@ def test_a_killed_run_is_kept_while_another_config_of_its_name_runs(place, whole
     finished = started(place, "changed")
     assert finished.returncode == 0, finished.stderr
     assert "resumes at step" in finished.stderr
-    same(place / "changed/saved_models/tiny", whole)
+    same(place / "changed/saved_models/tiny", uninterrupted)
     assert not (place / "changed/saved_models/.tiny.state").exists()

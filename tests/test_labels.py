@@ -192,8 +192,8 @@ def test_several_labels_in_one_text_are_refused(separator):
     with pytest.raises(InputError, match=message):
         task_of("classification", [{"text": "t", "label": y} for y in spelt], multi_label=True)
     task_of("classification", [{"text": "t", "label": y} for y in spelt])
-    whole = ["a", "b", f"c{separator} d"]
-    task_of("classification", [{"text": "t", "label": y} for y in whole], multi_label=True)
+    full = ["a", "b", f"c{separator} d"]
+    task_of("classification", [{"text": "t", "label": y} for y in full], multi_label=True)
 
 
 def test_labels_in_a_config_are_spelt_as_those_of_rows(tmp_path):
@@ -201,8 +201,8 @@ def test_labels_in_a_config_are_spelt_as_those_of_rows(tmp_path):
         "1": "bad",
         COMPOSED: "good",
     }
-    given = {"1.0": "bad", APART: "good"}
-    assert _heads.described(given, ["1", COMPOSED], None) == ["bad", "good"]
+    inputs = {"1.0": "bad", APART: "good"}
+    assert _heads.described(inputs, ["1", COMPOSED], None) == ["bad", "good"]
     path = tmp_path / "texts.tsv"
     path.write_text(f"\ufeff1.0\tbad\u2028thing\n{APART}\tgood\n", "utf-8")
     assert _heads.described(str(path), ["1", COMPOSED], None) == ["bad\u2028thing", "good"]

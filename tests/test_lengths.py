@@ -65,12 +65,12 @@ def test_answers_are_those_of_the_model_whatever_the_length(tmp_path, name):
     build = BUILDERS[name]
     runner = LiteRTRunner(export(build, tmp_path) / "float32.tflite")
     features = rows()
-    said, expected = runner(features), np.asarray(build()(features))
-    assert said.shape == expected.shape
+    actual, expected = runner(features), np.asarray(build()(features))
+    assert actual.shape == expected.shape
     if name == "tagger":
         real = features["padding_mask"] > 0
-        said, expected = said[real], expected[real]
-    np.testing.assert_allclose(said, expected, atol=2e-5)
+        actual, expected = actual[real], expected[real]
+    np.testing.assert_allclose(actual, expected, atol=2e-5)
 
 
 def test_a_row_takes_the_least_length_that_holds_it(tmp_path, monkeypatch):
@@ -103,10 +103,10 @@ def test_weights_are_there_once_and_the_first_graph_is_the_longest(tmp_path):
         assert (several / file).stat().st_size < 1.25 * (one / file).stat().st_size
         first = interpreter(several / file).get_input_details()
         assert {tuple(detail["shape"]) for detail in first} == {(1, LENGTH)}
-        said = [LiteRTRunner(folder / file)(rows()) for folder in (one, several)]
-        assert (said[0].argmax(-1) == said[1].argmax(-1)).mean() >= 0.9
+        outputs = [LiteRTRunner(folder / file)(rows()) for folder in (one, several)]
+        assert (outputs[0].argmax(-1) == outputs[1].argmax(-1)).mean() >= 0.9
         if name != "litert_dynamic":  # which rounds what it computes by the largest of it
-            np.testing.assert_allclose(*said, atol=2e-5)
+            np.testing.assert_allclose(*outputs, atol=2e-5)
 
 
 def test_files_with_ranges_keep_one_length(tmp_path):
@@ -127,8 +127,8 @@ def test_a_run_has_files_of_its_lengths(tmp_path):
         file = bundle.artifact("litert_float32")
         assert signatures(file) == ["serving_default", "short_12", "short_8"]
         assert bundle.metrics["dev"]["litert_float32"] == bundle.metrics["dev"]["keras"]
-        said = tfapps("predict", "tiny", "the saw", "a " * 30, cwd=tmp_path)
-        assert len(said.stdout.splitlines()) == 2
+        result = tfapps("predict", "tiny", "the saw", "a " * 30, cwd=tmp_path)
+        assert len(result.stdout.splitlines()) == 2
         again = run(configs.load("tiny.yaml", quick))
         assert signatures(again.artifact("litert_float32")) == ["serving_default"]
         assert again.weights.stat().st_mtime_ns == weights  # nothing was trained again

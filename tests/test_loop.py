@@ -228,8 +228,8 @@ def test_a_loss_that_is_no_number_fails_with_the_step_and_keeps_the_best_weights
         batches.weights[:] = np.nan
         return Evaluation({"accuracy": 0.5})
 
-    told = r"loss became nan at step 6, batch 1 .*lower train.learning_rate"
-    with pytest.raises(Failure, match=told):
+    message = r"loss became nan at step 6, batch 1 .*lower train.learning_rate"
+    with pytest.raises(Failure, match=message):
         run(model, config(epochs=3), batches, evaluate)
     for now, best in zip(model.get_weights(), kept[0], strict=True):
         np.testing.assert_array_equal(now, best)
@@ -261,16 +261,16 @@ def test_evaluation_every_n_steps_leaves_the_training_as_it_is():
     epochs = [record.epoch for record in history.records]
     assert epochs == pytest.approx([0.4, 0.8, 1.0, 1.2, 1.6, 2.0])
     assert history.best_epoch == epochs[2 + 3] == 2
-    shown = [told.split("  ")[0] for told in stream.getvalue().splitlines()]
+    shown = [line.split("  ")[0] for line in stream.getvalue().splitlines()]
     assert shown == [f"epoch {epoch}/2" for epoch in ("0.4", "0.8", "1", "1.2", "1.6", "2")]
     plain_model, plain_history = run(evaluate=scores(0.1, 0.2))
     same(model, plain_model)
     losses = [record.loss for record in history.records]
-    for whole, (first, second, third) in zip(
+    for full, (first, second, third) in zip(
         plain_history.records, (losses[:3], losses[3:]), strict=True
     ):
-        counts = (2, 2, 1) if whole.epoch == 1 else (1, 2, 2)
-        assert whole.loss == pytest.approx(np.average([first, second, third], weights=counts))
+        counts = (2, 2, 1) if full.epoch == 1 else (1, 2, 2)
+        assert full.loss == pytest.approx(np.average([first, second, third], weights=counts))
 
 
 def test_the_best_weights_may_be_those_within_an_epoch():
@@ -498,8 +498,8 @@ def test_predict_pads_logits_over_time():
     x = keras.layers.Embedding(20, 4, name="embedding")(ids)
     model = keras.Model({"token_ids": ids}, keras.layers.Dense(3, name="head")(x))
     batches = FakeBatches(rows=10, batch_size=5, lengths=(2, 4))
-    whole = batches.epoch(0)
-    mapped = whole.map(lambda f, t, w: ({"token_ids": f["token_ids"]}, t, w))
+    full = batches.epoch(0)
+    mapped = full.map(lambda f, t, w: ({"token_ids": f["token_ids"]}, t, w))
     batches.epoch = lambda e, start=0: mapped
     logits = predict(model, batches)
     assert logits.shape == (10, 4, 3)

@@ -45,10 +45,10 @@ def test_lstm_equals_keras(options, mask, length):
     ours, theirs = pair(**options)
     mask = None if mask is None else mask[:, :length]
     x, states = draw(3, length, 5), [draw(3, 4, seed=8), draw(3, 4, seed=9)]
-    for given in (None, states):
+    for inputs in (None, states):
         for mine, other in zip(
-            ours(x, initial_state=given, mask=mask),
-            theirs(x, initial_state=given, mask=mask),
+            ours(x, initial_state=inputs, mask=mask),
+            theirs(x, initial_state=inputs, mask=mask),
             strict=True,
         ):
             np.testing.assert_allclose(mine, other, atol=1e-6)
@@ -157,8 +157,8 @@ def test_quantized_products_lie_on_their_grids():
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
     assert len(np.unique(np.round(steps))) > 3
     names = [f"{part}product_range/{end}" for part in ("", "recurrent_") for end in ("low", "high")]
-    found = [weight.path.partition("/")[2] for weight in layer.weights]
-    assert sorted(path for path in found if "product" in path) == sorted(names)
+    actual = [weight.path.partition("/")[2] for weight in layer.weights]
+    assert sorted(path for path in actual if "product" in path) == sorted(names)
 
 
 def test_ranges_of_products_are_followed_in_training():

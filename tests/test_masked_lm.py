@@ -32,9 +32,9 @@ def tokenizer():
 
 
 def task(tokenizer, **options):
-    made = Task(Config(**options))
-    made.set_tokenizer(tokenizer, None, None)
-    return made
+    built = Task(Config(**options))
+    built.set_tokenizer(tokenizer, None, None)
+    return built
 
 
 def words(tokenizer, ids):
@@ -45,9 +45,9 @@ def words(tokenizer, ids):
 def test_rows_are_the_documents(tokenizer):
     columns, lost = task(tokenizer).encode(TEXT, tokenizer, 16)
     assert lost == 0
-    told = [words(tokenizer, ids) for ids in columns["token_ids"]]
-    assert all(row.startswith("[CLS] ") and row.endswith(" [SEP]") for row in told)
-    inside = " ".join(row.removeprefix("[CLS] ").removesuffix(" [SEP]") for row in told)
+    rows = [words(tokenizer, ids) for ids in columns["token_ids"]]
+    assert all(row.startswith("[CLS] ") and row.endswith(" [SEP]") for row in rows)
+    inside = " ".join(row.removeprefix("[CLS] ").removesuffix(" [SEP]") for row in rows)
     everything = " ".join(s for d in TEXT for s in d).lower().replace(".", " .")
     assert inside == everything
     assert columns["pieces"].tolist() == [len(ids) for ids in columns["token_ids"]]
@@ -97,7 +97,7 @@ def test_loss_is_that_of_the_whole_vocabulary_at_hidden_places(tokenizer):
     places = np.array([[1, 4], [2, 0], [7, 3]])
     truth = np.array([[9, 11], [6, 0], [8, 10]])  # the second row hides but one
     inputs = {"token_ids": ids, "padding_mask": np.ones_like(ids), "segment_ids": 0 * ids}
-    found = one.loss({"masked_ids": truth}, model({**inputs, "masked_places": places}))
+    actual = one.loss({"masked_ids": truth}, model({**inputs, "masked_places": places}))
     every = {**inputs, "masked_places": np.tile(np.arange(12), (3, 1))}
     logits = np.asarray(model(every), np.float64)
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -105,7 +105,7 @@ def test_loss_is_that_of_the_whole_vocabulary_at_hidden_places(tokenizer):
     for row in range(3):
         right = [log_probs[row, p, t] for p, t in zip(places[row], truth[row], strict=True) if t]
         expected.append(-np.mean(right))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
     table = np.asarray(model.get_layer("embeddings").token)
     assert logits.shape[-1] == len(table)
     states = keras.Model(model.input, model.get_layer("head_norm").output)(every)
@@ -130,11 +130,11 @@ def test_figures_of_what_was_kept(tokenizer):
 def test_reduced_is_the_same_by_hand(tokenizer):
     logits = np.random.default_rng(1).normal(size=(2, 3, 7)).astype("float32")
     truth = np.array([[1, 6, 0], [2, 0, 0]])
-    found = task(tokenizer).reduce({"masked_ids": truth}, logits)
+    actual = task(tokenizer).reduce({"masked_ids": truth}, logits)
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    np.testing.assert_array_equal(found["best"], logits.argmax(-1))
+    np.testing.assert_array_equal(actual["best"], logits.argmax(-1))
     expected = np.take_along_axis(log_probs, truth[..., None], -1)[..., 0]
-    np.testing.assert_allclose(found["log_prob"], expected, rtol=1e-5)
+    np.testing.assert_allclose(actual["log_prob"], expected, rtol=1e-5)
 
 
 def test_gaps_are_where_they_are_written(tokenizer):
@@ -237,11 +237,11 @@ def test_tensorboard_can_show_the_vectors(place):
     np.testing.assert_allclose(vectors, table, rtol=1e-3, atol=1e-6)
     names = (bundle / "logs" / "names.tsv").read_text().splitlines()
     assert names == Tokenizer.load(bundle / "text").pieces()
-    told = projector_plugin.ProjectorConfig()
+    config = projector_plugin.ProjectorConfig()
     from google.protobuf import text_format
 
-    text_format.Parse((bundle / "logs" / "projector_config.pbtxt").read_text(), told)
-    assert list(told.embeddings[0].tensor_shape) == list(table.shape)
+    text_format.Parse((bundle / "logs" / "projector_config.pbtxt").read_text(), config)
+    assert list(config.embeddings[0].tensor_shape) == list(table.shape)
 
 
 @pytest.mark.parametrize("name", ["classification", "tagging", "translation"])
@@ -273,14 +273,14 @@ def test_a_gap_is_filled(place, artifact):
 
 
 def test_artefacts_are_judged_alike_on_a_file(place):
-    said = []
+    reports = []
     for artifact in ("keras", "litert_float32"):
-        given = ("evaluate", "before", "--data", "text.txt", "--json", "--artifact", artifact)
-        done = tfapps(*given, cwd=place)
+        inputs = ("evaluate", "before", "--data", "text.txt", "--json", "--artifact", artifact)
+        done = tfapps(*inputs, cwd=place)
         assert done.returncode == 0, done.stderr
-        said.append(json.loads(done.stdout.splitlines()[-1])["metrics"])
-    assert said[0]["perplexity"] == pytest.approx(said[1]["perplexity"], rel=1e-4)
-    assert set(said[0]) == {"accuracy", "perplexity", "pair_accuracy"}
+        reports.append(json.loads(done.stdout.splitlines()[-1])["metrics"])
+    assert reports[0]["perplexity"] == pytest.approx(reports[1]["perplexity"], rel=1e-4)
+    assert set(reports[0]) == {"accuracy", "perplexity", "pair_accuracy"}
 
 
 def test_a_run_that_takes_it_starts_from_its_weights(place):
@@ -321,9 +321,11 @@ def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monke
     from safetensors.numpy import load_file
 
     _, weights = read_on(place, monkeypatch, "anew", "after")
-    there = Tokenizer.load(place / "saved_models" / "anew" / "text")
+    tokenizer = Tokenizer.load(place / "saved_models" / "anew" / "text")
     sentences = [s for d in TEXT * COPIES for s in d]
-    counts = np.bincount(np.concatenate(there.ids(sentences)), minlength=there.vocabulary_size)
+    counts = np.bincount(
+        np.concatenate(tokenizer.ids(sentences)), minlength=tokenizer.vocabulary_size
+    )
     logs = np.log(counts + 1)
     np.testing.assert_allclose(weights["head_bias/bias"], logs - logs.mean(), atol=1e-5)
     same = load_file(place / "saved_models" / "after" / "weights.safetensors")["embeddings/token"]
@@ -343,9 +345,9 @@ def test_another_pretraining_is_another_run(place, monkeypatch):
     monkeypatch.setattr(identity, "of_weights", lambda name: f"another {name}")
     assert fingerprint(run, rows) != first
     monkeypatch.undo()
-    there = place / "saved_models" / "before"
-    digest = hashlib.sha256((there / "weights.safetensors").read_bytes()).hexdigest()
-    assert identity.of_weights(str(there)) == digest
+    pretrained = place / "saved_models" / "before"
+    digest = hashlib.sha256((pretrained / "weights.safetensors").read_bytes()).hexdigest()
+    assert identity.of_weights(str(pretrained)) == digest
     assert identity.of_weights("minilm_l6") == ""
 
 

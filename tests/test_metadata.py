@@ -148,17 +148,17 @@ def test_the_runner_gives_the_same_logits(silent, described):
 
 def test_the_signature_tells_all_that_the_graph_gives(described):
     model = _model(described)
-    told = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].outputs}
-    assert [told[b"scores"], told[b"logits"]] == list(model.subgraphs[0].outputs)
+    outputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].outputs}
+    assert [outputs[b"scores"], outputs[b"logits"]] == list(model.subgraphs[0].outputs)
 
 
 def test_scores_are_the_softmax_of_the_logits(described):
     features = _features(1)
-    made = interpreter(described)
-    for name, detail in zip(INPUTS, made.get_input_details(), strict=True):
-        made.set_tensor(detail["index"], features[name])
-    made.invoke()
-    scores, logits = (made.get_tensor(d["index"]) for d in made.get_output_details())
+    session = interpreter(described)
+    for name, detail in zip(INPUTS, session.get_input_details(), strict=True):
+        session.set_tensor(detail["index"], features[name])
+    session.invoke()
+    scores, logits = (session.get_tensor(d["index"]) for d in session.get_output_details())
     np.testing.assert_allclose(scores, softmax(logits), atol=1e-6)
     np.testing.assert_array_equal(logits, LiteRTRunner(described)(features))
 

@@ -16,10 +16,10 @@ NOWHERE = "http://nowhere.invalid/file.zip"  # a name that never resolves (RFC 2
 @pytest.fixture
 def server():
     """A server of this machine that has nothing."""
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_address[1]}"
-        made.shutdown()
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_address[1]}"
+        served.shutdown()
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +53,12 @@ def builder(folder, url):
 
 def test_a_data_set_that_cannot_be_downloaded_is_refused_at_once(tmp_path, monkeypatch):
     tfds = pytest.importorskip("tensorflow_datasets")
-    made = builder(tmp_path, NOWHERE)
-    monkeypatch.setattr(tfds, "builder", lambda *_, **__: made)
+    dataset = builder(tmp_path, NOWHERE)
+    monkeypatch.setattr(tfds, "builder", lambda *_, **__: dataset)
     with pytest.raises(InputError) as error:
         _tfds.prepared("news", str(tmp_path))
     assert str(error.value) == (
-        f"data set 'news': not in {made.data_path}, and nowhere.invalid cannot be reached to "
+        f"data set 'news': not in {dataset.data_path}, and nowhere.invalid cannot be reached to "
         "download it; prepare it on a machine with a network, copy its folder here and set "
         "data.data_dir to the folder above it"
     )
@@ -66,13 +66,13 @@ def test_a_data_set_that_cannot_be_downloaded_is_refused_at_once(tmp_path, monke
 
 def test_what_was_prepared_or_downloaded_needs_no_network(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "unreachable", lambda urls: pytest.fail("asked"))
-    made = builder(tmp_path, NOWHERE)
+    dataset = builder(tmp_path, NOWHERE)
     (tmp_path / "downloads").mkdir()
     (tmp_path / "downloads/file.zip").touch()
-    _tfds._check_reachable(made, "news")
+    _tfds._check_reachable(dataset, "news")
     (tmp_path / "downloads/file.zip").unlink()
-    made.data_path.mkdir(parents=True)
-    _tfds._check_reachable(made, "news")
+    dataset.data_path.mkdir(parents=True)
+    _tfds._check_reachable(dataset, "news")
 
 
 def test_a_hub_that_does_not_answer(tmp_path, monkeypatch):

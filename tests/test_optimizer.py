@@ -190,9 +190,9 @@ def test_lamb_moves_a_kernel_by_a_share_of_its_norm_and_a_bias_as_adamw_does():
     variables, others = weights(), weights()
     optimizer, adamw = make(0.01, name="lamb", weight_decay=0.1), make(0.01, weight_decay=0.1)
     before = [v.numpy() for v in variables]
-    for one, some in ((optimizer, variables), (adamw, others)):
-        one.build(some)
-        one.apply(gradients(some, np.random.default_rng(1), sparse=False), some)
+    for one, trained in ((optimizer, variables), (adamw, others)):
+        one.build(trained)
+        one.apply(gradients(trained, np.random.default_rng(1), sparse=False), trained)
     for was, now, plain in zip(before, variables, others, strict=True):
         moved = np.linalg.norm(np.asarray(now) - was)
         if decays(now.path):
@@ -220,13 +220,13 @@ def test_muon_equals_keras_for_a_kernel():
 
 def test_muon_moves_tables_norms_and_heads_as_adamw_does():
     variables, others = weights(), weights()
-    for name, some in (("muon", variables), ("adamw", others)):
+    for name, moved in (("muon", variables), ("adamw", others)):
         head = keras.layers.Dense(3, name="head_logits", kernel_initializer="ones")
         head.build((None, 5))
-        some.extend(head.trainable_variables)
+        moved.extend(head.trainable_variables)
         optimizer = make(0.01, name=name, weight_decay=0.1)
-        optimizer.build(some)
-        optimizer.apply(gradients(some, np.random.default_rng(1), sparse=False), some)
+        optimizer.build(moved)
+        optimizer.apply(gradients(moved, np.random.default_rng(1), sparse=False), moved)
     equal = {
         one.path: np.allclose(one, other, atol=1e-7)
         for one, other in zip(variables, others, strict=True)
@@ -236,7 +236,7 @@ def test_muon_moves_tables_norms_and_heads_as_adamw_does():
 
 @pytest.mark.parametrize("shape", [(8, 8), (16, 4), (4, 16)])
 def test_an_orthogonal_step_leaves_no_direction_behind(shape):
-    made = orthogonal(tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32))
-    found = np.linalg.svd(made.numpy(), compute_uv=False)
-    assert found.min() > 0.6
-    assert found.max() < 1.25
+    step = orthogonal(tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32))
+    actual = np.linalg.svd(step.numpy(), compute_uv=False)
+    assert actual.min() > 0.6
+    assert actual.max() < 1.25

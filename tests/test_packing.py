@@ -16,11 +16,11 @@ SIZES = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=8), min_size=
 
 def documents(sizes):
     """Ids that tell where they are from: 1000 times the document, then counted."""
-    made = []
+    built = []
     for number, lengths in enumerate(sizes):
         ids = 1000 * number + np.arange(sum(lengths))
-        made.append(np.split(ids, np.cumsum(lengths)[:-1]))
-    return made
+        built.append(np.split(ids, np.cumsum(lengths)[:-1]))
+    return built
 
 
 @settings(deadline=None)
@@ -72,10 +72,10 @@ def test_a_document_alone_has_no_strangers():
 
 def test_no_sentence_is_lost_to_a_stranger():
     sizes = [[4] * 10] * 5
-    there = documents(sizes)
-    pairs = _packing.followed(there, 16, generator())
-    told = np.concatenate([part for p in pairs for part in (p.first, p.second)])
-    missing = set(np.concatenate([s for d in there for s in d])) - set(told)
+    texts = documents(sizes)
+    pairs = _packing.followed(texts, 16, generator())
+    packed = np.concatenate([part for p in pairs for part in (p.first, p.second)])
+    missing = set(np.concatenate([s for d in texts for s in d])) - set(packed)
     assert len(missing) <= 4 * len(sizes)  # at most the last sentence of each
 
 
@@ -98,8 +98,8 @@ def test_half_of_the_orders_are_right():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_documents_without_ids_are_no_strangers(seed):
-    nothing, some = [np.zeros(0, np.int64)], [np.arange(3), np.arange(3)]
-    documents = [nothing, some, nothing, some[:1], nothing]
+    nothing, sentences = [np.zeros(0, np.int64)], [np.arange(3), np.arange(3)]
+    documents = [nothing, sentences, nothing, sentences[:1], nothing]
     pairs = _packing.followed(documents, 20, np.random.default_rng(seed))
     assert all(len(pair.first) and len(pair.second) for pair in pairs)
 
@@ -113,12 +113,12 @@ def learner():
     """A task for each way to pair, and its tokenizer."""
     tokenizer = Tokenizer.train([" ".join(d) for d in SHORT + LONG] * 3, "wordpiece", 80)
 
-    def made(pairs):
+    def task_for(pairs):
         task = masked_lm.Task(masked_lm.Config(pairs=pairs))
         task.set_tokenizer(tokenizer, None, None)
         return task, tokenizer
 
-    return made
+    return task_for
 
 
 @pytest.mark.parametrize("pairs", ["none", "next", "order"])

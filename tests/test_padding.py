@@ -104,12 +104,12 @@ def test_batches_are_padded_alike():
     order = batches.order(0)
     assert targets["history"].numpy()[list(order).index(0)].tolist() == [0] * 6
     for name, array in pad(FEATURES, rows, full=True).items():
-        found = features[name].numpy()
-        assert found.dtype == array.dtype, name
+        actual = features[name].numpy()
+        assert actual.dtype == array.dtype, name
         if name.startswith("history"):  # as long as the batch: it has no limit
-            assert (found[:, 2:] == (9 if name == "history" else 0)).all()
-            found = found[:, :2]
-        np.testing.assert_array_equal(found, array[order], err_msg=name)
+            assert (actual[:, 2:] == (9 if name == "history" else 0)).all()
+            actual = actual[:, :2]
+        np.testing.assert_array_equal(actual, array[order], err_msg=name)
 
 
 @pytest.mark.parametrize(

@@ -214,8 +214,8 @@ def test_a_split_without_a_name(tmp_path):
     ("data", "problem"),
     [
         *(
-            ({"languages": given}, f"data.languages: got {given}, expected two different names")
-            for given in (["de", "de"], ["de"], ["de", "en", "fr"], ["de", ""])
+            ({"languages": inputs}, f"data.languages: got {inputs}, expected two different names")
+            for inputs in (["de", "de"], ["de"], ["de", "en", "fr"], ["de", ""])
         ),
         ({}, "data.languages: missing; expected list of str"),
         ({"languages": ["de", "en"], "max_words": 0}, "data.max_words: got 0 (int), expected int"),
@@ -282,8 +282,8 @@ def test_a_translation_set_by_folder_and_by_name(prepared, capsys):
     by_name = stored("tiny_translate", data_dir=str(prepared.parents[1]), dev="validation")
     for chosen in (stored(prepared, dev="validation"), by_name):
         pairs = parallel.read(chosen, "train")
-        said = capsys.readouterr().out
-        assert said.endswith("train: 1 of 10 pairs dropped (1 with an empty side)\n")
+        output = capsys.readouterr().out
+        assert output.endswith("train: 1 of 10 pairs dropped (1 with an empty side)\n")
         assert len(pairs) == 9
         for pair in pairs:
             number = pair["target"].removeprefix("sentence ")

@@ -48,8 +48,8 @@ def test_answers_are_compared_one_by_one():
     outputs = {"logits": np.zeros((2, 3, 2)), "transitions": np.zeros((2, 4, 2))}
     other = {**outputs, "transitions": np.full((2, 4, 2), 0.25)}
 
-    def decide(found):
-        return [["B-X"], ["O"] if found["transitions"].any() else ["B-Y"], [], ["O"]]
+    def decide(actual):
+        return [["B-X"], ["O"] if actual["transitions"].any() else ["B-Y"], [], ["O"]]
 
     assert compare(outputs, other, decide, np.ones((2, 3))) == {
         "max_logit_difference": 0.25,

@@ -40,9 +40,9 @@ def cases():
 
 @pytest.mark.parametrize(("make", "count"), [*cases()])
 def test_parts_in_order_are_the_whole(make, count):
-    whole = _flat(make().epoch(1, 3))
+    full = _flat(make().epoch(1, 3))
     parts = [_flat(make().epoch(1, 3, (number, count))) for number in range(count)]
-    for batch, *shares in zip(whole, *parts, strict=True):
+    for batch, *shares in zip(full, *parts, strict=True):
         for name, value in batch.items():
             joined = np.concatenate([share[name] for share in shares])
             assert joined.dtype == value.dtype, name

@@ -75,19 +75,19 @@ def test_plan_holds_every_row_once_in_a_length_that_fits(
     lengths, buckets = np.array(lengths), (*sorted(buckets), 64)
     size_of = dict(zip(buckets, sizes, strict=False))
     sizes = tuple(size_of.values())
-    made = plan(lengths, buckets, sizes, seed, epoch, shuffle)
-    rows = np.concatenate(made.batches)
+    batches = plan(lengths, buckets, sizes, seed, epoch, shuffle)
+    rows = np.concatenate(batches.batches)
     assert sorted(rows[rows >= 0]) == list(range(len(lengths)))
-    assert len(made.batches) == len(made.lengths) == steps(lengths, buckets, sizes)
-    assert all(batch[0] >= 0 for batch in made.batches)
-    assert sum((batch < 0).any() for batch in made.batches) <= 1
-    for batch, length in zip(made.batches, made.lengths, strict=True):
+    assert len(batches.batches) == len(batches.lengths) == steps(lengths, buckets, sizes)
+    assert all(batch[0] >= 0 for batch in batches.batches)
+    assert sum((batch < 0).any() for batch in batches.batches) <= 1
+    for batch, length in zip(batches.batches, batches.lengths, strict=True):
         assert len(batch) == size_of[length]
         assert lengths[batch[batch >= 0]].max() <= length
     again = plan(lengths, buckets, sizes, seed, epoch, shuffle)
-    for one, other in zip(made.batches, again.batches, strict=True):
+    for one, other in zip(batches.batches, again.batches, strict=True):
         assert one.tolist() == other.tolist()
-    assert (made.lengths == again.lengths).all()
+    assert (batches.lengths == again.lengths).all()
 
 
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=80), st.integers(1, 9))
@@ -266,7 +266,7 @@ def test_start_outside_the_epoch(start):
 
 
 @pytest.mark.parametrize(
-    ("how", "rows"),
+    ("options", "rows"),
     [
         ({"batch_size": 100_000}, 150),
         ({"batch_size": 100_000, "multiple": 4}, 152),
@@ -276,8 +276,8 @@ def test_start_outside_the_epoch(start):
         ({"batch_size": 100_000, "shuffle": False}, 150),
     ],
 )
-def test_a_batch_has_no_more_rows_than_there_are(how, rows):
-    batches = _batches([5] * 150, **how)
+def test_a_batch_has_no_more_rows_than_there_are(options, rows):
+    batches = _batches([5] * 150, **options)
     assert batches.batch_size == rows
     assert batches.steps_per_epoch == (1 if rows >= 150 else 2)
     features, _, weight = next(iter(batches.epoch(0)))

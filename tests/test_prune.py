@@ -63,9 +63,9 @@ def fresh(**fields):
 def test_every_layer_reaches_the_sparsity(schedule):
     item, model = config(sparsity=0.75, schedule=schedule), fresh()
     callback = pruned(item, model)
-    found = zeros(item, model)
-    assert set(found) == KERNELS
-    assert [mask.mean() for mask in found.values()] == [0.75] * 3
+    actual = zeros(item, model)
+    assert set(actual) == KERNELS
+    assert [mask.mean() for mask in actual.values()] == [0.75] * 3
     assert callback.scalars() == {f"sparsity/{path}": 0.75 for path in KERNELS}
     assert prune.report(item, model) == {"sparsity": 0.75, "zeros": 81}
 
@@ -231,10 +231,10 @@ def test_masks_thresholds_and_schedule_are_those_of_the_toolkits_wrapper(form):
         wrapper.pruning_step.assign(step)
         wrapper.pruning_obj.conditional_mask_update()
         _, mask, threshold = wrapper.pruning_vars[0]
-        made, magnitude = ours.mask(kernel, step)
-        np.testing.assert_array_equal(made, mask.numpy())
+        drawn, magnitude = ours.mask(kernel, step)
+        np.testing.assert_array_equal(drawn, mask.numpy())
         assert magnitude == float(threshold)
-    assert 0.4 < 1 - np.mean(made) < 0.85
+    assert 0.4 < 1 - np.mean(drawn) < 0.85
 
 
 PROGRAM = """

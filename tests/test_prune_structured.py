@@ -29,11 +29,11 @@ def model(monkeypatch):
     shape = BertShape(WORDS, LAYERS, HIDDEN, HEADS, UNITS, 12)
     monkeypatch.setattr(bert, "shape", lambda config, vocabulary_size: shape)
     encoder = bert.build(bert.Config(size="tiny"), vocabulary_size=WORDS)
-    made = keras.Model(encoder.input, Linear(3, name="head")(encoder.output["pooled"]))
-    for weight in made.trainable_weights:  # large enough that all of them matter
+    built = keras.Model(encoder.input, Linear(3, name="head")(encoder.output["pooled"]))
+    for weight in built.trainable_weights:  # large enough that all of them matter
         noise = keras.random.normal(weight.shape, stddev=0.3)
         weight.assign(weight + noise)
-    return made
+    return built
 
 
 def features(rows=ROWS, length=7):
@@ -93,39 +93,39 @@ PLAN = everything(
 
 
 def test_smaller_model_equals_the_full_one_without_what_went(model):
-    made = pruning.build(None, model, PLAN)
-    assert np.abs(logits(made) - logits(model)).max() > 1e-2
+    pruned = pruning.build(None, model, PLAN)
+    assert np.abs(logits(pruned) - logits(model)).max() > 1e-2
     for number, block in blocks(model).items():
         heads, units = PLAN["heads"][str(number)], PLAN["units"][str(number)]
         silence(block, set(range(HEADS)) - set(heads), set(range(UNITS)) - set(units))
-    np.testing.assert_allclose(logits(made), logits(model), atol=1e-5)
+    np.testing.assert_allclose(logits(pruned), logits(model), atol=1e-5)
 
 
 def test_keeping_all_changes_nothing_and_names_stay(model):
-    made = pruning.build(None, model, everything())
-    np.testing.assert_array_equal(logits(made), logits(model))
+    pruned = pruning.build(None, model, everything())
+    np.testing.assert_array_equal(logits(pruned), logits(model))
     smaller = pruning.build(None, model, PLAN)
     assert set(weights.variables(smaller)) == set(weights.variables(model))
 
 
 def test_parameters_fall_as_computed(model):
-    made = pruning.build(None, model, PLAN)
+    pruned = pruning.build(None, model, PLAN)
     size = HIDDEN // HEADS
     a_head = 3 * (HIDDEN + 1) * size + size * HIDDEN
     a_unit = HIDDEN + 1 + HIDDEN
     gone = (2 + 3) * a_head + (16 + 16) * a_unit
-    assert made.count_params() == model.count_params() - gone
-    report = pruning.report(None, made)
-    assert report["parameters"] == made.count_params()
+    assert pruned.count_params() == model.count_params() - gone
+    report = pruning.report(None, pruned)
+    assert report["parameters"] == pruned.count_params()
     assert (report["layers"], report["heads"]) == (3, pytest.approx(7 / 3))
 
 
 def test_a_block_that_goes_leaves_what_the_others_had(model):
-    made = pruning.build(None, model, everything(layers=[0, 2]))
-    there, left = weights.variables(model), weights.variables(made)
-    assert set(left) == {path for path in there if not path.startswith("block_1_")}
+    pruned = pruning.build(None, model, everything(layers=[0, 2]))
+    before, left = weights.variables(model), weights.variables(pruned)
+    assert set(left) == {path for path in before if not path.startswith("block_1_")}
     for path, weight in left.items():
-        np.testing.assert_array_equal(array(weight), array(there[path]))
+        np.testing.assert_array_equal(array(weight), array(before[path]))
 
 
 def test_the_block_that_does_nothing_goes_first(model):
@@ -141,8 +141,8 @@ def test_the_block_that_does_nothing_goes_first(model):
     plan = pruning.plan(pruning.Config(layers=2), job(model, labels=own))
     assert plan["layers"] == [0, 2]
     assert set(plan["heads"]) == {"0", "2"}
-    made = pruning.build(None, model, plan)
-    np.testing.assert_allclose(logits(made), logits(model), atol=1e-4)
+    pruned = pruning.build(None, model, plan)
+    np.testing.assert_allclose(logits(pruned), logits(model), atol=1e-4)
 
 
 def test_blocks_go_by_the_loss_without_them(model):
@@ -157,9 +157,9 @@ def test_blocks_go_by_the_loss_without_them(model):
 
 @pytest.mark.parametrize("importance", ["gradient", "magnitude"])
 def test_useless_heads_and_units_rank_last(model, importance):
-    there = blocks(model)
-    silence(there[0], heads=[2], units=[5, 6])
-    silence(there[2], heads=[0, 1], units=[31])
+    model_blocks = blocks(model)
+    silence(model_blocks[0], heads=[2], units=[5, 6])
+    silence(model_blocks[2], heads=[0, 1], units=[31])
     before = logits(model)
     heads, units = _importance.widths(job(model), model, importance)
     assert [int(np.sum(of == 0)) for of in heads.values()] == [1, 0, 2]
@@ -174,16 +174,16 @@ def test_useless_heads_and_units_rank_last(model, importance):
 def test_gradient_importance_is_the_slope_of_the_loss(model):
     """For one example: |d loss / d m| at m = 1 where the head's or unit's output is times m."""
     one = job(model, rows=1)
-    found = dict(zip(("heads", "units"), _importance.widths(one, model, "gradient"), strict=True))
+    actual = dict(zip(("heads", "units"), _importance.widths(one, model, "gradient"), strict=True))
     x, targets, _ = one.batches("dev")[0]
 
     def at(kernel, group, groups, factor):
-        there = array(kernel)
-        changed = there.copy()
+        original = array(kernel)
+        changed = original.copy()
         changed.reshape(groups, -1)[group] *= factor
         kernel.assign(changed)
         value = float(loss(targets, model(x, training=False))[0])
-        kernel.assign(there)
+        kernel.assign(original)
         return value
 
     block = blocks(model)[1]
@@ -194,7 +194,7 @@ def test_gradient_importance_is_the_slope_of_the_loss(model):
         for group in range(0, groups, groups // 4):
             up, down = (at(kernel, group, groups, factor) for factor in (1.01, 0.99))
             slope = abs(up - down) / 0.02
-            assert found[part][1][group] == pytest.approx(slope, rel=0.02, abs=2e-4)
+            assert actual[part][1][group] == pytest.approx(slope, rel=0.02, abs=2e-4)
 
 
 def test_gradient_importance_ranks_like_leaving_out(model):
@@ -207,15 +207,15 @@ def test_gradient_importance_ranks_like_leaving_out(model):
     def losses():
         return array(loss(targets, model(x, training=False)))
 
-    whole = losses()
+    full = losses()
     estimated, measured = [], []
     for number, head in itertools.product(range(LAYERS), range(HEADS)):
         block = blocks(model)[number]
-        there = array(block.attention.output_projection.kernel)
+        value = array(block.attention.output_projection.kernel)
         silence(block, heads=[head])
-        measured.append(np.abs(losses() - whole).sum())
+        measured.append(np.abs(losses() - full).sum())
         estimated.append(heads[number][head])
-        block.attention.output_projection.kernel.assign(there)
+        block.attention.output_projection.kernel.assign(value)
     ranks = [np.argsort(np.argsort(values)) for values in (estimated, measured)]
     assert np.corrcoef(*ranks)[0, 1] > 0.8
 
@@ -233,9 +233,9 @@ def test_rankings():
 
 
 def test_shares_and_numbers_say_the_same(model):
-    how = {"ranking": "block", "importance": "magnitude"}
-    shares = pruning.plan(pruning.Config(heads=0.5, units=0.5, **how), job(model))
-    numbers = pruning.plan(pruning.Config(heads=2, units=16, **how), job(model))
+    options = {"ranking": "block", "importance": "magnitude"}
+    shares = pruning.plan(pruning.Config(heads=0.5, units=0.5, **options), job(model))
+    numbers = pruning.plan(pruning.Config(heads=2, units=16, **options), job(model))
     assert shares == numbers == json.loads(json.dumps(shares))
     assert {len(heads) for heads in shares["heads"].values()} == {2}
     assert {len(units) for units in shares["units"].values()} == {16}
@@ -305,5 +305,5 @@ def test_run_with_quantization_after_it(tmp_path):
     # The calibration error among them moves with any logit.
     opened = tfapps("evaluate", bundle, "--data", "dev.tsv", "--json", cwd=tmp_path)
     assert opened.returncode == 0, opened.stdout + opened.stderr
-    found = json.loads(opened.stdout.strip().splitlines()[-1])["metrics"]
-    assert found == pytest.approx(metrics["dev"]["keras"], abs=1e-5)
+    actual = json.loads(opened.stdout.strip().splitlines()[-1])["metrics"]
+    assert actual == pytest.approx(metrics["dev"]["keras"], abs=1e-5)

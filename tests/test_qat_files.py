@@ -27,14 +27,14 @@ def matrices(path, op="FULLY_CONNECTED"):
     return [weight for weight in tflite_weights.weights(path) if weight.op == op]
 
 
-def same_grid(found, expected):
+def same_grid(actual, expected):
     """Every kernel is in the file, exactly."""
     expected = list(expected)
     assert expected
     for kernel in expected:
         assert any(
             weight.real.shape == kernel.shape and np.allclose(weight.real, kernel, atol=1e-7)
-            for weight in found
+            for weight in actual
         )
 
 
@@ -55,10 +55,10 @@ def int8(tmp_path_factory):
 
 def test_the_integer_file_has_the_trained_kernels_and_tables(int8):
     path, model = int8
-    found = matrices(path)
-    assert {weight.bits for weight in found} == {8}
-    assert len(found) == 2 * 4 + 1
-    same_grid(found, kernels(rebuilt(model)(None, None)))
+    actual = matrices(path)
+    assert {weight.bits for weight in actual} == {8}
+    assert len(actual) == 2 * 4 + 1
+    same_grid(actual, kernels(rebuilt(model)(None, None)))
     (table,) = matrices(path, "EMBEDDING_LOOKUP")
     assert table.bits == 8
     baked = rebuilt(model)(None, None)
@@ -70,9 +70,9 @@ def test_the_integer_file_is_one_delegate_partition_with_integer_products(int8):
     path, _ = int8
     assert partitions(path) == 1
     assert operators(path).count("GELU") == 2
-    made = interpreter(path, delegate=False)
-    details = {d["index"]: d for d in made.get_tensor_details()}
-    for op in made._get_ops_details():
+    session = interpreter(path, delegate=False)
+    details = {d["index"]: d for d in session.get_tensor_details()}
+    for op in session._get_ops_details():
         if op["op_name"] == "FULLY_CONNECTED":
             assert {details[i]["dtype"] for i in op["outputs"]} == {np.int8}
 
@@ -97,9 +97,9 @@ def test_four_bits_come_out_as_they_were_trained(tmp_path):
         max_length=LENGTH,
         folder=tmp_path,
     )
-    found = matrices(tmp_path / "litert" / "int4.tflite")
-    assert {weight.bits for weight in found} == {4}
-    same_grid(found, kernels(rebuilt(model, **settings)(None, None)))
+    actual = matrices(tmp_path / "litert" / "int4.tflite")
+    assert {weight.bits for weight in actual} == {4}
+    same_grid(actual, kernels(rebuilt(model, **settings)(None, None)))
     tables = matrices(tmp_path / "litert" / "int4e.tflite", "EMBEDDING_LOOKUP")
     baked = rebuilt(model, **settings)(None, None)
     integers.bake(baked)
@@ -126,14 +126,16 @@ def test_an_lstm_file_has_the_trained_kernels_in_int8(tmp_path):
         cell = getattr(baked.get_layer("lstm_0"), direction).cell
         for gate in np.split(np.asarray(cell.recurrent_kernel).T, 4):
             assert any(
-                np.allclose(found, gate, atol=1e-6) for found in stored if found.shape == gate.shape
+                np.allclose(actual, gate, atol=1e-6)
+                for actual in stored
+                if actual.shape == gate.shape
             )
         for gate in np.split(np.asarray(cell.kernel).T, 4):
             width = gate.shape[1]  # behind it stand the inputs that close the gates
             assert any(
-                np.allclose(found[:, :width], gate, atol=1e-6)
-                for found in stored
-                if found.shape[0] == gate.shape[0] and found.shape[1] >= width
+                np.allclose(actual[:, :width], gate, atol=1e-6)
+                for actual in stored
+                if actual.shape[0] == gate.shape[0] and actual.shape[1] >= width
             )
     logits = LiteRTRunner(path)(data)
     expected = model.predict_on_batch(data)
@@ -147,7 +149,7 @@ def lstm_kernels(path):
     from tfapps.export.parts import flatbuffer
 
     model = flatbuffer.read(path.read_bytes())
-    graph, found = model.subgraphs[0], []
+    graph, actual = model.subgraphs[0], []
     for op in graph.operators:
         code = model.operatorCodes[op.opcodeIndex].builtinCode
         if code != schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM:
@@ -156,6 +158,6 @@ def lstm_kernels(path):
             tensor = graph.tensors[op.inputs[place]]
             assert tensor.type == schema.TensorType.INT8
             data = model.buffers[tensor.buffer].data.view(np.int8).reshape(tensor.shape)
-            found.append(data.astype(np.float32) * np.float32(tensor.quantization.scale[0]))
-    assert len(found) == 16
-    return found
+            actual.append(data.astype(np.float32) * np.float32(tensor.quantization.scale[0]))
+    assert len(actual) == 16
+    return actual

@@ -10,8 +10,8 @@ from running import ROOT
 def example(phrase):
     """The Python block of the README that holds a phrase."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    (found,) = [block for block in blocks if phrase in block]
-    return found
+    (actual,) = [block for block in blocks if phrase in block]
+    return actual
 
 
 def test_a_model_of_ones_own_is_compressed_in_three_lines():

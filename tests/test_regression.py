@@ -48,9 +48,9 @@ def test_metrics_are_those_of_scipy_and_scikit_learn_in_units_of_the_data():
     random = np.random.default_rng(0)
     label = random.normal(size=50).round(1).astype("float32")
     logits = (label + random.normal(size=50)).round(1).astype("float32")[:, None]
-    found = TASK.predict_metrics(logits, {"label": label})
+    actual = TASK.predict_metrics(logits, {"label": label})
     truth, answers = 2 * label + 3, 2 * logits[:, 0] + 3
-    assert found == {
+    assert actual == {
         "pearson": pytest.approx(stats.pearsonr(truth, answers).statistic, rel=1e-5),
         "spearman": pytest.approx(stats.spearmanr(truth, answers).statistic, rel=1e-5),
         "rmse": pytest.approx(metrics.root_mean_squared_error(truth, answers), rel=1e-5),
@@ -60,8 +60,8 @@ def test_metrics_are_those_of_scipy_and_scikit_learn_in_units_of_the_data():
 
 def test_answers_that_are_all_alike_correlate_with_nothing():
     label = np.array([0.0, 1.0, 2.0])
-    found = TASK.predict_metrics(np.zeros((3, 1)), {"label": label})
-    assert found["pearson"] == found["spearman"] == 0.0
+    actual = TASK.predict_metrics(np.zeros((3, 1)), {"label": label})
+    assert actual["pearson"] == actual["spearman"] == 0.0
 
 
 def test_answers_and_the_furthest_of_them():

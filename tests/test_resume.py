@@ -86,13 +86,13 @@ def points(folder):
 
     events = EventAccumulator(str(folder))
     events.Reload()
-    found = []
+    actual = []
     for tag in events.Tags()["tensors"]:
         for event in events.Tensors(tag):
             value = tensor_util.make_ndarray(event.tensor_proto)
             if value.dtype.kind == "f" and "second" not in tag:
-                found.append((tag, event.step, float(value)))
-    return found
+                actual.append((tag, event.step, float(value)))
+    return actual
 
 
 CASES = {
@@ -131,14 +131,14 @@ ALONE = [
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     """A fit that is never stopped, for each case once."""
-    made = {}
+    fits = {}
 
     def of(name):
-        if name not in made:
-            made[name] = fitted(tmp_path_factory.mktemp("whole"), **CASES[name])
-        return made[name]
+        if name not in fits:
+            fits[name] = fitted(tmp_path_factory.mktemp("whole"), **CASES[name])
+        return fits[name]
 
     return of
 
@@ -156,7 +156,7 @@ def whole(tmp_path_factory):
         *[pytest.param(*case, marks=pytest.mark.slow) for case in ALONE],
     ],
 )
-def test_stopped_anywhere_it_ends_the_same(tmp_path, whole, name, stops):
+def test_stopped_anywhere_it_ends_the_same(tmp_path, uninterrupted, name, stops):
     # A resumed fit counts its steps anew, so each further stop lies that much earlier.
     for stop in stops:
         with pytest.raises(Interrupt):
@@ -164,7 +164,7 @@ def test_stopped_anywhere_it_ends_the_same(tmp_path, whole, name, stops):
                 tmp_path, max(stop - reached(tmp_path), 0), **CASES[name]
             )
     weights, records, points_logged = fitted(tmp_path, **CASES[name])
-    expected = whole(name)
+    expected = uninterrupted(name)
     for one, other in zip(weights, expected[0], strict=True):
         np.testing.assert_array_equal(one, other)
     assert records == expected[1]
@@ -225,7 +225,9 @@ def test_a_signal_saves_and_ends(tmp_path, monkeypatch):
     assert reached(tmp_path) == 1
 
 
-def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole, monkeypatch):
+def test_a_signal_during_an_evaluation_saves_what_was_before_it(
+    tmp_path, uninterrupted, monkeypatch
+):
     plain = fit.__globals__["_Run"]._judged
 
     def judged(self, evaluate, headline):
@@ -240,7 +242,7 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(tmp_path, whole,
         fitted(tmp_path, seconds=1e9)
     monkeypatch.undo()
     weights, records, points_logged = fitted(tmp_path)
-    expected = whole("plain")
+    expected = uninterrupted("plain")
     for one, other in zip(weights, expected[0], strict=True):
         np.testing.assert_array_equal(one, other)
     assert (records, points_logged) == expected[1:]

@@ -67,9 +67,9 @@ def test_no_rows_give_no_logits(runner):
 def test_saved_model_batches_do_not_show(folder, monkeypatch):
     runner = SavedModelRunner(folder / "saved_model")
     features = _ids(7, LENGTH)
-    whole = runner(features)
+    full = runner(features)
     monkeypatch.setattr(saved_model_runner, "BATCH", 3)
-    np.testing.assert_allclose(runner(features), whole, atol=1e-6)
+    np.testing.assert_allclose(runner(features), full, atol=1e-6)
 
 
 def test_wrong_inputs_are_named(runner):
@@ -95,8 +95,8 @@ def test_missing_files_are_named(tmp_path):
 
 
 def test_damaged_files_are_refused(folder, tmp_path):
-    whole = (folder / "litert" / "float32.tflite").read_bytes()
-    for i, content in enumerate((b"", b"not a model", whole[: len(whole) // 2])):
+    full = (folder / "litert" / "float32.tflite").read_bytes()
+    for i, content in enumerate((b"", b"not a model", full[: len(full) // 2])):
         path = tmp_path / f"{i}.tflite"
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"LiteRT cannot load it .*export it again"):
@@ -172,8 +172,8 @@ def test_threads_get_the_answers_of_one(folder):
     with ThreadPoolExecutor(8) as threads:
         for round_ in range(4):
             answers = list(threads.map(ask, range(8)))
-            for start, found in enumerate(answers):
-                np.testing.assert_array_equal(found, expected[start::8], f"round {round_}")
+            for start, actual in enumerate(answers):
+                np.testing.assert_array_equal(actual, expected[start::8], f"round {round_}")
 
 
 def test_a_pool_makes_no_more_sessions_than_cores(folder, monkeypatch):

@@ -193,7 +193,7 @@ print(json.dumps(out))
 def test_replicas_learn_from_their_own_words_too():
     cases = [("one_device", "float32"), ("mirrored", "float32")]
     one, two = on_two_devices(PROGRAM, json.dumps(cases))
-    assert [found["replicas"] for found in (one, two)] == [1, 2]
+    assert [actual["replicas"] for actual in (one, two)] == [1, 2]
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=0, atol=1e-4)
     assert two["apart"] == 0
     assert two["losses"][2] < two["losses"][0] < 1.1 * np.log(WORDS)

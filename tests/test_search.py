@@ -161,8 +161,8 @@ def test_a_plugin_may_be_a_choice_as_a_whole(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(tiny(name="random", space={"model": models})))
     variant = configs.variants(file)
-    made = variant({"model.max_length": 12, "model": models[1]})
-    assert (made.model.name, made.model.max_length, made.search) == ("bilstm", 12, None)
+    settings = variant({"model.max_length": 12, "model": models[1]})
+    assert (settings.model.name, settings.model.max_length, settings.search) == ("bilstm", 12, None)
 
 
 def test_the_fingerprint_knows_nothing_of_a_search():
@@ -178,9 +178,9 @@ def test_the_fingerprint_knows_nothing_of_a_search():
 # From what Optuna draws to values
 
 
-def all_values(raw, whole=False):
+def all_values(raw, full=False):
     """Every value that a dimension of choices or whole numbers can have."""
-    dimensions = Dimensions({"x": raw}, lambda path: whole)
+    dimensions = Dimensions({"x": raw}, lambda path: full)
     number = dimensions.distributions()["x"]
     places = getattr(number, "choices", None) or range(number.low, number.high + 1)
     return [dimensions.values({"x": place})["x"] for place in places]
@@ -336,11 +336,11 @@ def trials(folder):
 def test_the_best_trial_is_written_as_a_whole_config(place, trainings, capsys):
     folder = tuned(place)
     best = max(trials(folder), key=lambda row: row["metric"])
-    found = configs.load(folder / "best.yaml")
-    assert found.name == "hill_best"
-    assert found.search is None
+    actual = configs.load(folder / "best.yaml")
+    assert actual.name == "hill_best"
+    assert actual.search is None
     variant = configs.variants(place / "hill.yaml")
-    assert found == variant({**best["values"], "name": "hill_best"})
+    assert actual == variant({**best["values"], "name": "hill_best"})
     assert {run.seed for run in trainings.seen} == {13}
     assert sorted(best) == ["epochs", "failed", "headline", "metric", "seconds", "trial", "values"]
     lines = capsys.readouterr().out.splitlines()
@@ -353,16 +353,16 @@ def test_the_best_trial_is_written_as_a_whole_config(place, trainings, capsys):
 
 @pytest.mark.parametrize("name", registry.names("search"))
 def test_a_search_that_was_killed_goes_on(name, place, trainings):
-    how = {"name": name, "trials": 8}
+    options = {"name": name, "trials": 8}
     overrides = ("train.epochs=9",)
     trainings.raises[5] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        tuned(place, *overrides, **how)
-    killed = trials(tuned(place, *overrides, **how))
+        tuned(place, *overrides, **options)
+    killed = trials(tuned(place, *overrides, **options))
     assert len(trainings.seen) == 5 + 4
-    whole = trials(tuned(place, *overrides, "name=whole", **how).with_name("whole_search"))
-    assert [row["values"] for row in killed] == [row["values"] for row in whole]
-    assert [row["metric"] for row in killed] == [row["metric"] for row in whole]
+    full = trials(tuned(place, *overrides, "name=whole", **options).with_name("whole_search"))
+    assert [row["values"] for row in killed] == [row["values"] for row in full]
+    assert [row["metric"] for row in killed] == [row["metric"] for row in full]
 
 
 def test_two_processes_do_not_search_in_one_folder(place, trainings):
@@ -408,9 +408,9 @@ def test_a_trial_that_fails_counts_and_the_search_goes_on(place, trainings, caps
     trainings.raises = {number: Failure("the loss became nan") for number in (1, 2, 3, 4)}
     rows = trials(tuned(place))
     assert [row["failed"] for row in rows] == ["the loss became nan"] * 4 + [None] * 2
-    told = capsys.readouterr()
-    assert "trial 1/6  failed: the loss became nan  train." in told.out
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert "trial 1/6  failed: the loss became nan  train." in captured.out
+    assert captured.err == ""
     tuned(place)
     assert len(trainings.seen) == 6
 
@@ -517,8 +517,8 @@ def test_a_small_search_through_the_command_line(place):
         assert (folder / f"trial_{row['trial']}" / "log.txt").read_text().count("epoch 1/1") == 1
     assert not list(folder.rglob("*.safetensors"))
     best = max(rows, key=lambda row: row["metric"])
-    told = tfapps("train", folder / "best.yaml", cwd=place)
-    assert told.returncode == 0, told.stderr
+    result = tfapps("train", folder / "best.yaml", cwd=place)
+    assert result.returncode == 0, result.stderr
     metrics = json.loads((place / "saved_models" / "tiny_best" / "metrics.json").read_text())
     assert metrics["dev"]["keras"]["accuracy"] == best["metric"]
 

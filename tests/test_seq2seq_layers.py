@@ -71,12 +71,12 @@ def attended(kind, weights, query, keys, memory):
 @pytest.mark.parametrize("steps", [7, 6, 3, 1])
 def test_attention_equals_numpy(kind, width, steps):
     layer = MemoryAttention(kind)
-    given = draw(3, steps, 5), draw(3, 6, width, seed=1), draw(3, 6, 8, seed=2)
+    inputs = draw(3, steps, 5), draw(3, 6, width, seed=1), draw(3, 6, 8, seed=2)
     bias = AttentionBias()(MASK)
-    weights = filled(layer, *given, bias)
-    for mine, expected in zip(layer(*given, bias), attended(kind, weights, *given), strict=True):
+    weights = filled(layer, *inputs, bias)
+    for mine, expected in zip(layer(*inputs, bias), attended(kind, weights, *inputs), strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-5)
-    shapes = [tensor.shape for tensor in (*given, bias)]
+    shapes = [tensor.shape for tensor in (*inputs, bias)]
     assert layer.compute_output_shape(*shapes) == ((3, steps, 8), (3, steps, 6))
 
 
@@ -186,10 +186,10 @@ def test_attentional_lstm_equals_numpy(kind, layers, steps):
     layer = AttentionalLSTM(4, 3, layers, kind)
     x, keys, memory = draw(3, steps, 5), draw(3, 6, 4, seed=1), draw(3, 6, 8, seed=2)
     states = [np.tanh(draw(3, width, seed=width)) for width in [4, 4] * layers + [3]]
-    given = (x, [*states], keys, memory, AttentionBias()(MASK))
-    weights = filled(layer, *given)
+    inputs = (x, [*states], keys, memory, AttentionBias()(MASK))
+    weights = filled(layer, *inputs)
     (y, each), after = reference(kind, layers, weights, x, states, keys, memory)
-    out = layer(*given)
+    out = layer(*inputs)
     for mine, expected in zip(out, [y, each, *after], strict=True):
         np.testing.assert_allclose(mine, expected, atol=1e-5)
     shapes = x.shape, [s.shape for s in states], keys.shape, memory.shape, (3, 1, 1, 6)

@@ -82,9 +82,9 @@ def test_a_batch_as_large_as_the_texts_are_long_is_no_special_case(fed):
     model = build(config, batch_size=ROWS, length=LENGTH)
     square = build(config, batch_size=LENGTH, length=LENGTH)
     copies = LENGTH // ROWS
-    given = {name: np.repeat(value, copies, axis=0) for name, value in features().items()}
+    inputs = {name: np.repeat(value, copies, axis=0) for name, value in features().items()}
     np.testing.assert_allclose(
-        logits(square, given), np.repeat(logits(model, features()), copies, axis=0), atol=1e-5
+        logits(square, inputs), np.repeat(logits(model, features()), copies, axis=0), atol=1e-5
     )
 
 
@@ -99,13 +99,13 @@ def test_every_weight_learns(name):
 
 
 def test_input_feeding_distinguishes_steps_that_read_the_same():
-    given = {**features(), "target_ids": np.full((ROWS, LENGTH), 3, "int32")}
+    inputs = {**features(), "target_ids": np.full((ROWS, LENGTH), 3, "int32")}
     config = small(input_feeding=True)
     model = build(config)
-    encoded = seq2seq_lstm.encoder_of(model)({k: given[k] for k in ("token_ids", "padding_mask")})
+    encoded = seq2seq_lstm.encoder_of(model)({k: inputs[k] for k in ("token_ids", "padding_mask")})
     states, context = split(seq2seq_lstm, config, encoded)
     step = seq2seq_lstm.step_of(model)
-    token_ids = ops.convert_to_tensor(given["target_ids"][:, 0])
+    token_ids = ops.convert_to_tensor(inputs["target_ids"][:, 0])
     first = step({"token_ids": token_ids, **states, **context})
     states["fed"] = first["fed"]
     second = step({"token_ids": token_ids, **states, **context})
@@ -138,12 +138,12 @@ def test_steps_of_a_quantized_model_are_those_of_its_training_graph(options, act
     plain = build(config)
     model = qat.quantize(plain, activations=activations)
     qat.calibrate(model, [features()])
-    whole = logits(model, features())
-    distance = np.abs(whole - logits(plain, features())).max()
+    full = logits(model, features())
+    distance = np.abs(full - logits(plain, features())).max()
     assert 1e-3 < distance < 1.0
     each, _ = stepped(seq2seq_lstm, config, model, features())
     # Values next to a boundary may fall on either side of it.
-    assert np.quantile(np.abs(each - whole), 0.9) < 1e-4
+    assert np.quantile(np.abs(each - full), 0.9) < 1e-4
     kernels = [path for path in paths(plain) if path.endswith("kernel")]
     ranges = [path for path in paths(model) if "kernel_range/low" in path]
     ranges += [path for path in paths(model) if "recurrent_range/low" in path]
@@ -164,11 +164,11 @@ def test_a_task_may_name_the_logits(tie):
 
 def test_weight_paths_are_unique_and_stable():
     config = small(encoder_layers=2, decoder_layers=2, tie="none")
-    found = paths(build(config))
-    assert found == paths(build(config, batch_size=2, length=5))
-    assert len(set(found)) == len(found)
+    actual = paths(build(config))
+    assert actual == paths(build(config, batch_size=2, length=5))
+    assert len(set(actual)) == len(actual)
     cell = [f"lstm_cell/{part}" for part in ("kernel", "recurrent_kernel", "bias")]
-    assert set(found) == {
+    assert set(actual) == {
         "source_embeddings/embeddings",
         "target_embeddings/embeddings",
         *[f"encoder_{i}/{d}/{p}" for i in (0, 1) for d in ("forward", "backward") for p in cell],
@@ -237,16 +237,16 @@ def test_encoder_and_step_export_to_builtins(tmp_path, options, encoder):
         encode, _ = edge_file(encoder_model, read, tmp_path / "a")
     else:  # another attention only adds a product to it
 
-        def encode(**given):
-            return {name: np.asarray(value) for name, value in encoder_model(given).items()}
+        def encode(**inputs):
+            return {name: np.asarray(value) for name, value in encoder_model(inputs).items()}
 
     names = ("logits", "attention", *seq2seq_lstm.states(config))
     step, operations = edge_file(seq2seq_lstm.step_of(model), names, tmp_path / "b")
     assert "WHILE" not in operations
-    given = {name: value[1:2] for name, value in features().items()}
-    whole = logits(model, given)
-    read = encode(token_ids=given["token_ids"], padding_mask=MASK[1:2])
+    row = {name: value[1:2] for name, value in features().items()}
+    full = logits(model, row)
+    read = encode(token_ids=row["token_ids"], padding_mask=MASK[1:2])
     for place in range(LENGTH):
-        out = step(token_ids=given["target_ids"][:, place], **read)
-        np.testing.assert_allclose(out["logits"], whole[:, place], atol=1e-5)
+        out = step(token_ids=row["target_ids"][:, place], **read)
+        np.testing.assert_allclose(out["logits"], full[:, place], atol=1e-5)
         read |= {name: out[name] for name in seq2seq_lstm.states(config)}

@@ -96,10 +96,10 @@ def test_a_batch_as_large_as_the_texts_are_long_is_no_special_case():
     config = small(heads=1)
     model = build(config)
     copies = LENGTH // ROWS
-    given = {name: np.repeat(value, copies, axis=0) for name, value in features().items()}
+    inputs = {name: np.repeat(value, copies, axis=0) for name, value in features().items()}
     square = build(config, batch_size=LENGTH, length=LENGTH)
     expected = np.repeat(logits(model, features()), copies, axis=0)
-    np.testing.assert_allclose(logits(square, given), expected, atol=1e-5)
+    np.testing.assert_allclose(logits(square, inputs), expected, atol=1e-5)
 
 
 def test_steps_follow_a_clone():
@@ -117,12 +117,12 @@ def test_steps_of_a_quantized_model_are_those_of_its_training_graph(activations)
     plain = build(config)
     model = qat.quantize(plain, activations=activations)
     qat.calibrate(model, [features()])
-    whole = logits(model, features())
-    distance = np.abs(whole - logits(plain, features()))
+    full = logits(model, features())
+    distance = np.abs(full - logits(plain, features()))
     assert 1e-3 < np.quantile(distance, 0.9) < 1.0
     each, _ = stepped(seq2seq_transformer, config, model, features())
     # Values next to a boundary may fall on either side of it.
-    assert np.quantile(np.abs(each - whole), 0.9) < 1e-4
+    assert np.quantile(np.abs(each - full), 0.9) < 1e-4
     kernels = [path for path in paths(plain) if path.endswith("kernel")]
     assert len([path for path in paths(model) if "kernel_range/low" in path]) == len(kernels)
 
@@ -135,9 +135,9 @@ def test_a_task_may_name_the_logits(tie):
 
 def test_weight_paths_are_unique_and_stable():
     config = small(decoder_layers=1, encoder_layers=1, tie="none")
-    found = paths(build(config))
-    assert found == paths(build(config, batch_size=2, length=5))
-    assert len(set(found)) == len(found)
+    actual = paths(build(config))
+    assert actual == paths(build(config, batch_size=2, length=5))
+    assert len(set(actual)) == len(actual)
     dense = ["encoder_0_attention/qkv", "encoder_0_attention/output", "memory/map", "projection"]
     dense += [f"decoder_0_{part}" for part in ("attention/qkv", "attention/output")]
     dense += [f"decoder_0_{part}" for part in ("cross/query", "cross/output")]
@@ -148,7 +148,7 @@ def test_weight_paths_are_unique_and_stable():
     norms += [
         f"{side}_0_{part}" for side in ("encoder", "decoder") for part in ("attention", "output")
     ]
-    assert set(found) == {
+    assert set(actual) == {
         "source_embeddings/embeddings",
         "target_embeddings/embeddings",
         *[f"{layer}/{part}" for layer in dense for part in ("kernel", "bias")],
@@ -194,12 +194,12 @@ def test_encoder_and_step_export_to_builtins(tmp_path):
     step, _ = edge_file(
         seq2seq_transformer.step_of(model), ("logits", "attention", *kept), tmp_path / "b"
     )
-    given = {name: value[1:2] for name, value in features().items()}
-    whole = logits(model, given)
-    read = encode(token_ids=given["token_ids"], padding_mask=MASK[1:2])
+    inputs = {name: value[1:2] for name, value in features().items()}
+    full = logits(model, inputs)
+    read = encode(token_ids=inputs["token_ids"], padding_mask=MASK[1:2])
     for place in range(LENGTH):
-        out = step(token_ids=given["target_ids"][:, place], **read)
-        np.testing.assert_allclose(out["logits"], whole[:, place], atol=1e-5)
+        out = step(token_ids=inputs["target_ids"][:, place], **read)
+        np.testing.assert_allclose(out["logits"], full[:, place], atol=1e-5)
         read |= {name: out[name] for name in kept}
 
 

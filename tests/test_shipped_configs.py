@@ -82,23 +82,23 @@ WORDS = {"a": ["bread", "milk", "salt"], "b": ["screw", "nail", "bolt"], "c": ["
 def rows(raw, count, labels):
     """Toy rows with the columns that a config names."""
     texts = raw["text"] if isinstance(raw["text"], list) else [raw["text"]]
-    made = []
+    built = []
     for i in range(count):
         row = dict.fromkeys(texts, f"the {WORDS['abc'[i % 3]][i % 2]} and row {i}")
-        made.append({**row, raw["label"]: labels[i % 3]})
-    return made
+        built.append({**row, raw["label"]: labels[i % 3]})
+    return built
 
 
-def content(source, made, many):
+def content(source, rows, many):
     """The rows in the file format of a source."""
     if source == "jsonl":
-        label = list(made[0])[-1]
-        ready = [{**row, label: [row[label]]} if many else row for row in made]
+        label = list(rows[0])[-1]
+        ready = [{**row, label: [row[label]]} if many else row for row in rows]
         return "".join(json.dumps(row) + "\n" for row in ready)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(made[0]), delimiter="\t" if source == "tsv" else ",")
+    writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if source == "tsv" else ",")
     writer.writeheader()
-    writer.writerows(made)
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -123,9 +123,9 @@ def write_tagged(folder, data):
         target = folder / data[split]
         if data["source"] == "conll":
             pairs = [zip(words.split(), tags.split(), strict=True) for words, tags in lines]
-            made = "\n".join("".join(f"{word} {tag}\n" for word, tag in pair) for pair in pairs)
+            text = "\n".join("".join(f"{word} {tag}\n" for word, tag in pair) for pair in pairs)
             target.parent.mkdir(parents=True, exist_ok=True)
-            packed = gzip.compress(made.encode()) if target.suffix == ".gz" else made.encode()
+            packed = gzip.compress(text.encode()) if target.suffix == ".gz" else text.encode()
             target.write_bytes(packed)
             continue
         target.mkdir(parents=True)
@@ -158,18 +158,18 @@ def write_data(folder, raw, task):
     if "sample" in data:
         return ["data.limit=600"]
     if data["source"] == "tfds":
-        made = content("tsv", rows(data, 48, labels), False)
-        (folder / "train.tsv").write_text(made)
+        text = content("tsv", rows(data, 48, labels), False)
+        (folder / "train.tsv").write_text(text)
         columns = {key: data[key] for key in ("text", "label")}
         twin = {"source": "tsv", "train": "train.tsv", "dev": 0.25, **columns}
         return [f"data={json.dumps(twin)}"]
     for split, count in (("train", 48), ("dev", 12)):
         if not isinstance(data[split], str):
             continue
-        made = content(data["source"], rows(data, count, labels), task.get("multi_label"))
+        text = content(data["source"], rows(data, count, labels), task.get("multi_label"))
         target = folder / data[split]
         target.parent.mkdir(parents=True, exist_ok=True)
-        packed = gzip.compress(made.encode()) if target.suffix == ".gz" else made.encode()
+        packed = gzip.compress(text.encode()) if target.suffix == ".gz" else text.encode()
         target.write_bytes(packed)
     return []
 

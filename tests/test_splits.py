@@ -118,20 +118,20 @@ def test_a_limit_keeps_every_label_and_the_order(labels, limit, seed):
     rows = _rows(labels)
     if len({label for e in rows for label in e["label"]}) > limit:
         limit = len(rows)  # too few may be refused
-    found = splits.limited(rows, limit, seed)
-    assert len(found) == min(limit, len(rows))
-    assert [e for e in rows if e in found] == found
-    assert {x for e in found for x in e["label"]} == {x for e in rows for x in e["label"]}
-    assert found == splits.limited(rows, limit, seed)
+    actual = splits.limited(rows, limit, seed)
+    assert len(actual) == min(limit, len(rows))
+    assert [e for e in rows if e in actual] == actual
+    assert {x for e in actual for x in e["label"]} == {x for e in rows for x in e["label"]}
+    assert actual == splits.limited(rows, limit, seed)
 
 
 def test_a_limit_draws_from_grouped_rows_in_their_shares():
     rows = _rows("a" * 300 + "b" * 150 + "c" * 49 + "d")
-    found = splits.limited(rows, 100, 13)
-    counts = Counter(e["label"] for e in found)
+    actual = splits.limited(rows, 100, 13)
+    counts = Counter(e["label"] for e in actual)
     assert counts["d"] == 1
     assert all(abs(counts[label] - n) <= 1 for label, n in {"a": 60, "b": 30, "c": 10}.items())
-    assert found != splits.limited(rows, 100, 14)
+    assert actual != splits.limited(rows, 100, 14)
 
 
 def test_a_rare_label_takes_rows_from_no_single_other():

@@ -113,8 +113,8 @@ def test_the_config_of_a_bundle_downloads_nothing(workplace, curious, monkeypatc
 
 
 def test_a_bundle_that_states_its_architecture_needs_no_preset(workplace, curious):
-    whole = workplace / "saved_models/tiny"
-    shape = dataclasses.asdict(presets.bert_shape(whole))
+    full = workplace / "saved_models/tiny"
+    shape = dataclasses.asdict(presets.bert_shape(full))
     change(curious, "architecture.json", json.dumps(shape))
     try:
         done = tfapps("predict", "curious", "--artifact", "keras", "a pear", cwd=workplace)
@@ -166,15 +166,15 @@ def test_a_broken_folder_does_not_stop_another_run(workplace, capsys):
         patch.setenv("TFAPPS_DATA", str(workplace))
         settings = configs.load(workplace / "tiny.yaml", ["name=another", "export=[]"])
         prepared = prepare.prepare(settings)
-        found = trained.find_trained(prepared)
+        actual = trained.find_trained(prepared)
         # Another version of tfapps may make another vocabulary of the same config and data.
         other = {**prepared.text_files, "text/tokenizer.json": "0f"}
         older = dataclasses.replace(prepared)
         vars(older)["text_files"] = other
         assert trained.find_trained(older) is None
     assert unfinished.OUTPUT.name == "saved_models"
-    assert found is not None
-    assert found.path.name != "a_twin"
+    assert actual is not None
+    assert actual.path.name != "a_twin"
     printed = capsys.readouterr().out
     assert printed.count("passed over: ") >= 1
     assert "a_twin" in printed

@@ -85,9 +85,9 @@ print(json.dumps(out))
 
 
 def fits(**case):
-    found = on_two_devices(PROGRAM, json.dumps(case))
-    assert (found["one_device"]["replicas"], found["mirrored"]["replicas"]) == (1, 2)
-    return found["one_device"], found["mirrored"]
+    actual = on_two_devices(PROGRAM, json.dumps(case))
+    assert (actual["one_device"]["replicas"], actual["mirrored"]["replicas"]) == (1, 2)
+    return actual["one_device"], actual["mirrored"]
 
 
 FGM = {"objective": "fgm", "settings": {"epsilon": 0.3}}

@@ -125,8 +125,8 @@ def test_tags_that_are_refused(tmp_path, content, config, message):
 def test_starts_of_documents(tmp_path, line):
     index = "0 " if line.startswith("0") else ""
     content = f"{line}\n\n{index}a O\n\n{index}b O\n{line}\n{index}c B-X\n"
-    found = read(tmp_path, content, token=1 if index else 0)
-    assert [(s["tokens"], s["document"]) for s in found] == [(["a"], 1), (["b"], 1), (["c"], 2)]
+    examples = read(tmp_path, content, token=1 if index else 0)
+    assert [(s["tokens"], s["document"]) for s in examples] == [(["a"], 1), (["b"], 1), (["c"], 2)]
 
 
 def test_comments_of_documents(tmp_path):
@@ -139,8 +139,8 @@ def test_comments(tmp_path):
         "# a corpus of two\n# id 5 domain=en\n# text = Ann ran\nAnn _ _ B-PER\nran _ _ O\n\n"
         "# id 6\n# _ _ O\n5 _ _ O\n\n#tag _ _ O\n"
     )
-    found = read(tmp_path, content)
-    assert [s["tokens"] for s in found] == [["Ann", "ran"], ["#", "5"], ["#tag"]]
+    examples = read(tmp_path, content)
+    assert [s["tokens"] for s in examples] == [["Ann", "ran"], ["#", "5"], ["#tag"]]
 
 
 def test_a_number_sign_is_a_word_where_it_has_its_columns(tmp_path):

@@ -41,8 +41,8 @@ def test_columns_become_sentences_of_documents(tmp_path, name):
 
 
 def test_other_columns(tmp_path):
-    found = read(tmp_path, "1\tB-X\tone\n2\tO\ttwo\n", token=2, tag=1)
-    assert found == [{"tokens": ["one", "two"], "tags": ["B-X", "O"], "document": 0}]
+    examples = read(tmp_path, "1\tB-X\tone\n2\tO\ttwo\n", token=2, tag=1)
+    assert examples == [{"tokens": ["one", "two"], "tags": ["B-X", "O"], "document": 0}]
 
 
 def test_a_wide_blank_is_a_word(tmp_path):
@@ -193,18 +193,18 @@ def stored(tmp_path_factory):
 
 
 def test_a_data_set_by_its_folder(stored):
-    found = tagged.read(tagged.Config(dataset=stored, tags="ner"), "train")
-    assert found == [{"tokens": ["Ann", "Lee", "ran"], "tags": ["B-PER", "I-PER", "O"]}] * 3
+    examples = tagged.read(tagged.Config(dataset=stored, tags="ner"), "train")
+    assert examples == [{"tokens": ["Ann", "Lee", "ran"], "tags": ["B-PER", "I-PER", "O"]}] * 3
     with pytest.raises(InputError, match="no column 'tags'; there are ner, text, tokens"):
         tagged.read(tagged.Config(dataset=stored), "train")
 
 
 def test_text_of_a_data_set_is_streamed(stored):
     config = corpus.Config(dataset=stored, train=["train", "dev"], dev="dev", limit=4)
-    found = corpus.read(config, "train")
-    assert list(found) == [[f"One {i}.", "Two."] for i in (0, 1, 2, 0)]
+    examples = corpus.read(config, "train")
+    assert list(examples) == [[f"One {i}.", "Two."] for i in (0, 1, 2, 0)]
     assert len(list(corpus.read(config, "dev"))) == 3
-    assert found.digest != corpus.read(config, "dev").digest
+    assert examples.digest != corpus.read(config, "dev").digest
 
 
 def test_published_counts(real_data):
@@ -215,7 +215,7 @@ def test_published_counts(real_data):
         *(14041, 946),
         *(3250, 216),
     )
-    found = Counter(span.label for example in train for span in tags.spans(example["tags"]))
-    assert found == {"LOC": 7140, "PER": 6600, "ORG": 6321, "MISC": 3438}
+    actual = Counter(span.label for example in train for span in tags.spans(example["tags"]))
+    assert actual == {"LOC": 7140, "PER": 6600, "ORG": 6321, "MISC": 3438}
     atis = tagged.Config(root=root, train="atis/train", label="label")
     assert len(tagged.read(atis, "train")) == 4478

@@ -85,7 +85,7 @@ def test_every_word_is_answered_for_once_whatever_fits(
         {"tokens": tokens, "tags": [f"B-{i}" for i in range(len(tokens))], "document": 1}
         for tokens in given_sentences
     ]
-    windows = _windows.cut(examples, tokenizer, max_length, how="words", context=context)
+    windows = _windows.cut(examples, tokenizer, max_length, unit="words", context=context)
     assert _windows.sentences(windows) == given_sentences
     tags = _windows.stitched(windows, [window["tags"] for window in windows])
     assert tags == [example["tags"] for example in examples]
@@ -134,13 +134,13 @@ def test_answers_of_a_plain_text(tokenizer, crf, scheme):
     tags = ["S-PER", "O", "B-LOC", "E-LOC", "O", "O", "O"]
     windows[0]["tags"] = tags if scheme == "bioes" else [*TAGS, "O", "O"]
     (answer,) = one.decode(logits_for(one, windows), windows)
-    found = answer["entities"]
-    assert [(entity["text"], entity["label"]) for entity in found] == [
+    actual = answer["entities"]
+    assert [(entity["text"], entity["label"]) for entity in actual] == [
         ("Ann", "PER"),
         ("New Amsterdam", "LOC"),
     ]
-    assert all(text[e["start"] : e["end"]] == e["text"] for e in found)
-    assert all(0.9 < entity["score"] <= 1 for entity in found)
+    assert all(text[e["start"] : e["end"]] == e["text"] for e in actual)
+    assert all(0.9 < entity["score"] <= 1 for entity in actual)
 
 
 def test_a_text_without_words_has_no_entities(tokenizer):
@@ -160,8 +160,8 @@ def test_stitched_answers_of_a_long_sentence(tokenizer):
     outputs = logits_for(one, windows)
     assert one.decide(outputs, windows) == [tags, TAGS]
     assert one.predict_metrics(outputs, {}, windows)["f1"] == 1.0
-    said = [entity["text"] for entity in one.decode(outputs, windows)[0]["entities"]]
-    assert said == ["Ann", "New Amsterdam"] * 6
+    names = [entity["text"] for entity in one.decode(outputs, windows)[0]["entities"]]
+    assert names == ["Ann", "New Amsterdam"] * 6
 
 
 def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
@@ -170,14 +170,14 @@ def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
     outputs = logits_for(one, windows)
     for place in windows[0]["places"]:  # each word alone would rather be inside
         outputs["logits"][0, place, one.tags.index("I-LOC")] = 6.0
-    (said,) = one.decide(outputs, windows)
-    assert said[0] != "I-LOC"
+    (decided,) = one.decide(outputs, windows)
+    assert decided[0] != "I-LOC"
     logits = outputs["logits"][0, windows[0]["places"]]
     shares = viterbi.marginals(logits, outputs["transitions"][0], one.allowed)
     (answer,) = one.decode(outputs, windows)
     first = answer["entities"][0]
     count = len(first["text"].split())
-    numbers = [one.tags.index(tag) for tag in said[:count]]
+    numbers = [one.tags.index(tag) for tag in decided[:count]]
     assert first["score"] == pytest.approx(shares[range(count), numbers].mean(), abs=1e-4)
 
 
@@ -247,7 +247,7 @@ def test_balanced_classes_are_refused():
 
 def test_words_of_a_text():
     text = "U.N. aid (3.5 tons) isn't AT&T's, see e-mail: a_b 1996-08-22!"
-    said = " ".join(word.text for word in words.split(text, "words"))
-    assert said == "U.N. aid ( 3.5 tons ) isn't AT&T's , see e-mail : a_b 1996-08-22 !"
+    joined = " ".join(word.text for word in words.split(text, "words"))
+    assert joined == "U.N. aid ( 3.5 tons ) isn't AT&T's , see e-mail : a_b 1996-08-22 !"
     assert all(text[w.start : w.end] == w.text for w in words.split(text, "words"))
     assert [w.text for w in words.split("今年 x", "characters")] == ["今", "年", "x"]

@@ -51,7 +51,7 @@ def conll(count, start=0):
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def made(request, tmp_path_factory):
+def place(request, tmp_path_factory):
     """A folder with a finished run `small` of one of the models."""
     folder = tmp_path_factory.mktemp(request.param)
     more, rate, compress = MODELS[request.param]
@@ -71,40 +71,42 @@ def made(request, tmp_path_factory):
     return folder
 
 
-def test_everything_that_was_taken_away_left_a_tagger(made):
-    metrics = json.loads((made / "saved_models" / "small" / "metrics.json").read_text())
+def test_everything_that_was_taken_away_left_a_tagger(place):
+    metrics = json.loads((place / "saved_models" / "small" / "metrics.json").read_text())
     assert metrics["headline"] == "f1"
     assert metrics["dev"]["keras"]["f1"] > 0.8
     assert metrics["dev"]["litert_int8"]["f1"] > 0.8
     taken = [note["name"] for note in metrics["compression"]]
-    assert taken == [item["name"] for item in MODELS[made.name.rstrip("0123456789")][2]]
+    assert taken == [item["name"] for item in MODELS[place.name.rstrip("0123456789")][2]]
 
 
-def test_predicted_entities_are_those_of_the_file(made):
-    done = tfapps("predict", "small", "Dr Ann works in Gil.", "--artifact", "litert_int8", cwd=made)
+def test_predicted_entities_are_those_of_the_file(place):
+    done = tfapps(
+        "predict", "small", "Dr Ann works in Gil.", "--artifact", "litert_int8", cwd=place
+    )
     (answer,) = map(json.loads, done.stdout.splitlines())
-    found = [(e["text"], e["label"], e["start"], e["end"]) for e in answer["entities"]]
-    assert found == [("Ann", "PER", 3, 6), ("Gil", "LOC", 16, 19)]
+    actual = [(e["text"], e["label"], e["start"], e["end"]) for e in answer["entities"]]
+    assert actual == [("Ann", "PER", 3, 6), ("Gil", "LOC", 16, 19)]
 
 
-def test_evaluated_as_it_was_verified(made):
+def test_evaluated_as_it_was_verified(place):
     done = tfapps(
         *("evaluate", "small", "--data", "dev.conll", "--json", "--artifact", "litert_int8"),
-        cwd=made,
+        cwd=place,
     )
-    told = json.loads(done.stdout.splitlines()[-1])
-    proof = json.loads((made / "saved_models" / "small" / "verify.json").read_text())
-    assert told["rows"] == 12
-    assert told["metrics"]["f1"] == pytest.approx(proof["litert_int8"]["metric"])
+    report = json.loads(done.stdout.splitlines()[-1])
+    proof = json.loads((place / "saved_models" / "small" / "verify.json").read_text())
+    assert report["rows"] == 12
+    assert report["metrics"]["f1"] == pytest.approx(proof["litert_int8"]["metric"])
 
 
-def test_a_malformed_line_is_told_and_nothing_is_lost(made):
-    before = sorted((made / "saved_models" / "small").rglob("*"))
-    (made / "dev.conll").rename(made / "kept")
-    (made / "dev.conll").write_text("Ann I-PER\nBo\n")
-    done = tfapps("run", "small.yaml", cwd=made)
-    (made / "kept").replace(made / "dev.conll")
+def test_a_malformed_line_is_told_and_nothing_is_lost(place):
+    before = sorted((place / "saved_models" / "small").rglob("*"))
+    (place / "dev.conll").rename(place / "kept")
+    (place / "dev.conll").write_text("Ann I-PER\nBo\n")
+    done = tfapps("run", "small.yaml", cwd=place)
+    (place / "kept").replace(place / "dev.conll")
     assert done.returncode == 2
     assert "dev.conll:2: 1 columns, expected 2 as in line 1" in done.stderr
     assert "Traceback" not in done.stderr
-    assert sorted((made / "saved_models" / "small").rglob("*")) == before
+    assert sorted((place / "saved_models" / "small").rglob("*")) == before

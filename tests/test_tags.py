@@ -63,15 +63,15 @@ def test_allowed_is_what_the_scheme_can_say(scheme):
     names = ["O", *(f"{prefix}-{label}" for label in "XY" for prefix in prefixes)]
     pairs, starts, ends = tags.allowed(names)
     for numbers in itertools.product(range(len(names)), repeat=3):
-        said = [names[number] for number in numbers]
+        allowed_tags = [names[number] for number in numbers]
         ok = starts[numbers[0]] and ends[numbers[-1]]
         ok = ok and all(pairs[a][b] for a, b in itertools.pairwise(numbers))
         try:
-            iob2 = tags.to_iob2(said, scheme)
-            right = (tags.to_bioes(iob2) if scheme == "bioes" else iob2) == said
+            iob2 = tags.to_iob2(allowed_tags, scheme)
+            right = (tags.to_bioes(iob2) if scheme == "bioes" else iob2) == allowed_tags
         except TagError:
             right = False
-        assert ok == right, said
+        assert ok == right, allowed_tags
 
 
 def test_something_may_always_follow():
@@ -83,7 +83,7 @@ def test_something_may_always_follow():
 
 
 @pytest.mark.parametrize(
-    ("said", "scheme", "place", "message"),
+    ("tags_read", "scheme", "place", "message"),
     [
         ("O PER", "iob2", 1, r"tag 'PER', expected O, or B-, I-, E- or S- with a label \(B-PER\)"),
         ("B-", "iob1", 0, "tag 'B-', expected O"),
@@ -95,7 +95,7 @@ def test_something_may_always_follow():
         ("S-A B-A", "bioes", 1, r"the sentence ends in a A that has no end \(E-A\)"),
     ],
 )
-def test_refused_with_the_place(said, scheme, place, message):
+def test_refused_with_the_place(tags_read, scheme, place, message):
     with pytest.raises(TagError, match=message) as raised:
-        tags.to_iob2(said.split(" "), scheme)
+        tags.to_iob2(tags_read.split(" "), scheme)
     assert raised.value.place == place

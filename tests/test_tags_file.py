@@ -44,9 +44,9 @@ def features(rows=12):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tags")
-    given = {"rebuild": build, "max_length": LENGTH, "split": split, "folder": folder}
-    saved_model.export(["saved_model"], **given)
-    litert.export(["litert_float32", "litert_dynamic"], **given)
+    inputs = {"rebuild": build, "max_length": LENGTH, "split": split, "folder": folder}
+    saved_model.export(["saved_model"], **inputs)
+    litert.export(["litert_float32", "litert_dynamic"], **inputs)
     return {
         "saved_model": SavedModelRunner(folder / "saved_model", ("tags",), tags_graph.SIGNATURE),
         "litert_float32": LiteRTRunner(
@@ -59,37 +59,37 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("name", ["saved_model", "litert_float32"])
 def test_the_same_path_as_in_numpy(files, name):
     rows = features()
-    found = files[name](rows)
+    actual = files[name](rows)
     outputs = build()({name: rows[name] for name in ("token_ids", "padding_mask")})
     logits, transitions = (np.asarray(outputs[key]) for key in ("logits", "transitions"))
     for row, starts in enumerate(rows["word_starts"].astype(bool)):
-        assert (found[row][~starts] == -1).all()
+        assert (actual[row][~starts] == -1).all()
         if starts.any():
             best = viterbi.best_path(logits[row][starts], transitions[row], ALLOWED)
-            assert found[row][starts].tolist() == best.tolist()
+            assert actual[row][starts].tolist() == best.tolist()
 
 
 def test_logits_are_still_there(files):
     rows = features()
-    given = {name: rows[name] for name in ("token_ids", "padding_mask")}
-    whole = LiteRTRunner(
+    inputs = {name: rows[name] for name in ("token_ids", "padding_mask")}
+    full = LiteRTRunner(
         files["folder"] / "litert" / "float32.tflite", outputs=("logits", "transitions")
-    )(given)
-    expected = build()(given)
+    )(inputs)
+    expected = build()(inputs)
     for name in ("logits", "transitions"):
-        np.testing.assert_allclose(whole[name], expected[name], atol=1e-6)
+        np.testing.assert_allclose(full[name], expected[name], atol=1e-6)
 
 
 def test_files_that_are_calibrated_have_one_signature(tmp_path):
     rows = features(4)
-    given = {name: rows[name] for name in ("token_ids", "padding_mask")}
+    inputs = {name: rows[name] for name in ("token_ids", "padding_mask")}
     edge_quantizer.export(
         ["litert_int4"],
         rebuild=build,
         max_length=LENGTH,
-        calibration=[given],
+        calibration=[inputs],
         split=split,
         folder=tmp_path,
     )
     runner = LiteRTRunner(tmp_path / "litert" / "int4.tflite", outputs=("logits", "transitions"))
-    assert runner(given)["logits"].shape == (4, LENGTH, TAGS)
+    assert runner(inputs)["logits"].shape == (4, LENGTH, TAGS)

@@ -49,12 +49,12 @@ def test_states_count_relative_to_the_teachers_and_without_padding():
     expected = []
     for name in names:
         ours, theirs = (hidden(m, features, name) for m in (model, teacher))
-        there = features["padding_mask"][:, :, None]
-        error = (np.square(ours - theirs) * there).sum((1, 2))
-        expected.append(error / (np.square(theirs) * there).sum((1, 2)))
+        mask = features["padding_mask"][:, :, None]
+        error = (np.square(ours - theirs) * mask).sum((1, 2))
+        expected.append(error / (np.square(theirs) * mask).sum((1, 2)))
     base, _ = objective()(model, features, targets, training=False)
-    made = led(objective(), model, teacher, ["block_1_*"])
-    total, logits = made(model, features, targets, training=False)
+    combined = led(objective(), model, teacher, ["block_1_*"])
+    total, logits = combined(model, features, targets, training=False)
     np.testing.assert_allclose(total - base, np.mean(expected, axis=0), rtol=1e-4)
     np.testing.assert_array_equal(logits, model(features))
 
@@ -62,10 +62,12 @@ def test_states_count_relative_to_the_teachers_and_without_padding():
 def test_what_is_beyond_the_mask_cannot_teach():
     model, teacher = network(seed=0), network(seed=1)
     features, targets = batch()
-    made = led(lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"])
-    before, _ = made(model, features, targets, training=False)
+    combined = led(
+        lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"]
+    )
+    before, _ = combined(model, features, targets, training=False)
     features["states"] = np.where(features["padding_mask"][:, :, None], features["states"], 9.0)
-    after, _ = made(model, features, targets, training=False)
+    after, _ = combined(model, features, targets, training=False)
     np.testing.assert_array_equal(before, after)
 
 
@@ -75,12 +77,14 @@ def test_a_copy_has_nothing_to_learn_and_the_teacher_learns_nothing():
     model = network()
     teacher = clone(model)
     features, targets = batch()
-    made = led(lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"])
-    distance, _ = made(model, features, targets, training=False)
+    combined = led(
+        lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"]
+    )
+    distance, _ = combined(model, features, targets, training=False)
     np.testing.assert_array_equal(distance, np.zeros(ROWS))
     model.get_layer("block_1_output").bias.assign([1.0] + [0.0] * (WIDTH - 1))
     with tf.GradientTape() as tape:
-        distance, _ = made(model, features, targets, training=True)
+        distance, _ = combined(model, features, targets, training=True)
     weights = [w.value for w in model.trainable_weights + teacher.trainable_weights]
     gradients = tape.gradient(distance, weights)
     assert distance.numpy().min() > 0

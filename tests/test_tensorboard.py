@@ -115,7 +115,7 @@ def test_hyper_parameters_are_written_with_the_headline(written):
 def test_speed_is_told_in_the_unit_of_the_task(tmp_path):
     stream = io.StringIO()
     history = run(scores(0.1, 0.2), stream, log_dir=tmp_path, unit="tokens")
-    assert all(re.search(r"  \d+ tokens/s  ", told) for told in stream.getvalue().splitlines())
+    assert all(re.search(r"  \d+ tokens/s  ", line) for line in stream.getvalue().splitlines())
     events = EventAccumulator(str(tmp_path), {"tensors": 0})
     events.Reload()
     assert len(numbers(events, "train/tokens_per_second")) == 6

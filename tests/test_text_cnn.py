@@ -30,9 +30,9 @@ def test_a_pattern_is_a_product_with_neighbours_and_its_maximum_counts(model):
     words = np.concatenate([np.zeros((1, 4)), table[[3, 5, 7]], np.zeros((1, 4))])
     beside = np.stack([words[i : i + 3].ravel() for i in range(3)])
     products = beside @ np.asarray(linear.kernel) + np.asarray(linear.bias)
-    wanted = np.maximum(products, 0)
-    assert_same_sums(outputs["sequence"][0, :, 3:], wanted, terms=12)
-    assert_same_sums(outputs["pooled"][0, 3:], wanted.max(axis=0), terms=12)
+    expected = np.maximum(products, 0)
+    assert_same_sums(outputs["sequence"][0, :, 3:], expected, terms=12)
+    assert_same_sums(outputs["pooled"][0, 3:], expected.max(axis=0), terms=12)
 
 
 def test_padding_changes_nothing(model):

@@ -176,11 +176,11 @@ LONG = ["x" * 1_000_000, "cat " * 250_000, " " * 1_000_000 + "cat", "ab" + "c" *
 @pytest.mark.parametrize("length", [3, 16])
 def test_cutting_a_megabyte_changes_nothing(ours, bert, text, length):
     bert.no_truncation()
-    whole = bert.encode(text).ids
+    full = bert.encode(text).ids
     tokens = ours.encode([text, "cat"], max_length=length)
-    expected = whole if len(whole) <= length else [*whole[: length - 1], 3]
+    expected = full if len(full) <= length else [*full[: length - 1], 3]
     assert tokens.token_ids[0].tolist() == expected
-    assert tokens.truncated == (len(whole) > length)
+    assert tokens.truncated == (len(full) > length)
 
 
 def test_long_texts_are_cut_before_the_library_sees_them(ours, monkeypatch):
@@ -362,5 +362,5 @@ def test_every_model_trains_the_tokenizer_that_the_config_asks_for(name, strip_a
     kind = "words" if name == "bilstm_cnn" else "wordpiece"
     text = TextConfig(tokenizer=kind, min_frequency=1, strip_accents=strip_accents)
     options = {"size": "tiny"} if name == "bert" else {}
-    made = module.Model.tokenizer(module.Config(**options), text, ["ano año"] * 2)
-    assert (_ids(made, "ano") == _ids(made, "año")) is strip_accents
+    tokenizer = module.Model.tokenizer(module.Config(**options), text, ["ano año"] * 2)
+    assert (_ids(tokenizer, "ano") == _ids(tokenizer, "año")) is strip_accents

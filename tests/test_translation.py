@@ -47,12 +47,14 @@ def test_a_pair_becomes_source_decoder_input_and_labels():
     columns, truncated = task.encode(PAIRS[:3], tokenizer, 30)
     assert truncated == 0
     for row in range(3):
-        source, given, wanted = (columns[n][row] for n in ("token_ids", "target_ids", "label_ids"))
-        assert (source[-1], given[0], wanted[-1]) == (3, 2, 3)
-        np.testing.assert_array_equal(given[1:], wanted[:-1])
+        source, inputs, expected = (
+            columns[n][row] for n in ("token_ids", "target_ids", "label_ids")
+        )
+        assert (source[-1], inputs[0], expected[-1]) == (3, 2, 3)
+        np.testing.assert_array_equal(inputs[1:], expected[:-1])
         assert tokenizer.decode(source) == PAIRS[row]["text"]
-        assert tokenizer.decode(wanted) == PAIRS[row]["target"]
-        assert columns["pieces"][row] == len(wanted)
+        assert tokenizer.decode(expected) == PAIRS[row]["target"]
+        assert columns["pieces"][row] == len(expected)
 
 
 def test_long_sentences_are_cut_and_counted_with_their_ends_kept():
@@ -97,8 +99,8 @@ def test_unknown_pieces_are_copied_from_where_attention_was():
     attention[:, 0] = 1.0
     attention[-1] = np.eye(len(words) + 1)[place]
     answer = [[Hypothesis(ids, -1.0, attention)]]
-    (told,) = task.decode(answer, [{"text": text}])
-    assert "Фёдор" in told["translation"]
+    (answer_row,) = task.decode(answer, [{"text": text}])
+    assert "Фёдор" in answer_row["translation"]
     plain, _ = learned(copy_unknown=False)
     assert "Фёдор" not in plain.decode(answer, [{"text": text}])[0]["translation"]
 
@@ -107,8 +109,8 @@ def test_all_of_the_best_are_told_if_they_are_asked_for():
     task, tokenizer = learned(n_best=2, beam=3)
     ids = tokenizer.encode(["The child", "The house"]).token_ids
     outputs = [[Hypothesis(ids[0], -0.5), Hypothesis(ids[1], -0.75)]]
-    (told,) = task.decode(outputs, PAIRS[:1])
-    assert told == {
+    (decoded,) = task.decode(outputs, PAIRS[:1])
+    assert decoded == {
         "translation": "The child",
         "score": -0.5,
         "n_best": [["The child", -0.5], ["The house", -0.75]],
@@ -192,9 +194,9 @@ def test_every_file_translates_as_the_model_does(place):
 
 @pytest.mark.parametrize("artifact", ["keras", "saved_model", "litert_float32", "litert_greedy"])
 def test_the_command_line_translates_and_judges(place, artifact):
-    told = tfapps("predict", "run", "Das Kind ist alt.", "--artifact", artifact, cwd=place)
-    assert told.returncode == 0, told.stderr
-    answer = json.loads(told.stdout)
+    result = tfapps("predict", "run", "Das Kind ist alt.", "--artifact", artifact, cwd=place)
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
     assert answer["text"] == "Das Kind ist alt."
     assert answer["translation"].startswith("The ")
     judged = tfapps("evaluate", "run", "--data", "dev", "--artifact", artifact, "--json", cwd=place)
@@ -215,43 +217,43 @@ def test_the_client_of_the_guide_says_what_tfapps_says(place, monkeypatch, capsy
     (client,) = re.findall(r"```python\n([^`]*Das Kind ist alt[^`]*)```", guide)
     monkeypatch.chdir(folder)
     exec(compile(client, "android.md", "exec"), {})
-    told = capsys.readouterr().out.strip()
+    output = capsys.readouterr().out.strip()
     command = ("predict", "run", "Das Kind ist alt.", "--artifact", "litert_greedy")
-    assert told == json.loads(tfapps(*command, cwd=place).stdout)["translation"]
-    assert told.startswith("The ")
+    assert output == json.loads(tfapps(*command, cwd=place).stdout)["translation"]
+    assert output.startswith("The ")
 
 
 def test_every_file_is_timed(place):
-    told = tfapps("benchmark", "run", "--rows", "2", "--json", cwd=place)
-    assert told.returncode == 0, told.stderr
-    figures = json.loads(told.stdout.splitlines()[-1])
+    result = tfapps("benchmark", "run", "--rows", "2", "--json", cwd=place)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout.splitlines()[-1])
     assert figures["litert_greedy"]["p50_ms"] > 0
 
 
 def test_attention_is_drawn(place):
     command = ("predict", "run", "Das Kind ist alt.", "--attention")
-    told = tfapps(*command, "looked.png", cwd=place)
-    assert told.returncode == 0, told.stderr
+    result = tfapps(*command, "looked.png", cwd=place)
+    assert result.returncode == 0, result.stderr
     assert (place / "looked.png").read_bytes()[:4] == b"\x89PNG"
-    told = tfapps(*command, "nowhere/looked.png", cwd=place)
-    assert told.returncode == 2
-    assert "cannot write nowhere/looked.png: No such file" in told.stderr
+    result = tfapps(*command, "nowhere/looked.png", cwd=place)
+    assert result.returncode == 2
+    assert "cannot write nowhere/looked.png: No such file" in result.stderr
 
 
 def test_files_of_different_length_are_told_with_both_counts(place):
     (place / "odd.de").write_text("Ja.\nNein.\n")
     (place / "odd.en").write_text("Yes.\n")
-    told = tfapps("evaluate", "run", "--data", "odd", cwd=place)
-    assert told.returncode == 2
-    assert re.search(r"odd.de.* 2 lines.*odd.en.* 1", told.stderr), told.stderr
-    assert "Traceback" not in told.stderr
+    result = tfapps("evaluate", "run", "--data", "odd", cwd=place)
+    assert result.returncode == 2
+    assert re.search(r"odd.de.* 2 lines.*odd.en.* 1", result.stderr), result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_look_before_you_train(place):
-    told = tfapps("inspect", "run.yaml", cwd=place)
-    assert told.returncode == 0, told.stderr
-    assert "target_ids" in told.stdout
-    assert "The house" in told.stdout
+    result = tfapps("inspect", "run.yaml", cwd=place)
+    assert result.returncode == 0, result.stderr
+    assert "target_ids" in result.stdout
+    assert "The house" in result.stdout
 
 
 def test_batches_of_tokens_evaluation_within_epochs_and_own_words(place):
@@ -259,8 +261,8 @@ def test_batches_of_tokens_evaluation_within_epochs_and_own_words(place):
         "name=sampled", "train.epochs=2", "train.batch_tokens=360", "train.evaluate_every=3",
         "objective={name: scheduled_sampling, rate: 0.5}",
     )  # fmt: skip
-    told = tfapps("train", "run.yaml", *settings, cwd=place)
-    assert told.returncode == 0, told.stderr
+    result = tfapps("train", "run.yaml", *settings, cwd=place)
+    assert result.returncode == 0, result.stderr
     records = json.loads((place / "saved_models/sampled/metrics.json").read_text())["training"]
     updates = records[-1]["step"] // 2
     assert updates < -(-len(PAIRS * 3) // 8)

@@ -20,15 +20,15 @@ def test_scores_and_signatures_are_those_of_the_command_line(tmp_path):
     for name, lines in (("ref", REFERENCES), ("hyp", HYPOTHESES)):
         (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = [sys.executable, "-m", "sacrebleu", "ref", "-i", "hyp", "-m", "bleu", "chrf", "ter"]
-    told = subprocess.run(
+    result = subprocess.run(
         [*command, "-w", "6"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    found = translation.scores(HYPOTHESES, REFERENCES)
+    actual = translation.scores(HYPOTHESES, REFERENCES)
     signatures = translation.signatures()
-    told = json.loads(told.stdout)
-    assert [one["name"].lower().rstrip("2") for one in told] == ["bleu", "chrf", "ter"]
-    for one, name in zip(told, ("bleu", "chrf", "ter"), strict=True):
-        assert found[name] == pytest.approx(one["score"], abs=1e-5)
+    result = json.loads(result.stdout)
+    assert [one["name"].lower().rstrip("2") for one in result] == ["bleu", "chrf", "ter"]
+    for one, name in zip(result, ("bleu", "chrf", "ter"), strict=True):
+        assert actual[name] == pytest.approx(one["score"], abs=1e-5)
         assert signatures[name] == one["signature"]
 
 

@@ -56,16 +56,16 @@ def features():
     return {"token_ids": ids[0] * mask, "padding_mask": mask, "target_ids": ids[1]}
 
 
-def stepped(steps, given, row):
+def stepped(steps, inputs, row):
     """What three steps of one row give: logits and states."""
-    one = {name: given[name][row : row + 1] for name in ("token_ids", "padding_mask")}
+    one = {name: inputs[name][row : row + 1] for name in ("token_ids", "padding_mask")}
     states, context = steps.encode(one)
-    found = []
+    actual = []
     for place in range(3):
-        token = given["target_ids"][row : row + 1, place]
+        token = inputs["target_ids"][row : row + 1, place]
         logits, states, _ = steps.step(token, states, context)
-        found.append(np.asarray(logits)[0])
-    return np.stack(found)
+        actual.append(np.asarray(logits)[0])
+    return np.stack(actual)
 
 
 @pytest.fixture(
@@ -77,17 +77,17 @@ def stepped(steps, given, row):
 )
 def integer_file(request, tmp_path_factory):
     """A quantized translator and its integer file."""
-    given, tmp_path = features(), tmp_path_factory.mktemp(request.param)
+    inputs, tmp_path = features(), tmp_path_factory.mktemp(request.param)
     module, plain = build(request.param)
     model = qat.quantize(plain)
-    qat.calibrate(model, [given])
+    qat.calibrate(model, [inputs])
     qat.settle(model)
     weights.save(model, tmp_path / "w.safetensors")
 
     def rebuild(batch_size, length):
-        made = qat.quantize(build(request.param, batch_size, length)[1])
-        weights.load(made, tmp_path / "w.safetensors")
-        return made
+        quantized = qat.quantize(build(request.param, batch_size, length)[1])
+        weights.load(quantized, tmp_path / "w.safetensors")
+        return quantized
 
     def split(model):
         return {"encode": module.encoder_of(model), "step": module.step_of(model)}
@@ -96,7 +96,7 @@ def integer_file(request, tmp_path_factory):
         ["litert_int8"],
         rebuild=rebuild,
         max_length=LENGTH,
-        calibration=[given],
+        calibration=[inputs],
         split=split,
         folder=tmp_path,
     )
@@ -105,16 +105,16 @@ def integer_file(request, tmp_path_factory):
 
 def test_integer_steps_say_what_the_quantized_model_says(integer_file):
     module, plain, model, path = integer_file
-    given = features()
+    inputs = features()
     steps = [KerasSteps(module.encoder_of(m), module.step_of(m)) for m in (plain, model)]
-    exact, rounded = (np.stack([stepped(s, given, row) for row in range(ROWS)]) for s in steps)
+    exact, rounded = (np.stack([stepped(s, inputs, row) for row in range(ROWS)]) for s in steps)
     file = LiteRTSteps(path)
-    found = np.stack([stepped(file, given, row) for row in range(ROWS)])
+    actual = np.stack([stepped(file, inputs, row) for row in range(ROWS)])
     # A value on the edge between two steps of a grid falls either way, and that goes on from there;
     # through the layers of a transformer further than through those of an LSTM.
-    far, rounding = np.abs(found - rounded), np.abs(exact - rounded)
+    far, rounding = np.abs(actual - rounded), np.abs(exact - rounded)
     assert np.mean(far) < np.mean(rounding)
-    assert np.corrcoef(found.ravel(), rounded.ravel())[0, 1] > 0.999
+    assert np.corrcoef(actual.ravel(), rounded.ravel())[0, 1] > 0.999
     if "lstm" in module.__name__:
         assert (far < 1e-5).mean() > 0.6
 
@@ -187,8 +187,8 @@ def test_a_small_translator_keeps_its_job(place):
 def test_zeros_and_clusters_stay_on_the_way_to_integers(place):
     from safetensors.numpy import load_file
 
-    there = load_file(place / "saved_models" / "few8" / "weights.safetensors")
-    kernels = {path: value for path, value in there.items() if path.endswith("kernel")}
+    arrays = load_file(place / "saved_models" / "few8" / "weights.safetensors")
+    kernels = {path: value for path, value in arrays.items() if path.endswith("kernel")}
     assert any("recurrent_kernel" in path for path in kernels)
     for path, value in kernels.items():
         assert (value == 0).mean() >= 0.49, path
@@ -198,6 +198,6 @@ def test_zeros_and_clusters_stay_on_the_way_to_integers(place):
 
 @pytest.mark.slow
 def test_integers_answer_from_the_command_line(place):
-    told = tfapps("predict", "few8", "Das Kind ist alt.", "--artifact", "litert_int8", cwd=place)
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)["translation"].startswith("The ")
+    result = tfapps("predict", "few8", "Das Kind ist alt.", "--artifact", "litert_int8", cwd=place)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["translation"].startswith("The ")

@@ -63,13 +63,15 @@ def test_kept_pieces_stay_and_what_has_letters_is_never_unknown(
     pieces = [("##" if inside else "") + text for inside, text in drawn]
     before = wordpiece(tmp_path_factory.getbasetemp(), pieces)
     needed = {before.vocabulary[piece] for piece in spelling(before.vocabulary, BERT)}
-    kept = needed | {number for number in more if number < before.vocabulary_size}
-    after = before.trimmed(kept)
+    kept_pieces = needed | {number for number in more if number < before.vocabulary_size}
+    after = before.trimmed(kept_pieces)
     names = {before.vocabulary[piece]: piece for piece in before.vocabulary}
-    assert sorted(after.vocabulary, key=after.vocabulary.get) == [names[i] for i in sorted(kept)]
+    assert sorted(after.vocabulary, key=after.vocabulary.get) == [
+        names[i] for i in sorted(kept_pieces)
+    ]
     for word in words:
         old, new = pieces_of(before, word), pieces_of(after, word)
-        if "[UNK]" not in old and {before.vocabulary[piece] for piece in old} <= kept:
+        if "[UNK]" not in old and {before.vocabulary[piece] for piece in old} <= kept_pieces:
             assert new == old
         letters = {word[0], *("##" + letter for letter in word[1:])}
         if letters <= before.vocabulary.keys():
@@ -93,7 +95,7 @@ def test_a_piece_with_a_letter_of_no_piece_of_its_own_cannot_go(tmp_path):
 def test_ids_without_a_piece_never_stay(tmp_path):
     # A vocabulary file with a line twice has an id that no piece goes by.
     tokenizer = wordpiece(tmp_path, ["a", "##a", "aa", "aa", "##aa"])
-    assert kept(tokenizer, ["a"], size=100) == set(tokenizer.vocabulary)
+    assert kept_pieces(tokenizer, ["a"], size=100) == set(tokenizer.vocabulary)
 
 
 def test_specials_and_limits_are_as_before(tmp_path):
@@ -135,11 +137,11 @@ def job(tokenizer, texts, model=None, root=None):
     return Job(model, {}, tokenizer, batches, None, 0, root)
 
 
-def kept(tokenizer, texts, root=None, **options):
-    found = trim.plan(trim.Config(**options), job(tokenizer, texts, root=root))
-    assert json.loads(json.dumps(found)) == found
-    assert found["pieces"] == tokenizer.vocabulary_size
-    return set(trim.tokenizer(found, tokenizer).vocabulary)
+def kept_pieces(tokenizer, texts, root=None, **options):
+    actual = trim.plan(trim.Config(**options), job(tokenizer, texts, root=root))
+    assert json.loads(json.dumps(actual)) == actual
+    assert actual["pieces"] == tokenizer.vocabulary_size
+    return set(trim.tokenizer(actual, tokenizer).vocabulary)
 
 
 @pytest.fixture
@@ -150,21 +152,21 @@ def english(tmp_path):
     return wordpiece(tmp_path, [*letters, *("##" + letter for letter in letters), *more])
 
 
-def words(found):
-    return {piece for piece in found if len(piece.removeprefix("##")) > 1} - set(BERT)
+def words(actual):
+    return {piece for piece in actual if len(piece.removeprefix("##")) > 1} - set(BERT)
 
 
 def test_pieces_of_the_training_text_stay(english):
-    found = kept(english, ["the cat", "the cating"])
-    assert words(found) == {"the", "cat", "##ing"}
-    assert {*BERT, "q", "##q"} <= found
+    actual = kept_pieces(english, ["the cat", "the cating"])
+    assert words(actual) == {"the", "cat", "##ing"}
+    assert {*BERT, "q", "##q"} <= actual
 
 
 def test_min_count(english):
     texts = ["cat dog", "cat dog the", "cat"]
-    assert words(kept(english, texts, min_count=2)) == {"cat", "dog"}
-    assert words(kept(english, texts, min_count=3)) == {"cat"}
-    assert words(kept(english, texts, min_count=9)) == set()
+    assert words(kept_pieces(english, texts, min_count=2)) == {"cat", "dog"}
+    assert words(kept_pieces(english, texts, min_count=3)) == {"cat"}
+    assert words(kept_pieces(english, texts, min_count=9)) == set()
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -172,8 +174,8 @@ def test_min_count(english):
 def test_pieces_of_a_frequency_list_stay(english, text, packed, tmp_path):
     name = "list.txt.gz" if packed else "list.txt"
     (tmp_path / name).write_bytes(gzip.compress(text.encode()) if packed else text.encode())
-    found = kept(english, ["cat"], words=name, root=str(tmp_path))
-    assert words(found) == {"cat", "cow", "dog", "##ed"}
+    actual = kept_pieces(english, ["cat"], words=name, root=str(tmp_path))
+    assert words(actual) == {"cat", "cow", "dog", "##ed"}
 
 
 @pytest.mark.parametrize(
@@ -182,20 +184,20 @@ def test_pieces_of_a_frequency_list_stay(english, text, packed, tmp_path):
 def test_a_malformed_frequency_list_is_refused(english, line, tmp_path):
     (tmp_path / "list.txt").write_text(f"cat\t2\n{line}\n")
     with pytest.raises(InputError, match=r"list\.txt:2: .*expected a word, or a word, a tab and"):
-        kept(english, ["cat"], words=str(tmp_path / "list.txt"))
+        kept_pieces(english, ["cat"], words=str(tmp_path / "list.txt"))
 
 
 def test_a_frequency_list_that_is_not_utf_8_names_no_setting(english, tmp_path):
     (tmp_path / "list.txt").write_bytes("cat\nKäse\n".encode("cp1252"))
     with pytest.raises(InputError, match=r"list\.txt:2: byte 0xe4 is not UTF-8; save") as error:
-        kept(english, ["cat"], words=str(tmp_path / "list.txt"))
+        kept_pieces(english, ["cat"], words=str(tmp_path / "list.txt"))
     assert "it is likely cp1252" in str(error.value)
     assert "data.encoding" not in str(error.value)
 
 
 def test_a_missing_frequency_list_is_named(english, tmp_path):
     with pytest.raises(InputError, match=r"no file none\.txt: looked at"):
-        kept(english, ["cat"], words="none.txt", root=str(tmp_path))
+        kept_pieces(english, ["cat"], words="none.txt", root=str(tmp_path))
 
 
 def test_size_adds_those_that_are_most_like_the_ones_used(english):
@@ -312,34 +314,34 @@ def opened(folder, name, artifact="keras"):
 
 def test_training_texts_get_the_same_logits(folder):
     texts = rows_of(folder / "train.tsv")
-    whole = opened(folder, "whole").logits(texts)
-    np.testing.assert_allclose(opened(folder, "trimmed").logits(texts), whole, atol=1e-6)
+    full = opened(folder, "whole").logits(texts)
+    np.testing.assert_allclose(opened(folder, "trimmed").logits(texts), full, atol=1e-6)
     small = opened(folder, "trimmed", "litert_float32").logits(texts)
-    np.testing.assert_allclose(small, whole, atol=1e-4)
+    np.testing.assert_allclose(small, full, atol=1e-4)
 
 
 def test_the_bundle_is_small_and_says_so(folder):
-    whole, small = (Bundle.open(folder / "saved_models" / n) for n in ("whole", "trimmed"))
-    before, after = (Tokenizer.load(bundle.text).vocabulary_size for bundle in (whole, small))
+    full, small = (Bundle.open(folder / "saved_models" / n) for n in ("whole", "trimmed"))
+    before, after = (Tokenizer.load(bundle.text).vocabulary_size for bundle in (full, small))
     assert after < before
     [note] = small.metrics["compression"]
     assert note["report"] == {"pieces": after, "pieces_before": before}
     assert "training" not in note
-    saved = whole.weights.stat().st_size - small.weights.stat().st_size
+    saved = full.weights.stat().st_size - small.weights.stat().st_size
     assert saved == pytest.approx((before - after) * 128 * 4, abs=64)
 
 
 def test_unseen_words_are_spelt(folder):
-    whole, small = (
+    full, small = (
         Tokenizer.load(folder / "saved_models" / name / "text") for name in ("whole", "trimmed")
     )
     changed = 0
-    for text in ["ham number appe", "druw", *rows_of(folder / "dev.tsv"), *whole.vocabulary]:
-        old, new = pieces_of(whole, text), pieces_of(small, text)
+    for text in ["ham number appe", "druw", *rows_of(folder / "dev.tsv"), *full.vocabulary]:
+        old, new = pieces_of(full, text), pieces_of(small, text)
         changed += old != new
         assert ("[UNK]" in new) == ("[UNK]" in old)
-        assert small.decode([small.vocabulary[p] for p in new]) == whole.decode(
-            [whole.vocabulary[p] for p in old]
+        assert small.decode([small.vocabulary[p] for p in new]) == full.decode(
+            [full.vocabulary[p] for p in old]
         )
     assert changed
 
@@ -357,9 +359,9 @@ def test_the_command_line_answers_with_the_small_vocabulary(folder):
 
 def test_integers_after_it(folder):
     texts = rows_of(folder / "train.tsv")
-    got, whole = opened(folder, "integer").logits(texts), opened(folder, "whole").logits(texts)
+    got, full = opened(folder, "integer").logits(texts), opened(folder, "whole").logits(texts)
     assert Bundle.open(folder / "saved_models" / "integer").compression["plans"][0]["kept"]
-    assert 0 < np.abs(got - whole).max() < 0.2
+    assert 0 < np.abs(got - full).max() < 0.2
 
 
 # The vocabulary of BERT

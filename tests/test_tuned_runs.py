@@ -32,11 +32,11 @@ STORED = ("adalora", "adapter", "bitfit", "freeze", "lora", "prefix")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
     with at(folder, 96):
-        train(made(folder, "base", "full"))
+        train(config_of(folder, "base", "full"))
         yield folder
 
 
-def made(folder, name, tuner, more="", rest="export: []\n"):
+def config_of(folder, name, tuner, more="", rest="export: []\n"):
     """The config of `made_file`."""
     return config.load(made_file(folder, name, tuner, more, rest))
 
@@ -60,7 +60,7 @@ def made_file(folder, name, tuner, more="", rest="export: []\n"):
     ],
 )
 def test_tuned_then_made_of_integers(place, tuner):
-    settings = made(place, f"{tuner}_qat", tuner, rest=QAT + "export: [litert_int8]\n")
+    settings = config_of(place, f"{tuner}_qat", tuner, rest=QAT + "export: [litert_int8]\n")
     proof = read_json(run(settings).path / "verify.json")
     assert proof["litert_int8"]["agreement"] >= 0.9
 
@@ -71,12 +71,12 @@ def test_tuned_then_made_of_integers(place, tuner):
 )
 def test_a_delta_is_small_and_is_the_same_model(place, tuner):
     alone = Bundle.open(f"saved_models/{delta(place, tuner)}")
-    whole = train(config.load(made_file(place, f"{tuner}_whole", tuner), ["seed=0"]))
+    full = train(config.load(made_file(place, f"{tuner}_whole", tuner), ["seed=0"]))
     assert alone.weights.name == DELTA
-    assert alone.weights.stat().st_size < whole.weights.stat().st_size / 2
-    assert alone.metrics["dev"] == whole.metrics["dev"]
+    assert alone.weights.stat().st_size < full.weights.stat().st_size / 2
+    assert alone.metrics["dev"] == full.metrics["dev"]
     assert identity.of_weights(str(alone.path)) == alone.manifest["files"][DELTA]
-    models = [rebuild(prepare_of(bundle), bundle, None, None) for bundle in (whole, alone)]
+    models = [rebuild(prepare_of(bundle), bundle, None, None) for bundle in (full, alone)]
     one, other = (weights.variables(model) for model in models)
     assert list(one) == list(other)
     for path, weight in one.items():
@@ -94,9 +94,9 @@ def test_a_prefix_is_stored_without_what_it_was_computed_from(place):
         assert path.endswith("/prefix/pairs")
         assert value.shape == (2, 3, 128)
     model = rebuild(prepare_of(bundle), bundle, None, None)
-    there = weights.variables(model)
+    by_path = weights.variables(model)
     for path, value in learned.items():
-        np.testing.assert_array_equal(there[path].numpy(), value)
+        np.testing.assert_array_equal(by_path[path].numpy(), value)
 
 
 def prepare_of(bundle):
@@ -105,7 +105,7 @@ def prepare_of(bundle):
 
 def test_frozen_weights_are_those_of_the_preset(place):
     base = weights_of(Bundle.open("saved_models/base"))
-    tuned = weights_of(train(made(place, "only_biases", "bitfit")))
+    tuned = weights_of(train(config_of(place, "only_biases", "bitfit")))
     for path, value in tuned.items():
         learned = path.endswith(("/bias", "/beta")) or path.startswith("head")
         assert np.array_equal(value, base[path]) != learned, path
@@ -130,13 +130,15 @@ def test_parameters_are_counted(place):
 
 def test_a_delta_beside_another_preset_is_refused(place):
     bundle = Bundle.open(f"saved_models/{delta(place, 'lora')}")
-    kept = {path: path.read_bytes() for path in place.glob("saved_models/base/*") if path.is_file()}
+    contents = {
+        path: path.read_bytes() for path in place.glob("saved_models/base/*") if path.is_file()
+    }
     train(config.load(place / "base.yaml", ["train.epochs=0", "task.head_start=means"]))
     try:
         with pytest.raises(InputError, match="trained from other weights than saved_models/base"):
             rebuild(prepare_of(bundle), bundle, None, None)
     finally:
-        for path, data in kept.items():
+        for path, data in contents.items():
             path.write_bytes(data)
 
 
@@ -172,7 +174,7 @@ def delta(place, tuner, number=0):
     """The name of a run that stores only its changes to `base`, trained once."""
     name = f"{tuner}_shared_{number}"
     if not (place / "saved_models" / name).is_dir():
-        made(place, name, tuner, "store: delta")
+        config_of(place, name, tuner, "store: delta")
         train(config.load(place / f"{name}.yaml", [f"seed={number}"]))
     return name
 

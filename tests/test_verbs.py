@@ -72,9 +72,9 @@ def test_predict_gives_an_answer_for_each_line(tiny_runs, name):
     answers = [json.loads(line) for line in by_line]
     assert [answer["text"] for answer in answers] == ODD
     expected = Predictor.open(folder / "saved_models" / name)(pythonic)
-    for answer, wanted in zip(answers, expected, strict=True):
+    for answer, label in zip(answers, expected, strict=True):
         pair = {"text_pair": "no saw"} if name == "pairs" else {}
-        assert answer == {"text": answer["text"], **pair, **json.loads(json.dumps(wanted))}
+        assert answer == {"text": answer["text"], **pair, **json.loads(json.dumps(label))}
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -157,7 +157,7 @@ def test_benchmark_measures_every_artefact(tiny_runs, name):
     done = tfapps("benchmark", name, "--rows", "2", "--json", cwd=tiny_runs(name))
     figures = json.loads(lines(done)[-1])
     assert set(figures) == {"keras", ARTIFACT}
-    assert all(found["p95_ms"] >= found["p50_ms"] > 0 for found in figures.values())
+    assert all(actual["p95_ms"] >= actual["p50_ms"] > 0 for actual in figures.values())
 
 
 @pytest.mark.parametrize("name", RUNS)

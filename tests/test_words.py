@@ -34,10 +34,10 @@ SCRIPTS = {
 FORMS = ("NFC", "NFD")
 
 
-def texts_of(text, how="words"):
-    found = words.split(text, how)
-    assert all(text[word.start : word.end] == word.text for word in found)
-    return [word.text for word in found]
+def texts_of(text, options="words"):
+    actual = words.split(text, options)
+    assert all(text[word.start : word.end] == word.text for word in actual)
+    return [word.text for word in actual]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -49,8 +49,8 @@ def test_a_word_of_any_script_is_one_word(script, form):
     assert texts_of(f"({text}).") == ["(", *expected, ")", "."]
     # Explainers, which join what shares a piece, see the same words.
     spans = [match.span() for match in re.finditer(r"\S", text)]
-    found, _ = reading.split(text, spans, "words")
-    assert [text[start:end] for start, end in found] == expected
+    actual, _ = reading.split(text, spans, "words")
+    assert [text[start:end] for start, end in actual] == expected
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -58,7 +58,7 @@ def test_a_word_of_any_script_is_one_word(script, form):
 def test_a_tagger_answers_for_each_word_with_its_place(script, form):
     text = unicodedata.normalize(form, SCRIPTS[script])
     tokenizer = Tokenizer.train([text], "wordpiece", 200, None, 1)
-    windows = _windows.cut([{"text": text}], tokenizer, 60, how="words", context=0)
+    windows = _windows.cut([{"text": text}], tokenizer, 60, unit="words", context=0)
     [(given_text, places)] = _windows.texts(windows)
     assert given_text == text
     assert [text[start:end] for start, end in places] == texts_of(text)
@@ -98,10 +98,10 @@ def test_borders_of_ascii_are_those_of_english_tokens(text):
 
 @given(st.text(max_size=30))
 def test_every_visible_character_is_in_one_word(text):
-    for how in words.HOW:
-        found = words.split(text, how)
-        assert all(a.end <= b.start for a, b in itertools.pairwise(found))
-        inside = {place for word in found for place in range(word.start, word.end)}
+    for options in words.UNITS:
+        actual = words.split(text, options)
+        assert all(a.end <= b.start for a, b in itertools.pairwise(actual))
+        inside = {place for word in actual for place in range(word.start, word.end)}
         left = "".join(text[place] for place in sorted(set(range(len(text))) - inside))
         assert not left.strip() or re.fullmatch(r"\s*", words._NOTHING.sub("", left))
 

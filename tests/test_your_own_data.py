@@ -107,9 +107,9 @@ def test_every_example_is_read(tmp_path, data):
         assert splits.load(run.data, 1)["train"]
         return
     train = list(splits.load(run.data.model_copy(update={"root": str(tmp_path)}), 1)["train"])
-    wanted = expected(data)
-    assert len(train) == len(wanted)
-    for row, part in zip(train, wanted, strict=True):
+    examples = expected(data)
+    assert len(train) == len(examples)
+    for row, part in zip(train, examples, strict=True):
         assert row == (part if isinstance(part, list) else {**row, **part})
 
 
@@ -127,8 +127,8 @@ def test_every_row_of_the_table_of_tags_means_the_same():
         tags = written_tags.split()
         form = tag_forms.detect([tags], "auto")
         rewritten = form.rewrite(tags, str)
-        found = scheme or schemes.scheme_of([rewritten])
-        spans = schemes.spans(tag_forms.to_iob2(rewritten, form, found))
+        actual = scheme or schemes.scheme_of([rewritten])
+        spans = schemes.spans(tag_forms.to_iob2(rewritten, form, actual))
         name = tag_forms.UNNAMED
         labels = [name, name] if form.kind == "letter" else ["PER", "LOC"]
         assert spans == [schemes.Span(labels[0], 0, 3), schemes.Span(labels[1], 4, 5)], tags

@@ -80,8 +80,8 @@ def _apart(model: schema.ModelT, graph: schema.SubGraphT) -> dict[int, int]:
             looked[operator.outputs[0]] = graph.tensors[operator.inputs[1]].type
         elif kind == code["mul"]:
             pairs.append(tuple(operator.inputs))
-    whole = {schema.TensorType.INT8, schema.TensorType.INT4}
-    return {a: b for a, b in pairs if a in looked and b in looked and looked[a] in whole}
+    full = {schema.TensorType.INT8, schema.TensorType.INT4}
+    return {a: b for a, b in pairs if a in looked and b in looked and looked[a] in full}
 
 
 def _read_by(model: schema.ModelT, graph: schema.SubGraphT, output: int) -> np.ndarray:

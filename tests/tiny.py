@@ -85,8 +85,8 @@ def models(task):
 
 def rows(count):
     """The rows of every tiny run, (label, text)."""
-    made = []
+    built = []
     for i in range(count):
         kind, words = (("fruit", FRUIT), ("tool", TOOLS))[i % 2]
-        made.append((kind, f"I want the {words[i // 2 % 3]} number {i % 9}"))
-    return made
+        built.append((kind, f"I want the {words[i // 2 % 3]} number {i % 9}"))
+    return built

@@ -62,12 +62,12 @@ def _first(function: Any) -> str:
 
 def pages() -> dict[Path, tuple[str, str]]:
     """Return the pages with tables, each as it is and as it should be."""
-    found = {}
+    texts = {}
     for path in sorted(DOCS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
         if BLOCK.search(text):
-            found[path] = (text, BLOCK.sub(_block, text))
-    return found
+            texts[path] = (text, BLOCK.sub(_block, text))
+    return texts
 
 
 def contracts() -> list[type]:

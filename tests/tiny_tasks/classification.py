@@ -13,11 +13,11 @@ def tsv(split, count):
 
 
 def jsonl(split, count):
-    made = [
+    lines = [
         {"text": text, "label": [[], [kind], [kind, "any"]][i % 3]}
         for i, (kind, text) in enumerate(rows(count))
     ]
-    return {f"{split}.jsonl": [json.dumps(row) for row in made]}
+    return {f"{split}.jsonl": [json.dumps(row) for row in lines]}
 
 
 TINY = Tiny(

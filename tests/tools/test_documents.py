@@ -18,11 +18,11 @@ LAST = re.compile(r"(In the end|At last|Finally|When it was over) ")
 
 @pytest.fixture(scope="module")
 def documents():
-    found = {}
+    actual = {}
     for split in SIZES:
         text = (FOLDER / f"{split}.txt").read_text(encoding="utf-8")
-        found[split] = [document.split("\n") for document in text.strip("\n").split("\n\n")]
-    return found
+        actual[split] = [document.split("\n") for document in text.strip("\n").split("\n\n")]
+    return actual
 
 
 # --- the files

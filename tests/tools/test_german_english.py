@@ -20,12 +20,12 @@ LEXICON = read(FOLDER / "grammar")
 
 @pytest.fixture(scope="module")
 def rows():
-    found = {}
+    actual = {}
     for split in pairs.SIZES:
         lines = (FOLDER / f"{split}.tsv").read_text(encoding="utf-8").splitlines()
         assert lines[0] == "de\ten"
-        found[split] = [tuple(line.split("\t")) for line in lines[1:]]
-    return found
+        actual[split] = [tuple(line.split("\t")) for line in lines[1:]]
+    return actual
 
 
 # --- the files
@@ -78,8 +78,8 @@ def adjective(german):
 
 
 def clause(subject, verb, tense="present", **parts):
-    whole = next(v for v in LEXICON.verbs if v.prefix + v.infinitive == verb)
-    return Clause(the(subject) if isinstance(subject, str) else subject, whole, tense, **parts)
+    full = next(v for v in LEXICON.verbs if v.prefix + v.infinitive == verb)
+    return Clause(the(subject) if isinstance(subject, str) else subject, full, tense, **parts)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_articles_and_adjectives_agree(word, determiner, plural, like, german, e
     forms = [cases[0], cases[0] if cases[1] == "~" else cases[1], before]
     dative = name if not plural or name[-1] in "ns" else name + "n"
     assert phrase.german == (f"{forms[0]} {name}", f"{forms[1]} {name}", f"{before} {dative}")
-    said = noun(word).plural.en if plural else noun(word).singular.en
-    assert phrase.english[0] == f"{english} {adjective(like).positive.en} {said}".strip()
+    form = noun(word).plural.en if plural else noun(word).singular.en
+    assert phrase.english[0] == f"{english} {adjective(like).positive.en} {form}".strip()
 
 
 TIME, PLACE = Said("heute", "today"), Said("im Garten", "in the garden")

@@ -23,7 +23,7 @@ def sentences():
 
 
 @pytest.fixture(scope="module")
-def found(sentences):
+def mentions(sentences):
     """Every name as (document, case-folded text, label)."""
     return {
         split: [
@@ -84,9 +84,9 @@ def test_words_are_split_as_in_conll(sentences):
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_half_of_the_names_are_new(found, split):
-    known = {name for _, name, _ in found["train"]}
-    different = {name for _, name, _ in found[split]}
+def test_half_of_the_names_are_new(mentions, split):
+    known = {name for _, name, _ in mentions["train"]}
+    different = {name for _, name, _ in mentions[split]}
     assert 0.45 < len(different - known) / len(different) < 0.55
 
 
@@ -102,13 +102,13 @@ def test_some_surnames_are_new_as_words(sentences):
         assert len(new) > 150
 
 
-def test_only_the_context_tells_what_some_names_are(found):
-    labels = labels_of(found["train"])
+def test_only_the_context_tells_what_some_names_are(mentions):
+    labels = labels_of(mentions["train"])
     ambiguous = {name for name in labels if len(labels[name]) > 1}
     assert len(ambiguous) > 60
     assert len([name for name in ambiguous if {"PER", "LOC", "ORG"} <= labels[name]]) > 15
     for split, least in (("train", 0.15), ("dev", 0.08), ("test", 0.08)):
-        entities = found[split]
+        entities = mentions[split]
         assert sum(name in ambiguous for _, name, _ in entities) > least * len(entities), split
         assert [name for name, seen in labels_of(entities).items() if len(seen) > 1], split
 
@@ -125,18 +125,18 @@ def test_some_names_are_words_in_lower_case(sentences):
 
 
 @pytest.mark.parametrize("split", entities.SIZES)
-def test_a_document_names_again_what_it_has_named(found, split):
+def test_a_document_names_again_what_it_has_named(mentions, split):
     documents = defaultdict(list)
-    for document, name, label in found[split]:
+    for document, name, label in mentions[split]:
         documents[document].append((name, label))
     again = [names for names in documents.values() if len(set(names)) < len(names)]
     assert len(again) > 0.75 * len(documents)
     alone = after = 0
     for people in documents.values():
-        whole = {name.split()[-1] for name, label in people if label == "PER" and " " in name}
+        full = {name.split()[-1] for name, label in people if label == "PER" and " " in name}
         last = [name for name, label in people if label == "PER" and " " not in name]
         alone += len(last)
-        after += sum(name in whole for name in last)
+        after += sum(name in full for name in last)
     assert alone > 50
     assert 0.75 * alone < after < alone
 
@@ -167,10 +167,10 @@ def test_headlines_in_capitals_and_sentences_without_names(sentences, split):
     ],
 )
 def test_marked_text_to_words(marked, expected):
-    found = (
+    actual = (
         word.text if word.tag == "O" else f"{word.tag}:{word.text}" for word in tagged.words(marked)
     )
-    assert " ".join(found) == expected
+    assert " ".join(actual) == expected
 
 
 def test_a_brief_name_waits_for_the_whole_one():
@@ -180,12 +180,12 @@ def test_a_brief_name_waits_for_the_whole_one():
         "PER.last": "[PER.last]",
         "PER.he": "[PER.he]",
     }
-    said = set()
-    assert tagged.spell("[PER.he] and [PER.last], [PER.last]", cast, said) == (
+    mentioned = set()
+    assert tagged.spell("[PER.he] and [PER.last], [PER.last]", cast, mentioned) == (
         "he and [PER Bo Ek], [PER Ek]"
     )
-    assert tagged.spell("[PER.last]", cast, said) == "[PER Ek]"
-    assert tagged.spell("[PER.full]", cast, said) == "[PER Bo Ek]"
+    assert tagged.spell("[PER.last]", cast, mentioned) == "[PER Ek]"
+    assert tagged.spell("[PER.full]", cast, mentioned) == "[PER Bo Ek]"
     assert tagged.spell("[PER.last]", cast, set()) == "[PER Bo Ek]"
 
 

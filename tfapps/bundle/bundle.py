@@ -163,7 +163,7 @@ class Bundle:
         """Return what can be run: `keras`, `saved_model`, then each `litert_*` of the manifest."""
         if self.members:
             each = [Bundle.open(path, verify=False).artifacts() for path in self.members]
-            return [name for name in each[0] if all(name in there for there in each)]
+            return [name for name in each[0] if all(name in artifacts for artifacts in each)]
         names = set()
         for name in self.manifest["files"]:
             file = PurePosixPath(name)

@@ -17,7 +17,7 @@ FAINT = 0.08  # of the largest score: less stays without colour
 START, END = "\033[1;{}m", "\033[0m"
 
 
-def wanted() -> bool:
+def enabled() -> bool:
     """Return whether standard output is a terminal that shows colours (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 

@@ -57,18 +57,18 @@ def main(arguments: argparse.Namespace) -> None:
 
     for text in _senseless(arguments):
         raise InputError(text)
-    how = None
+    options = None
     if arguments.method or arguments.set or not arguments.faithful:
         name = arguments.method or METHOD
         explainer = registry.load("explainer", name)
-        how = configs.options(explainer.Config, [*arguments.set, f"name={name}"], name)
+        options = configs.options(explainer.Config, [*arguments.set, f"name={name}"], name)
     bundle = open_bundle(arguments.run)
     settings = configs.load(bundle.config_path)
     import_keras()
     if arguments.faithful:
-        _judge(arguments, bundle, settings, how)
+        _judge(arguments, bundle, settings, options)
     else:
-        _explain(arguments, bundle, settings, how)
+        _explain(arguments, bundle, settings, options)
 
 
 def _senseless(arguments: argparse.Namespace) -> list[str]:
@@ -84,11 +84,11 @@ def _senseless(arguments: argparse.Namespace) -> list[str]:
 
 
 def _judge(
-    arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, how: Section | None
+    arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, options: Section | None
 ) -> None:
     from tfapps.stages import faithful
 
-    figures = faithful.faithful(bundle, settings, arguments.rows or faithful.ROWS, how)
+    figures = faithful.faithful(bundle, settings, arguments.rows or faithful.ROWS, options)
     print(faithful.table(figures))
     print(f"picture: {bundle.path / faithful.PICTURE}")
     if arguments.json:
@@ -96,7 +96,7 @@ def _judge(
 
 
 def _explain(
-    arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, how: Section
+    arguments: argparse.Namespace, bundle: Bundle, settings: RunConfig, options: Section
 ) -> None:
     from tfapps.cli import _coloured, _page, _texts
     from tfapps.stages import explain
@@ -105,9 +105,9 @@ def _explain(
     run = explain.opened(bundle, settings)
     questions = _texts.questions(arguments.texts, lines.reads_pairs(settings))
     examples = [lines.asked(question) for question in questions]
-    in_colour = _coloured.wanted() and not arguments.json
+    in_colour = _coloured.enabled() and not arguments.json
     answers, truncated = [], 0
-    for answer in explain.explain(run, examples, how, arguments.label):
+    for answer in explain.explain(run, examples, options, arguments.label):
         truncated += answer.pop("truncated")
         if in_colour:
             print(_coloured.explained(answer), flush=True)
@@ -116,7 +116,7 @@ def _explain(
         if arguments.html is not None:
             answers.append(answer)
     if arguments.html is not None:
-        content = _page.page(f"{settings.name}: {how.name}", answers)
+        content = _page.page(f"{settings.name}: {options.name}", answers)
         _texts.write(content.encode("utf-8", "replace"), arguments.html)
     if truncated:
         print(f"{truncated} text(s) truncated to the model's length", file=sys.stderr)

@@ -73,7 +73,7 @@ def main(arguments: argparse.Namespace) -> None:
         return
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
     questions = _texts.questions(arguments.texts, predictor.paired)
-    in_colour = _coloured.wanted() and not arguments.json
+    in_colour = _coloured.enabled() and not arguments.json
     answers = predictor(questions) if questions else []
     for question, answer in zip(questions, answers, strict=True):
         if in_colour and "entities" in answer:

@@ -76,15 +76,15 @@ def plan(config: Config, job: Job) -> dict[str, Any]:
         tokenizer.vocabulary[piece]
         for piece in spelling(tokenizer.vocabulary, SPECIALS["wordpiece"])
     ]
-    kept = used.copy()
-    kept[spelling_ids] = True
+    keep = used.copy()
+    keep[spelling_ids] = True
     if config.size is not None:
         used[spelling_ids] = False  # single letters carry little about the subject
         order = _likeness(np.asarray(tables[0].weights[0]), used)
         valid = np.isin(order, list(tokenizer.vocabulary.values()))
-        order = order[valid & ~kept[order]]
-        kept[order[: max(0, config.size - int(kept.sum()))]] = True
-    return {"pieces": pieces, "kept": np.flatnonzero(kept).tolist()}
+        order = order[valid & ~keep[order]]
+        keep[order[: max(0, config.size - int(keep.sum()))]] = True
+    return {"pieces": pieces, "kept": np.flatnonzero(keep).tolist()}
 
 
 def tokenizer(plan: Mapping[str, Any], tokenizer: Tokenizer) -> Tokenizer:
@@ -98,21 +98,21 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
 
     from tfapps.graph.clone import clone
 
-    kept = plan["kept"]
+    keep = plan["kept"]
     tables = {layer.name: layer for layer in _tables(model, plan["pieces"])}
 
     def change(layer: Any) -> dict[str, int]:
         if hasattr(layer, "token_id"):
-            return {"token_id": kept.index(layer.token_id)}
-        return {ROWS[type(layer).__name__]: len(kept)} if layer.name in tables else {}
+            return {"token_id": keep.index(layer.token_id)}
+        return {ROWS[type(layer).__name__]: len(keep)} if layer.name in tables else {}
 
     trimmed = clone(model, change)
-    for layer in _tables(trimmed, len(kept)):
+    for layer in _tables(trimmed, len(keep)):
         if layer.name in tables:
             table = ops.convert_to_tensor(tables[layer.name].weights[0])
-            layer.weights[0].assign(ops.take(table, kept, axis=0))
+            layer.weights[0].assign(ops.take(table, keep, axis=0))
     # `report` gets only the model, which does not show how many pieces were removed.
-    trimmed.pieces = {"pieces": len(kept), "pieces_before": plan["pieces"]}
+    trimmed.pieces = {"pieces": len(keep), "pieces_before": plan["pieces"]}
     return trimmed
 
 

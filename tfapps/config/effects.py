@@ -38,10 +38,10 @@ def mark(field: FieldInfo) -> Untrained | None:
 def answers(section: BaseModel, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the dotted name and the value of each field of a config that decides its answers."""
     for key, field in type(section).model_fields.items():
-        value, found = getattr(section, key), mark(field)
-        if found is not None and found.answers:
+        value, effect = getattr(section, key), mark(field)
+        if effect is not None and effect.answers:
             yield path + key, value
-        elif found is None and isinstance(value, BaseModel):
+        elif effect is None and isinstance(value, BaseModel):
             yield from answers(value, f"{path}{key}.")
 
 

@@ -20,11 +20,11 @@ def locate(
     Raises:
         InputError: no such file, naming the places looked at; or a folder.
     """
-    wanted = Path(path).expanduser()
+    expanded = Path(path).expanduser()
     base = root if root is not None else os.environ.get("TFAPPS_DATA")
-    places = [wanted]
-    if base and not wanted.is_absolute():
-        places.insert(1 if here_first else 0, Path(base).expanduser() / wanted)
+    places = [expanded]
+    if base and not expanded.is_absolute():
+        places.insert(1 if here_first else 0, Path(base).expanduser() / expanded)
     places = [Path(f"{place}{ending}") for place in places for ending in endings]
     for place in places:
         if place.is_file():
@@ -33,5 +33,5 @@ def locate(
         if place.is_dir():
             raise InputError(f"{place}: is a folder, expected a file")
     looked = ", ".join(str(place.absolute()) for place in places)
-    hint = "" if wanted.is_absolute() else "; set data.root or TFAPPS_DATA to the data folder"
+    hint = "" if expanded.is_absolute() else "; set data.root or TFAPPS_DATA to the data folder"
     raise InputError(f"no file {path}: looked at {looked}{hint}")

@@ -11,11 +11,11 @@ class Reads:
     """What a field names.
 
     Attributes:
-        what: `data`, a file under data.root; `shared`, one under $TFAPPS_DATA; `weights`, a
+        kind: `data`, a file under data.root; `shared`, one under $TFAPPS_DATA; `weights`, a
             finished run or a folder of weights. All are looked up in the current folder too.
     """
 
-    what: Literal["data", "shared", "weights"]
+    kind: Literal["data", "shared", "weights"]
 
 
 DataFile = Annotated[str, Reads("data")]

@@ -38,8 +38,8 @@ class Range(Section):
             wrong.append(f"got low {self.low} with log, expected low > 0")
         least = 1 if self.log else 0
         if self.step is not None and self.step <= least:
-            what = "step with log" if self.log else "step"
-            wrong.append(f"got {what} {self.step}, expected {what} > {least}")
+            subject = "step with log" if self.log else "step"
+            wrong.append(f"got {subject} {self.step}, expected {subject} > {least}")
         elif not wrong and self.step is not None and self.at(1) > self.high:
             wrong.append(f"got step {self.step}, which leads from low {self.low} beyond high")
         if wrong:

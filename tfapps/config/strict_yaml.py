@@ -169,13 +169,13 @@ def _twice(node: yaml.Node, path: str, seen: set[int], problems: list[str]) -> N
 def _missing(path: Path) -> str:
     # A name typed without its folder is most likely meant from configs/.
     folders = dict.fromkeys([path.parent, Path("configs")])
-    there = {
+    configs = {
         file.stem: file
         for folder in reversed(folders)
         if folder.is_dir()
         for file in sorted(folder.iterdir())
         if file.suffix in (".yaml", ".yml")
     }
-    guess = registry.nearest(path.stem, there)
-    hint = f"did you mean {there[guess]}?" if guess else "there is no config of a similar name"
+    guess = registry.nearest(path.stem, configs)
+    hint = f"did you mean {configs[guess]}?" if guess else "there is no config of a similar name"
     return f"{path}: no such config; {hint}"

@@ -27,26 +27,26 @@ def model(task: ModuleType, model: ModuleType) -> list[str]:
 def form(section: str, part: ModuleType, task: ModuleType) -> list[str]:
     """Check that an objective or a tuner for tasks of one form gets such a task."""
     needs = task.Task.needs
-    wanted = registry.class_of(part).needs
-    if wanted in (None, needs):
+    needed_form = registry.class_of(part).needs
+    if needed_form in (None, needs):
         return []
     modules = {name: registry.load("task", name) for name in registry.names("task")}
-    fitting = [name for name, module in modules.items() if wanted == module.Task.needs]
+    fitting = [name for name, module in modules.items() if needed_form == module.Task.needs]
     return [
-        f"{section}.name: {_name(part)!r} is for tasks that need {wanted} models, but "
+        f"{section}.name: {_name(part)!r} is for tasks that need {needed_form} models, but "
         f"{_name(task)!r} needs {needs}; tasks that fit: {', '.join(fitting)}"
     ]
 
 
 def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
     """Check that the model has the part that a tuner or a compressor works on."""
-    wanted = registry.class_of(plugin).needs_part
-    if wanted is None or wanted in model.Model.parts:
+    needed_part = registry.class_of(plugin).needs_part
+    if needed_part is None or needed_part in model.Model.parts:
         return []
     modules = {name: registry.load("model", name) for name in registry.names("model")}
-    fitting = [name for name, module in modules.items() if wanted in module.Model.parts]
+    fitting = [name for name, module in modules.items() if needed_part in module.Model.parts]
     return [
-        f"{section}: {_name(plugin)} works on {wanted}, which model {_name(model)!r} has not; "
+        f"{section}: {_name(plugin)} works on {needed_part}, which model {_name(model)!r} has not; "
         f"models that have: {', '.join(fitting)}"
     ]
 

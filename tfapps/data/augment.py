@@ -22,7 +22,7 @@ def masked_copies(texts: Sequence[str], copies: int, seed: int) -> list[str]:
         copies: of every text.
     """
     random = np.random.default_rng(seed)
-    known, made = set(texts), []
+    known, masked = set(texts), []
     for text in texts:
         words = text.split()
         for _ in range(copies if words else 0):
@@ -35,5 +35,5 @@ def masked_copies(texts: Sequence[str], copies: int, seed: int) -> list[str]:
             copy = " ".join(new)
             if copy not in known:
                 known.add(copy)
-                made.append(copy)
-    return made
+                masked.append(copy)
+    return masked

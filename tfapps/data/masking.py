@@ -114,11 +114,11 @@ class Masking:
         return tf.maximum(tf.cumsum(begins, axis=1) - 1, 0)
 
 
-def _uniform(like: tf.Tensor, seed: tf.Tensor, part: Part, **how: Any) -> tf.Tensor:
+def _uniform(like: tf.Tensor, seed: tf.Tensor, part: Part, **options: Any) -> tf.Tensor:
     """Return the part of a batch's random numbers whose rows `like` (b, t) has, (b, t)."""
     number, parts = part
     rows, width = tf.shape(like)[0], tf.shape(like)[1]
-    drawn = tf.random.stateless_uniform([rows * parts, width], seed, **how)
+    drawn = tf.random.stateless_uniform([rows * parts, width], seed, **options)
     return drawn[number * rows : (number + 1) * rows]
 
 

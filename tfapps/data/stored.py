@@ -42,23 +42,25 @@ def encode(
     try:
         if folder is not None:
             folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent if folder else None))
+        temporary = Path(
+            tempfile.mkdtemp(prefix=".writing-", dir=folder.parent if folder else None)
+        )
     except OSError as error:
         raise InputError(
             f"{cache or tempfile.gettempdir()}: cannot store the tokens of the corpus "
             f"({error.strerror or error}); set TFAPPS_CACHE to a folder that can be written to"
         ) from error
     try:
-        _write(made, corpus, task, tokenizer, max_length)
+        _write(temporary, corpus, task, tokenizer, max_length)
     except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     if folder is None:
-        columns = _open(made)
-        weakref.finalize(columns, shutil.rmtree, made, ignore_errors=True)
+        columns = _open(temporary)
+        weakref.finalize(columns, shutil.rmtree, temporary, ignore_errors=True)
         return columns
     shutil.rmtree(folder, ignore_errors=True)  # what a broken write may have left
-    made.rename(folder)
+    temporary.rename(folder)
     return _open(folder)
 
 
@@ -121,22 +123,22 @@ def _is_whole(folder: Path) -> bool:
     """Return whether all files are complete; tokens are too many to hash before every run."""
     try:
         descriptions = json.loads((folder / META).read_text())["columns"].values()
-        sizes = [(folder / f"{how['number']}.values").stat().st_size for how in descriptions]
-        return sizes == [how["bytes"] for how in descriptions]
+        sizes = [(folder / f"{column['number']}.values").stat().st_size for column in descriptions]
+        return sizes == [column["bytes"] for column in descriptions]
     except (OSError, ValueError, KeyError):
         return False
 
 
 def _open(folder: Path) -> Encoded:
     meta = json.loads((folder / META).read_text())
-    columns = {name: _column(folder, how) for name, how in meta["columns"].items()}
+    columns = {name: _column(folder, description) for name, description in meta["columns"].items()}
     return Encoded(columns, meta["truncated"])
 
 
-def _column(folder: Path, how: Mapping[str, Any]) -> Ragged | np.ndarray:
-    path = folder / f"{how['number']}.values"
-    values = np.memmap(path, how["dtype"], "r").reshape(-1, *how["inner"])
-    if not how["ragged"]:
+def _column(folder: Path, description: Mapping[str, Any]) -> Ragged | np.ndarray:
+    path = folder / f"{description['number']}.values"
+    values = np.memmap(path, description["dtype"], "r").reshape(-1, *description["inner"])
+    if not description["ragged"]:
         return np.array(values)
-    offsets = np.load(folder / f"{how['number']}.offsets.npy", allow_pickle=False)
+    offsets = np.load(folder / f"{description['number']}.offsets.npy", allow_pickle=False)
     return Ragged(values, offsets)

@@ -100,7 +100,7 @@ def search(
     limits: np.ndarray,
     start_id: int,
     end_id: int,
-    how: Search,
+    options: Search,
     source_mask: np.ndarray | None = None,
 ) -> list[list[Hypothesis]]:
     """Return the best answers of each row, at most `how.n_best`.
@@ -120,14 +120,14 @@ def search(
         ...        how=Search(beam=4))[0][0].token_ids
     """
     rows = [_Row(int(limit)) for limit in limits]
-    beams = _Beams.first(len(rows), start_id, how.beam, states, context, source_mask)
+    beams = _Beams.first(len(rows), start_id, options.beam, states, context, source_mask)
     while len(beams.rows):
         stepped = step(beams.last.reshape(-1), beams.states, beams.context)
-        beams = beams.grow(stepped, rows, end_id, how)
+        beams = beams.grow(stepped, rows, end_id, options)
         still = [number for number, row in enumerate(beams.rows) if not rows[row].closed]
         if len(still) < len(beams.rows):
             beams = beams.only(np.array(still, int))
-    return [row.best(how.n_best) for row in rows]
+    return [row.best(options.n_best) for row in rows]
 
 
 @dataclass
@@ -180,7 +180,7 @@ class _Beams:
     def last(self) -> np.ndarray:
         return self.tokens[:, :, -1]
 
-    def grow(self, stepped: Stepped, rows: list[_Row], end_id: int, how: Search) -> _Beams:
+    def grow(self, stepped: Stepped, rows: list[_Row], end_id: int, options: Search) -> _Beams:
         """Extend every prefix by one token; the best ones that end become answers."""
         (count, width), length = self.log_prob.shape, self.tokens.shape[2]
         each = self.log_prob[:, :, None] + stepped.log_probs.reshape(count, width, -1)
@@ -196,7 +196,7 @@ class _Beams:
         parent, token = best // size, (best % size).astype(np.int32)
         attention = self._attended(stepped.attention)
         ends = (token == end_id) & np.isfinite(log_prob)
-        self._finish(ends[:, :width], parent, log_prob, attention, rows, how)
+        self._finish(ends[:, :width], parent, log_prob, attention, rows, options)
         on = np.argsort(ends, axis=1, kind="stable")[:, :width]  # what does not end, best first
         parent, token, log_prob = (
             np.take_along_axis(array, on, axis=1) for array in (parent, token, log_prob)
@@ -212,7 +212,7 @@ class _Beams:
             attention=None if attention is None else attention[across, parent],
             padding=self.padding,
         )
-        grown._close(rows, how)
+        grown._close(rows, options)
         return grown
 
     def _attended(self, attention: np.ndarray | None) -> np.ndarray | None:
@@ -229,28 +229,28 @@ class _Beams:
         log_prob: np.ndarray,
         attention: np.ndarray | None,
         rows: list[_Row],
-        how: Search,
+        options: Search,
     ) -> None:
         """Add the answers that end at this step, at most (r, k), to their rows."""
         length, coverage = self.tokens.shape[2], self._coverage(attention)
         for number, place in zip(*np.nonzero(ends), strict=True):
             beam = parent[number, place]
             covered = None if coverage is None else coverage[number, beam]
-            score = how.score(log_prob[number, place], length, covered)
+            score = options.score(log_prob[number, place], length, covered)
             attended = None if attention is None else attention[number, beam, :-1]
             answer = Hypothesis(self.tokens[number, beam, 1:], float(score), attended)
             rows[self.rows[number]].finished.append(answer)
 
-    def _close(self, rows: list[_Row], how: Search) -> None:
+    def _close(self, rows: list[_Row], options: Search) -> None:
         """Close rows that reached their limit, have enough answers, or cannot get better ones."""
         for number, row in enumerate(self.rows):
             state, most = rows[row], self.log_prob[number].max()
-            if not np.isfinite(most) or len(state.finished) >= how.beam:
+            if not np.isfinite(most) or len(state.finished) >= options.beam:
                 state.closed = True
-            elif len(state.finished) >= how.n_best:
+            elif len(state.finished) >= options.n_best:
                 # Log-probabilities only fall; a longer answer divides them by more.
-                hope = how.score(most, state.limit + 1)
-                state.closed = bool(hope <= state.best(how.n_best)[-1].score)
+                hope = options.score(most, state.limit + 1)
+                state.closed = bool(hope <= state.best(options.n_best)[-1].score)
 
     def _coverage(self, attention: np.ndarray | None) -> np.ndarray | None:
         """Return the total attention on every source token, 1 for padding; (r, k, s)."""

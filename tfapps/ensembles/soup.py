@@ -56,14 +56,14 @@ def cook(
 
 def averaged(members: Sequence[Weights]) -> Weights:
     """Return the mean of weights by path; integers are taken from the first member."""
-    made = {}
+    means = {}
     for path, first in members[0].items():
         if np.issubdtype(first.dtype, np.floating):
             total = sum(weights[path].astype(np.float64) for weights in members)
-            made[path] = (total / len(members)).astype(first.dtype)
+            means[path] = (total / len(members)).astype(first.dtype)
         else:
-            made[path] = first
-    return made
+            means[path] = first
+    return means
 
 
 class Ensemble(base.Ensemble):

@@ -39,8 +39,8 @@ def explain(config: Config, reader: Reader, text: reading.Text, target: int) -> 
     hidden = np.concatenate([one_each, ends])
     change = reading.blanked if config.by == "blank" else reading.without
     logits = reader.logits(change(text, hidden))[:, target].astype(np.float64)
-    whole, nothing = logits[count], logits[count + 1]
-    return Scores(whole - logits[:count], 0.0, float(whole - nothing))
+    full, nothing = logits[count], logits[count + 1]
+    return Scores(full - logits[:count], 0.0, float(full - nothing))
 
 
 class Explainer(base.Explainer):

@@ -69,13 +69,13 @@ def export(
             _check_widths(source)
         for name in selected:
             kind = name.removeprefix("litert_")
-            made = Path(temporary) / f"{kind}.tflite"
-            arguments = [source, kind, made] + [rows] * (name == calibrated)
-            content = child.run("quantize.quantize", arguments, made, name)
+            path = Path(temporary) / f"{kind}.tflite"
+            arguments = [source, kind, path] + [rows] * (name == calibrated)
+            content = child.run("quantize.quantize", arguments, path, name)
             target.mkdir(parents=True, exist_ok=True)
             # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
             # what is written anew has them inside.
-            (target / made.name).write_bytes(embedding.scales_apart(content))
+            (target / path.name).write_bytes(embedding.scales_apart(content))
 
 
 def _check_widths(source: Path) -> None:

@@ -54,14 +54,14 @@ def export(
         InputError: `litert_int8` without calibration batches.
         Failure: the converter failed or crashed, or the file needs more than built-in ops.
     """
-    wanted = [name for name in ARTIFACTS if name in names]
+    kinds = [name for name in ARTIFACTS if name in names]
     rows = None
-    if "litert_int8" in wanted:
+    if "litert_int8" in kinds:
         rows = calibration_rows("litert_int8", calibration, max_length)
     target = Path(folder) / "litert"
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         forms: dict[str, Form] = {}
-        for name in wanted:
+        for name in kinds:
             kind = name.removeprefix("litert_")
             several = lengths if name in OF_LENGTHS else ()
             key = f"{'integer' if kind == 'int8' else 'float'}_{len(several)}"
@@ -156,15 +156,15 @@ def calibration_rows(
         raise InputError(
             f"{artifact} needs calibration batches, got none; train on data that has examples"
         )
-    found = {}
+    rows = {}
     for name in batches[0]:
         columns = [np.asarray(batch[name]) for batch in batches]
         if name not in OWN_LENGTH:
             inner = columns[0].shape[2:]
             feature = of_input(name, columns[0].dtype.name, (None, max_length, *inner))
             columns = [padding.pad([feature], {name: c}, full=True)[name] for c in columns]
-        found[name] = np.concatenate(columns)[:ROWS]
-    return found
+        rows[name] = np.concatenate(columns)[:ROWS]
+    return rows
 
 
 def convert(
@@ -188,13 +188,13 @@ def convert(
 
     target = Path(target)
     with tempfile.TemporaryDirectory(prefix="tfapps_convert_") as temporary:
-        made = Path(temporary) / target.name
-        arguments = [str(source), kind, str(made)]
+        output = Path(temporary) / target.name
+        arguments = [str(source), kind, str(output)]
         if rows is not None:
             np.savez(Path(temporary) / "calibration.npz", **rows)
             arguments.append(str(Path(temporary) / "calibration.npz"))
             arguments += ["float_elementwise"] * float_elementwise
-        content = child.run("convert.convert", arguments, made, f"litert_{target.stem}")
+        content = child.run("convert.convert", arguments, output, f"litert_{target.stem}")
     foreign = foreign_ops(content)
     if foreign:
         raise Failure(

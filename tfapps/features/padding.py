@@ -93,10 +93,10 @@ def dense(
     """Pad encoded features to their full length, {name: (rows, ...)}; all rows, or those listed."""
     numbers = np.arange(len(encoded)) if rows is None else np.asarray(rows)
     features = tuple(features)
-    wanted = {feature.name for feature in features}
-    wanted |= {source.name for source in sources(features, encoded.columns).values()}
+    needed = {feature.name for feature in features}
+    needed |= {source.name for source in sources(features, encoded.columns).values()}
     columns = {}
-    for name in wanted & encoded.columns.keys():
+    for name in needed & encoded.columns.keys():
         column = encoded.columns[name]
         is_dense = isinstance(column, np.ndarray)
         columns[name] = column[numbers] if is_dense else [column[row] for row in numbers]
@@ -166,22 +166,22 @@ def widen(output: np.ndarray, width: Sequence[int]) -> np.ndarray:
     return np.pad(output, [(0, 0), *((0, n - output.shape[1]) for n in width), *rest])
 
 
-def check_outputs(path: Path, there: Collection[str], wanted: Iterable[str]) -> None:
+def check_outputs(path: Path, available: Collection[str], expected: Iterable[str]) -> None:
     """Check that an artefact has the expected outputs.
 
     Raises:
         InputError: it does not.
     """
-    missing = [name for name in wanted if name not in there]
+    missing = [name for name in expected if name not in available]
     if missing:
         raise InputError(
-            f"{path}: expected the outputs {', '.join(wanted)}, got {', '.join(sorted(there))}; "
-            "export the run again"
+            f"{path}: expected the outputs {', '.join(expected)}, got "
+            f"{', '.join(sorted(available))}; export the run again"
         )
 
 
 def outputs(
-    parts: Sequence[Mapping[str, np.ndarray]], wanted: Sequence[str], static: int, length: int
+    parts: Sequence[Mapping[str, np.ndarray]], names: Sequence[str], static: int, length: int
 ) -> Any:
     """Join the outputs of several batches: an array, or a dictionary for several outputs.
 
@@ -189,8 +189,8 @@ def outputs(
         static: length that the features were brought to by `fit`.
         length: what it was before: logits of tokens lose the padding.
     """
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
     logits = joined.get(LOGITS)
     if logits is not None and logits.ndim > 2 and logits.shape[1] == static:
         joined[LOGITS] = logits[:, :length]
-    return joined if len(joined) > 1 else joined[wanted[0]]
+    return joined if len(joined) > 1 else joined[names[0]]

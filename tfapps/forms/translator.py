@@ -80,7 +80,7 @@ class Translator:
             limits=np.minimum(TIMES * lengths + MORE, self._limit),
             start_id=start_id,
             end_id=end_id,
-            how=self._how,
+            options=self._how,
             source_mask=np.pad(mask, ((0, 0), (0, wide - mask.shape[1]))),
         )
 

@@ -107,10 +107,10 @@ def _stored(weight: keras.Variable) -> np.ndarray:
     return np.asarray(array.astype(kind), order="C")  # ascontiguousarray would make a scalar (1,)
 
 
-def _refuse(path: str | Path, what: str, names: list[str]) -> None:
+def _refuse(path: str | Path, reason: str, names: list[str]) -> None:
     if names:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise InputError(
-            f"{path} does not fit the model: {what}: {', '.join(names[:SHOWN])}{more}; the file "
+            f"{path} does not fit the model: {reason}: {', '.join(names[:SHOWN])}{more}; the file "
             "belongs to another config"
         )

@@ -21,8 +21,8 @@ class CausalBias(AttentionBias):
 
     def call(self, x: KerasTensor, position: KerasTensor | None = None) -> KerasTensor:
         place = ops.arange(ops.shape(x)[-1], dtype="int32")
-        mine = place if position is None else position
-        later = ops.greater(ops.expand_dims(place, 0), ops.expand_dims(mine, 1))
+        query_place = place if position is None else position
+        later = ops.greater(ops.expand_dims(place, 0), ops.expand_dims(query_place, 1))
         blocked = ops.cast(self.blocked, self.compute_dtype)
         bias = ops.multiply(ops.cast(later, self.compute_dtype), blocked)  # n length
         return ops.expand_dims(ops.expand_dims(bias, 0 if position is None else 1), 1)

@@ -100,10 +100,10 @@ def _all_paths(logits: Any, real_places: Any, start: Any, end: Any, steps: Any) 
     return ops.logsumexp(ops.add(last, end), axis=-1)
 
 
-def _one_path(logits: Any, tags: Any, there: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
+def _one_path(logits: Any, tags: Any, mask: Any, start: Any, end: Any, steps: Any) -> KerasTensor:
     """Return the score of the path of `tags`, (b,)."""
     count = ops.shape(start)[-1]
-    real = ops.cast(there, "float32")
+    real = ops.cast(mask, "float32")
     hot = ops.multiply(ops.one_hot(tags, count), ops.expand_dims(real, -1))  # b t k
     scores = ops.sum(ops.multiply(logits, hot), axis=(1, 2))
     taken = ops.einsum("bti,bij,btj->b", hot[:, :-1], steps, hot[:, 1:])

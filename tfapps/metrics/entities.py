@@ -23,12 +23,12 @@ def scores(truth: Tags, predicted: Tags) -> dict[str, float]:
     from seqeval.metrics import sequence_labeling, v1
     from seqeval.scheme import IOB2
 
-    how = {"average": "micro", "zero_division": 0}
-    figures = sequence_labeling.precision_recall_fscore_support(truth, predicted, **how)
+    options = {"average": "micro", "zero_division": 0}
+    figures = sequence_labeling.precision_recall_fscore_support(truth, predicted, **options)
     precision, recall, f1, _ = figures
     strict = (0.0, 0.0, 0.0)
     if _has_entity(truth, predicted):
-        strict = v1.precision_recall_fscore_support(truth, predicted, scheme=IOB2, **how)
+        strict = v1.precision_recall_fscore_support(truth, predicted, scheme=IOB2, **options)
     tokens = _token_report(truth, predicted)
     averages = {name: tokens[f"{name} avg"]["f1-score"] for name in ("micro", "macro", "weighted")}
     return {

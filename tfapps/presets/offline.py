@@ -34,17 +34,17 @@ def own() -> Iterator[None]:
         _bundle.reset(token)
 
 
-def check(what: str, fix: str) -> None:
+def check(name: str, fix: str) -> None:
     """Check that a download is allowed; call it before every one.
 
     Args:
-        what: what would be fetched, e.g. `preset 'hf://owner/model'`.
+        name: of what would be fetched, e.g. `preset 'hf://owner/model'`.
 
     Raises: InputError inside `bundle`.
     """
     path = _bundle.get()
     if path not in (None, _OWN):
         raise InputError(
-            f"{path}: its config names {what}, which is not on this machine, and the config of a "
+            f"{path}: its config names {name}, which is not on this machine, and the config of a "
             f"bundle downloads nothing; {fix}"
         )

@@ -50,14 +50,14 @@ def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]
         f"| --- |{' ---: |' * 8}",
     ]
     for name, figures in metrics["dev"].items():
-        found = proof.get(name, {})
+        proven = proof.get(name, {})
         rows.append(
-            f"| {name} | {number(found.get('bytes'), 1e-6, 2)} "
-            f"| {number(found.get('gzip_bytes'), 1e-6, 2)} "
-            f"| {found.get('metric', figures[headline]):.4f} "
-            f"| {number(found.get('metric_drop'), 1, 4)} | {number(found.get('agreement'), 1, 4)}"
-            f" | {number(found.get('max_logit_difference'), 1, 6)} "
-            f"| {number(found.get('partitions'), 1, 0)} | {number(found.get('p50_ms'), 1, 2)} |"
+            f"| {name} | {number(proven.get('bytes'), 1e-6, 2)} "
+            f"| {number(proven.get('gzip_bytes'), 1e-6, 2)} "
+            f"| {proven.get('metric', figures[headline]):.4f} "
+            f"| {number(proven.get('metric_drop'), 1, 4)} | {number(proven.get('agreement'), 1, 4)}"
+            f" | {number(proven.get('max_logit_difference'), 1, 6)} "
+            f"| {number(proven.get('partitions'), 1, 0)} | {number(proven.get('p50_ms'), 1, 2)} |"
         )
     if "rows" in proof.get("keras", {}):
         rows += ["", f"All on the first {proof['keras']['rows']} rows of the dev set."]

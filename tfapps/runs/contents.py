@@ -30,12 +30,12 @@ def feed(digest: Any, sections: Sequence[Section], root: str | None) -> None:
     """
     named = [found for section in sections for found in names(section)]
     for name, reads in named:
-        if reads.what == "weights":
+        if reads.kind == "weights":
             digest.update(identity.of_weights(name).encode())
     for name, reads in named:
-        if reads.what == "weights":
+        if reads.kind == "weights":
             continue
-        path = paths.locate(name, root if reads.what == "data" else None)
+        path = paths.locate(name, root if reads.kind == "data" else None)
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
@@ -47,10 +47,10 @@ def digests(sections: Sequence[Section], root: str | None) -> dict[str, str]:
 
 
 def _digest(name: str, reads: Reads, root: str | None) -> str:
-    if reads.what == "weights":
+    if reads.kind == "weights":
         return identity.of_weights(name)
     try:
-        path = paths.locate(name, root if reads.what == "data" else None)
+        path = paths.locate(name, root if reads.kind == "data" else None)
     except InputError:
         return ""
     return manifest.digest(path)

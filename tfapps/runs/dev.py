@@ -71,7 +71,7 @@ def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]
         return each(np.asarray, model.predict_on_batch(features))
 
     def figures(outputs: Any) -> dict[str, float]:
-        kept = each(np.asarray, task.reduce(targets, outputs))
-        return task.predict_metrics(kept, targets, ())
+        reduced = each(np.asarray, task.reduce(targets, outputs))
+        return task.predict_metrics(reduced, targets, ())
 
     return Dev(len(rows), features, said, figures, decide)

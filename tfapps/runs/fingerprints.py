@@ -28,7 +28,7 @@ def fingerprint(config: RunConfig, rows: Rows) -> str:
     return _hash(effects.reset(config), rows)
 
 
-def whole(config: RunConfig, rows: Rows) -> str:
+def full(config: RunConfig, rows: Rows) -> str:
     """Return the hash of all settings, also of those that change no trained weight.
 
     Older versions stored it as the fingerprint.
@@ -67,7 +67,7 @@ def of_bundle(config: RunConfig, rows: Rows, bundle: Bundle) -> str:
 def trained_by(bundle: Bundle, config: RunConfig, rows: Rows) -> bool:
     """Return whether the weights of a bundle came from this config and these rows."""
     stored = bundle.manifest.get("stages", {}).get("train")
-    return stored == of_bundle(config, rows, bundle) or stored == whole(config, rows)
+    return stored == of_bundle(config, rows, bundle) or stored == full(config, rows)
 
 
 def answers_key(config: RunConfig) -> str:

@@ -71,8 +71,8 @@ def lessons(prepared: Prepared) -> Lessons:
         extra[LABELLED] = np.repeat(np.array([1, 0], np.int32), [count, len(texts)])
     teachers = kind.teachers(objective)
     if teachers and prepared.task.comparable and not kind.follows_blocks(objective):
-        whole = [*texts_of(origin.examples["train"]), *texts]
-        extra[TEACHER_LOGITS] = ask.answers(prepared, teachers, whole)
+        all_texts = [*texts_of(origin.examples["train"]), *texts]
+        extra[TEACHER_LOGITS] = ask.answers(prepared, teachers, all_texts)
         teachers = ()
     return Lessons(origin, prepared, extra, labelled, tuple(teachers))
 
@@ -89,17 +89,17 @@ def _only_texts(prepared: Prepared, key: str) -> None:
 
 def _beside(prepared: Prepared, texts: list[str]) -> Prepared:
     """Return the training rows with `texts`, under an arbitrary label, appended."""
-    there = prepared.encoded["train"]
+    train = prepared.encoded["train"]
     rows = [{"text": text} for text in texts]
     length = prepared.config.model.max_length
     more = encoding.encode(rows, prepared.task, prepared.tokenizer, length, cache_folder())
-    label = there.columns["label"]
+    label = train.columns["label"]
     blank = np.zeros((len(texts), *label.shape[1:]), label.dtype)
     columns = {
         name: _joined(column, blank if name == "label" else more.columns[name])
-        for name, column in there.columns.items()
+        for name, column in train.columns.items()
     }
-    joined = Encoded(columns, there.truncated + more.truncated)
+    joined = Encoded(columns, train.truncated + more.truncated)
     return dataclasses.replace(prepared, encoded={**prepared.encoded, "train": joined})
 
 

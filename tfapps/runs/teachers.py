@@ -49,7 +49,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
     from tfapps.assembly.assemble import of_bundle
     from tfapps.text.tokenizer import Tokenizer
 
-    found = []
+    loaded = []
     for path in teachers:
         bundle, task = Bundle.open(path), _task(prepared, path)
         run = configs.load(bundle.config_path)
@@ -58,8 +58,8 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
         with offline.bundle(bundle.path):
             model = of_bundle(bundle, run, task, tokenizer)
         model.trainable = False
-        found.append(model)
-    return found
+        loaded.append(model)
+    return loaded
 
 
 def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:

@@ -48,7 +48,7 @@ def find_trained(prepared: Prepared) -> Bundle | None:
     it is made small.
     """
     own = OUTPUT / prepared.config.name
-    known = {prepared.fingerprint, fingerprints.whole(prepared.config, prepared.rows)}
+    known = {prepared.fingerprint, fingerprints.full(prepared.config, prepared.rows)}
     manifests = OUTPUT.glob(f"[!.]*/{MANIFEST}")
     for file in sorted(manifests, key=lambda file: (file.parent != own, file)):
         try:
@@ -75,7 +75,7 @@ def _is_source(bundle: Bundle, prepared: Prepared, known: Set[str]) -> bool:
 def is_trained(bundle: Bundle, prepared: Prepared) -> bool:
     """Return whether the bundle's weights came from this config and data."""
     stored = bundle.manifest["stages"].get("train")
-    return stored == prepared.fingerprint or stored == fingerprints.whole(
+    return stored == prepared.fingerprint or stored == fingerprints.full(
         prepared.config, prepared.rows
     )
 

@@ -52,8 +52,8 @@ def report_others(name: str, own: Iterable[Checkpoint]) -> None:
     Args:
         own: the checkpoints that this run may resume.
     """
-    root, mine = _folder(name), {checkpoint.folder.name for checkpoint in own}
-    others = sorted(path.name for path in root.glob("*") if path.name not in mine)
+    root, own_names = _folder(name), {checkpoint.folder.name for checkpoint in own}
+    others = sorted(path.name for path in root.glob("*") if path.name not in own_names)
     if others and workers.chief():
         print(
             f"{name}: unfinished work of another config or other data is kept in {root} "

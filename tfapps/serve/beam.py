@@ -35,9 +35,9 @@ def predict(
     Predictor.open(run, artifact)  # a faulty run is reported before anything starts
     if not filesystems.FileSystems.match([lines])[0].metadata_list:
         raise InputError(f"{lines}: no such files; --input takes a pattern, quoted for the shell")
-    given = beam.options.pipeline_options.PipelineOptions(list(options) or [HERE])
+    pipeline_options = beam.options.pipeline_options.PipelineOptions(list(options) or [HERE])
     try:
-        with beam.Pipeline(options=given) as pipeline:
+        with beam.Pipeline(options=pipeline_options) as pipeline:
             _ = (
                 pipeline
                 | beam.io.ReadFromTextWithFilename(lines, coder=beam.coders.BytesCoder())
@@ -49,7 +49,7 @@ def predict(
     except (InputError, Failure):
         raise
     except Exception as error:
-        raise _told(error) from error
+        raise _worker_error(error) from error
 
 
 def _beam() -> tuple[Any, Any]:
@@ -94,11 +94,11 @@ def question_of(file: str, line: bytes, paired: bool) -> Question:
     return question(text, paired, file)
 
 
-def _told(error: Exception) -> Exception:
+def _worker_error(error: Exception) -> Exception:
     """Return the error of a worker in one line: its traceback comes back as text."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     for line in reversed(lines):
-        name, found, text = line.partition("InputError: ")
-        if found and name in ("", "tfapps.errors."):
+        name, separator, text = line.partition("InputError: ")
+        if separator and name in ("", "tfapps.errors."):
             return InputError(text.partition(" [while running")[0])
     return Failure(f"Beam: {lines[-1] if lines else type(error).__name__}")

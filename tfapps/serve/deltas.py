@@ -58,7 +58,7 @@ class Shared:
             InputError: a run keeps all of its weights, or has another model, preset or tuner, or
                 only some of them read pairs of texts; or one run is named twice.
         """
-        made, first = cls(), None
+        shared, first = cls(), None
         bundles = [Bundle.open(path) for path in paths]
         runs = [configs.load(bundle.config_path) for bundle in bundles]
         names = _names(bundles, runs)
@@ -71,9 +71,9 @@ class Shared:
             first = first or run
             _check_alike(first, run, path)
             with offline.bundle(bundle.path):
-                made._add(name, bundle, run)
-        made.paired = reads_pairs(first)
-        return made
+                shared._add(name, bundle, run)
+        shared.paired = reads_pairs(first)
+        return shared
 
     def _add(self, name: str, bundle: Bundle, run: RunConfig) -> None:
         from safetensors.numpy import load_file

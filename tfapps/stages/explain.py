@@ -74,13 +74,16 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
 
 
 def explain(
-    run: Explained, examples: Sequence[Mapping[str, str]], how: Section, label: str | None = None
+    run: Explained,
+    examples: Sequence[Mapping[str, str]],
+    options: Section,
+    label: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Tell for each text what its words say for a label.
 
     Args:
         examples: `text`, and `text_pair` of a pair.
-        how: Config of an explainer.
+        options: Config of an explainer.
         label: to be explained; None takes the likeliest of each text.
 
     Returns:
@@ -96,10 +99,10 @@ def explain(
         label = {normal(name): name for name in labels}.get(normal(label), label)
         if label not in labels:
             raise InputError(registry.unknown("label", label, labels))
-    refused = refusal(how.name, run)
+    refused = refusal(options.name, run)
     if refused:
         raise InputError(refused)
-    return (_explained(run, example, how, label) for example in examples)
+    return (_explained(run, example, options, label) for example in examples)
 
 
 def refusal(name: str, run: Explained) -> str | None:
@@ -108,12 +111,12 @@ def refusal(name: str, run: Explained) -> str | None:
 
 
 def _explained(
-    run: Explained, example: Mapping[str, str], how: Section, label: str | None
+    run: Explained, example: Mapping[str, str], options: Section, label: str | None
 ) -> dict[str, Any]:
     text, truncated = run.read({**example, "label": None})
     probability = run.probabilities(text.features)[0]
     target = int(probability.argmax()) if label is None else run.task.labels.index(label)
-    scores = run.scores(how, text, target)
+    scores = run.scores(options, text, target)
     words = []
     for word, score in zip(text.words, scores.words, strict=True):
         second = {} if word.key == "text" else {"of": word.key}
@@ -123,7 +126,7 @@ def _explained(
         **{key: example[key] for key in reading.KEYS if key in example},
         "label": run.task.labels[target],
         "score": round(float(probability[target]), 4),
-        "method": how.name,
+        "method": options.name,
         "words": words,
         "rest": round(scores.rest, DIGITS),
         "delta": round(scores.delta, DIGITS),

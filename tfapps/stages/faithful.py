@@ -119,8 +119,10 @@ def _note(bundle: Bundle, figures: Mapping[str, Any]) -> None:
 
     methods = figures["methods"]
     panels = {
-        f"share of words {how}": {name: values[f"{kind}_curve"] for name, values in methods.items()}
-        for kind, how in zip(KINDS, ("deleted", "inserted"), strict=True)
+        f"share of words {action}": {
+            name: values[f"{kind}_curve"] for name, values in methods.items()
+        }
+        for kind, action in zip(KINDS, ("deleted", "inserted"), strict=True)
     }
     picture = panels_png(panels, "probability of the answer")
     flat = {f"{name}_{kind}": v[kind] for name, v in methods.items() for kind in KINDS}

@@ -216,7 +216,7 @@ def _digest(config: RunConfig, variant: Variant) -> str:
     """Return what identifies the trials of one search, however many there are."""
     space = config.search.model_dump_json(exclude={"trials"})
     rows = splits.load(config.data, config.rows_seed)
-    digest = hashlib.sha256(f"{fingerprints.whole(config, rows)} {space}".encode())
+    digest = hashlib.sha256(f"{fingerprints.full(config, rows)} {space}".encode())
     for path, raw in config.search.space.items():
         for value in raw if isinstance(raw, list) else []:
             run = variant({path: value})

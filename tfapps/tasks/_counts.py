@@ -66,10 +66,10 @@ def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
     A piece that nothing is known of keeps its vector.
     """
     before = table.numpy()
-    found = vectors(counts, before.shape[1], np.random.default_rng(seed))
-    sizes = np.sqrt(np.mean(found**2, axis=1, keepdims=True))
+    learned = vectors(counts, before.shape[1], np.random.default_rng(seed))
+    sizes = np.sqrt(np.mean(learned**2, axis=1, keepdims=True))
     known = sizes > NOISE * sizes.max()
-    scaled = found / np.where(known, sizes, 1.0) * np.sqrt(np.mean(before**2))
+    scaled = learned / np.where(known, sizes, 1.0) * np.sqrt(np.mean(before**2))
     table.assign(np.where(known, scaled, before))
     bias.assign(log_shares(counts.single))
 
@@ -109,8 +109,8 @@ def vectors(counts: Counts, width: int, generator: np.random.Generator) -> np.nd
     if not matrix.data.any():  # nothing stands beside another more often than by chance
         return np.zeros((size, width), np.float32)
     # Without a generator of ours the search draws from one that is new in every process.
-    how = {"which": "LA", "v0": np.ones(size), "rng": generator}
-    values, found = eigsh(matrix, k=rank, **how)
+    options = {"which": "LA", "v0": np.ones(size), "rng": generator}
+    values, eigenvectors = eigsh(matrix, k=rank, **options)
     values[values < NOISE * values.max()] = 0.0
     turn, _ = np.linalg.qr(generator.standard_normal((width, width)))
-    return (found * np.sqrt(values) @ turn[:rank]).astype(np.float32)
+    return (eigenvectors * np.sqrt(values) @ turn[:rank]).astype(np.float32)

@@ -21,13 +21,13 @@ def answers(
         tags: of each word, IOB2.
         shares: probability of each tag, (words,); the score is their mean over the entity.
     """
-    found = []
+    results = []
     for label, first, last in schemes.spans(tags):
         start, end = offsets[first][0], offsets[last - 1][1]
         score = round(float(shares[first:last].mean()), 4)
         entity = {"text": text[start:end], "label": label, "start": start, "end": end}
-        found.append({**entity, "score": score})
-    return found
+        results.append({**entity, "score": score})
+    return results
 
 
 def mistakes(

@@ -111,24 +111,26 @@ def _logistic(x: np.ndarray, label: np.ndarray, bias: bool) -> tuple[np.ndarray,
     """Return kernel (d, c) and bias (c,) of a logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    found = LogisticRegression(max_iter=2000, fit_intercept=bias).fit(x, label)
-    kernel, more = found.coef_.T, np.broadcast_to(found.intercept_, len(found.coef_))
+    model = LogisticRegression(max_iter=2000, fit_intercept=bias).fit(x, label)
+    kernel, more = model.coef_.T, np.broadcast_to(model.intercept_, len(model.coef_))
     if kernel.shape[1] == 1:  # of two classes it tells by how much the second has more
         return np.concatenate([-kernel, kernel], axis=1) / 2, np.concatenate([-more, more]) / 2
     return kernel, more
 
 
 def described(
-    given: dict[str, str] | str | None, labels: Sequence[str], root: str | None
+    descriptions: dict[str, str] | str | None, labels: Sequence[str], root: str | None
 ) -> list[str]:
     """Return a text for each label.
 
     Raises:
         InputError: the file is not one of descriptions, or they are not of just these labels.
     """
-    if given is None:
+    if descriptions is None:
         return [label.replace("_", " ") for label in labels]
-    texts = _read(paths.locate(given, root)) if isinstance(given, str) else given
+    texts = (
+        _read(paths.locate(descriptions, root)) if isinstance(descriptions, str) else descriptions
+    )
     texts = {normal(label): text for label, text in texts.items()}
     unknown = sorted(texts.keys() - set(labels))
     if unknown:

@@ -14,7 +14,7 @@ from tfapps.text.labels import normal
 SHOWN = 8
 
 
-def check_seen(labels: Iterable[str], known: Sequence[str], what: str = "label") -> None:
+def check_seen(labels: Iterable[str], known: Sequence[str], noun: str = "label") -> None:
     """Refuse labels that are not known.
 
     Raises:
@@ -26,7 +26,7 @@ def check_seen(labels: Iterable[str], known: Sequence[str], what: str = "label")
     near = nearest(unseen[0], known)
     hint = f"; did you mean {near!r}{_difference(unseen[0], near)}?" if near else "."
     raise InputError(
-        f"{what} {unseen[0]!r} was never seen in training ({len(unseen)} such {what}(s)); expected "
+        f"{noun} {unseen[0]!r} was never seen in training ({len(unseen)} such {noun}(s)); expected "
         f"one of {', '.join(known[:SHOWN])}{', ...' * (len(known) > SHOWN)}{hint} Correct the "
         "file, or add such rows to the training data"
     )
@@ -62,10 +62,10 @@ def _difference(label: str, near: str) -> str:
     pairs = [pair for pair in zip(label, near, strict=False) if pair[0] != pair[1]]
     if len(label) != len(near) or len(pairs) == 0:
         return ""
-    mine, other = (unicodedata.name(letter, "") for letter in pairs[0])
-    if not (mine and other) or mine.split()[0] == other.split()[0]:
+    own_script, other = (unicodedata.name(letter, "") for letter in pairs[0])
+    if not (own_script and other) or own_script.split()[0] == other.split()[0]:
         return ""
-    return f" (with {other} where this has {mine})"
+    return f" (with {other} where this has {own_script})"
 
 
 def of_example(example: Mapping[str, Any], multi_label: bool) -> list[str]:

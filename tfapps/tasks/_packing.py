@@ -26,12 +26,12 @@ class Pair(NamedTuple):
 def packed(document: Sentences, room: int) -> list[Ids]:
     """Pack as many whole sentences as fit end to end; cut only one that alone is too long."""
     parts = _cut(document, room)
-    made = []
+    rows = []
     while parts:
         count = _fitting(parts, room)
-        made.append(np.concatenate(parts[:count]))
+        rows.append(np.concatenate(parts[:count]))
         parts = parts[count:]
-    return made
+    return rows
 
 
 def joined(parts: Sequence[Ids], between: int) -> Ids:
@@ -44,19 +44,19 @@ def rows(
     documents: Sequence[Sequence[str]], tokenizer: Any, max_length: int, pairs: str
 ) -> list[tuple[Ids, Ids, int]]:
     """Return (ids, segments, label) of each row; the label is 0 without `pairs`."""
-    there = [tokenizer.ids(list(document)) for document in documents]
+    ids_of = [tokenizer.ids(list(document)) for document in documents]
     room = max_length - tokenizer.frame_size
     if pairs == "none":
-        whole = (row for document in there for row in packed(document, room))
-        framed = [tokenizer.framed(row)[0].astype(np.int32) for row in whole]
+        packed_rows = (row for document in ids_of for row in packed(document, room))
+        framed = [tokenizer.framed(row)[0].astype(np.int32) for row in packed_rows]
         return [(ids, np.zeros_like(ids), 0) for ids in framed]
     # Drawn from the text: the same documents always give the same pairs.
     generator = np.random.default_rng(zlib.crc32(documents[0][0].encode()))
     if pairs == "next":
-        found = followed(there, room - 1, generator)
+        sampled = followed(ids_of, room - 1, generator)
     else:
-        found = [pair for document in there for pair in ordered(document, room - 1, generator)]
-    return [(*tokenizer.paired(*pair[:2], room - 1)[:2], pair.label) for pair in found]
+        sampled = [pair for document in ids_of for pair in ordered(document, room - 1, generator)]
+    return [(*tokenizer.paired(*pair[:2], room - 1)[:2], pair.label) for pair in sampled]
 
 
 def followed(
@@ -68,7 +68,7 @@ def followed(
     place of start the next pair.
     """
     halves = [half for document in documents if (half := _cut(document, room // 2))]
-    made: list[Pair] = []
+    pairs: list[Pair] = []
     following = 0
     for number, document in enumerate(halves):
         parts = document
@@ -77,8 +77,8 @@ def followed(
             split = int(generator.integers(1, count)) if count > 1 else 1
             first = np.concatenate(parts[:split])
             # Whichever there is less of so far: a last sentence has no choice.
-            if count > 1 and (len(halves) == 1 or 2 * following <= len(made)):
-                made.append(Pair(first, np.concatenate(parts[split:count]), 1))
+            if count > 1 and (len(halves) == 1 or 2 * following <= len(pairs)):
+                pairs.append(Pair(first, np.concatenate(parts[split:count]), 1))
                 following += 1
                 parts = parts[count:]
                 continue
@@ -86,9 +86,9 @@ def followed(
                 other = _another(halves, number, generator)
                 start = int(generator.integers(0, len(other)))
                 second = np.concatenate(other[start:])[: room - len(first)]
-                made.append(Pair(first, second, 0))
+                pairs.append(Pair(first, second, 0))
             parts = parts[split:]
-    return made
+    return pairs
 
 
 def ordered(document: Sentences, room: int, generator: np.random.Generator) -> list[Pair]:
@@ -97,15 +97,15 @@ def ordered(document: Sentences, room: int, generator: np.random.Generator) -> l
     Source: Lan et al. 2020, "ALBERT", sentence-order prediction.
     """
     parts = _cut(document, room // 2)
-    made = []
+    pairs = []
     while len(parts) > 1:
         count = _fitting(parts, room)
         split = int(generator.integers(1, count))
         pair = np.concatenate(parts[:split]), np.concatenate(parts[split:count])
         label = int(generator.integers(0, 2))
-        made.append(Pair(*(pair if label else pair[::-1]), label))
+        pairs.append(Pair(*(pair if label else pair[::-1]), label))
         parts = parts[count:]
-    return made
+    return pairs
 
 
 def _cut(document: Sentences, most: int) -> list[Ids]:

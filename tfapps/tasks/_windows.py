@@ -24,14 +24,14 @@ PASSED_ON = ("label", "text")
 
 
 def cut(
-    examples: Sequence[Example], tokenizer: Any, max_length: int, *, how: str, context: int
+    examples: Sequence[Example], tokenizer: Any, max_length: int, *, unit: str, context: int
 ) -> list[Window]:
     """Cut all sentences into windows, in order; no word is lost, however long a sentence is.
 
     Args:
         examples: with `tokens` (and `tags`), or with a plain `text`; those of one `document` stand
             next to each other.
-        how: to split a text, see `tfapps.text.words`.
+        unit: to split a text, see `tfapps.text.words`.
         context: pieces of the sentences before and behind it, of the same document, that a
             sentence is shown with where there is room.
 
@@ -41,22 +41,22 @@ def cut(
     room = max_length - tokenizer.frame_size
     if room < 2:
         raise InputError(f"max_length {max_length} is too small for words with what is around them")
-    sentences = [_split(example, how) for example in examples]
+    sentences = [_split(example, unit) for example in examples]
     lengths = [
         [min(len(ids), room) for ids in tokenizer.pieces_of(sentence["tokens"])]
         for sentence in sentences
     ]
-    made = []
+    windows = []
     for number, sentence in enumerate(sentences):
         for window in _windows(sentence, lengths[number], room):
             window["sentence"] = number
             free = room - sum(lengths[number])
             if context and free > 0:  # it is a window of its own
                 _widen(window, number, sentences, lengths, free, context)
-            made.append(window)
-    for window in made:
+            windows.append(window)
+    for window in windows:
         window["places"] = _places(window, tokenizer, room)
-    return made
+    return windows
 
 
 def columns(windows: Sequence[Window], tokenizer: Any, max_length: int) -> dict[str, Any]:
@@ -80,14 +80,14 @@ def columns(windows: Sequence[Window], tokenizer: Any, max_length: int) -> dict[
 
 def stitched(windows: Sequence[Window], rows: Sequence[np.ndarray]) -> list[list[Any]]:
     """Join `rows`, one for each window, per sentence."""
-    found: list[list[Any]] = []
+    sentences: list[list[Any]] = []
     last = None
     for window, row in zip(windows, rows, strict=True):
         if window["sentence"] != last:
-            found.append([])
+            sentences.append([])
             last = window["sentence"]
-        found[-1].extend(row)
-    return found
+        sentences[-1].extend(row)
+    return sentences
 
 
 def sentences(windows: Sequence[Window]) -> list[list[str]]:
@@ -98,22 +98,22 @@ def sentences(windows: Sequence[Window]) -> list[list[str]]:
 def texts(windows: Sequence[Window]) -> list[tuple[str, list[list[int]]]]:
     """Return the text of each sentence and where its words stand in it, [start, end) characters."""
     spans = stitched(windows, [window.get("spans", ()) for window in windows])
-    given = {window["sentence"]: window.get("text") for window in windows}
-    found = []
-    for words, places, text in zip(sentences(windows), spans, given.values(), strict=True):
+    text_of = {window["sentence"]: window.get("text") for window in windows}
+    joined = []
+    for words, places, text in zip(sentences(windows), spans, text_of.values(), strict=True):
         if text is None:
             text, ends = " ".join(words), np.cumsum([len(word) + 1 for word in words]) - 1
             places = [[int(e) - len(word), int(e)] for word, e in zip(words, ends, strict=True)]
-        found.append((text, places))
-    return found
+        joined.append((text, places))
+    return joined
 
 
-def _split(example: Example, how: str) -> dict[str, Any]:
+def _split(example: Example, unit: str) -> dict[str, Any]:
     if "tokens" in example:
         return dict(example)
-    found = splitting.split(example["text"], how)
-    spans = [[word.start, word.end] for word in found]
-    return {**example, "tokens": [word.text for word in found], "spans": spans}
+    words = splitting.split(example["text"], unit)
+    spans = [[word.start, word.end] for word in words]
+    return {**example, "tokens": [word.text for word in words], "spans": spans}
 
 
 def _windows(sentence: dict[str, Any], lengths: Sequence[int], room: int) -> list[Window]:
@@ -123,15 +123,15 @@ def _windows(sentence: dict[str, Any], lengths: Sequence[int], room: int) -> lis
     for (_, end), (start, _) in itertools.pairwise(ranges):
         borders.append((start + end) // 2)
     borders.append(len(lengths))
-    made = []
+    windows = []
     for (start, end), (first, last) in zip(ranges, itertools.pairwise(borders), strict=True):
         window = {key: sentence[key] for key in PASSED_ON if key in sentence}
         window |= {"tokens": sentence["tokens"][start:end], "own": [first - start, last - start]}
         for key in ("tags", "spans"):
             if sentence.get(key) is not None:
                 window[key] = sentence[key][first:last]
-        made.append(window)
-    return made
+        windows.append(window)
+    return windows
 
 
 def _ranges(lengths: Sequence[int], room: int) -> list[tuple[int, int]]:
@@ -167,7 +167,7 @@ def _widen(
 
     def beside(step: int, most: int) -> list[str]:
         """Return the words next to the sentence, the nearest first."""
-        found: list[str] = []
+        nearest: list[str] = []
         at = number + step
         while 0 <= at < len(sentences) and sentences[at].get("document") == document:
             for word, pieces in list(zip(sentences[at]["tokens"], lengths[at], strict=True))[
@@ -175,10 +175,10 @@ def _widen(
             ]:
                 most -= pieces
                 if most < 0:
-                    return found
-                found.append(word)
+                    return nearest
+                nearest.append(word)
             at += step
-        return found
+        return nearest
 
     before = beside(-1, min(context, free // 2))[::-1]
     behind = beside(1, min(context, free - free // 2))
@@ -188,7 +188,7 @@ def _widen(
 
 
 def _places(window: Window, tokenizer: Any, room: int) -> list[int]:
-    counts = [min(len(found), room) for found in tokenizer.pieces_of(window["tokens"])]
+    counts = [min(len(pieces), room) for pieces in tokenizer.pieces_of(window["tokens"])]
     first = tokenizer.framed(np.zeros(0, np.int32))[1]
     starts = first + np.concatenate([[0], np.cumsum(counts, dtype=int)])[:-1]
     start, end = window["own"]

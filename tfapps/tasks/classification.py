@@ -93,13 +93,13 @@ class Task(base.Task):
             check_separated(row["label"] for row in examples)
         many = config.multi_label
         counts = Counter(label for row in examples for label in of_example(row, many))
-        kept = [label for label, count in counts.items() if count >= config.min_label_count]
-        if len(kept) < 2:
+        labels = [label for label, count in counts.items() if count >= config.min_label_count]
+        if len(labels) < 2:
             raise InputError(
-                f"training data has {len(kept)} class ({', '.join(kept) or 'none'}), expected at "
-                "least 2; check data.label, or give more varied rows"
+                f"training data has {len(labels)} class ({', '.join(labels) or 'none'}), expected "
+                "at least 2; check data.label, or give more varied rows"
             )
-        return cls(config, sorted(kept, key=natural))
+        return cls(config, sorted(labels, key=natural))
 
     def texts(self, examples: Examples) -> list[str]:
         """Return the texts that a vocabulary is learned from."""

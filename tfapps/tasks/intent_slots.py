@@ -128,15 +128,15 @@ class Task(tagging.Task):
         """Return the intent and the tags of the words of each sentence."""
         numbers = _of_sentences(outputs, examples).argmax(axis=-1)
         tags = self._tags(outputs, examples)
-        return [(self.intents[n], said) for n, said in zip(numbers, tags, strict=True)]
+        return [(self.intents[n], slots) for n, slots in zip(numbers, tags, strict=True)]
 
     def predict_metrics(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> dict[str, float]:
         """Judge intents (`accuracy`), slots (`f1` and more), and both (`frame_accuracy`)."""
-        said = self.decide(outputs, examples)
+        decided = self.decide(outputs, examples)
         truth = list(zip(_intents(examples), self._truth(examples), strict=True))
-        right = [(a[0] == b[0], a == b) for a, b in zip(said, truth, strict=True)]
+        right = [(a[0] == b[0], a == b) for a, b in zip(decided, truth, strict=True)]
         intent, frame = np.mean(right, axis=0)
         figures = super().predict_metrics(outputs, targets, examples)
         return {"frame_accuracy": float(frame), "accuracy": float(intent), **figures}

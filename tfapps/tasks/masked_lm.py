@@ -112,12 +112,16 @@ class Task(base.Task):
 
     def masking(self) -> dict[str, Any]:
         """Return what says how tokens are hidden, see `tfapps.data.masking`."""
-        there, continues = self.tokenizer, None
+        tokenizer, continues = self.tokenizer, None
         if self.config.whole_words:
-            continues = np.array([piece.startswith("##") for piece in there.pieces()])
-        never = {*there.special_ids, there.pad_id, there.unknown_id}
-        how = {"never": never, "continues": continues, "rate": self.config.rate}
-        return {"mask_id": there.mask_id, "vocabulary_size": there.vocabulary_size, **how}
+            continues = np.array([piece.startswith("##") for piece in tokenizer.pieces()])
+        never = {*tokenizer.special_ids, tokenizer.pad_id, tokenizer.unknown_id}
+        settings = {"never": never, "continues": continues, "rate": self.config.rate}
+        return {
+            "mask_id": tokenizer.mask_id,
+            "vocabulary_size": tokenizer.vocabulary_size,
+            **settings,
+        }
 
     def expand(self, examples: Any, tokenizer: Any, max_length: int) -> Any:
         """Note how many gaps of each text the model reads; running text stays as it is."""
@@ -147,15 +151,15 @@ class Task(base.Task):
         return columns, 0
 
     def _with_gaps(self, texts: Sequence[str], max_length: int) -> tuple[dict[str, Any], int]:
-        there, room = self.tokenizer, max_length - self.tokenizer.frame_size
+        tokenizer, room = self.tokenizer, max_length - self.tokenizer.frame_size
         token_ids, places, cut = [], [], 0
         for text in texts:
-            parts = [there.ids([part])[0] if part.strip() else [] for part in text.split(GAP)]
-            ids = _packing.joined(parts, there.mask_id)
+            parts = [tokenizer.ids([part])[0] if part.strip() else [] for part in text.split(GAP)]
+            ids = _packing.joined(parts, tokenizer.mask_id)
             cut += len(ids) > room
-            framed, _ = there.framed(ids[:room])
+            framed, _ = tokenizer.framed(ids[:room])
             token_ids.append(framed)
-            places.append(np.flatnonzero(framed == there.mask_id).astype(np.int32))
+            places.append(np.flatnonzero(framed == tokenizer.mask_id).astype(np.int32))
         zeros = [np.zeros_like(ids) for ids in token_ids]
         return {"token_ids": token_ids, "segment_ids": zeros, PLACES: places}, cut
 
@@ -220,19 +224,19 @@ class Task(base.Task):
         truth = ops.convert_to_tensor(targets["masked_ids"])
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         right = ops.take_along_axis(log_probs, ops.expand_dims(truth, -1), axis=-1)[..., 0]
-        found = {"truth": truth, "best": ops.argmax(logits, axis=-1), "log_prob": right}
+        reduced = {"truth": truth, "best": ops.argmax(logits, axis=-1), "log_prob": right}
         if self.targets:
-            found["label"] = ops.convert_to_tensor(targets["label"])
-            found["said"] = ops.argmax(outputs["pair"], axis=-1)
-        return found
+            reduced["label"] = ops.convert_to_tensor(targets["label"])
+            reduced["said"] = ops.argmax(outputs["pair"], axis=-1)
+        return reduced
 
     def predict_metrics(
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
     ) -> dict[str, float]:
         """Judge guesses, as `reduce` returns them: `accuracy` and `perplexity` of hidden tokens."""
-        there = outputs["truth"] > 0
-        right = (outputs["best"] == outputs["truth"])[there]
-        loss = -float(outputs["log_prob"][there].mean(dtype=np.float64))
+        hidden = outputs["truth"] > 0
+        right = (outputs["best"] == outputs["truth"])[hidden]
+        loss = -float(outputs["log_prob"][hidden].mean(dtype=np.float64))
         figures = {"accuracy": float(right.mean()), "perplexity": float(np.exp(min(loss, 50)))}
         if self.targets:
             figures["pair_accuracy"] = float((outputs["said"] == outputs["label"]).mean())
@@ -242,11 +246,11 @@ class Task(base.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
     ) -> tuple[dict[str, Any], str]:
         """Return the figures, and the tokens that were missed most."""
-        figures, there = self.predict_metrics(outputs, targets, examples), outputs["truth"] > 0
-        truth = outputs["truth"][there].astype(int)
-        missed = truth[(outputs["best"] != outputs["truth"])[there]]
+        figures, hidden = self.predict_metrics(outputs, targets, examples), outputs["truth"] > 0
+        truth = outputs["truth"][hidden].astype(int)
+        missed = truth[(outputs["best"] != outputs["truth"])[hidden]]
         pieces = self.tokenizer.pieces()
-        counts, of = (np.bincount(some, minlength=len(pieces)) for some in (missed, truth))
+        counts, of = (np.bincount(numbers, minlength=len(pieces)) for numbers in (missed, truth))
         lines = [f"{name} {value:.4f}" for name, value in figures.items()]
         lines += ["", "missed  of  piece"]
         worst = np.argsort(-counts, kind="stable")[:50]
@@ -260,8 +264,8 @@ class Task(base.Task):
         pieces = self.tokenizer.pieces()
         lines = ["| hidden | guess | probability of the hidden one |", "| --- | --- | --- |"]
         for place in map(tuple, np.argwhere(outputs["truth"] > 0)[:limit]):
-            said = [pieces[int(outputs[name][place])] for name in ("truth", "best")]
-            cells = " | ".join(map(markdown, said))
+            shown = [pieces[int(outputs[name][place])] for name in ("truth", "best")]
+            cells = " | ".join(map(markdown, shown))
             lines.append(f"| {cells} | {np.exp(outputs['log_prob'][place]):.3f} |")
         return {"guesses": "\n".join(lines)}
 

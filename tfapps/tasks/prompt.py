@@ -109,8 +109,8 @@ class Task(classification.Task):
         return [*super().texts(examples), *re.split(_MARKS, self.config.pattern)[::2], *words]
 
     def _words(self, label: str) -> list[str]:
-        found = self.config.verbalizer[label]
-        return [found] if isinstance(found, str) else found
+        words = self.config.verbalizer[label]
+        return [words] if isinstance(words, str) else words
 
     def set_tokenizer(self, tokenizer: Any, examples: Any, make: Callable[..., Any] | None) -> None:
         """Look up the words.
@@ -183,8 +183,8 @@ class Task(classification.Task):
         for ids in tokenizer.ids([example["text"] for example in examples]):
             cut += len(ids) > room
             of = {TEXT: ids[:room], GAP: [tokenizer.mask_id]}
-            whole = [of[part] if isinstance(part, str) else part for part in parts]
-            rows.append(tokenizer.framed(np.concatenate(whole).astype(np.int32))[0])
+            filled = [of[part] if isinstance(part, str) else part for part in parts]
+            rows.append(tokenizer.framed(np.concatenate(filled).astype(np.int32))[0])
         columns: dict[str, Any] = {"token_ids": rows, "segment_ids": [0 * ids for ids in rows]}
         if all(example.get("label") is not None for example in examples):
             columns["label"] = self._encode_labels(examples)
@@ -229,10 +229,10 @@ class Task(classification.Task):
         Raises:
             InputError: the preset is no masked_lm run.
         """
-        there = masked_lm_head(run.model.preset)
-        _guessing.carry(model, there)
-        head, table = model.get_layer("head"), there["embeddings/token"]
-        bias = there[f"{_guessing.BIAS}/bias"]
+        weights = masked_lm_head(run.model.preset)
+        _guessing.carry(model, weights)
+        head, table = model.get_layer("head"), weights["embeddings/token"]
+        bias = weights[f"{_guessing.BIAS}/bias"]
         head.kernel.assign(np.stack([table[ids].mean(axis=0) for ids in self.words], axis=1))
         head.bias.assign([bias[ids].mean() for ids in self.words])
 

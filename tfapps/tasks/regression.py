@@ -130,8 +130,8 @@ class Task(base.Task):
         """
         from keras import ops
 
-        wanted = ops.multiply(targets["label"], 1.0 - label_smoothing)
-        return ops.square(ops.subtract(logits[:, 0], wanted))
+        target = ops.multiply(targets["label"], 1.0 - label_smoothing)
+        return ops.square(ops.subtract(logits[:, 0], target))
 
     def predict_metrics(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()

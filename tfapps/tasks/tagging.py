@@ -101,8 +101,8 @@ class Task(base.Task):
 
     def expand(self, examples: Examples, tokenizer: Any, max_length: int) -> Examples:
         """Turn sentences into the windows that everything else here takes as examples."""
-        how, context = self.config.split, self.config.context
-        return _windows.cut(examples, tokenizer, max_length, how=how, context=context)
+        unit, context = self.config.split, self.config.context
+        return _windows.cut(examples, tokenizer, max_length, unit=unit, context=context)
 
     def encode(
         self, examples: Examples, tokenizer: Any, max_length: int
@@ -183,9 +183,11 @@ class Task(base.Task):
 
         # A window may begin and end inside of an entity; a sentence, which is decoded, may not.
         steps = np.concatenate([self.allowed[:-2], np.ones_like(self.allowed[-2:])])
-        found = log_likelihood(outputs["logits"], outputs["transitions"], label_ids, steps)
+        log_probability = log_likelihood(
+            outputs["logits"], outputs["transitions"], label_ids, steps
+        )
         words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
-        return ops.divide(ops.negative(found), ops.maximum(words, 1.0))
+        return ops.divide(ops.negative(log_probability), ops.maximum(words, 1.0))
 
     def decide(self, outputs: Outputs, examples: Examples) -> list[Any]:
         """Return what is answered for each sentence: the tags of its words, in IOB2."""
@@ -209,8 +211,8 @@ class Task(base.Task):
         """Return precision, recall, F1 and support of labels and tags, as data and as text."""
         from tfapps.metrics import entities
 
-        found = entities.report(self._truth(examples), self._tags(outputs, examples))
-        return found, entities.report_text(found, self.labels)
+        report = entities.report(self._truth(examples), self._tags(outputs, examples))
+        return report, entities.report_text(report, self.labels)
 
     def labels_without_rows(self, targets: dict[str, Any], examples: Examples) -> list[str]:
         """Return the labels of no entity: nothing is said of them by the figures."""
@@ -224,8 +226,8 @@ class Task(base.Task):
         from tfapps.metrics import entities
         from tfapps.metrics.pictures import f1_bars_png
 
-        found = entities.report(self._truth(examples), self._tags(outputs, examples))
-        rows = {label: found["entities"].get(label) for label in self.labels}
+        report = entities.report(self._truth(examples), self._tags(outputs, examples))
+        rows = {label: report["entities"].get(label) for label in self.labels}
         rows = {label: row for label, row in rows.items() if row}
         return {"f1_by_label": f1_bars_png(rows, self.labels)}
 

@@ -142,10 +142,12 @@ class Task(base.Task):
         columns: dict[str, Any] = {"token_ids": [np.append(ids, end) for ids in source.token_ids]}
         truncated = source.truncated
         if all(example.get("target") is not None for example in examples):
-            there = self.target_tokenizer
-            target = there.encode([e["target"] for e in examples], max_length=max_length - 1)
+            target_tokenizer = self.target_tokenizer
+            texts = [e["target"] for e in examples]
+            target = target_tokenizer.encode(texts, max_length=max_length - 1)
             truncated += target.truncated
-            start, end = np.array([there.start_id], np.int32), np.array([there.end_id], np.int32)
+            start = np.array([target_tokenizer.start_id], np.int32)
+            end = np.array([target_tokenizer.end_id], np.int32)
             columns["target_ids"] = [np.concatenate([start, ids]) for ids in target.token_ids]
             columns["label_ids"] = [np.concatenate([ids, end]) for ids in target.token_ids]
             columns["pieces"] = np.array([len(ids) for ids in columns["label_ids"]], np.float32)
@@ -159,15 +161,15 @@ class Task(base.Task):
         blank = self.tokenizer.vocabulary.get(BLANK, -1)
         texts = [ids[ids != blank] for ids in token_ids]
         paired = all(example.get("target") is not None for example in examples)
-        what = "the texts" if paired else "the text"
+        subject = "the texts" if paired else "the text"
         for example, pieces in zip(
             examples, [np.concatenate(texts)] if paired else texts, strict=False
         ):
             unknown = pieces == self.tokenizer.unknown_id
             if unknown.sum() >= FEW and unknown.mean() > UNKNOWN:
                 raise InputError(
-                    f"{unknown.mean():.0%} of the pieces of {what} are unknown to the vocabulary "
-                    f"({'the first is ' * paired}{example['text'][:40]!r}); expected the language "
+                    f"{unknown.mean():.0%} of the pieces of {subject} are unknown to the vocabulary"
+                    f" ({'the first is ' * paired}{example['text'][:40]!r}); expected the language "
                     "and the script of the training texts"
                 )
 
@@ -216,7 +218,7 @@ class Task(base.Task):
 
         scores = self.predict_metrics(outputs, targets, examples)
         data = {"scores": scores, "signatures": translation.signatures()}
-        lines = [f"{name} {scores[name]:.2f} {how}" for name, how in data["signatures"].items()]
+        lines = [f"{name} {scores[name]:.2f} {text}" for name, text in data["signatures"].items()]
         for example, best in zip(examples, self._best(outputs, examples), strict=True):
             texts = [("<", example["text"]), ("=", example["target"]), (">", best)]
             lines += ["", *(f"{mark} {plain(text)}" for mark, text in texts)]
@@ -228,8 +230,8 @@ class Task(base.Task):
     ) -> dict[str, str]:
         """Return a markdown table of the first translations."""
         lines = ["| text | reference | translation |", "| --- | --- | --- |"]
-        some = examples[:limit]
-        for example, best in zip(some, self._best(outputs[:limit], some), strict=True):
+        shown = examples[:limit]
+        for example, best in zip(shown, self._best(outputs[:limit], shown), strict=True):
             cells = (example["text"], example["target"], best)
             lines.append(f"| {' | '.join(map(markdown, cells))} |")
         return {"translations": "\n".join(lines)}
@@ -266,8 +268,8 @@ class Task(base.Task):
             `{"translation", "score"}` a row, and with `n_best` over 1 `"n_best": [[text, score]]`.
         """
         answers = []
-        for found, example in zip(outputs, examples, strict=True):
-            candidates = [[self._text(one, example), round(one.score, 4)] for one in found]
+        for translation, example in zip(outputs, examples, strict=True):
+            candidates = [[self._text(one, example), round(one.score, 4)] for one in translation]
             answer: dict[str, Any] = {"translation": candidates[0][0], "score": candidates[0][1]}
             if self.config.n_best > 1:
                 answer["n_best"] = candidates
@@ -279,12 +281,12 @@ class Task(base.Task):
 
     def _text(self, answer: Hypothesis, example: dict[str, Any]) -> str:
         """Return a translation's text; an unknown piece becomes the source word it attends to."""
-        there = self.target_tokenizer
-        places = np.flatnonzero(answer.token_ids == there.unknown_id)
+        tokenizer = self.target_tokenizer
+        places = np.flatnonzero(answer.token_ids == tokenizer.unknown_id)
         if not len(places) or answer.attention is None or not self.config.copy_unknown:
-            return there.decode(answer.token_ids)
+            return tokenizer.decode(answer.token_ids)
         words = self.tokenizer.words(example["text"])
         # The last place is the end of the sentence, which is no word.
         looked = answer.attention[places, : len(words)].argmax(axis=1)
         copies = {int(place): words[word] for place, word in zip(places, looked, strict=True)}
-        return there.decode(answer.token_ids, copies)
+        return tokenizer.decode(answer.token_ids, copies)

@@ -45,7 +45,7 @@ def learn(
             counts.update(vocabulary.parts(blank, pipelines.clean(text)))
         else:
             words.update(map(pipelines.clean, text))
-    counts += vocabulary.count(blank, words, whole=kind == "words")
+    counts += vocabulary.count(blank, words, keep_whole=kind == "words")
     if not counts:
         raise InputError(f"cannot train a {kind} tokenizer: no text was given")
     if kind == "wordpiece":

@@ -41,11 +41,11 @@ def parts(inner: tokenizers.Tokenizer, text: str) -> list[str]:
     return [word for word, _ in inner.pre_tokenizer.pre_tokenize_str(normal)]
 
 
-def count(inner: tokenizers.Tokenizer, words: Mapping[str, int], whole: bool) -> Counter[str]:
-    """Return counts of parts for counted words; `whole` does not split them."""
+def count(inner: tokenizers.Tokenizer, words: Mapping[str, int], keep_whole: bool) -> Counter[str]:
+    """Return counts of parts for counted words; `keep_whole` does not split them."""
     counts: Counter[str] = Counter()
     for word, times in words.items():
-        tokens = [inner.normalizer.normalize_str(word)] if whole else parts(inner, word)
+        tokens = [inner.normalizer.normalize_str(word)] if keep_whole else parts(inner, word)
         for part in tokens:
             counts[part] += times
     counts.pop("", None)

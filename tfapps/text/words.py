@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import regex
 
-HOW = ("words", "characters")
+UNITS = ("words", "characters")
 
 # What UAX 29 attaches to the character before it: accents, vowel signs, joiners, soft hyphens.
 ATTACHED = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]"
@@ -33,7 +33,7 @@ class Word(NamedTuple):
     end: int
 
 
-def split(text: str, how: str) -> list[Word]:
+def split(text: str, unit: str) -> list[Word]:
     """Split a text into words and punctuation, or (for example for Chinese) into characters.
 
     Words follow the word boundaries of Unicode (UAX 29), but tokens of training data
@@ -44,7 +44,7 @@ def split(text: str, how: str) -> list[Word]:
     Example: `[w.text for w in split("U.N. aid, 3.5 tons.", "words")]` is
     `["U.N.", "aid", ",", "3.5", "tons", "."]`.
     """
-    spans = clusters(text) if how == "characters" else _words(text)
+    spans = clusters(text) if unit == "characters" else _words(text)
     visible = ((_NOTHING.match(text, start, end).end(), end) for start, end in spans)
     return [Word(text[start:end], start, end) for start, end in visible if start < end]
 

@@ -81,13 +81,13 @@ def fit(
             progress.close()
 
 
-def _fit_retrying(parts: tuple[Any, ...], how: tuple[Any, ...]) -> History:
+def _fit_retrying(parts: tuple[Any, ...], arguments: tuple[Any, ...]) -> History:
     """Fit, and retry at a lower learning rate if the fit diverges and has retries left."""
-    *_, resume = how
+    *_, resume = arguments
     while True:
         run = _Run(*parts, resume.slower)
         try:
-            return run.fit(*how)
+            return run.fit(*arguments)
         except Diverged as error:
             resume.retry(run, error)
 

@@ -81,13 +81,13 @@ def _known(script: Script, split: str) -> Script:
 
 def _document(script: Script, slots: Mapping[str, str], cast: Cast, rng: random.Random) -> Document:
     document: Document = []
-    said: set[str] = set()
+    spoken: set[str] = set()
     for stage, sentence in write(script, slots | tagged.slots(cast), rng, TOLD).items():
         if stage == HEADLINE:  # short, and the text does not rely on it
             headline = tagged.words(tagged.spell(sentence, cast, set(cast)))
             document.append(tagged.shout(headline) if rng.random() < CAPITALS else headline)
         else:
-            document.append(tagged.words(tagged.spell(sentence, cast, said)))
+            document.append(tagged.words(tagged.spell(sentence, cast, spoken)))
     return document
 
 

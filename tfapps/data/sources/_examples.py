@@ -104,7 +104,7 @@ def named(config: Section, split: str, expected: str) -> str:
 
 def from_file(config: Columns, path: Path, form: _records.Form, labelled: bool) -> list[Example]:
     """Return the examples of a file."""
-    records = _records.read(path, form, wanted(config, labelled))
+    records = _records.read(path, form, columns_of(config, labelled))
     return build(config, records, labelled, str(path))
 
 
@@ -152,7 +152,7 @@ def build(
     return examples
 
 
-def wanted(config: Columns, labelled: bool) -> list[str]:
+def columns_of(config: Columns, labelled: bool) -> list[str]:
     """Return the names of the columns that a config uses."""
     names = [config.text] if isinstance(config.text, str) else list(config.text)
     names += [config.text_pair] if config.text_pair is not None else []

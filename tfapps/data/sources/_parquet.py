@@ -15,7 +15,7 @@ from tfapps.errors import InputError
 _ROWS = 4096  # read at a time, so that a file that unpacks to too much is noticed early
 
 
-def read(path: Path, wanted: Sequence[str]) -> list[Row]:
+def read(path: Path, columns: Sequence[str]) -> list[Row]:
     """Return the wanted columns of all records; class numbers become names if the file has them.
 
     Raises:
@@ -33,9 +33,9 @@ def read(path: Path, wanted: Sequence[str]) -> list[Row]:
             raise InputError(f"{path}: not a Parquet file; set data.source to csv, tsv or jsonl")
         with pyarrow.parquet.ParquetFile(path) as stored:
             schema = stored.schema_arrow
-            check_columns(wanted, schema.names, str(path))
+            check_columns(columns, schema.names, str(path))
             names = _class_names(schema.metadata or {})
-            for batch in stored.iter_batches(_ROWS, columns=list(wanted)):
+            for batch in stored.iter_batches(_ROWS, columns=list(columns)):
                 size += batch.nbytes
                 if size > limit:
                     files.refuse_bomb(path, limit)

@@ -35,17 +35,17 @@ class Form(NamedTuple):
     settable: bool = True
 
 
-def read(path: Path, form: Form, wanted: Sequence[str]) -> list[Row]:
+def read(path: Path, form: Form, names: Sequence[str]) -> list[Row]:
     """Return all records of a file, with the wanted columns (JSON objects as they are).
 
     Raises:
         InputError: a column or all rows are missing, or one is malformed (naming its place).
     """
     if form.name == "parquet":
-        return _parquet.read(path, wanted)
+        return _parquet.read(path, names)
     text = files.read_text(path, form.encoding, form.settable)
     if form.name in _USUAL:
-        return _tables.read(path, text, _USUAL[form.name], form.delimiter, wanted)
+        return _tables.read(path, text, _USUAL[form.name], form.delimiter, names)
     objects = _objects_of_list(path, text) if _LIST.match(text) else _objects_of_lines(path, text)
     rows = [Row(place, _clean_keys(fields)) for place, fields in objects]
     if not rows:

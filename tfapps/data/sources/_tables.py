@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 def read(
-    path: Path, text: str, usual: str, delimiter: str | None, wanted: Sequence[str]
+    path: Path, text: str, usual: str, delimiter: str | None, names: Sequence[str]
 ) -> list[Row]:
     """Return the records of a table by the names in its header, the wanted columns alone.
 
@@ -38,7 +38,7 @@ def read(
         text: its content.
         usual: the delimiter of such files; another one is looked for if this one does not fit.
         delimiter: the one that the user names, if any.
-        wanted: names of columns.
+        names: of the columns that are needed.
 
     Raises:
         InputError: a column is missing, there are no rows, or one is malformed (naming the line).
@@ -46,12 +46,12 @@ def read(
     named = _NAMED.match(text)
     if named:
         text = text[named.end() :]  # its line end stays, so that lines count as in the file
-    cut = delimiter or (named[1] if named else _sniffed(path, text, usual, wanted))
+    cut = delimiter or (named[1] if named else _sniffed(path, text, usual, names))
     records = _records(path, text, cut)
     _, header = next(records)
     header = [labels.clean(name) for name in header]
-    check_columns(wanted, header, str(path), cut)
-    numbers = {name: header.index(name) for name in wanted}
+    check_columns(names, header, str(path), cut)
+    numbers = {name: header.index(name) for name in names}
     rows = []
     for line, fields in records:
         if len(fields) != len(header):
@@ -107,7 +107,7 @@ def _misfit(place: str, fields: int, header: Sequence[str], cut: str) -> str:
     return f"{place}: {fields} {noun}, expected {len(header)} ({_shown(header)}){hint}"
 
 
-def _sniffed(path: Path, text: str, usual: str, wanted: Sequence[str]) -> str:
+def _sniffed(path: Path, text: str, usual: str, names: Sequence[str]) -> str:
     """Return the delimiter whose header has the wanted columns; else that with the most columns."""
     headers: dict[str, list[str]] = {}
     head = text.lstrip("\r\n")[:_HEAD]
@@ -117,7 +117,7 @@ def _sniffed(path: Path, text: str, usual: str, wanted: Sequence[str]) -> str:
         except InputError:  # quotes that do not fit this delimiter
             continue
         headers[cut] = [labels.clean(name) for name in header]
-        if set(wanted) <= set(headers[cut]):
+        if set(names) <= set(headers[cut]):
             if cut != usual:
                 print(f"{path}: columns are separated by {_DELIMITERS[cut]}")
             return cut

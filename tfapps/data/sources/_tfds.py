@@ -88,21 +88,21 @@ def columns(builder: Any) -> list[str]:
 
 
 def rows(
-    builder: Any, dataset: str, split: str, wanted: list[str]
+    builder: Any, dataset: str, split: str, names: list[str]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return (place, record) of a split: the wanted features, as Python's own types.
 
     Raises:
         InputError: no such split, an empty one, or it can't be read.
     """
-    records = list(stream(builder, dataset, split, wanted))
+    records = list(stream(builder, dataset, split, names))
     if not records:
         raise InputError(f"data set {dataset}: split {split!r} is empty")
     return records
 
 
 def stream(
-    builder: Any, dataset: str, split: str, wanted: list[str]
+    builder: Any, dataset: str, split: str, names: list[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what `rows` gives, one at a time.
 
@@ -115,7 +115,7 @@ def stream(
         # Without a fixed order of files the rows would differ from run to run.
         options = tfds.ReadConfig(interleave_cycle_length=1)
         stored = builder.as_dataset(split=split, shuffle_files=False, read_config=options)
-        stored = stored.map(lambda row: {key: row[key] for key in wanted})
+        stored = stored.map(lambda row: {key: row[key] for key in names})
         for number, row in enumerate(tfds.as_numpy(stored)):
             yield f"{dataset} {split} row {number}", {key: _plain(row[key]) for key in row}
     except Exception as error:  # whatever a third party's builder raises ends in one line

@@ -79,10 +79,10 @@ def _of_files(files: Sequence[Path], encoding: str | None, limit: int | None) ->
             yield from _documents(path, encoding)
 
     # The same bytes are another text in another encoding.
-    made = Corpus(documents, [*files, *([encoding] if encoding else [])], limit)
-    if not made:
+    corpus = Corpus(documents, [*files, *([encoding] if encoding else [])], limit)
+    if not corpus:
         raise InputError(f"{files[0]}: no text, expected a sentence a line")
-    return made
+    return corpus
 
 
 def _documents(path: Path, encoding: str | None) -> Iterator[Document]:

@@ -63,7 +63,7 @@ def _from_path(config: Config, name: str, here_first: bool) -> list[_tagged.Sent
     if Path(opening.plain_name(name)).suffix.removeprefix(".") in _FILES:
         path = paths.locate(name, config.root, here_first)
         form = _records.form_of(name)._replace(encoding=config.encoding, settable=True)
-        rows = _records.read(path, form, _wanted(config))
+        rows = _records.read(path, form, _columns_of(config))
         sentences = [_sentence(config, place, fields, spellings) for place, fields in rows]
     else:
         sentences = _from_folder(config, name, here_first, spellings)
@@ -84,7 +84,7 @@ def _from_folder(
                 f"{words} has {len(columns[0])} lines, {file} {len(lines)}; expected as many, "
                 "line by line the same sentence"
             )
-    keys = _wanted(config)
+    keys = _columns_of(config)
     sentences = []
     for number, line in enumerate(zip(*columns, strict=True), 1):
         fields = dict(zip(keys, [line[0].split(), line[1].split(), *line[2:]], strict=True))
@@ -101,18 +101,18 @@ def _beside(path: Path, name: str) -> Path:
 
 def _stored(config: Config, split: str) -> list[_tagged.Sentence]:
     builder = _tfds.prepared(str(config.dataset), config.data_dir)
-    wanted, spellings = _wanted(config), Spellings()
-    _tables.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
-    names = {key: _tfds.class_names(builder.info.features[key]) for key in wanted}
+    keys, spellings = _columns_of(config), Spellings()
+    _tables.check_columns(keys, _tfds.columns(builder), f"data set {config.dataset}")
+    names = {key: _tfds.class_names(builder.info.features[key]) for key in keys}
     sentences = []
-    for place, row in _tfds.rows(builder, str(config.dataset), split, wanted):
+    for place, row in _tfds.rows(builder, str(config.dataset), split, keys):
         fields = {key: _tfds.class_name(value, names[key]) for key, value in row.items()}
         sentences.append(_sentence(config, place, fields, spellings))
     spellings.report(f"{config.dataset} {split}")
     return sentences
 
 
-def _wanted(config: Config) -> list[str]:
+def _columns_of(config: Config) -> list[str]:
     return [config.tokens, config.tags, *([config.label] if config.label else [])]
 
 

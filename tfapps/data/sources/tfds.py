@@ -29,9 +29,9 @@ def read(config: Config, split: str) -> list[_examples.Example]:
     """
     name = _examples.named(config, split, "the name of a split")
     builder = _tfds.prepared(config.dataset, config.data_dir)
-    wanted = _examples.wanted(config, labelled=True)
-    _tables.check_columns(wanted, _tfds.columns(builder), f"data set {config.dataset}")
-    records = _tfds.rows(builder, config.dataset, name, wanted)
+    columns = _examples.columns_of(config, labelled=True)
+    _tables.check_columns(columns, _tfds.columns(builder), f"data set {config.dataset}")
+    records = _tfds.rows(builder, config.dataset, name, columns)
     names = _tfds.class_names(builder.info.features[config.label])
     return _examples.build(
         *(config, records, True, f"{config.dataset} {name}"),

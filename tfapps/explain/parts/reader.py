@@ -43,8 +43,8 @@ class Reader:
         """Return the logits (n, c) of features {name: (n, t)}."""
         rows = len(next(iter(features.values())))
         parts = [
-            self._answers({name: features[name][some] for name in self.inputs}).numpy()
-            for some in _batches(rows)
+            self._answers({name: features[name][batch] for name in self.inputs}).numpy()
+            for batch in _batches(rows)
         ]
         return np.concatenate(parts)
 
@@ -54,8 +54,8 @@ class Reader:
 
     def embed(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the word embeddings of features: {name: (n, t)} -> (n, t, d)."""
-        given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
-        return tf.cast(self._parts.embed(given, False), tf.float32).numpy()
+        inputs = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
+        return tf.cast(self._parts.embed(inputs, False), tf.float32).numpy()
 
     def slopes(
         self, x: np.ndarray, features: Mapping[str, np.ndarray], target: int
@@ -64,10 +64,10 @@ class Reader:
 
         Shapes: x (n, t, d), features {name: (1, t)} -> (n,), (t, d).
         """
-        given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
+        inputs = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
         values, total = [], np.zeros(x.shape[1:])
-        for some in _batches(len(x)):
-            value, slope = self._slopes(tf.convert_to_tensor(x[some]), given, tf.constant(target))
+        for batch in _batches(len(x)):
+            value, slope = self._slopes(tf.convert_to_tensor(x[batch]), inputs, tf.constant(target))
             values.append(value.numpy())
             total += slope.numpy()
         return np.concatenate(values), total
@@ -93,8 +93,8 @@ class Reader:
 
     def attention(self, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the weights of every layer of self-attention on one text, each (h, t, t)."""
-        given = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
-        return [weights[0].numpy() for weights in self._attention(given)]
+        inputs = {name: tf.convert_to_tensor(features[name]) for name in self.inputs}
+        return [weights[0].numpy() for weights in self._attention(inputs)]
 
     @functools.cached_property
     def _attention(self) -> Any:

@@ -65,17 +65,17 @@ def read(
     """
     columns, truncated = task.encode([example], tokenizer, max_length)
     ids = columns["token_ids"][0]
-    how = "characters" if tokenizer.kind == "characters" else "words"
+    unit = "characters" if tokenizer.kind == "characters" else "words"
     words: list[Word] = []
     word_of = np.full(len(ids), -1)
     keys = [key for key in KEYS if key in example]
     for key, pieces in zip(keys, task.places(columns, tokenizer), strict=False):
         text = example[key]
-        found, numbers = split(text, tokenizer.spans(text), how)
+        spans, numbers = split(text, tokenizer.spans(text), unit)
         places = pieces[: len(numbers)]
         kept = numbers[: len(places)]
         word_of[places] = np.where(kept < 0, -1, kept + len(words))
-        words += [Word(text[start:end], start, end, key) for start, end in found]
+        words += [Word(text[start:end], start, end, key) for start, end in spans]
     seen = np.unique(word_of[word_of >= 0])
     word_of = np.where(word_of < 0, -1, np.searchsorted(seen, word_of))
     shown = [words[number] for number in seen]
@@ -85,7 +85,7 @@ def read(
 
 
 def split(
-    text: str, spans: Sequence[tuple[int, int]], how: str
+    text: str, spans: Sequence[tuple[int, int]], unit: str
 ) -> tuple[list[tuple[int, int]], np.ndarray]:
     """Return the words of a text as [start, end), and each piece's word number, -1 for none.
 
@@ -93,11 +93,11 @@ def split(
 
     Args:
         spans: characters [start, end) that each piece stands for.
-        how: see `tfapps.text.words`.
+        unit: see `tfapps.text.words`.
     """
     parts = [
         (word.start + part.start(), word.start + part.end())
-        for word in splitting.split(text, how)
+        for word in splitting.split(text, unit)
         for part in _PART.finditer(word.text)
     ]
     at = np.full(len(text), -1)
@@ -106,10 +106,10 @@ def split(
     joined = np.zeros(len(parts), bool)  # to the one before
     first = np.full(len(spans), -1)
     for piece, (start, end) in enumerate(spans):
-        there = at[start:end][at[start:end] >= 0]
-        if len(there):
-            first[piece] = there[0]
-            joined[there[0] + 1 : there[-1] + 1] = True
+        word_numbers = at[start:end][at[start:end] >= 0]
+        if len(word_numbers):
+            first[piece] = word_numbers[0]
+            joined[word_numbers[0] + 1 : word_numbers[-1] + 1] = True
     group = np.cumsum(~joined) - 1
     borders = [*np.flatnonzero(~joined), len(parts)]
     words = [
@@ -124,15 +124,15 @@ def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
     Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}.
     """
     gone = _pieces(text, hidden)
-    made = {}
+    columns = {}
     for name, column in text.features.items():
         rows = np.repeat(column, len(hidden), axis=0)
         if name == "token_ids":
             rows[gone] = text.blank
         elif name not in _OF_PLACES:
             rows[gone] = text.pads.get(name, 0)
-        made[name] = rows
-    return made
+        columns[name] = rows
+    return columns
 
 
 def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
@@ -145,16 +145,16 @@ def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
     left = (~gone).sum(axis=1, keepdims=True)
     # A row without any token has no mean: one that says nothing stays.
     real = np.arange(gone.shape[1]) < np.maximum(left, 1)
-    made = {}
+    columns = {}
     for name, column in text.features.items():
         rows = column[0][order]
         rows[~real] = empty = text.pads.get(name, 0)
         if name not in _OF_PLACES:
             rows[left[:, 0] == 0] = empty
-        made[name] = rows
-    made["token_ids"][left[:, 0] == 0, 0] = text.blank
-    made["padding_mask"] = real.astype(np.int32)
-    return made
+        columns[name] = rows
+    columns["token_ids"][left[:, 0] == 0, 0] = text.blank
+    columns["padding_mask"] = real.astype(np.int32)
+    return columns
 
 
 def _pieces(text: Text, hidden: np.ndarray) -> np.ndarray:

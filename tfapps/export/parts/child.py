@@ -29,13 +29,13 @@ _lock = threading.RLock()
 _child: _Child | None = None
 
 
-def run(work: str, arguments: Sequence[str | Path], made: Path, name: str) -> bytes:
-    """Return what a function of this folder, called in a child process, writes to `made`.
+def run(work: str, arguments: Sequence[str | Path], output: Path, name: str) -> bytes:
+    """Return what a function of this folder, called in a child process, writes to `output`.
 
     Args:
         work: its module and its name, "convert.convert".
-        arguments: absolute paths and words; `made` is among them.
-        made: the file it writes.
+        arguments: absolute paths and words; `output` is among them.
+        output: the file it writes.
         name: the artefact, for the message.
 
     Raises:
@@ -47,11 +47,11 @@ def run(work: str, arguments: Sequence[str | Path], made: Path, name: str) -> by
         except BaseException:
             end()  # or its answer would be taken for that to the next request
             raise
-    if reason is None and not made.is_file():
+    if reason is None and not output.is_file():
         reason = "it wrote no file"
     if reason is not None:
         raise Failure(f"export of {name} failed: {reason}")
-    return made.read_bytes()
+    return output.read_bytes()
 
 
 def end() -> None:

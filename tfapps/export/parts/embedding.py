@@ -184,18 +184,18 @@ def _lookup(model: Any, graph: Any, gather: Any) -> list[Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     (table, ids), (output,) = gather.inputs, gather.outputs
-    made = schema.OperatorT()
-    made.opcodeIndex = _code(model, schema.BuiltinOperator.EMBEDDING_LOOKUP)
+    lookup = schema.OperatorT()
+    lookup.opcodeIndex = _code(model, schema.BuiltinOperator.EMBEDDING_LOOKUP)
     if len(graph.tensors[ids].shape) == 1:
-        made.inputs, made.outputs = [ids, table], [output]
-        return [made]
+        lookup.inputs, lookup.outputs = [ids, table], [output]
+        return [lookup]
     count, width = int(np.prod(graph.tensors[ids].shape)), int(graph.tensors[table].shape[1])
     flat = _tensor(graph, [count], graph.tensors[ids].type, graph.tensors[output].name + b"/ids")
     rows = _tensor(
         graph, [count, width], graph.tensors[output].type, graph.tensors[output].name + b"/rows"
     )
-    made.inputs, made.outputs = [flat, table], [rows]
-    return [_reshape(model, graph, ids, flat), made, _reshape(model, graph, rows, output)]
+    lookup.inputs, lookup.outputs = [flat, table], [rows]
+    return [_reshape(model, graph, ids, flat), lookup, _reshape(model, graph, rows, output)]
 
 
 def _code(model: Any, builtin: int) -> int:
@@ -235,7 +235,7 @@ def _reshape(model: Any, graph: Any, source: int, target: int) -> Any:
     shape = [int(n) for n in graph.tensors[target].shape]
     name = graph.tensors[target].name + b"/shape"
     constant = _constant(model, graph, np.array(shape, "<i4"), schema.TensorType.INT32, name)
-    made = schema.OperatorT()
-    made.opcodeIndex = _code(model, schema.BuiltinOperator.RESHAPE)
-    made.inputs, made.outputs = [source, constant], [target]
-    return made
+    reshape = schema.OperatorT()
+    reshape.opcodeIndex = _code(model, schema.BuiltinOperator.RESHAPE)
+    reshape.inputs, reshape.outputs = [source, constant], [target]
+    return reshape

@@ -19,22 +19,22 @@ def quantize(source: str, kind: str, target: str, calibration: str | None = None
 
     matrices, tables = BITS[kind]
     op = qtyping.TFLOperationName
-    made = quantizer.Quantizer(source)
-    made.add_dynamic_config(regex=".*", operation_name=op.EMBEDDING_LOOKUP, num_bits=tables)
+    plan = quantizer.Quantizer(source)
+    plan.add_dynamic_config(regex=".*", operation_name=op.EMBEDDING_LOOKUP, num_bits=tables)
     ranges = None
     if kind == "aeq_int8":
         if calibration is None:
             raise ValueError(f"{kind} needs calibration data")
-        made.add_static_config(
+        plan.add_static_config(
             regex=".*",
             operation_name=op.FULLY_CONNECTED,
             activation_num_bits=8,
             weight_num_bits=matrices,
         )
-        ranges = _ranges(source, made.get_quantization_recipe(), calibration)
+        ranges = _ranges(source, plan.get_quantization_recipe(), calibration)
     else:
-        made.add_dynamic_config(regex=".*", operation_name=op.FULLY_CONNECTED, num_bits=matrices)
-    result = made.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+        plan.add_dynamic_config(regex=".*", operation_name=op.FULLY_CONNECTED, num_bits=matrices)
+    result = plan.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     Path(target).write_bytes(result.quantized_model)
 
 

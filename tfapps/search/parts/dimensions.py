@@ -18,31 +18,31 @@ class Dimensions:
 
     Args:
         space: {dotted key: list or mapping}, without problems.
-        whole: whether only whole numbers may stand at a key.
+        is_whole: whether only whole numbers may stand at a key.
     """
 
-    def __init__(self, space: Mapping[str, Any], whole: Callable[[str], bool]) -> None:
+    def __init__(self, space: Mapping[str, Any], is_whole: Callable[[str], bool]) -> None:
         self.numbers = {path: spaces.dimension(raw) for path, raw in space.items()}
-        self.whole = {
+        self.integers = {
             path
             for path, numbers in self.numbers.items()
-            if isinstance(numbers, Range) and whole(path)
+            if isinstance(numbers, Range) and is_whole(path)
         }
 
     def distributions(self) -> dict[str, Any]:
         """Return all of them as Optuna has them."""
         from optuna import distributions as optuna
 
-        made: dict[str, Any] = {}
+        distributions: dict[str, Any] = {}
         for path, numbers in self.numbers.items():
             if isinstance(numbers, list):
-                made[path] = optuna.CategoricalDistribution(range(len(numbers)))
+                distributions[path] = optuna.CategoricalDistribution(range(len(numbers)))
             elif numbers.step is not None:
-                made[path] = optuna.IntDistribution(0, numbers.count - 1)
+                distributions[path] = optuna.IntDistribution(0, numbers.count - 1)
             else:
-                make = optuna.IntDistribution if path in self.whole else optuna.FloatDistribution
-                made[path] = make(numbers.low, numbers.high, log=numbers.log)
-        return made
+                make = optuna.IntDistribution if path in self.integers else optuna.FloatDistribution
+                distributions[path] = make(numbers.low, numbers.high, log=numbers.log)
+        return distributions
 
     def values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         """Return what numbers drawn by Optuna mean in the config."""
@@ -53,7 +53,7 @@ class Dimensions:
         if isinstance(numbers, list):
             return numbers[drawn]
         value = drawn if numbers.step is None else numbers.at(drawn)
-        if path in self.whole:
+        if path in self.integers:
             return int(value)
         return float(value) if numbers.step is not None else _short(float(value), numbers)
 

@@ -23,8 +23,8 @@ class Trials:
 
     def known(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a trial with the same values: with one seed it would end the same again."""
-        wanted = json.dumps(values, sort_keys=True)
-        same = (row for row in self.all if json.dumps(row["values"], sort_keys=True) == wanted)
+        key = json.dumps(values, sort_keys=True)
+        same = (row for row in self.all if json.dumps(row["values"], sort_keys=True) == key)
         return next(same, None)
 
     def add(self, row: dict[str, Any]) -> None:

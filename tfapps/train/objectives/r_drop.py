@@ -36,12 +36,12 @@ def build(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
         one, other = (model(features, training=training) for _ in range(2))
-        there, back = (
+        forward, back = (
             answer_divergence(task, one, other, features),
             answer_divergence(task, other, one, features),
         )
         mean = (loss(targets, one) + loss(targets, other)) / 2
-        return mean + config.weight * (there + back) / 2, one
+        return mean + config.weight * (forward + back) / 2, one
 
     return objective
 

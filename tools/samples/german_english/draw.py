@@ -99,9 +99,9 @@ class Draw:
 
     def adverbial(self, *kinds: str) -> Said:
         """When, where, how or why."""
-        said = pick(self.rng, [one for kind in kinds for one in self.lexicon.adverbials[kind]])
+        adverb = pick(self.rng, [one for kind in kinds for one in self.lexicon.adverbials[kind]])
         de, en = pick(self.rng, NUMBERS)
-        return Said(said.de.replace("{n}", de), said.en.replace("{n}", en))
+        return Said(adverb.de.replace("{n}", de), adverb.en.replace("{n}", en))
 
     def clause(
         self,

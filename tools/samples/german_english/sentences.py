@@ -42,9 +42,9 @@ def sentence(draw: Draw) -> Said:
     """One pair, with capital letters and an end."""
     frames = list(_FRAMES)
     frame = pick_weighted(draw.rng, frames, [_FRAMES[frame] for frame in frames])
-    said = frame(draw)
+    clause = frame(draw)
     end = "?" if frame in (_yes_or_no, _asking) else "."
-    return Said(_capital(said.de) + end, _capital(said.en) + end)
+    return Said(_capital(clause.de) + end, _capital(clause.en) + end)
 
 
 def _main(draw: Draw) -> Said:
@@ -170,8 +170,8 @@ def _matrix(draw: Draw, verbs: tuple[tuple[str, str, str, str], ...]) -> tuple[S
     subject = draw.someone()
     *german, english = pick(draw.rng, verbs)
     verb = by_person(german, subject)
-    said = order.third_person(english) if subject.person == "3s" else english
-    return Said(f"{subject.case('nominative')} {verb}", f"{subject.english[0]} {said}"), subject
+    words = order.third_person(english) if subject.person == "3s" else english
+    return Said(f"{subject.case('nominative')} {verb}", f"{subject.english[0]} {words}"), subject
 
 
 def _trying(draw: Draw) -> Said:
@@ -211,21 +211,21 @@ def _relative(draw: Draw) -> Said:
         return _stated(draw, clause)
     about = "who" if "person" in head.noun.kinds else "that"
     if part == "subject":
-        told = " ".join(word for word in order.english_predicate(clause) if word)
+        words = " ".join(word for word in order.english_predicate(clause) if word)
     else:
-        told = order.english_main(clause.without("accusative"))
+        words = order.english_main(clause.without("accusative"))
     german = f"{relative_pronoun(head, case)} {order.german_last(clause, without=part)}"
     if head.described or draw.chance(0.3):
         matrix, _ = _matrix(draw, _KNOWING)
         return Said(
             f"{matrix.de} {head.case('accusative')}, {german}",
-            f"{matrix.en} {head.english[1]} {about} {told}",
+            f"{matrix.en} {head.english[1]} {about} {words}",
         )
     tense = pick(draw.rng, ("present", "past"))
     what, verb = predicate(draw, head, head.noun, tense)
     return Said(
         f"{head.case('nominative')}, {german}, {verb} {what.de}",
-        f"{head.english[0]} {about} {told} {what.en}",
+        f"{head.english[0]} {about} {words} {what.en}",
     )
 
 

@@ -73,8 +73,8 @@ def read_words(folder: Path) -> dict[str, list[str]]:
     """Lists of words by the name of their file, and the joined ones."""
     words: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*.txt")):
-        found = [word.strip() for line in lines(path) for word in line.split(",")]
-        words[path.stem] = [word for word in found if word]
+        entries = [word.strip() for line in lines(path) for word in line.split(",")]
+        words[path.stem] = [word for word in entries if word]
     return words | {name: [w for f in files for w in words[f]] for name, files in JOINED.items()}
 
 
@@ -103,10 +103,10 @@ class Names:
         chosen: dict[str, str] = {}
         for word in pattern.words:
             common = word in FIRST_NAMES and rng.random() < COMMON
-            wanted = "train" if common else part
-            options = [w for w in self.words.get(word, ()) if part_of(w) == wanted]
+            split = "train" if common else part
+            options = [w for w in self.words.get(word, ()) if part_of(w) == split]
             if not options:
-                raise InputError(f"kinds.txt: {{{word}}} has no word for {wanted} in names/*.txt")
+                raise InputError(f"kinds.txt: {{{word}}} has no word for {split} in names/*.txt")
             chosen[word] = pick(rng, options)
         return {form: expand(text, chosen, rng) for form, text in pattern.forms.items()}
 
@@ -119,10 +119,10 @@ class Names:
         return cast
 
     def _some(self, kind: str, split: str, rng: random.Random) -> Sequence[Name]:
-        found: dict[str, Name] = {}
-        while len(found) < CAST:
+        names: dict[str, Name] = {}
+        while len(names) < CAST:
             part = split if rng.random() < UNSEEN else "train"
             name = pick(rng, self.pools[kind, part])
             # Nobody shares a surname with another, and no club its town.
-            found.setdefault(name.get("last") or name.get("short") or name["full"], name)
-        return list(found.values())
+            names.setdefault(name.get("last") or name.get("short") or name["full"], name)
+        return list(names.values())

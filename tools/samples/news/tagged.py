@@ -34,15 +34,15 @@ def slots(cast: Cast) -> dict[str, str]:
     return {key if form == WHOLE else f"{key}.{form}": f"[{key}.{form}]" for key, form in forms}
 
 
-def spell(marked: str, cast: Cast, said: set[str]) -> str:
+def spell(marked: str, cast: Cast, mentioned: set[str]) -> str:
     """Put names for the marks; a brief form waits until the whole name has been said."""
 
     def name(mark: re.Match[str]) -> str:
         key, form = mark.groups()
-        if form in BRIEF and key not in said:
+        if form in BRIEF and key not in mentioned:
             form = WHOLE
         if form == WHOLE:
-            said.add(key)
+            mentioned.add(key)
         return cast[key][form]
 
     return _MARK.sub(name, marked)
@@ -50,12 +50,12 @@ def spell(marked: str, cast: Cast, said: set[str]) -> str:
 
 def words(marked: str) -> tuple[Word, ...]:
     """The words of a sentence."""
-    found: list[Word] = []
+    words_found: list[Word] = []
     for label, name, plain in _PIECE.findall(finish(marked.translate(_BRACKETS))):
         tags = (f"B-{label}", f"I-{label}")
-        found += [Word(word, tags[place > 0]) for place, word in enumerate(name.split())]
-        found += [Word(word, OUTSIDE) for word in _WORD.findall(plain)]
-    return tuple(found)
+        words_found += [Word(word, tags[place > 0]) for place, word in enumerate(name.split())]
+        words_found += [Word(word, OUTSIDE) for word in _WORD.findall(plain)]
+    return tuple(words_found)
 
 
 def shout(sentence: tuple[Word, ...]) -> tuple[Word, ...]:
