@@ -502,7 +502,7 @@ def test_big_files_and_functions_are_found():
     assert sizes("x = 1\n" * 300, "m") == ["m has 300 lines"]
 
 
-def test_plugin_files_are_told_from_helpers():
+def test_plugin_files_are_distinguished_from_helpers():
     assert is_plugin(PACKAGE / "models" / "bert.py")
     assert is_plugin(PACKAGE / "data" / "sources" / "tsv.py")
     assert not is_plugin(PACKAGE / "models" / "_encoder.py")

@@ -31,7 +31,7 @@ def test_words_go_missing_as_often_as_asked():
     assert noise.thinned("", 0.5, random) == ""
 
 
-def test_the_report_is_told_and_kept(workplace):
+def test_the_report_is_printed_and_stored(workplace):
     copied(workplace, "attacked")
     done = tfapps("attack", "attacked", "--epsilon", "0.5", "2", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr

@@ -76,7 +76,7 @@ def test_swa_is_the_mean_of_the_last_epochs():
     same(model, [np.mean(parts, axis=0) for parts in zip(*last, strict=True)])
 
 
-def test_training_goes_on_from_its_own_weights():
+def test_training_continues_from_its_own_weights_not_the_average():
     _, _, plain_steps = fitted()
     _, _, steps = with_ema()
     for one, other in zip(plain_steps, steps, strict=True):

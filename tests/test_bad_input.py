@@ -52,7 +52,7 @@ def test_all_config_errors_at_once(place):
         (["model.size=null", "model.preset=minilm_l7"], "minilm_l6"),
     ],
 )
-def test_one_line_says_what_is_wrong(place, overrides, expected):
+def test_bad_input_is_one_clear_line(place, overrides, expected):
     (place / "one_class.tsv").write_text("text\tlabel\na\tx\nb\tx\n")
     (place / "empty.tsv").write_text("")
     (place / "short.tsv").write_text("text\tlabel\na\tx\nonly text\n")
@@ -64,7 +64,7 @@ def test_one_line_says_what_is_wrong(place, overrides, expected):
     assert expected in lines[0]
 
 
-def test_the_process_says_no_more_than_that_and_ends_with_code_2(place):
+def test_bad_input_ends_with_code_2_and_no_traceback(place):
     done = process("train", "tiny.yaml", "data.train=nothere.tsv", cwd=place)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

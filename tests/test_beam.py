@@ -59,7 +59,7 @@ def test_an_artefact_can_be_named(workplace, folder, tmp_path):
     assert len(answers_in(tmp_path)) == len(TEXTS[0::3]) + 1
 
 
-def test_what_is_wrong_is_told_before_beam_starts(workplace, folder, tmp_path, monkeypatch):
+def test_bad_input_is_refused_before_beam_starts(workplace, folder, tmp_path, monkeypatch):
     answers = tmp_path / "part"
     cases = {
         "no such files": over(workplace, f"{folder}/*.csv", answers),

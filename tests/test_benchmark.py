@@ -90,7 +90,7 @@ def test_peak_memory_of_a_damaged_file_fails(tmp_path):
         cost.peak_memory(tmp_path / "x.tflite")
 
 
-def test_peak_memory_fails_with_what_was_said_in_any_encoding(tmp_path, monkeypatch):
+def test_peak_memory_errors_show_the_output_in_any_encoding(tmp_path, monkeypatch):
     child = tmp_path / "python"
     child.write_text("#!/bin/sh\nprintf 'caf\\351 lost\\n' >&2\nexit 1\n")
     child.chmod(0o755)

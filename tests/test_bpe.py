@@ -195,7 +195,7 @@ def test_a_foreign_word_is_one_unknown_and_can_be_copied(bpe):
     assert bpe.decode(np.array(ids), {0: "lost", 99: "lost"}) == "Der [UNK] schläft"
 
 
-def test_words_tell_which_word_a_position_belongs_to(bpe):
+def test_each_position_belongs_to_the_right_word(bpe):
     text = "Der  kleinste ☃Hund."
     by_position = list(zip(pieces_of(bpe, text), bpe.words(text), strict=True))
     assert by_position == [

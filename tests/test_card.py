@@ -89,7 +89,7 @@ def test_samples_are_called_synthetic(data, synthetic):
 
 
 @pytest.mark.parametrize("exported", [["litert_float32"], ["litert_float32", "litert_greedy"]])
-def test_a_greedy_file_is_told_from_the_best_answers(exported):
+def test_the_card_distinguishes_greedy_files_from_beam_search(exported):
     raw = {
         "task": {"name": "translation"},
         "data": {"source": "parallel", "languages": ["de", "en"], "sample": "sentence_pairs"},

@@ -222,7 +222,7 @@ def test_labels_without_a_row_are_logged(task, multi, capsys):
     ]
 
 
-def test_decode_tells_the_label_and_its_probability(task):
+def test_decode_returns_the_label_and_its_probability(task):
     answer = task.decode(np.array([[0.0, np.log(2.0), 0.0]]))[0]
     assert answer["label"] == "b"
     assert answer["score"] == pytest.approx(0.5)

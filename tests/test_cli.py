@@ -171,7 +171,7 @@ def test_benchmark_has_a_line_for_each_artefact(workplace):
         assert figures[name]["p95_ms"] >= figures[name]["p50_ms"] > 0
 
 
-def test_compare_tells_what_verify_measured(workplace):
+def test_compare_prints_what_verify_measured(workplace):
     done = tfapps("compare", "tiny", "saved_models/tiny", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
@@ -190,7 +190,7 @@ def test_an_artefact_that_is_not_there_lists_those_that_are(workplace):
     assert "Traceback" not in done.stderr
 
 
-def test_a_run_that_is_not_there(workplace):
+def test_a_missing_run_is_refused(workplace):
     done = process("predict", "tinny", "x", cwd=workplace)
     assert done.returncode == 2
     assert "tinny" in done.stderr

@@ -85,7 +85,7 @@ def test_every_artefact_of_every_run_best_first_then_smallest(place):
     assert unmeasured == {"drop", "partitions", "p50_ms"}
 
 
-def test_the_front_holds_what_nothing_beats(tmp_path):
+def test_the_pareto_front_holds_what_nothing_beats(tmp_path):
     points = {
         "keras": (0.9, 9.0),
         "same_size_worse": (0.8, 9.0),
@@ -100,7 +100,7 @@ def test_the_front_holds_what_nothing_beats(tmp_path):
     assert front == {"keras", "smaller_and_worse", "twin", "smallest"}
 
 
-def test_the_front_goes_across_runs(place):
+def test_the_pareto_front_covers_all_runs(place):
     make(place / "better", {"keras": (0.91, 0.5)})
     rows = compare([place / "saved_models" / "big", place / "better"])["rows"]
     assert [row["run"] for row in rows if row["pareto"]] == ["better"]
@@ -115,7 +115,7 @@ def test_a_run_given_twice_counts_once(place, monkeypatch):
     assert compare([path.relative_to(path)])["rows"][0]["run"] == "small"
 
 
-def test_runs_of_one_name_are_told_by_their_paths(place):
+def test_runs_of_one_name_are_shown_by_their_paths(place):
     here, elsewhere = place / "saved_models" / "small", make(place / "else" / "small", SMALL)
     actual = compare([here, elsewhere, place / "saved_models" / "big"])
     assert {row["run"] for row in actual["rows"]} == {str(here), str(elsewhere), "big"}
@@ -162,7 +162,7 @@ def test_table_picture_and_one_last_line_of_json(place, capsys):
     assert (place / "compare.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_all_bad_runs_at_once(place, capsys):
+def test_all_bad_runs_are_reported_at_once(place, capsys):
     make(place / "saved_models" / "raw", BIG, verified=False)
     make(place / "saved_models" / "labels", BIG, headline="micro_f1")
     (place / "saved_models" / "small" / "verify.json").write_text("{}")
@@ -251,7 +251,7 @@ def points(axes):
     }
 
 
-def test_two_panels_a_colour_a_run_a_marker_an_artefact(monkeypatch):
+def test_pictures_have_two_panels_with_a_colour_per_run_and_a_marker_per_artefact(monkeypatch):
     rows = [
         row(pareto=True),
         row(artifact="litert_int8", metric=0.8, megabytes=2.0, p50_ms=3.0, pareto=True),
@@ -292,7 +292,7 @@ def test_the_legend_names_every_run_as_it_is_written(monkeypatch):
     ],
     ids=["one", "worthless", "seven_decades", "forty_runs"],
 )
-def test_odd_sets_of_runs_are_drawn_with_ticks_and_apart(monkeypatch, rows):
+def test_unusual_sets_of_runs_are_drawn_with_ticks_and_without_overlap(monkeypatch, rows):
     figure = drawn(monkeypatch, rows)
     by_size, by_latency = figure.axes
     low, high = by_size.get_xlim()
@@ -307,19 +307,19 @@ def test_odd_sets_of_runs_are_drawn_with_ticks_and_apart(monkeypatch, rows):
     assert figure.bbox.x1 >= box.x1
 
 
-def test_noise_is_not_blown_up(monkeypatch):
+def test_the_picture_does_not_magnify_noise(monkeypatch):
     by_size, _ = drawn(monkeypatch, [row(metric=0.9, pareto=True), row("b", metric=0.9001)]).axes
     low, high = by_size.get_ylim()
     assert high - low >= 0.02 * 0.9
 
 
-def test_no_run_is_an_error_of_the_command_line(capsys):
+def test_compare_without_a_run_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["compare"])
     assert ended.value.code == 2
     assert "RUN" in capsys.readouterr().err
 
 
-def test_a_bundle_that_is_none_is_an_input_error(tmp_path):
+def test_a_folder_that_is_no_bundle_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="no manifest.json, so this is not a finished run"):
         compare([tmp_path])

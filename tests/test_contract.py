@@ -201,7 +201,7 @@ def test_answers_and_figures_for_every_row(parts, model, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_tuner_fits_or_says_why_not(parts):
+def test_every_tuner_fits_or_is_refused_with_a_reason(parts):
     run, task, tokenizer, *_ = parts
     rows = samples(parts)[0]
     fitting, refused = [], {}

@@ -141,7 +141,7 @@ def test_without_a_cache_nothing_stays(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_read_only_folder_is_an_input_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot store the tokens of the corpus .*TFAPPS_CACHE"):
         encoding.encode(corpus_of(5), Lengths(), Nothing(), 12, tmp_path / "file" / "cache")
@@ -168,7 +168,7 @@ def test_batches_from_disk_are_those_from_memory(tmp_path):
         np.testing.assert_array_equal(one[1]["label"], other[1]["label"])
 
 
-def test_a_change_is_another_in_every_epoch_and_goes_on_after_a_break():
+def test_changes_differ_by_epoch_and_continue_after_a_break():
     held = Encoded(
         {"token_ids": Ragged.from_rows([np.full(4, i + 1, np.int32) for i in range(9)])}, 0
     )

@@ -116,7 +116,7 @@ def test_every_process_finds_the_same_vectors():
 
 
 @pytest.mark.parametrize("text", [["the"], ["the the the the"]])
-def test_a_corpus_that_tells_nothing_leaves_the_vectors(text):
+def test_a_corpus_without_information_leaves_the_vectors_unchanged(text):
     before = np.full((len(WORDS), 4), 0.5, np.float32)
     table, bias = keras.Variable(before), keras.Variable(np.zeros(len(WORDS), np.float32))
     _counts.start(counts(text), table, bias, seed=3)

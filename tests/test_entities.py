@@ -20,7 +20,7 @@ def test_counted_by_hand():
     assert actual["token_micro_f1"] == pytest.approx(7 / 10)
 
 
-def test_as_seqeval_says():
+def test_scores_are_those_of_seqeval():
     actual = entities.scores(TRUTH, SAID)
     assert actual["f1"] == pytest.approx(f1_score(TRUTH, SAID))
     assert actual["strict_f1"] == pytest.approx(f1_score(TRUTH, SAID, mode="strict", scheme=IOB2))

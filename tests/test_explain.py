@@ -119,7 +119,7 @@ def test_words_have_all_pieces_and_their_places(kind):
         ("", [], []),
     ],
 )
-def test_words_are_what_a_reader_takes_for_one(text, spans, words):
+def test_words_are_split_as_readers_expect(text, spans, words):
     actual, numbers = reading.split(text, spans, "words")
     assert [text[start:end] for start, end in actual] == words
     assert numbers.max(initial=-1) == len(words) - 1
@@ -145,7 +145,7 @@ def test_the_words_of_a_pair_are_those_of_both_texts():
 
 
 @pytest.mark.parametrize("pattern", ["{text} It was [MASK].", "[MASK] was: {text} It was"])
-def test_the_pattern_of_a_prompt_is_no_word_and_its_gap_stays_alone(pattern):
+def test_a_prompt_pattern_is_no_word_and_its_gap_is_never_hidden(pattern):
     tokenizer = Tokenizer.train(["one two three It was: good bad."], "wordpiece", 60, None, 1)
     words = {"yes": "good", "no": "bad"}
     task = prompt.Task(prompt.Config(pattern=pattern, verbalizer=words), ["no", "yes"])
@@ -166,7 +166,7 @@ def test_the_pattern_of_a_prompt_is_no_word_and_its_gap_stays_alone(pattern):
             assert (features["token_ids"] == task.mask_id).sum() == 1
 
 
-def test_rollout_of_a_prompt_goes_to_its_gap():
+def test_rollout_of_a_prompt_ends_at_its_gap():
     gap = 3
     inputs = {"token_ids": keras.Input((None,), dtype="int32", name="token_ids")}
     x = Embedding(qat_models.WORDS, WIDTH, name="embeddings")(inputs["token_ids"])
@@ -175,7 +175,7 @@ def test_rollout_of_a_prompt_goes_to_its_gap():
     assert actual.tolist() == [0, 0, 1, 0]
 
 
-def test_what_is_cut_off_is_no_word():
+def test_truncated_words_are_not_explained():
     tokenizer = Tokenizer.train(["one two three"], "words", 60, None, 1)
     task = classification.Task(classification.Config(), ["a", "b"])
     example = {"text": "one two three", "label": None}
@@ -184,7 +184,7 @@ def test_what_is_cut_off_is_no_word():
     assert [word.text for word in text.words] == ["one", "two"]
 
 
-def test_words_are_blanked_or_left_out(linear):
+def test_hidden_words_are_blanked_or_removed(linear):
     text = text_of(linear, 5)
     hidden = np.array([[True, False, False], [True, True, True]])
     ids = text.features["token_ids"][0]
@@ -309,7 +309,7 @@ def test_rollout_to_the_first_state_where_that_is_pooled():
     assert (scores.words.tolist(), scores.rest) == ([0.8], 0.2)
 
 
-def test_models_that_do_not_fit_are_told_why(linear):
+def test_unsupported_models_are_refused_with_a_reason(linear):
     assert rollout.refusal(qat_models.classifier("bert")) is None
     assert rollout.refusal(linear) == (
         "rollout: the model has no self-attention to roll out; use integrated_gradients or "
@@ -357,7 +357,7 @@ def test_the_true_order_is_more_faithful_than_a_random_one(linear):
         assert (gone["0"], gone["1"]) == pytest.approx((back["1"], back["0"]), abs=1e-5)
 
 
-def test_words_go_by_their_scores_all_in_the_end():
+def test_faithfulness_removes_words_by_score_until_none_is_left():
     gone = faithful.removals(np.array([0.1, 0.9, -0.5, 0.4, 0.2]))
     assert not gone[0].any()
     assert np.flatnonzero(gone[2]).tolist() == [1]
@@ -382,7 +382,7 @@ ANSWER = {
 }
 
 
-def test_a_page_runs_nothing_of_what_it_shows():
+def test_a_page_escapes_the_text_it_shows():
     page = _page.page("<i>tiny</i>", [ANSWER])
     policy = re.search('http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
     assert policy.split("; ")[:2] == ["default-src 'none'", "style-src 'unsafe-inline'"]
@@ -395,7 +395,7 @@ def test_a_page_runs_nothing_of_what_it_shows():
     assert f'rgba({_page.AGAINST}, 0.19)" title="-0.5000">&lt;script&gt;</span>' in page
 
 
-def test_a_terminal_gets_two_hues_by_strength():
+def test_terminal_colours_show_sign_and_strength():
     shown = _coloured.explained(ANSWER)
     strong, weak = _coloured.SHADE.format(_coloured.FOR[-1]), _coloured.AGAINST[1]
     assert shown == (
@@ -462,12 +462,12 @@ def test_a_long_text_is_cut_and_counted(workplace):
     assert done.stderr == "1 text(s) truncated to the model's length\n"
 
 
-def test_nothing_is_explained_too(workplace):
+def test_an_empty_text_is_explained_without_words(workplace):
     (answer,) = answers_of(tfapps("explain", "tiny", "", "--method", "occlusion", cwd=workplace))
     assert answer["words"] == []
 
 
-def test_faithfulness_is_told_and_kept(workplace):
+def test_faithfulness_is_printed_and_stored(workplace):
     copied(workplace, "explained")
     done = tfapps("explain", "explained", "--faithful", "--rows", "8", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
@@ -515,7 +515,7 @@ def test_a_tuned_and_compressed_run_is_explained(workplace):
         ),
     ],
 )
-def test_senseless_questions_are_refused(workplace, more, text):
+def test_contradictory_options_are_refused(workplace, more, text):
     done = tfapps("explain", "tiny", *more, cwd=workplace)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {text}")
@@ -542,7 +542,7 @@ def test_a_method_that_does_not_fit_and_other_tasks_are_refused(linear, tmp_path
     )
 
 
-def test_settings_of_a_method_are_told_all_at_once():
+def test_wrong_settings_of_a_method_are_reported_at_once():
     section = integrated_gradients.Config
     assert configs.options(section, ["steps=9"], "m").steps == 9
     with pytest.raises(ConfigError) as caught:

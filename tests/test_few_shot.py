@@ -243,7 +243,7 @@ def test_a_linear_head_of_means_takes_the_nearest(place):
 
 
 @pytest.mark.parametrize("labels", [2, 3])
-def test_a_logistic_head_says_what_the_regression_says(place, labels):
+def test_a_logistic_head_matches_the_regression(place, labels):
     from sklearn.linear_model import LogisticRegression
 
     from tfapps.tasks import _heads, classification
@@ -378,7 +378,7 @@ def filler(place):
     return place
 
 
-def test_a_prompt_says_what_the_masked_lm_says_at_the_gap(filler):
+def test_a_prompt_matches_the_masked_lm_at_the_gap(filler):
     bundle = run(prompt("asked", export=["litert_float32"]))
     texts = ["the cat sleeps", "a dog"]
     before = Predictor.open("saved_models/before", "keras")

@@ -46,7 +46,7 @@ def config_of(**data):
 
 @pytest.mark.parametrize("name", ["data.tsv", "data.gz", "data.zst"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
-def test_packed_is_what_the_content_says(tmp_path, name, pack):
+def test_compression_is_recognised_by_content_not_by_name(tmp_path, name, pack):
     assert read(tmp_path, tsv, pack(TSV.encode()), name) == ROWS
 
 
@@ -311,7 +311,7 @@ def test_a_blank_behind_a_quote_is_refused_with_its_line(tmp_path):
         read(tmp_path, csv, 'text,label\n"good" ,"1"\n')
 
 
-def test_a_field_too_many_says_why(tmp_path):
+def test_the_error_for_too_many_fields_gives_the_cause(tmp_path):
     with pytest.raises(InputError, match=r":2: 3 fields, expected 2 .*; a field that holds ',' mu"):
         read(tmp_path, csv, "text,label\na, b,1\n")
 

@@ -92,7 +92,7 @@ def changed(path, value, options):
 
 @settings(max_examples=350, **QUICK)
 @given(st.sampled_from(PLACES), JUNK, st.sampled_from(["put", "put", "add", "remove"]))
-def test_a_broken_config_is_told(path, value, how):
+def test_a_broken_config_is_refused(path, value, how):
     try:
         run = configs.from_dict(changed(path, value, how), "fuzz")
     except InputError as error:
@@ -103,7 +103,7 @@ def test_a_broken_config_is_told(path, value, how):
 
 @settings(max_examples=150, **QUICK)
 @given(st.binary(max_size=6), st.integers(0, 10**6), st.booleans())
-def test_a_broken_config_file_is_told(tmp_path_factory, data, place, cut):
+def test_a_broken_config_file_is_refused(tmp_path_factory, data, place, cut):
     path = tmp_path_factory.mktemp("config") / "fuzz.yaml"
     full = yaml.safe_dump(GOOD).encode()
     place %= len(full)
@@ -116,7 +116,7 @@ def test_a_broken_config_file_is_told(tmp_path_factory, data, place, cut):
 
 @settings(max_examples=80, **QUICK)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=3))
-def test_a_broken_override_is_told(tmp_path_factory, overrides):
+def test_a_broken_override_is_refused(tmp_path_factory, overrides):
     path = tmp_path_factory.mktemp("override") / "fuzz.yaml"
     path.write_text(TINY)
     try:
@@ -172,7 +172,7 @@ def read(folder, source, data, ending):
 @pytest.mark.parametrize("source", SOURCES)
 @settings(max_examples=70, **QUICK)
 @given(st.randoms(use_true_random=False), st.sampled_from(list(PACKERS)), st.integers(1, 4))
-def test_broken_data_is_told(tmp_path_factory, source, chance, ending, times):
+def test_broken_data_is_refused(tmp_path_factory, source, chance, ending, times):
     data = PACKERS[ending](content_of(source))
     for _ in range(times):
         data = damaged(data, chance)
@@ -261,7 +261,7 @@ def test_a_damaged_bundle_is_refused(place, chance):
         file.write_bytes(data)
 
 
-def test_the_bundle_is_whole_again(place):
+def test_the_bundle_is_valid_after_the_damage_is_undone(place):
     assert Bundle.open(place / "saved_models/tiny").artifacts() == ["keras", "litert_float32"]
 
 

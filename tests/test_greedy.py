@@ -120,7 +120,7 @@ def test_answers_scores_and_attention_are_those_of_the_search(exported, kind):
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
-def test_nothing_is_said_behind_the_end_or_beyond_the_limit_of_a_row(exported, kind):
+def test_answers_stop_at_the_end_token_or_the_limit_of_a_row(exported, kind):
     actual = runner(exported, kind)(features())
     behind = np.arange(LIMIT) >= actual["length"][:, None]
     assert actual["target_ids"].dtype == np.int32
@@ -158,7 +158,7 @@ def test_weights_are_saved_once(exported):
 
 
 @pytest.mark.parametrize("exported", ["lstm-fed-2"], indirect=True)
-def test_a_file_of_steps_is_not_taken_for_a_whole_one(exported, tmp_path):
+def test_a_file_of_steps_is_refused_as_a_greedy_file(exported, tmp_path):
     common = {"rebuild": exported.build, "split": exported.split, "max_length": LENGTH}
     litert.export(["litert_float32"], folder=tmp_path, **common)
     steps = tmp_path / "litert" / "float32.tflite"

@@ -83,7 +83,7 @@ def same(one, other):
     assert losses[0] == losses[1]
 
 
-def test_a_stopped_run_says_where_and_ends_with_the_same_weights(place, trained):
+def test_a_stopped_run_reports_its_step_and_ends_with_the_same_weights(place, trained):
     """By a kill, by SIGTERM and by Ctrl-C, one after the other; then to its end."""
     killed = started(place, "stopped", 5, overrides=ALONE)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -154,13 +154,13 @@ def test_lengths_change_no_fingerprint(tmp_path):
         ("8", r"lengths: got 8 \(int\), expected a list"),
     ],
 )
-def test_wrong_lengths_are_told(tmp_path, lengths, problem):
+def test_wrong_lengths_are_refused(tmp_path, lengths, problem):
     (tmp_path / "tiny.yaml").write_text(f"{TINY}lengths: {lengths}\n")
     with pytest.raises(ConfigError, match=problem):
         configs.load(tmp_path / "tiny.yaml")
 
 
 @pytest.mark.parametrize("name", ["translation_lstm_sample", "pretrain_bert_tiny_sample"])
-def test_what_has_one_length_says_so(name):
+def test_tasks_whose_files_have_one_length_refuse_lengths(name):
     with pytest.raises(ConfigError, match="lengths: .* files have one length; leave it out"):
         configs.load(f"configs/{name}.yaml", ["lengths=[8]"])

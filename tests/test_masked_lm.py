@@ -113,7 +113,7 @@ def test_loss_is_that_of_the_whole_vocabulary_at_hidden_places(tokenizer):
     np.testing.assert_allclose(logits, np.asarray(states) @ table.T + bias, atol=1e-4)
 
 
-def test_figures_of_what_was_kept(tokenizer):
+def test_figures_are_those_of_the_reduced_outputs(tokenizer):
     outputs = {
         "truth": np.array([[5, 6], [7, 0]]),
         "best": np.array([[5, 9], [7, 3]]),
@@ -127,7 +127,7 @@ def test_figures_of_what_was_kept(tokenizer):
     assert figures["pair_accuracy"] == 0.5
 
 
-def test_reduced_is_the_same_by_hand(tokenizer):
+def test_reduced_outputs_match_a_computation_by_hand(tokenizer):
     logits = np.random.default_rng(1).normal(size=(2, 3, 7)).astype("float32")
     truth = np.array([[1, 6, 0], [2, 0, 0]])
     actual = task(tokenizer).reduce({"masked_ids": truth}, logits)
@@ -137,7 +137,7 @@ def test_reduced_is_the_same_by_hand(tokenizer):
     np.testing.assert_allclose(actual["log_prob"], expected, rtol=1e-5)
 
 
-def test_gaps_are_where_they_are_written(tokenizer):
+def test_gaps_stand_where_the_text_has_them(tokenizer):
     one = task(tokenizer, top_k=2)
     texts = ["the [MASK] runs", "[MASK]", "no gap", "a [MASK][MASK] ."]
     columns, cut = one.encode([{"text": text} for text in texts], tokenizer, 12)
@@ -164,7 +164,7 @@ def test_a_typed_special_stays_text(tokenizer):
     assert tokenizer.mask_id not in ids
 
 
-def test_short_rows_are_for_running_text_and_shorter():
+def test_short_first_needs_running_text_and_a_shorter_length():
     raw = {"task": {"name": "masked_lm"}, "data": {"source": "corpus"}}
     raw |= {"model": {"name": "bert", "size": "tiny", "max_length": 32}}
     configs.from_dict({**raw, "train": {"short_first": 16}}, "x")
@@ -256,7 +256,7 @@ def test_running_text_is_refused_by_other_tasks(place, name):
     assert f"which is running text, but {name} needs rows" in done.stderr
 
 
-def test_files_say_what_keras_says(place):
+def test_files_match_the_keras_model(place):
     proof = json.loads((place / "saved_models" / "before" / "verify.json").read_text())
     for name in ("saved_model", "litert_float32"):
         assert proof[name]["agreement"] == 1.0
@@ -265,7 +265,7 @@ def test_files_say_what_keras_says(place):
 
 
 @pytest.mark.parametrize("artifact", ["keras", "litert_float32"])
-def test_a_gap_is_filled(place, artifact):
+def test_predict_fills_a_gap(place, artifact):
     done = tfapps("predict", "before", "The [MASK] runs.", "--artifact", artifact, cwd=place)
     (answer,) = map(json.loads, done.stdout.splitlines())
     ((best, *_),) = answer["gaps"]
@@ -283,7 +283,7 @@ def test_artefacts_are_judged_alike_on_a_file(place):
     assert set(reports[0]) == {"accuracy", "perplexity", "pair_accuracy"}
 
 
-def test_a_run_that_takes_it_starts_from_its_weights(place):
+def test_a_run_with_a_pretrained_preset_starts_from_its_weights(place):
     from safetensors.numpy import load_file
 
     before, after = (
@@ -311,13 +311,13 @@ def read_on(place, monkeypatch, name, preset):
     return bundle.metrics["dev"]["keras"], load_file(bundle.weights)
 
 
-def test_reading_goes_on_with_the_head_that_was_learned(place, monkeypatch):
+def test_further_pretraining_starts_from_the_learned_head(place, monkeypatch):
     before = Bundle.open(place / "saved_models" / "before").metrics["dev"]["keras"]
     after, _ = read_on(place, monkeypatch, "goes_on", "before")
     assert after == pytest.approx(before, rel=1e-4)
 
 
-def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monkeypatch):
+def test_a_preset_without_the_head_starts_from_piece_frequencies(place, monkeypatch):
     from safetensors.numpy import load_file
 
     _, weights = read_on(place, monkeypatch, "anew", "after")
@@ -332,7 +332,7 @@ def test_a_preset_without_that_head_is_told_how_frequent_pieces_are(place, monke
     np.testing.assert_allclose(weights["embeddings/token"], same, atol=1e-6)
 
 
-def test_another_pretraining_is_another_run(place, monkeypatch):
+def test_another_pretraining_changes_the_fingerprint(place, monkeypatch):
     """The preset's name says nothing about its weights."""
     from tfapps.bundle import identity
     from tfapps.runs.fingerprints import fingerprint

@@ -30,7 +30,7 @@ def hide(features, seed=(1, 2), continues=CONTINUES, **more):
 
 
 @pytest.mark.parametrize("continues", [None, CONTINUES])
-def test_places_and_ids_tell_what_was_hidden(continues):
+def test_places_and_ids_identify_what_was_hidden(continues):
     features = rows(50, 40)
     actual = hide(features, continues=continues)
     assert actual["masked_places"].shape == actual["masked_ids"].shape == (50, 6)

@@ -146,7 +146,7 @@ def test_the_runner_gives_the_same_logits(silent, described):
     np.testing.assert_array_equal(after(features), before(features))
 
 
-def test_the_signature_tells_all_that_the_graph_gives(described):
+def test_the_signature_lists_all_outputs_of_the_graph(described):
     model = _model(described)
     outputs = {entry.name: entry.tensorIndex for entry in model.signatureDefs[0].outputs}
     assert [outputs[b"scores"], outputs[b"logits"]] == list(model.subgraphs[0].outputs)

@@ -64,13 +64,13 @@ def test_half_of_the_pairs_follow():
     assert np.mean(labels) == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_document_alone_has_no_strangers():
+def test_a_single_document_has_no_random_pairs():
     pairs = _packing.followed(documents([[5, 5, 5, 5]]), 12, generator())
     assert [pair.label for pair in pairs] == [1] * len(pairs)
     assert pairs
 
 
-def test_no_sentence_is_lost_to_a_stranger():
+def test_random_pairs_lose_no_sentence():
     sizes = [[4] * 10] * 5
     texts = documents(sizes)
     pairs = _packing.followed(texts, 16, generator())
@@ -97,7 +97,7 @@ def test_half_of_the_orders_are_right():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_documents_without_ids_are_no_strangers(seed):
+def test_empty_documents_are_not_drawn_for_random_pairs(seed):
     nothing, sentences = [np.zeros(0, np.int64)], [np.arange(3), np.arange(3)]
     documents = [nothing, sentences, nothing, sentences[:1], nothing]
     pairs = _packing.followed(documents, 20, np.random.default_rng(seed))

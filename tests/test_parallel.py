@@ -111,7 +111,7 @@ def test_a_table_has_a_column_for_each_language(tmp_path):
 # --- filters
 
 
-def test_filters_tell_what_they_drop(tmp_path, capsys):
+def test_filters_report_what_they_drop(tmp_path, capsys):
     de = ["a", "a b", "a b c d e", "a b", "a b c"]
     en = ["a b", "a b", "a b c d", "a b c d", "a b c"]
     write(tmp_path, de=de, en=en)

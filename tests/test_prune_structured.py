@@ -232,7 +232,7 @@ def test_rankings():
     assert len(kept[0]) < len(kept[3])
 
 
-def test_shares_and_numbers_say_the_same(model):
+def test_shares_and_numbers_mean_the_same(model):
     options = {"ranking": "block", "importance": "magnitude"}
     shares = pruning.plan(pruning.Config(heads=0.5, units=0.5, **options), job(model))
     numbers = pruning.plan(pruning.Config(heads=2, units=16, **options), job(model))

@@ -61,7 +61,7 @@ def test_load_imports_nothing_that_is_not_listed(name):
         registry.load("model", name)
 
 
-def test_an_empty_folder_is_said_to_be_empty(tmp_path, monkeypatch):
+def test_the_error_for_an_empty_plugin_folder_says_so(tmp_path, monkeypatch):
     install(tmp_path, monkeypatch, {})
     with pytest.raises(InputError, match="unknown tuner 'lora': no tuner is available"):
         registry.load("tuner", "lora")

@@ -328,7 +328,7 @@ def test_it_is_given_up_after_so_many_times():
     learned(Poisoned(7, times=2), retries=2)
 
 
-def test_too_large_a_batch_says_what_to_change(monkeypatch):
+def test_the_out_of_memory_error_says_what_to_change(monkeypatch):
     import tensorflow as tf
 
     from tfapps.train.step import Step

@@ -222,5 +222,5 @@ def test_no_sentence_of_either_language_occurs_twice():
 
 
 @pytest.mark.parametrize("name", sorted({file.split("/")[0] for file in SHA256}))
-def test_the_readme_says_that_a_sample_is_synthetic(name):
+def test_the_readme_states_that_a_sample_is_synthetic(name):
     assert "**Synthetic.**" in readme(name)

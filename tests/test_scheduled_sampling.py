@@ -48,7 +48,7 @@ def second_pass(target_ids, logits, step, steps=10, **settings):
     return mixed
 
 
-def test_each_token_becomes_what_was_said_behind_the_one_before():
+def test_each_input_becomes_the_prediction_of_the_previous_step():
     mixed = second_pass(TARGET, np.eye(20)[SAID], step=10, rate=1.0)
     np.testing.assert_array_equal(mixed, [[2, 11, 12, 13, 14], [2, 16, 17, 0, 0]])
 

@@ -83,7 +83,7 @@ def test_every_search_takes_trials_and_a_space(name):
         ),
     ],
 )
-def test_a_dimension_that_is_none(dimension, says):
+def test_wrong_dimensions_are_refused(dimension, says):
     assert refused({"train.learning_rate": dimension}) == [
         f"search.space.train.learning_rate: {says}"
     ]
@@ -123,7 +123,7 @@ def test_both_ends_and_all_choices_go_through_the_config():
     ]
 
 
-def test_problems_of_the_config_are_told_once_and_with_those_of_the_space():
+def test_problems_of_config_and_space_are_reported_together_and_once():
     raw = tiny(name="rendom", space={"train.log_every": [0]})
     raw["train"]["batch_size"] = 0
     with pytest.raises(ConfigError) as caught:
@@ -143,7 +143,7 @@ def test_what_a_trial_does_not_read_is_refused(path):
     ]
 
 
-def test_a_space_of_nothing_is_refused():
+def test_an_empty_space_is_refused():
     assert refused({}) == [
         "search.space: got {} (dict), expected mapping of at least 1",
     ]
@@ -165,7 +165,7 @@ def test_a_plugin_may_be_a_choice_as_a_whole(tmp_path):
     assert (settings.model.name, settings.model.max_length, settings.search) == ("bilstm", 12, None)
 
 
-def test_the_fingerprint_knows_nothing_of_a_search():
+def test_a_search_does_not_change_the_fingerprint():
     without, with_one = (
         configs.from_dict(raw, "run") for raw in (tiny(), tiny(name="random", space=SPACE))
     )
@@ -196,7 +196,7 @@ def all_values(raw, full=False):
         ({"low": 0, "high": 1, "step": 0.4}, [0.0, 0.4, 0.8]),
     ],
 )
-def test_choices_and_steps_are_all_there(raw, values):
+def test_every_choice_and_step_can_be_drawn(raw, values):
     got = all_values(raw)
     assert got == values
     assert list(map(type, got)) == list(map(type, values))
@@ -242,7 +242,7 @@ def searched(name, space=SPACE, **more):
 @pytest.mark.parametrize(
     ("name", "more"), [("random", {"trials": 120}), ("hyperband", {"rounds": 5})]
 )
-def test_searches_that_draw_come_near_the_top(name, more):
+def test_random_searches_come_near_the_best(name, more):
     seen, total = searched(name, **more)
     height, values, _ = max(seen, key=lambda trial: trial[0])
     assert values["train.batch_size"] == 32
@@ -250,7 +250,7 @@ def test_searches_that_draw_come_near_the_top(name, more):
     assert len(seen) == total
 
 
-def test_bayesian_climbs_to_the_top():
+def test_bayesian_search_finds_the_best():
     rates = {"train.learning_rate": RATES}
     seen, total = searched("bayesian", rates, trials=9, random=4)
     heights = [height for height, *_ in seen]
@@ -270,7 +270,7 @@ def test_hyperband_trains_the_best_for_longer():
     assert first in {values["train.learning_rate"] for _, values, _ in bracket}
 
 
-def test_hyperband_may_be_told_to_stop():
+def test_hyperband_can_be_stopped():
     seen, total = searched("hyperband", trials=5)
     assert len(seen) == total == 5
 
@@ -352,7 +352,7 @@ def test_the_best_trial_is_written_as_a_whole_config(place, trainings, capsys):
 
 
 @pytest.mark.parametrize("name", registry.names("search"))
-def test_a_search_that_was_killed_goes_on(name, place, trainings):
+def test_a_killed_search_resumes(name, place, trainings):
     options = {"name": name, "trials": 8}
     overrides = ("train.epochs=9",)
     trainings.raises[5] = KeyboardInterrupt()
@@ -397,14 +397,14 @@ def test_another_search_in_the_same_folder_is_refused(change, place, trainings):
     assert len(trainings.seen) == 6
 
 
-def test_a_folder_of_something_else_is_left_alone(place, trainings):
+def test_a_foreign_folder_is_not_overwritten(place, trainings):
     (place / "saved_models" / "hill_search").mkdir(parents=True)
     (place / "saved_models" / "hill_search" / "thesis.txt").touch()
     with pytest.raises(InputError, match="it holds something else; move it away"):
         tuned(place)
 
 
-def test_a_trial_that_fails_counts_and_the_search_goes_on(place, trainings, capsys):
+def test_a_failed_trial_counts_and_the_search_continues(place, trainings, capsys):
     trainings.raises = {number: Failure("the loss became nan") for number in (1, 2, 3, 4)}
     rows = trials(tuned(place))
     assert [row["failed"] for row in rows] == ["the loss became nan"] * 4 + [None] * 2
@@ -415,7 +415,7 @@ def test_a_trial_that_fails_counts_and_the_search_goes_on(place, trainings, caps
     assert len(trainings.seen) == 6
 
 
-def test_a_trial_of_hyperband_that_fails_holds_up_no_other(place, trainings):
+def test_a_failed_trial_of_hyperband_does_not_stop_the_others(place, trainings):
     trainings.raises[1] = Failure("the loss became nan")
     folder = tuned(place, "train.epochs=3", name="hyperband", trials=None)
     assert [run.train.epochs for run in trainings.seen] == [1, 1, 1, 3, 3, 3]
@@ -425,13 +425,13 @@ def test_a_trial_of_hyperband_that_fails_holds_up_no_other(place, trainings):
     assert longer["values"] == {**better["values"], "train.epochs": 3}
 
 
-def test_a_search_whose_trials_all_fail_fails(place, trainings):
+def test_a_search_fails_if_all_trials_fail(place, trainings):
     trainings.raises = {number: Failure("no") for number in range(1, 7)}
     with pytest.raises(Failure, match="no trial of 6 came to an end; see saved_models"):
         tuned(place)
 
 
-def test_bad_input_of_a_trial_ends_the_search(place, trainings):
+def test_bad_input_in_a_trial_ends_the_search(place, trainings):
     trainings.raises[2] = InputError("dev.tsv: no such file")
     with pytest.raises(InputError) as caught:
         tuned(place)
@@ -455,7 +455,7 @@ def test_the_same_values_are_trained_once(name, place, trainings):
     assert len(trainings.seen) == 2
 
 
-def test_values_that_are_wrong_together_are_refused_before_training(place, trainings):
+def test_invalid_combinations_are_refused_before_training(place, trainings):
     space = {
         "model": [
             {"name": "bert", "size": "tiny", "max_length": 16},
@@ -484,7 +484,7 @@ def test_trials_of_other_seeds_are_judged_on_the_same_rows(place, trainings):
 @pytest.mark.parametrize(
     ("path", "values"), [("data.dev", [0.25, 0.5]), ("data.limit", [8, 9]), ("split_seed", [1, 2])]
 )
-def test_a_space_of_dev_sets_is_refused(place, trainings, path, values):
+def test_a_space_that_changes_the_dev_set_is_refused(place, trainings, path, values):
     with pytest.raises(InputError, match=f"search.space: {path} changes the dev set"):
         tuned(place, "data.dev=0.25", space={path: values})
     assert trainings.seen == []
@@ -536,7 +536,7 @@ def hparams(folder):
     return {name: value.number_value for name, value in start.hparams.items()}
 
 
-def test_a_config_without_a_search_is_told_how_to_write_one(place):
+def test_the_error_for_a_missing_search_shows_how_to_write_one(place):
     (place / "tiny.yaml").write_text(TINY)
     done = tfapps("tune", "tiny.yaml", cwd=place)
     assert done.returncode == 2

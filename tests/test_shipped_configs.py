@@ -175,7 +175,7 @@ def write_data(folder, raw, task):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_header_tells_command_cost_and_metric(path):
+def test_headers_state_command_cost_and_metric(path):
     header = path.read_text().split("task:")[0]
     verb = "ensemble" if "ensemble:" in path.read_text() else "run"
     assert f"tfapps {verb} configs/{path.name}" in header

@@ -164,7 +164,7 @@ def test_stitched_answers_of_a_long_sentence(tokenizer):
     assert names == ["Ann", "New Amsterdam"] * 6
 
 
-def test_crf_obeys_the_scheme_and_tells_marginals(tokenizer):
+def test_crf_obeys_the_scheme_and_returns_marginals(tokenizer):
     one = task(crf=True)
     windows = one.expand([SENTENCE], tokenizer, 40)
     outputs = logits_for(one, windows)

@@ -100,7 +100,7 @@ def test_evaluated_as_it_was_verified(place):
     assert report["metrics"]["f1"] == pytest.approx(proof["litert_int8"]["metric"])
 
 
-def test_a_malformed_line_is_told_and_nothing_is_lost(place):
+def test_a_malformed_line_is_reported_and_nothing_is_lost(place):
     before = sorted((place / "saved_models" / "small").rglob("*"))
     (place / "dev.conll").rename(place / "kept")
     (place / "dev.conll").write_text("Ann I-PER\nBo\n")

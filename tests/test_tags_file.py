@@ -69,7 +69,7 @@ def test_the_same_path_as_in_numpy(files, name):
             assert actual[row][starts].tolist() == best.tolist()
 
 
-def test_logits_are_still_there(files):
+def test_files_with_tags_keep_their_logits(files):
     rows = features()
     inputs = {name: rows[name] for name in ("token_ids", "padding_mask")}
     full = LiteRTRunner(

@@ -112,7 +112,7 @@ def test_hyper_parameters_are_written_with_the_headline(written):
     assert [info.name.tag for info in experiment.metric_infos] == ["dev/accuracy"]
 
 
-def test_speed_is_told_in_the_unit_of_the_task(tmp_path):
+def test_speed_is_printed_in_the_unit_of_the_task(tmp_path):
     stream = io.StringIO()
     history = run(scores(0.1, 0.2), stream, log_dir=tmp_path, unit="tokens")
     assert all(re.search(r"  \d+ tokens/s  ", line) for line in stream.getvalue().splitlines())
@@ -130,7 +130,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_line_is_exactly_this():
+def test_the_progress_line_has_a_fixed_format():
     text = line(
         2, 4, loss=0.4123, metrics={"accuracy": 0.901}, learning_rate=3.1e-5,
         per_second=214.2, seconds=62.7, unit="examples",
@@ -175,7 +175,7 @@ def test_a_bar_shows_the_time_left_and_the_figures():
     assert "loss 0.500, 12 tokens/s" in stream.getvalue()
 
 
-def test_the_bar_goes_when_a_fit_fails():
+def test_the_progress_bar_is_removed_when_a_fit_fails():
     stream = Terminal()
 
     def broken():

@@ -105,7 +105,7 @@ def test_unknown_pieces_are_copied_from_where_attention_was():
     assert "Фёдор" not in plain.decode(answer, [{"text": text}])[0]["translation"]
 
 
-def test_all_of_the_best_are_told_if_they_are_asked_for():
+def test_n_best_returns_all_of_the_best():
     task, tokenizer = learned(n_best=2, beam=3)
     ids = tokenizer.encode(["The child", "The house"]).token_ids
     outputs = [[Hypothesis(ids[0], -0.5), Hypothesis(ids[1], -0.75)]]
@@ -207,7 +207,7 @@ def test_the_command_line_translates_and_judges(place, artifact):
     assert figures == {"artifact": artifact, "rows": 7, "metrics": pytest.approx(expected)}
 
 
-def test_the_client_of_the_guide_says_what_tfapps_says(place, monkeypatch, capsys):
+def test_the_client_in_the_guide_matches_tfapps(place, monkeypatch, capsys):
     bundle = place / "saved_models" / "run"
     folder = place / "client"
     folder.mkdir()
@@ -240,7 +240,7 @@ def test_attention_is_drawn(place):
     assert "cannot write nowhere/looked.png: No such file" in result.stderr
 
 
-def test_files_of_different_length_are_told_with_both_counts(place):
+def test_the_error_for_files_of_different_length_has_both_counts(place):
     (place / "odd.de").write_text("Ja.\nNein.\n")
     (place / "odd.en").write_text("Yes.\n")
     result = tfapps("evaluate", "run", "--data", "odd", cwd=place)

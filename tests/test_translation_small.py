@@ -103,7 +103,7 @@ def integer_file(request, tmp_path_factory):
     return module, plain, model, tmp_path / "litert" / "int8.tflite"
 
 
-def test_integer_steps_say_what_the_quantized_model_says(integer_file):
+def test_integer_steps_match_the_quantized_model(integer_file):
     module, plain, model, path = integer_file
     inputs = features()
     steps = [KerasSteps(module.encoder_of(m), module.step_of(m)) for m in (plain, model)]

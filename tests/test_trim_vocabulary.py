@@ -238,7 +238,7 @@ def test_it_comes_first(name):
     assert "put trim_vocabulary first" in trim.NOT_AFTER[name]
 
 
-def test_the_config_says_where_it_belongs():
+def test_trim_vocabulary_has_a_fixed_place_in_compress():
     raw = {
         "task": {"name": "classification"},
         "data": {"source": "sample", "sample": "support_intents"},
@@ -320,7 +320,7 @@ def test_training_texts_get_the_same_logits(folder):
     np.testing.assert_allclose(small, full, atol=1e-4)
 
 
-def test_the_bundle_is_small_and_says_so(folder):
+def test_the_bundle_is_small_and_reports_its_size(folder):
     full, small = (Bundle.open(folder / "saved_models" / n) for n in ("whole", "trimmed"))
     before, after = (Tokenizer.load(bundle.text).vocabulary_size for bundle in (full, small))
     assert after < before

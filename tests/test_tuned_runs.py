@@ -142,7 +142,7 @@ def test_a_delta_beside_another_preset_is_refused(place):
             path.write_bytes(data)
 
 
-def test_a_delta_without_its_preset_says_what_is_missing(place):
+def test_the_error_for_a_missing_preset_names_it(place):
     bundle = Bundle.open(f"saved_models/{delta(place, 'lora')}")
     Path("saved_models/base").rename("elsewhere")
     try:

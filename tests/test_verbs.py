@@ -168,7 +168,7 @@ def test_only_files_that_a_plain_client_reads_right_describe_themselves(tiny_run
 
 @pytest.mark.parametrize("name", can("explain"))
 @pytest.mark.parametrize("method", registry.names("explainer"))
-def test_explain_tells_what_each_word_says(tiny_runs, name, method):
+def test_explain_scores_each_word(tiny_runs, name, method):
     folder = tiny_runs(name)
     text, other = "the pear, 梨", "no saw"
     done = tfapps("explain", name, question(name, text)[0], "--method", method, cwd=folder)

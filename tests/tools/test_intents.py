@@ -72,7 +72,7 @@ def test_expand_draws_every_alternative():
         ("{y}", "unknown slot 'y': x"),
     ],
 )
-def test_a_broken_pattern_says_what_is_wrong(pattern, message):
+def test_the_error_for_a_broken_pattern_names_the_fault(pattern, message):
     with pytest.raises(InputError, match=message):
         grammar.expand(pattern, {"x": "1"}, random.Random(1))
 

@@ -102,7 +102,7 @@ def test_some_surnames_are_new_as_words(sentences):
         assert len(new) > 150
 
 
-def test_only_the_context_tells_what_some_names_are(mentions):
+def test_some_names_are_only_clear_from_the_context(mentions):
     labels = labels_of(mentions["train"])
     ambiguous = {name for name in labels if len(labels[name]) > 1}
     assert len(ambiguous) > 60
