@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import preloaded
 import pytest
 import tiny_runs as tiny
 from hypothesis import settings
@@ -25,6 +26,8 @@ settings.load_profile("quick")
 
 child.REST = 600.0  # tests of exports follow one another less quickly than exports
 
+QUICK = "not slow"  # which tests `make test` runs
+
 # Files of many minutes, begun first: else one core would wait for the other at the end.
 LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
 
@@ -33,6 +36,13 @@ def pytest_configure(config):
     """Make errors of warnings that our test modules raise: each is a module of its own name."""
     names = "|".join(sorted(path.stem for path in Path(__file__).parent.glob("*.py")))
     config.addinivalue_line("filterwarnings", f"error:::({names})$")
+    if config.option.markexpr == QUICK:
+        os.environ[preloaded.AS_TRACED] = "yes"
+
+
+def pytest_runtest_setup():
+    """Have graphs run as they were traced, in quick tests."""
+    preloaded.run_graphs_as_traced()
 
 
 def pytest_collection_modifyitems(items):
