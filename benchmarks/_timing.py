@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfapps.runners.litert import interpreter
+from tfapps.backends.litert import interpreter
 
 WORDS = 1000  # ids below it are in every vocabulary
 

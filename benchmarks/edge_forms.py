@@ -22,13 +22,13 @@ import keras
 import numpy as np
 from _timing import timed
 
+from tfapps.backends.litert import partitions
 from tfapps.compress import qat
 from tfapps.export import edge_quantizer, litert
 from tfapps.export.parts import module
 from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
-from tfapps.runners.litert import partitions
 
 LENGTH, WORDS, CLASSES = 64, 30522, 77
 RESULTS = Path(__file__).parent / "results" / "edge_forms.json"

@@ -88,11 +88,15 @@ class Ours:
     def __init__(self, name, path, arrays, length, threads):
         import ai_edge_litert
 
-        from tfapps.runners.litert import LiteRTRunner
+        from tfapps.backends.litert import LiteRT
+        from tfapps.features.feature import tokens
+        from tfapps.forms.single import Form
+        from tfapps.tasks.classification import Task
 
         self.name = name
         self.versions = {"ai_edge_litert": ai_edge_litert.__version__}
-        self.run = LiteRTRunner(path, threads=threads)
+        features = tokens("token_ids", "padding_mask", "segment_ids")
+        self.run = Form(LiteRT(path, threads), features, Task)
         room = ((0, 0), (0, length - arrays["ids"].shape[1]))
         ids, mask = (np.pad(arrays[key], room) for key in ("ids", "mask"))
         self.inputs = {"token_ids": ids, "padding_mask": mask, "segment_ids": np.zeros_like(ids)}

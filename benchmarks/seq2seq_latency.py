@@ -39,10 +39,8 @@ class File:
     def __init__(self, path, settings):
         import ai_edge_litert
 
-        from tfapps.runners.litert_steps import LiteRTSteps
-
         self.name, self.settings = named(path), settings
-        self.steps = LiteRTSteps(path)
+        self.steps = steps_of(path)
         self.bytes = path.stat().st_size
         self.versions = {"ai_edge_litert": ai_edge_litert.__version__}
 
@@ -54,15 +52,33 @@ class WholeFile:
     """One .tflite file with the search inside."""
 
     def __init__(self, path, settings):
-        from tfapps.runners.litert_greedy import LiteRTGreedy
+        from tfapps.backends.litert import LiteRT
 
         self.name, self.bytes, self.versions = named(path), path.stat().st_size, {}
-        self.run, self.tokens = LiteRTGreedy(path), settings["tokens"]
+        self.backend, self.tokens = LiteRT(path), settings["tokens"]
+        length = self.backend.signatures["translate"].inputs["token_ids"].shape[1]
         ids = np.array([settings["source"]], np.int32)
-        self.features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
+        room = ((0, 0), (0, length - ids.shape[1]))
+        self.features = {
+            "token_ids": np.pad(ids, room),
+            "padding_mask": np.pad(np.ones_like(ids), room),
+        }
 
     def __call__(self):
-        return spent(lambda: self.run(self.features)["target_ids"][0, : self.tokens].tolist())
+        return spent(self.translated)
+
+    def translated(self):
+        outputs = self.backend.call("translate", self.features)
+        return outputs["target_ids"][0, : self.tokens].tolist()
+
+
+def steps_of(path):
+    """The encoder and the step of a file."""
+    from tfapps.backends.litert import LiteRT
+    from tfapps.features.feature import tokens
+    from tfapps.forms.parts.steps import Steps
+
+    return Steps(LiteRT(path), tokens("token_ids", "padding_mask"))
 
 
 def named(path):
@@ -100,9 +116,8 @@ def said_by(rows):
 def first_of_length(bundle, run, task, settings):
     """Source ids of the first dev text whose translation, its end counted, has so many tokens."""
     from tfapps import registry
-    from tfapps.runners.litert_steps import LiteRTSteps
 
-    steps = LiteRTSteps(bundle.path / "litert" / "float32.tflite")
+    steps = steps_of(bundle.path / "litert" / "float32.tflite")
     end = task.target_tokenizer.end_id
     for example in registry.plugin("source", run.data.source).read(run.data, "dev"):
         ids = task.tokenizer.encode([example["text"]], max_length=run.model.max_length - 1)

@@ -20,7 +20,6 @@ from typing import Any
 
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
-from tfapps.forms import greedy
 from tfapps.stages.evaluate import opened
 
 RESULTS = Path(__file__).parent / "results" / "translations.json"
@@ -42,9 +41,9 @@ def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
     run = configs.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
     scores, exact = {}, None
     for name in ("keras", *(name for name in bundle.artifacts() if name != "keras")):
-        if name in greedy.ARTIFACTS and beam > 1:
-            continue
         opened_run = opened(bundle, run, data, name)
+        if opened_run.runner.likeliest and beam > 1:
+            continue
         start = time.process_time()
         outputs = opened_run.runner(opened_run.features)
         seconds = time.process_time() - start

@@ -56,6 +56,8 @@ FILES = {
         class Model(base.Model):
             pass
     """,
+    "form/single": "from tfapps.forms.single import Form",
+    "form/seq2seq": "from tfapps.forms.seq2seq import Form",
     "model/_shared": "raise ImportError('a helper is no plug-in')",
     "source/tsv": """
         from typing import Self

@@ -11,10 +11,10 @@ import served
 from tfapps import registry
 from tfapps.errors import InputError
 from tfapps.features.arrays import listed
-from tfapps.runners import keras_model
+from tfapps.forms.base import BATCH
 from tfapps.serve.predictor import Predictor
 
-COUNT = keras_model.BATCH + 6
+COUNT = BATCH + 6
 THREADS = 8
 
 

@@ -4,6 +4,7 @@ The checks are functions from source text to complaints, so they are themselves 
 """
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ GROUND = {"errors", "keras_backend", "printable", "registry"}
 LINES = [
     {"config", "bundle", "processes", "samples"},
     {"features", "text", "layers", "metrics", "decoding", "graph", "presets"},
-    {"models", "tasks", "tuning", "data", "runners"},
+    {"models", "tasks", "tuning", "data", "backends"},
     {"assembly", "forms"},
     {"train", "compress", "export", "verify", "explain", "ensembles", "search"},
     {"runs", "serve"},
@@ -34,9 +35,14 @@ LINE_OF = {
 }
 TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"}
 TENSORFLOW_PARTS = {"data", "train", "compress", "export", "verify", "explain"}
-TENSORFLOW_RUNNERS = {
-    f"tfapps.runners.{name}"
-    for name in ("saved_model", "saved_steps", "saved_greedy", "keras_steps")
+TENSORFLOW_MODULES = {
+    f"tfapps.{name}"
+    for name in (
+        "backends.keras",
+        "backends.saved_model",
+        "forms.parts.greedy_graph",
+        "forms.parts.tags_graph",
+    )
 }
 HEAVY = {*TENSORFLOW, "keras", "keras_hub", "sklearn", "matplotlib", "jax", "torch", "optuna"}
 CONTRACTS = {*registry.KINDS}
@@ -124,7 +130,7 @@ def _below(other, part):
 
 def tensorflow(source, module):
     """Complaints about TensorFlow where only Keras belongs, and about tf.keras anywhere."""
-    allowed = part_of(module) in TENSORFLOW_PARTS or module in TENSORFLOW_RUNNERS
+    allowed = part_of(module) in TENSORFLOW_PARTS or module in TENSORFLOW_MODULES
     tree = ast.parse(source)
     wrong = []
     for name, line in imports(tree, module.rpartition(".")[0]):
@@ -213,6 +219,37 @@ def strange(source, module):
     ]
 
 
+def kinds(source, module):
+    """Complaints about a module that asks a task which kind of model it has.
+
+    It may load the form, whose hooks and attributes say what there is to know.
+    """
+    tree = ast.parse(source)
+    loads = [
+        node.args[1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _loads(node) and len(node.args) == 2
+    ]
+    return [
+        f"{module}:{node.lineno} asks for {ast.unparse(node)}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "form"
+        and ast.unparse(node.value).rpartition(".")[2].lstrip("_").lower() == "task"
+        and node not in loads
+    ]
+
+
+def heirs(source, module, name):
+    """Public classes of a module whose base class has this name."""
+    return [
+        f"{module}.{node.name}"
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef)
+        and name in [ast.unparse(parent).rpartition(".")[2] for parent in node.bases]
+    ]
+
+
 def sizes(source, module):
     """Complaints about files of 300 lines and functions of more than 50."""
     wrong = []
@@ -282,6 +319,22 @@ def test_nothing_asks_whether_a_plugin_has_something():
 def test_tasks_are_asked_for_nothing_beside_their_contract():
     paths = [path for path in MODULES if path.parent.name != "tasks"]
     assert check_all(strange, paths) == []
+
+
+def test_only_forms_know_what_kind_a_model_is():
+    paths = [path for path in MODULES if path.parent != PACKAGE / "forms"]
+    assert check_all(kinds, paths) == []
+
+
+def test_every_runtime_and_every_kind_of_model_is_one_class():
+    runtimes = check_all(functools.partial(heirs, name="Backend"), MODULES)
+    assert runtimes == [
+        "tfapps.backends.keras.Keras",
+        "tfapps.backends.litert.LiteRT",
+        "tfapps.backends.saved_model.SavedModel",
+    ]
+    forms = check_all(functools.partial(heirs, name="Form"), MODULES)
+    assert forms == [f"tfapps.forms.{name}.Form" for name in registry.names("form")]
 
 
 def test_packages_import_nothing():
@@ -416,7 +469,7 @@ def test_a_circle_is_found():
     [
         ("tfapps.models.bert", "import tensorflow as tf"),
         ("tfapps.tasks.tagging", "def f():\n    from tensorflow.lite import x"),
-        ("tfapps.runners.litert", "import tensorflow"),
+        ("tfapps.backends.litert", "import tensorflow"),
         ("tfapps.serve.predictor", "import tf_keras"),
         ("tfapps.train.loop", "from tensorflow import keras"),
         ("tfapps.train.loop", "import tensorflow as tf\ntf.keras.layers.Dense(1)"),
@@ -426,7 +479,7 @@ def test_misplaced_tensorflow_is_found(module, source):
     assert len(tensorflow(source, module)) == 1
 
 
-@pytest.mark.parametrize("module", ["tfapps.train.loop", "tfapps.runners.saved_model"])
+@pytest.mark.parametrize("module", ["tfapps.train.loop", "tfapps.backends.saved_model"])
 def test_tensorflow_passes_where_it_belongs(module):
     assert tensorflow("import tensorflow as tf\nimport keras\ntf.nest", module) == []
 
@@ -492,6 +545,30 @@ def test_other_questions_pass(source):
 def test_a_member_that_no_contract_has_is_found():
     assert strange("prepared.task.decisions(rows)", "m") == ["m:1 uses prepared.task.decisions"]
     assert strange("task.decide(rows)\nrow.decisions\ntask.Task.needs", "m") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'if task.form == "seq2seq": pass',
+        'prepared.task.form in ("single",)',
+        'match self._task.form:\n    case "single": pass',
+        "runners[module.Task.form](rows)",
+        "form = task.form",
+    ],
+)
+def test_a_question_for_the_kind_of_model_is_found(source):
+    assert len(kinds(source, "m")) == 1
+
+
+def test_a_form_may_be_loaded():
+    source = 'registry.plugin("form", task.form).searches\nconfig.form == "pfeiffer"'
+    assert kinds(source, "m") == []
+
+
+def test_heirs_are_found():
+    source = "class A(base.Form): pass\nclass B(Form, C): pass\nclass Form(ABC): pass"
+    assert heirs(source, "m", "Form") == ["m.A", "m.B"]
 
 
 def test_big_files_and_functions_are_found():

@@ -8,7 +8,7 @@ import sys
 import pytest
 from running import ROOT, process, tfapps
 
-from tfapps.runners.litert import partitions
+from tfapps.backends.litert import partitions
 
 ARTIFACTS = ("keras", "saved_model", "litert_float32", "litert_dynamic", "litert_int8")
 

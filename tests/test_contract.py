@@ -20,7 +20,6 @@ from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
 from tfapps.features import padding
 from tfapps.features.arrays import each, listed
-from tfapps.forms import translator
 from tfapps.graph import weights
 from tfapps.graph.cut import Cut
 
@@ -178,8 +177,10 @@ def test_a_step_lowers_the_loss(parts, model):
 def test_answers_and_figures_for_every_row(parts, model, tmp_path):
     run, task, tokenizer, examples, encoded = parts
     rows, targets = samples(parts)
-    if task.form == "seq2seq":
-        outputs = translator.of_model(run, task, model, task.search())(rows)
+    form = registry.plugin("form", task.form)
+    if form.searches:
+        kind = registry.plugin("model", run.model.name)
+        outputs = form.of_model(model, kind, registry.features(run.model), task)(rows)
     else:
         outputs = each(np.asarray, model(rows))
     answered, asked = outputs, tiny.of(run.task.name).examples

@@ -9,11 +9,12 @@ import gather_files
 import numpy as np
 import pytest
 import tflite_weights
+from asking import form_of
 
+from tfapps.backends.litert import interpreter, partitions
 from tfapps.errors import Failure, InputError
 from tfapps.export import edge_quantizer, litert
 from tfapps.models import bert
-from tfapps.runners.litert import LiteRTRunner, interpreter, partitions
 
 LENGTH = models.LENGTH
 # bits of matrices, bits of tables
@@ -209,7 +210,7 @@ def test_a_product_is_that_of_the_rounded_weights(parts, delegate):
 @pytest.mark.parametrize("kind", BITS)
 def test_files_agree_with_the_model_in_one_partition(files, kind):
     columns = features()
-    logits = LiteRTRunner(files / f"{kind}.tflite")(columns)
+    logits = form_of(files / f"{kind}.tflite")(columns)
     expected = np.asarray(on_the_grid_of(kind)(columns))
     assert logits.dtype == np.float32
     assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
@@ -242,7 +243,7 @@ def test_an_lstm_stays_float_while_the_rest_is_quantized(recurrent, kind):
     }
     columns = models.features(60)
     expected = np.asarray(models.recurrent()(columns))
-    agreement = (LiteRTRunner(path)(columns).argmax(-1) == expected.argmax(-1)).mean()
+    agreement = (form_of(path)(columns).argmax(-1) == expected.argmax(-1)).mean()
     assert agreement >= 0.85
 
 

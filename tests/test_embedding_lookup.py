@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gather_files import gather
 
+from tfapps.backends.litert import interpreter, operators
 from tfapps.export.parts import embedding
-from tfapps.runners.litert import interpreter, operators
 
 TABLE = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import export_models as models
 import numpy as np
 import pytest
+from asking import form_of
 
+from tfapps.backends.base import SERVE
+from tfapps.backends.litert import operators, partitions
 from tfapps.errors import Failure, InputError
 from tfapps.export import litert, saved_model
 from tfapps.export.parts import child, lstm, module
-from tfapps.runners.litert import LiteRTRunner, operators, partitions
-from tfapps.runners.saved_model import SavedModelRunner
 
 LENGTH = models.LENGTH
 
@@ -76,7 +77,7 @@ def test_saved_model_falls_back_to_the_static_length(tmp_path):
         return models.transformer(batch_size, length)
 
     saved_model.export(["saved_model"], rebuild=rebuild, max_length=LENGTH, folder=tmp_path)
-    runner = SavedModelRunner(tmp_path / "saved_model")
+    runner = form_of(tmp_path / "saved_model")
     features = models.features(5, length=8)
     assert runner.length == LENGTH
     np.testing.assert_allclose(runner(features), _logits(models.transformer, features), atol=1e-5)
@@ -91,7 +92,7 @@ def test_saved_model_is_written_only_when_asked_for(tmp_path):
 def test_float32_equals_the_model(build, request):
     folder = request.getfixturevalue(build.__name__)
     features = models.features(40)
-    runner = LiteRTRunner(folder / "float32.tflite")
+    runner = form_of(folder / "float32.tflite")
     np.testing.assert_allclose(runner(features), _logits(build, features), atol=1e-4)
 
 
@@ -101,7 +102,7 @@ def test_quantized_files_agree_with_the_model_and_are_smaller(build, kind, reque
     folder = request.getfixturevalue(build.__name__)
     features = models.features(60)
     expected = _logits(build, features)
-    runner = LiteRTRunner(folder / f"{kind}.tflite")
+    runner = form_of(folder / f"{kind}.tflite")
     logits = runner(features)
     assert logits.dtype == np.float32
     assert np.abs(logits - expected).max() > 0
@@ -114,7 +115,7 @@ def test_quantized_files_agree_with_the_model_and_are_smaller(build, kind, reque
 def test_float16_is_close_to_the_model_and_nearly_half_the_size(build, request):
     folder = request.getfixturevalue(build.__name__)
     features = models.features(40)
-    difference = LiteRTRunner(folder / "float16.tflite")(features) - _logits(build, features)
+    difference = form_of(folder / "float16.tflite")(features) - _logits(build, features)
     assert 0 < np.abs(difference).max() < 1e-2
     size = (folder / "float16.tflite").stat().st_size
     assert size < 0.65 * (folder / "float32.tflite").stat().st_size
@@ -122,10 +123,11 @@ def test_float16_is_close_to_the_model_and_nearly_half_the_size(build, request):
 
 def test_the_signature_keeps_names_and_integer_ids(transformer):
     for path in transformer.iterdir():
-        runner = LiteRTRunner(path)
-        assert runner.inputs == ("padding_mask", "token_ids")
+        runner = form_of(path)
+        inputs = runner.backend.signatures[SERVE].inputs
+        assert {f.name for f in runner.features} == set(inputs) == {"padding_mask", "token_ids"}
         assert runner.length == LENGTH
-        assert {d["dtype"] for d in runner._inputs.values()} == {np.int32}
+        assert {tensor.dtype for tensor in inputs.values()} == {"int32"}
 
 
 def test_float32_transformer_is_one_delegate_partition(transformer):
@@ -141,7 +143,7 @@ def test_no_loop_and_one_fused_lstm_in_every_file(recurrent):
 
 
 def test_integer_file_computes_with_integers(recurrent):
-    from tfapps.runners.litert import interpreter
+    from tfapps.backends.litert import interpreter
 
     session = interpreter(recurrent / "int8.tflite", delegate=False)
     details = {d["index"]: d for d in session.get_tensor_details()}
@@ -152,7 +154,7 @@ def test_integer_file_computes_with_integers(recurrent):
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "dynamic", "int8"])
 def test_lstm_files_forget_the_row_before_without_a_reset(recurrent, kind):
-    from tfapps.runners.litert import interpreter
+    from tfapps.backends.litert import interpreter
 
     run = interpreter(recurrent / f"{kind}.tflite").get_signature_runner()
     row, other = models.features(1, seed=1), models.features(1, seed=2)
@@ -192,10 +194,10 @@ def test_closing_inputs_shut_both_gates_at_any_scale():
 def test_int8_attention_keeps_products_integer_and_the_rest_float(tmp_path):
     import keras
 
+    from tfapps.backends.litert import interpreter
     from tfapps.layers.attention import SelfAttention
     from tfapps.layers.attention_bias import AttentionBias
     from tfapps.layers.linear import Linear
-    from tfapps.runners.litert import interpreter
 
     def rebuild(batch_size=None, length=None):
         plain = models.transformer(batch_size, length)
@@ -217,7 +219,7 @@ def test_int8_attention_keeps_products_integer_and_the_rest_float(tmp_path):
     keras.utils.set_random_seed(7)
     features = models.features(60)
     expected = np.asarray(rebuild()(features))
-    agreement = (LiteRTRunner(path)(features).argmax(-1) == expected.argmax(-1)).mean()
+    agreement = (form_of(path)(features).argmax(-1) == expected.argmax(-1)).mean()
     assert agreement >= 0.9
 
 
@@ -229,7 +231,7 @@ def test_int8_without_calibration_is_an_input_error(tmp_path):
 
 def test_calibration_rows_are_cut_padded_and_counted():
     batches = [models.features(150, length=5), models.features(150, length=20)]
-    rows = litert.calibration_rows("litert_int8", batches, LENGTH)
+    rows = litert.calibration_rows(batches, dict.fromkeys(batches[0], (1, LENGTH)))
     assert {value.shape for value in rows.values()} == {(litert.ROWS, LENGTH)}
     np.testing.assert_array_equal(rows["token_ids"][:150, :5], batches[0]["token_ids"])
     assert (rows["token_ids"][:150, 5:] == 0).all()
@@ -339,14 +341,14 @@ def test_exports_are_quiet_and_repeatable(tmp_path, capfd):
     _export(["litert_float32"], models.transformer, tmp_path / "b")
     first, second = (tmp_path / n / "litert" / "float32.tflite" for n in "ab")
     features = models.features(8)
-    np.testing.assert_array_equal(LiteRTRunner(first)(features), LiteRTRunner(second)(features))
+    np.testing.assert_array_equal(form_of(first)(features), form_of(second)(features))
     assert first.stat().st_size == second.stat().st_size
 
 
 def test_exporter_modules_import_neither_tensorflow_nor_keras():
     program = (
-        "import sys, tfapps.export.litert, tfapps.export.saved_model, tfapps.runners.litert\n"
-        "import tfapps.runners.saved_model\n"
+        "import sys, tfapps.export.litert, tfapps.export.saved_model, tfapps.backends.litert\n"
+        "import tfapps.backends.saved_model\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     root = str(Path(__file__).resolve().parents[1])
@@ -392,7 +394,7 @@ def test_int8_lstm_behind_a_concatenation_keeps_its_own_scale(tmp_path):
     calibration = [models.features(60, seed=9, names=names)]
     _export(["litert_int8"], rebuild, tmp_path, calibration)
     features = models.features(20, names=names)
-    states = LiteRTRunner(tmp_path / "litert" / "int8.tflite")(features)
+    states = form_of(tmp_path / "litert" / "int8.tflite")(features)
     error = np.abs(states - np.asarray(rebuild()(features)))
     assert error.mean() < 0.006  # about one step of the integer grid
 
@@ -416,5 +418,5 @@ def test_lstm_cells_may_count_past_ten(tmp_path, kind):
     litert.export([f"litert_{kind}"], rebuild=lambda b, t: model, max_length=30, folder=tmp_path)
     path = tmp_path / "litert" / f"{kind}.tflite"
     assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in operators(path)
-    logits = LiteRTRunner(path)({"token_ids": ids})
+    logits = form_of(path)({"token_ids": ids})
     np.testing.assert_allclose(logits, expected, atol=0.05 if kind == "dynamic" else 1e-4)

@@ -3,15 +3,16 @@
 import keras
 import numpy as np
 import pytest
+from asking import form_of
 from export_models import features
 
+from tfapps.backends.litert import operators, partitions
 from tfapps.compress import prune
 from tfapps.export import litert
 from tfapps.export.parts import flatbuffer
 from tfapps.graph import weights
 from tfapps.layers.linear import Linear
 from tfapps.models import bert
-from tfapps.runners.litert import LiteRTRunner, operators, partitions
 
 LENGTH, WORDS = 12, 60
 FORMS = {
@@ -88,7 +89,7 @@ def test_the_file_is_as_sparse_as_the_model_and_holds_its_values(pruned):
 def test_the_sparse_file_answers_as_the_model_does(pruned):
     _, model, file = pruned
     expected = model.predict_on_batch(rows())
-    logits = LiteRTRunner(file)(rows())
+    logits = form_of(file)(rows())
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 

@@ -2,20 +2,19 @@
 
 import numpy as np
 import pytest
+from asking import translator
 from seq2seq_models import WORDS, fill
 
+from tfapps.backends.keras import Keras
+from tfapps.backends.litert import LiteRT, interpreter
+from tfapps.backends.opening import open_file
 from tfapps.decoding.beam import Search
 from tfapps.errors import InputError
 from tfapps.export import greedy, litert, saved_model
-from tfapps.export.parts import greedy_graph
-from tfapps.forms.greedy import GreedyTranslator
-from tfapps.forms.translator import Translator
+from tfapps.features.feature import tokens
+from tfapps.forms.parts import greedy_graph
+from tfapps.forms.parts.steps import Steps
 from tfapps.models import seq2seq_lstm, seq2seq_transformer
-from tfapps.runners.keras_steps import KerasSteps
-from tfapps.runners.litert import interpreter
-from tfapps.runners.litert_greedy import LiteRTGreedy
-from tfapps.runners.litert_steps import LiteRTSteps
-from tfapps.runners.saved_greedy import SavedGreedy
 
 LENGTH = 26
 LIMIT = LENGTH - 1
@@ -50,7 +49,9 @@ class Made:
         self.module, options = MODELS[name]
         self.config = self.module.Config(max_length=LENGTH, **options)
         model = self.build()
-        self.steps = KerasSteps(self.module.encoder_of(model), self.module.step_of(model))
+        self.keras = Keras(
+            {"encode": self.module.encoder_of(model), "step": self.module.step_of(model)}
+        )
         self.end = self._end()
         common = {"rebuild": self.build, "split": self.split, "max_length": LENGTH}
         saved_model.export(["saved_model"], folder=folder, **common)
@@ -68,15 +69,18 @@ class Made:
 
     def search(self, inputs):
         """What `decoding.search` says with a beam of 1."""
-        ends = {"start_id": START, "end_id": self.end}
-        return Translator(self.steps, **ends, limit=LIMIT, how=HOW)(inputs)
+        return self.form(self.keras)(inputs)
+
+    def form(self, backend):
+        return translator(backend, HOW, length=LENGTH, start_id=START, end_id=self.end)
 
     def _end(self):
         """The token that makes for the most lengths of answers."""
-        states, context = self.steps.encode(features())
+        steps = Steps(self.keras, tokens("token_ids", "padding_mask"))
+        states, context = steps.encode(features())
         answers = [np.full(len(LENGTHS), START, "int32")]
         for _ in range(LIMIT):
-            logits, states, _ = self.steps.step(answers[-1], states, context)
+            logits, states, _ = steps.step(answers[-1], states, context)
             answers.append(logits.argmax(-1).astype("int32"))
         answers = np.stack(answers[1:], axis=1).tolist()
 
@@ -100,8 +104,16 @@ def exported(request, tmp_path_factory):
     return Made(request.param, tmp_path_factory.mktemp("greedy"))
 
 
-def runner(exported, kind):
-    return SavedGreedy(exported.saved) if kind == "saved_model" else LiteRTGreedy(exported.file)
+def whole(exported, kind):
+    """A backend that has the search alone."""
+    backend = open_file(exported.saved if kind == "saved_model" else exported.file)
+    backend.signatures = {"translate": backend.signatures["translate"]}
+    return exported.form(backend)
+
+
+def translated(exported, kind, inputs):
+    """What `translate` gives."""
+    return whole(exported, kind).run("translate", inputs)
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
@@ -109,7 +121,7 @@ def test_answers_scores_and_attention_are_those_of_the_search(exported, kind):
     inputs = features()
     expected = exported.search(inputs)
     assert len({len(one.token_ids) for (one,) in expected}) > 1  # some end, some go on
-    answers = GreedyTranslator(runner(exported, kind), HOW)(inputs)
+    answers = whole(exported, kind)(inputs)
     width = inputs["token_ids"].shape[1]
     for (one,), (reference,) in zip(answers, expected, strict=True):
         assert one.token_ids.tolist() == reference.token_ids.tolist()
@@ -121,7 +133,7 @@ def test_answers_scores_and_attention_are_those_of_the_search(exported, kind):
 
 @pytest.mark.parametrize("kind", ["saved_model", "litert_greedy"])
 def test_answers_stop_at_the_end_token_or_the_limit_of_a_row(exported, kind):
-    actual = runner(exported, kind)(features())
+    actual = translated(exported, kind, features())
     behind = np.arange(LIMIT) >= actual["length"][:, None]
     assert actual["target_ids"].dtype == np.int32
     assert actual["target_ids"].shape == behind.shape
@@ -133,10 +145,11 @@ def test_answers_stop_at_the_end_token_or_the_limit_of_a_row(exported, kind):
 
 
 def test_a_row_of_a_batch_is_what_it_is_alone(exported):
-    run, inputs = SavedGreedy(exported.saved), features()
-    together = run(inputs)
+    form, inputs = whole(exported, "saved_model"), features()
+    together = form.run("translate", inputs)
     for i, length in enumerate(LENGTHS):
-        alone = run({name: value[i : i + 1, :length] for name, value in inputs.items()})
+        row = {name: value[i : i + 1, :length] for name, value in inputs.items()}
+        alone = form.run("translate", row)
         assert alone["target_ids"][0].tolist() == together["target_ids"][i].tolist()
         assert alone["log_prob"][0] == pytest.approx(together["log_prob"][i], abs=1e-4)
 
@@ -158,18 +171,20 @@ def test_weights_are_saved_once(exported):
 
 
 @pytest.mark.parametrize("exported", ["lstm-fed-2"], indirect=True)
-def test_a_file_of_steps_is_refused_as_a_greedy_file(exported, tmp_path):
+def test_the_signatures_of_a_file_tell_where_its_search_is(exported, tmp_path):
     common = {"rebuild": exported.build, "split": exported.split, "max_length": LENGTH}
     litert.export(["litert_float32"], folder=tmp_path, **common)
     steps = tmp_path / "litert" / "float32.tflite"
     assert set(interpreter(steps).get_signature_list()) == {"encode", "step"}
-    with pytest.raises(InputError, match=r"expected the signature translate alone, got \['enc"):
-        LiteRTGreedy(steps)
-    with pytest.raises(InputError, match=r"expected signatures encode and step, got \['translate"):
-        LiteRTSteps(exported.file)
+    assert not exported.form(LiteRT(steps)).likeliest
+    assert exported.form(LiteRT(exported.file)).likeliest
+    half = LiteRT(steps)
+    half.signatures = {"encode": half.signatures["encode"]}
+    with pytest.raises(InputError, match=r"encode and step, or translate, got \['encode'\]"):
+        exported.form(half)
 
 
 def test_no_rows_give_no_answers(exported):
     nothing = {name: value[:0] for name, value in features().items()}
     for kind in ("saved_model", "litert_greedy"):
-        assert GreedyTranslator(runner(exported, kind), HOW)(nothing) == []
+        assert whole(exported, kind)(nothing) == []

@@ -4,15 +4,16 @@ import export_models as models
 import keras
 import numpy as np
 import pytest
+from asking import form_of, signatures
 from keras import ops
 from running import TINY, at, tfapps
 
+from tfapps.backends._interpreter import Session
+from tfapps.backends.litert import interpreter
 from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
 from tfapps.export import litert
 from tfapps.models import bilstm
-from tfapps.runners._interpreter import Session
-from tfapps.runners.litert import LiteRTRunner, interpreter, signatures
 from tfapps.runs.prepared import prepare
 from tfapps.stages.run import run
 
@@ -63,7 +64,7 @@ def rows():
 @pytest.mark.parametrize("name", BUILDERS)
 def test_answers_are_those_of_the_model_whatever_the_length(tmp_path, name):
     build = BUILDERS[name]
-    runner = LiteRTRunner(export(build, tmp_path) / "float32.tflite")
+    runner = form_of(export(build, tmp_path) / "float32.tflite")
     features = rows()
     actual, expected = runner(features), np.asarray(build()(features))
     assert actual.shape == expected.shape
@@ -74,8 +75,7 @@ def test_answers_are_those_of_the_model_whatever_the_length(tmp_path, name):
 
 
 def test_a_row_takes_the_least_length_that_holds_it(tmp_path, monkeypatch):
-    runner = LiteRTRunner(export(models.transformer, tmp_path) / "float32.tflite")
-    assert runner.lengths == (*SHORTER, LENGTH)
+    runner = form_of(export(models.transformer, tmp_path) / "float32.tflite")
     taken = []
     call = Session.call
 
@@ -85,7 +85,7 @@ def test_a_row_takes_the_least_length_that_holds_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Session, "call", noted)
     runner(rows())
-    least = [min(n for n in runner.lengths if n >= count) for count in range(1, LENGTH + 1)]
+    least = [min(n for n in (*SHORTER, LENGTH) if n >= count) for count in range(1, LENGTH + 1)]
     names = {LENGTH: "serving_default", **{length: f"short_{length}" for length in SHORTER}}
     assert taken == [(names[length], {(1, length)}) for length in least]
 
@@ -103,7 +103,7 @@ def test_weights_are_there_once_and_the_first_graph_is_the_longest(tmp_path):
         assert (several / file).stat().st_size < 1.25 * (one / file).stat().st_size
         first = interpreter(several / file).get_input_details()
         assert {tuple(detail["shape"]) for detail in first} == {(1, LENGTH)}
-        outputs = [LiteRTRunner(folder / file)(rows()) for folder in (one, several)]
+        outputs = [form_of(folder / file)(rows()) for folder in (one, several)]
         assert (outputs[0].argmax(-1) == outputs[1].argmax(-1)).mean() >= 0.9
         if name != "litert_dynamic":  # which rounds what it computes by the largest of it
             np.testing.assert_allclose(*outputs, atol=2e-5)

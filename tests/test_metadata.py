@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 import tokenizers
 from ai_edge_litert import schema_py_generated as schema
+from asking import form_of
 from flatbuffers.number_types import UOffsetTFlags
 from running import ROOT
 
+from tfapps.backends.litert import interpreter, operators, partitions
 from tfapps.export import litert
 from tfapps.export.parts import metadata
 from tfapps.metrics.probability import softmax
-from tfapps.runners.litert import LiteRTRunner, interpreter, operators, partitions
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.export import describe
 from tfapps.tasks.classification import Config, Task
@@ -141,8 +142,8 @@ def test_pieces_are_the_vocabulary_file_line_by_line(tmp_path):
 
 def test_the_runner_gives_the_same_logits(silent, described):
     features = _features(20)
-    before, after = LiteRTRunner(silent), LiteRTRunner(described)
-    assert after.inputs == before.inputs
+    before, after = form_of(silent), form_of(described)
+    assert set(after.features) == set(before.features)
     np.testing.assert_array_equal(after(features), before(features))
 
 
@@ -160,7 +161,7 @@ def test_scores_are_the_softmax_of_the_logits(described):
     session.invoke()
     scores, logits = (session.get_tensor(d["index"]) for d in session.get_output_details())
     np.testing.assert_allclose(scores, softmax(logits), atol=1e-6)
-    np.testing.assert_array_equal(logits, LiteRTRunner(described)(features))
+    np.testing.assert_array_equal(logits, form_of(described)(features))
 
 
 def test_the_softmax_costs_no_delegate_partition(silent, described):

@@ -7,8 +7,9 @@ import pytest
 
 from tfapps import registry
 from tfapps.errors import Failure
+from tfapps.forms.parts.agreement import compare, worse
 from tfapps.verify import parity
-from tfapps.verify.parity import LIMITS, check, compare, worse
+from tfapps.verify.parity import LIMITS, check
 
 GOOD = {"max_logit_difference": 1e-6, "agreement": 1.0}
 

@@ -13,7 +13,7 @@ import pytest
 from tfapps.errors import InputError
 from tfapps.features.feature import tokens
 from tfapps.features.padding import pad
-from tfapps.runners import keras_model
+from tfapps.forms.base import BATCH
 from tfapps.serve import artifacts
 from tfapps.serve.artifacts import preferred
 from tfapps.serve.predictor import Predictor
@@ -24,8 +24,7 @@ ROOT = str(Path(__file__).resolve().parents[1])
 class Words:
     """Tokenizer and task in one: a word's id is its length, a label is a number."""
 
-    unknown_id = 1
-    form, rows_at_once = "single", 64
+    unknown_id, rows_at_once = 1, 64
 
     def expand(self, examples, tokenizer, max_length):
         return examples
@@ -119,8 +118,8 @@ def test_no_texts_give_no_answers():
 
 
 def test_logits_are_those_of_the_runner_over_all_batches():
-    logits = _predictor(_sums).logits(["a b"] * (keras_model.BATCH + 3))
-    assert logits.shape == (keras_model.BATCH + 3, 10)
+    logits = _predictor(_sums).logits(["a b"] * (BATCH + 3))
+    assert logits.shape == (BATCH + 3, 10)
 
 
 def test_what_is_no_list_of_texts_is_refused():

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import tflite_weights
+from asking import form_of
 from qat_models import LENGTH, given, ready, rebuilt, rows
 
+from tfapps.backends.litert import interpreter, operators, partitions
 from tfapps.compress import qat
 from tfapps.export import edge_quantizer, litert
 from tfapps.export.parts import integers
 from tfapps.layers.linear import Linear
-from tfapps.runners.litert import LiteRTRunner, interpreter, operators, partitions
 
 
 def kernels(model):
@@ -81,7 +82,7 @@ def test_the_integer_file_answers_as_the_model(int8):
     path, model = int8
     data = given(model)
     expected = model.predict_on_batch(data)
-    logits = LiteRTRunner(path)(data)
+    logits = form_of(path)(data)
     assert np.abs(logits - expected).max() < 0.1 * np.ptp(expected)
     # With 64 random rows near ties are rare but there.
     assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.95
@@ -137,7 +138,7 @@ def test_an_lstm_file_has_the_trained_kernels_in_int8(tmp_path):
                 for actual in stored
                 if actual.shape[0] == gate.shape[0] and actual.shape[1] >= width
             )
-    logits = LiteRTRunner(path)(data)
+    logits = form_of(path)(data)
     expected = model.predict_on_batch(data)
     assert (logits.argmax(-1) == expected.argmax(-1)).mean() >= 0.9
 

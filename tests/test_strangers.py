@@ -7,8 +7,8 @@ import json
 import pytest
 from running import copied, tfapps
 
+from tfapps.backends import saved_model
 from tfapps.presets import presets
-from tfapps.runners import saved_model
 from tfapps.verify import cost
 
 VERBS = {

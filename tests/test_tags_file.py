@@ -3,14 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from asking import form_of
 
 from tfapps.decoding import viterbi
 from tfapps.export import edge_quantizer, litert, saved_model
-from tfapps.export.parts import module, tags_graph
+from tfapps.export.parts import module
+from tfapps.forms.parts import tags_graph
 from tfapps.layers.crf import CRF
 from tfapps.layers.embedding import Embedding
-from tfapps.runners.litert import LiteRTRunner
-from tfapps.runners.saved_model import SavedModelRunner
 
 LENGTH, WORDS, TAGS = 9, 40, 5
 ALLOWED = np.ones((TAGS + 2, TAGS), bool)
@@ -48,10 +48,8 @@ def files(tmp_path_factory):
     saved_model.export(["saved_model"], **inputs)
     litert.export(["litert_float32", "litert_dynamic"], **inputs)
     return {
-        "saved_model": SavedModelRunner(folder / "saved_model", ("tags",), tags_graph.SIGNATURE),
-        "litert_float32": LiteRTRunner(
-            folder / "litert" / "float32.tflite", 1, ("tags",), tags_graph.SIGNATURE
-        ),
+        "saved_model": form_of(folder / "saved_model"),
+        "litert_float32": form_of(folder / "litert" / "float32.tflite"),
         "folder": folder,
     }
 
@@ -59,7 +57,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("name", ["saved_model", "litert_float32"])
 def test_the_same_path_as_in_numpy(files, name):
     rows = features()
-    actual = files[name](rows)
+    actual = files[name].run(tags_graph.SIGNATURE, rows)["tags"]
     outputs = build()({name: rows[name] for name in ("token_ids", "padding_mask")})
     logits, transitions = (np.asarray(outputs[key]) for key in ("logits", "transitions"))
     for row, starts in enumerate(rows["word_starts"].astype(bool)):
@@ -72,7 +70,7 @@ def test_the_same_path_as_in_numpy(files, name):
 def test_files_with_tags_keep_their_logits(files):
     rows = features()
     inputs = {name: rows[name] for name in ("token_ids", "padding_mask")}
-    full = LiteRTRunner(
+    full = form_of(
         files["folder"] / "litert" / "float32.tflite", outputs=("logits", "transitions")
     )(inputs)
     expected = build()(inputs)
@@ -91,5 +89,5 @@ def test_files_that_are_calibrated_have_one_signature(tmp_path):
         split=split,
         folder=tmp_path,
     )
-    runner = LiteRTRunner(tmp_path / "litert" / "int4.tflite", outputs=("logits", "transitions"))
+    runner = form_of(tmp_path / "litert" / "int4.tflite", outputs=("logits", "transitions"))
     assert runner(inputs)["logits"].shape == (4, LENGTH, TAGS)

@@ -11,11 +11,13 @@ from seq2seq_models import fill
 from test_translation import PAIRS, RUN
 
 from tfapps import registry
+from tfapps.backends.keras import Keras
+from tfapps.backends.litert import LiteRT
 from tfapps.compress import qat
 from tfapps.export import litert
+from tfapps.features.feature import tokens
+from tfapps.forms.parts.steps import Steps
 from tfapps.graph import weights
-from tfapps.runners.keras_steps import KerasSteps
-from tfapps.runners.litert_steps import LiteRTSteps
 from tfapps.train.teacher import taught
 
 LENGTH, WORDS, ROWS = 10, 48, 6
@@ -106,10 +108,13 @@ def integer_file(request, tmp_path_factory):
 def test_integer_steps_match_the_quantized_model(integer_file):
     module, plain, model, path = integer_file
     inputs = features()
-    steps = [KerasSteps(module.encoder_of(m), module.step_of(m)) for m in (plain, model)]
-    exact, rounded = (np.stack([stepped(s, inputs, row) for row in range(ROWS)]) for s in steps)
-    file = LiteRTSteps(path)
-    actual = np.stack([stepped(file, inputs, row) for row in range(ROWS)])
+    graphs = [{"encode": module.encoder_of(m), "step": module.step_of(m)} for m in (plain, model)]
+    backends = [*map(Keras, graphs), LiteRT(path)]
+    read = tokens("token_ids", "padding_mask", length=LENGTH)
+    steps = [Steps(backend, read) for backend in backends]
+    exact, rounded, actual = (
+        np.stack([stepped(s, inputs, row) for row in range(ROWS)]) for s in steps
+    )
     # A value on the edge between two steps of a grid falls either way, and that goes on from there;
     # through the layers of a transformer further than through those of an LSTM.
     far, rounding = np.abs(actual - rounded), np.abs(exact - rounded)

@@ -24,7 +24,11 @@ ARTIFACT = "litert_float32"
 TASKS = {name: registry.load("task", name).Task for name in registry.names("task")}
 REFUSED = {
     "explain": [name for name, task in TASKS.items() if not task.classifies],
-    "attack": [n for n, task in TASKS.items() if task.form != "single" or task.running_text],
+    "attack": [
+        name
+        for name, task in TASKS.items()
+        if task.running_text or registry.plugin("form", task.form).searches
+    ],
 }
 ODD = ["I want the pear", "", "a\u2028saw\u2029and\x85a\vdrill\f", "the [MASK] apple 梨 \U0001f600"]
 

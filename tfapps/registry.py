@@ -19,6 +19,7 @@ from tfapps.errors import InputError
 CONTRACT = "base"  # the module that says what every plug-in of a folder has
 KINDS: dict[str, str] = {
     "task": "tfapps.tasks",
+    "form": "tfapps.forms",
     "model": "tfapps.models",
     "tuner": "tfapps.tuning",
     "compressor": "tfapps.compress",

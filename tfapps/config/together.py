@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -178,7 +178,8 @@ def lengths(task: ModuleType, model: Any, shorter: Sequence[int | None]) -> list
     Args:
         shorter: lengths, None for one that is a problem already.
     """
-    if shorter and (task.Task.form == "seq2seq" or task.Task.running_text):
+    form = registry.plugin("form", task.Task.form)
+    if shorter and (not form.several_lengths or task.Task.running_text):
         return [f"lengths: {_name(task)} files have one length; leave it out"]
     return [
         f"lengths: got {length}, expected less than model.max_length, {model.max_length}"
@@ -190,22 +191,16 @@ def lengths(task: ModuleType, model: Any, shorter: Sequence[int | None]) -> list
 def artifacts(
     task: ModuleType, exports: Sequence[str | None], compress: Sequence[Any]
 ) -> list[str]:
-    """Check that artefacts and compressors suit the task's form.
+    """Check that artefacts and compressors suit the task and the form of its models.
 
     Args:
         exports: names, None for one that is a problem already.
         compress: sections, None for one that is a problem already.
     """
-    if task.Task.form == "seq2seq":
-        return _in_steps(_name(task), exports, compress)
     reason = task.Task.not_compressed
     problems = [f"compress: leave it out for {_name(task)}: {reason}"] * bool(reason and compress)
-    return problems + [
-        f"export: {name!r} cannot be made for {_name(task)}: it repeats the steps of a "
-        f"translation, and {_name(task)} answers in one; leave it out"
-        for name in exports
-        if name in _exported(lambda exporter: exporter.only_steps)
-    ]
+    form = registry.plugin("form", task.Task.form)
+    return problems + form.conflicts(_name(task), exports, compress)
 
 
 def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
@@ -224,34 +219,6 @@ def compressors(modules: Sequence[ModuleType | None]) -> list[str]:
                     f"(compress[{first}]): {reason}"
                 )
     return problems
-
-
-def _in_steps(task: str, exports: Sequence[str | None], compress: Sequence[Any]) -> list[str]:
-    possible = _exported(lambda exporter: exporter.of_steps)
-    problems = [
-        f"export: {name!r} cannot be made for {task}; expected some of {', '.join(possible)}"
-        for name in exports
-        if name is not None and name not in possible
-    ]
-    for index, item in enumerate(compress):
-        reason = item and registry.plugin("compressor", item.name).not_in_steps
-        if reason:
-            problems.append(
-                f"compress[{index}]: {item.name} does not go with {task}: {reason}; leave it out"
-            )
-    ranges = [i for i in compress if i and registry.plugin("compressor", i.name).trains_ranges(i)]
-    if "litert_int8" in exports and not ranges:
-        problems.append(
-            f"export: 'litert_int8' for {task} needs the ranges of integers to be trained; put "
-            "{name: qat} into compress"
-        )
-    return problems
-
-
-def _exported(artifacts: Callable[[Any], Sequence[str]]) -> list[str]:
-    """Return the artefacts that a function picks of each exporter."""
-    exporters = [registry.plugin("exporter", name) for name in registry.names("exporter")]
-    return [name for exporter in exporters for name in artifacts(exporter)]
 
 
 def _name(module: ModuleType) -> str:

@@ -20,6 +20,7 @@ class Exporter(ABC):
         artifacts: names of the artefacts that it writes; no other exporter has one of them.
         of_steps: those of them that can be made for `seq2seq` tasks.
         only_steps: those of them that can be made for no other tasks.
+        searching: those of them that hold a search, which takes the likeliest token each time.
         of_lengths: those of them that may have signatures of shorter lengths; `export` takes
             `lengths` if there are some.
     """
@@ -27,6 +28,7 @@ class Exporter(ABC):
     artifacts: ClassVar[tuple[str, ...]] = ()
     of_steps: ClassVar[tuple[str, ...]] = ()
     only_steps: ClassVar[tuple[str, ...]] = ()
+    searching: ClassVar[tuple[str, ...]] = ()
     of_lengths: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod

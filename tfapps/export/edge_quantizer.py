@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.backends.base import SERVE
+from tfapps.backends.litert import LiteRT
 from tfapps.errors import InputError
-from tfapps.export import base
+from tfapps.export import base, litert
 from tfapps.export.parts import child, embedding, module
 
 ARTIFACTS = ("litert_int4", "litert_int4e", "litert_aeq_dynamic", "litert_aeq_int8")
@@ -55,16 +57,16 @@ def export(
             whose width is odd.
         Failure: converter or quantizer failed or crashed.
     """
-    from tfapps.export import litert
-
     selected = [name for name in ARTIFACTS if name in names]
     calibrated = "litert_aeq_int8"
     target = Path(folder) / "litert"
     with tempfile.TemporaryDirectory(prefix="tfapps_quantize_") as temporary:
         rows = Path(temporary) / "calibration.npz"
         if calibrated in selected:
-            np.savez(rows, **litert.calibration_rows(calibrated, calibration, max_length))
+            batches = litert.calibration_batches(calibrated, calibration)
         source = _float_file(rebuild, max_length, split, Path(temporary)) if selected else None
+        if calibrated in selected:
+            np.savez(rows, **_rows(batches, source))
         if "litert_int4e" in selected:
             _check_widths(source)
         for name in selected:
@@ -76,6 +78,13 @@ def export(
             # The quantizer puts weights behind the flatbuffer, where older runtimes don't look;
             # what is written anew has them inside.
             (target / path.name).write_bytes(embedding.scales_apart(content))
+
+
+def _rows(batches: Sequence[Mapping[str, np.ndarray]], source: Path) -> dict[str, np.ndarray]:
+    """Rows of calibration as long as the file has them."""
+    inputs = LiteRT(source).signatures[SERVE].inputs
+    shapes = {name: tensor.shape for name, tensor in inputs.items()}
+    return litert.calibration_rows(batches, shapes)
 
 
 def _check_widths(source: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfapps.export import base, litert
-from tfapps.export.parts import greedy_graph, integers, lstm, module
+from tfapps.export.parts import integers, lstm, module
+from tfapps.forms.parts import greedy_graph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,5 +55,5 @@ def export(
 class Exporter(base.Exporter):
     """What other packages ask of this file."""
 
-    artifacts = of_steps = only_steps = ARTIFACTS
+    artifacts = of_steps = only_steps = searching = ARTIFACTS
     export = staticmethod(export)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfapps.backends.base import SHORT
 from tfapps.errors import Failure, InputError
 from tfapps.export import base
 from tfapps.export.parts import module
@@ -55,20 +56,20 @@ def export(
         Failure: the converter failed or crashed, or the file needs more than built-in ops.
     """
     kinds = [name for name in ARTIFACTS if name in names]
-    rows = None
-    if "litert_int8" in kinds:
-        rows = calibration_rows("litert_int8", calibration, max_length)
-    target = Path(folder) / "litert"
+    target, integer = Path(folder) / "litert", "litert_int8"
+    batches = calibration_batches(integer, calibration) if integer in kinds else []
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         forms: dict[str, Form] = {}
         for name in kinds:
-            kind = name.removeprefix("litert_")
+            kind, rows = name.removeprefix("litert_"), None
             several = lengths if name in OF_LENGTHS else ()
             key = f"{'integer' if kind == 'int8' else 'float'}_{len(several)}"
             if key not in forms:
                 models = {length: rebuild(1, length) for length in (max_length, *several)}
-                ranges = rows if kind == "int8" else None
-                forms[key] = _save(models, split, Path(temporary) / key, ranges)
+                if name == integer:
+                    inputs = models[max_length].inputs
+                    rows = calibration_rows(batches, {t.name: t.shape for t in inputs})
+                forms[key] = _save(models, split, Path(temporary) / key, rows)
             target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
 
@@ -98,8 +99,9 @@ def _save(
         models: by length, the longest first.
     """
     from tfapps.export.parts import attention as attentions
-    from tfapps.export.parts import greedy_graph, integers, tags_graph
+    from tfapps.export.parts import integers
     from tfapps.export.parts import lstm as lstms
+    from tfapps.forms.parts import greedy_graph, tags_graph
 
     form, (model, *shorter) = Form(saved), models.values()
     # The fused LSTM takes no ranges from the graph: it has to be calibrated.
@@ -118,7 +120,7 @@ def _save(
     graphs.pop(greedy_graph.SIGNATURE, None)
     if rows:
         graphs.pop(tags_graph.SIGNATURE, None)  # one signature alone can be calibrated
-    graphs |= {f"{module.SHORT}{length}": models[length] for length in list(models)[1:]}
+    graphs |= {f"{SHORT}{length}": models[length] for length in list(models)[1:]}
     module.save(graphs, saved)
     return form
 
@@ -135,34 +137,41 @@ def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] |
         convert(form.saved, kind, target, rows, float_elementwise=form.attention)
 
 
-def calibration_rows(
-    artifact: str, calibration: Sequence[Mapping[str, np.ndarray]], max_length: int
-) -> dict[str, np.ndarray]:
-    """Return the first `ROWS` rows of batches (b, t) as {input: (rows, max_length) int32}.
+def calibration_batches(
+    artifact: str, calibration: Sequence[Mapping[str, np.ndarray]]
+) -> list[Mapping[str, np.ndarray]]:
+    """Return the batches that have rows.
 
     Args:
         artifact: the one that needs them, for the message.
-        calibration: batches of features (b, t).
-        max_length: the static length.
 
     Raises:
         InputError: there is no row.
     """
-    from tfapps.features import padding
-    from tfapps.features.feature import OWN_LENGTH, of_input
-
     batches = [batch for batch in calibration if len(next(iter(batch.values())))]
     if not batches:
         raise InputError(
             f"{artifact} needs calibration batches, got none; train on data that has examples"
         )
+    return batches
+
+
+def calibration_rows(
+    batches: Sequence[Mapping[str, np.ndarray]], shapes: Mapping[str, Sequence[int]]
+) -> dict[str, np.ndarray]:
+    """Return the first `ROWS` rows of batches (b, t) as {input: (rows, length)}.
+
+    Args:
+        shapes: of the model's inputs, (1, length, ...), to which rows are padded or cut.
+    """
+    from tfapps.features import padding
+    from tfapps.features.feature import Feature
+
     rows = {}
     for name in batches[0]:
-        columns = [np.asarray(batch[name]) for batch in batches]
-        if name not in OWN_LENGTH:
-            inner = columns[0].shape[2:]
-            feature = of_input(name, columns[0].dtype.name, (None, max_length, *inner))
-            columns = [padding.pad([feature], {name: c}, full=True)[name] for c in columns]
+        columns, (_, length, *inner) = [np.asarray(batch[name]) for batch in batches], shapes[name]
+        feature = Feature(name, columns[0].dtype.name, (None, *inner), length)
+        columns = [padding.pad([feature], {name: c}, full=True)[name] for c in columns]
         rows[name] = np.concatenate(columns)[:ROWS]
     return rows
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MASK = "padding_mask"
-OWN_LENGTH = ("masked_places",)  # inputs that are not as long as the text
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,6 @@ def tokens(*names: str, length: int | None = None) -> tuple[Feature, ...]:
         length: the most tokens.
     """
     return tuple(Feature(name, length=length, mask=MASK) for name in names)
-
-
-def of_input(name: str, dtype: str, shape: Sequence[int | None]) -> Feature:
-    """Return the feature that an input (b, t, ...) of a model or of a file takes.
-
-    Neither says which inputs are equally long: all are, but those of `OWN_LENGTH`.
-    """
-    mask = None if name in OWN_LENGTH else MASK
-    return Feature(name, dtype, (None, *shape[2:]), shape[1], mask=mask)
 
 
 def select(features: Iterable[Feature], names: Iterable[str]) -> tuple[Feature, ...]:

@@ -1,9 +1,8 @@
-"""The one padding of features, and the outputs of an exported file brought back to the rows."""
+"""The one padding of features."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,7 @@ from tfapps.errors import InputError
 from tfapps.features.columns import Encoded
 from tfapps.features.feature import Feature
 
-LOGITS = "logits"
-OUTPUTS = (LOGITS,)  # of a model that has no others
-SERVE = "serving_default"
-# Signatures of lengths below that of SERVE. The converter puts graphs in the order of their names,
-# and what asks for none takes the first: it has to be SERVE.
-SHORT = "short_"
+LOGITS = "logits"  # the output of a model that has no others
 
 
 def check(features: Mapping[str, np.ndarray], expected: Iterable[Feature]) -> int:
@@ -158,39 +152,3 @@ def _whole(feature: Feature, rows: Any) -> np.ndarray:
 def _check_shape(feature: Feature, got: tuple[int, ...], expected: tuple[int | None, ...]) -> None:
     if got != expected:
         raise ValueError(f"feature {feature.name}: got the shape {got}, expected {expected}")
-
-
-def widen(output: np.ndarray, width: Sequence[int]) -> np.ndarray:
-    """Pad (1, t, ...) with zeros to (1, *width, ...)."""
-    rest = [(0, 0)] * (output.ndim - 2)
-    return np.pad(output, [(0, 0), *((0, n - output.shape[1]) for n in width), *rest])
-
-
-def check_outputs(path: Path, available: Collection[str], expected: Iterable[str]) -> None:
-    """Check that an artefact has the expected outputs.
-
-    Raises:
-        InputError: it does not.
-    """
-    missing = [name for name in expected if name not in available]
-    if missing:
-        raise InputError(
-            f"{path}: expected the outputs {', '.join(expected)}, got "
-            f"{', '.join(sorted(available))}; export the run again"
-        )
-
-
-def outputs(
-    parts: Sequence[Mapping[str, np.ndarray]], names: Sequence[str], static: int, length: int
-) -> Any:
-    """Join the outputs of several batches: an array, or a dictionary for several outputs.
-
-    Args:
-        static: length that the features were brought to by `fit`.
-        length: what it was before: logits of tokens lose the padding.
-    """
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
-    logits = joined.get(LOGITS)
-    if logits is not None and logits.ndim > 2 and logits.shape[1] == static:
-        joined[LOGITS] = logits[:, :length]
-    return joined if len(joined) > 1 else joined[names[0]]

@@ -1,1 +1,1 @@
-"""How a kind of model is run."""
+"""How a kind of model is run: one kind a file."""

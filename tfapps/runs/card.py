@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfapps import registry
 from tfapps.config.sections import RunConfig
 from tfapps.printable import markdown
 
@@ -70,9 +71,9 @@ def number(value: float | None, scale: float, digits: int) -> str:
 
 
 def _greedy(config: RunConfig) -> list[str]:
-    from tfapps.forms import greedy
-
-    searching = [name for name in config.export if name in greedy.ARTIFACTS]
+    exporters = registry.artifacts()
+    kinds = {name: registry.plugin("exporter", exporters[name]) for name in config.export}
+    searching = [name for name, kind in kinds.items() if name in kind.searching]
     note = f"{', '.join(searching)} takes the likeliest token each time, and is compared with the "
     return [f"{note}Keras model doing the same.", ""] if searching else []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tfapps import registry
+from tfapps.assembly.assemble import features
 from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -24,13 +26,13 @@ def outputs_of(
         final: False at the end of an epoch, where a search may be narrower.
         likeliest: take the likeliest token each time, as files do that search by themselves.
     """
-    if prepared.task.form == "seq2seq":
-        from tfapps.forms import greedy, translator
-
-        config, how = prepared.config, prepared.task.search(final)
-        how = greedy.greedy(how) if likeliest else how
-        return translator.of_model(config, prepared.task, model, how)(prepared.arrays(split))
-    return logits_of(prepared, model, split)
+    config, task = prepared.config, prepared.task
+    form = registry.plugin("form", task.form)
+    if not form.searches:  # one pass, over the devices of the strategy
+        return logits_of(prepared, model, split)
+    kind = registry.plugin("model", config.model.name)
+    translator = form.of_model(model, kind, features(config, task), task)
+    return translator(prepared.arrays(split), final=final, likeliest=likeliest)
 
 
 def judged(prepared: Prepared, model: keras.Model, split: str, **how: bool) -> tuple[Any, ...]:

@@ -13,7 +13,6 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.features.arrays import each, listed
-from tfapps.features.feature import select
 from tfapps.features.padding import pad
 from tfapps.presets import offline
 from tfapps.runs.prepared import Prepared
@@ -65,7 +64,6 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
 def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
     """Return the outputs of a run's Keras model on texts, or those of its members together."""
     from tfapps.assembly.assemble import features, of_bundle
-    from tfapps.runners.keras_model import KerasRunner
     from tfapps.text.tokenizer import Tokenizer
 
     run = configs.load(bundle.config_path)
@@ -77,13 +75,14 @@ def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
         return kind.combine(run.ensemble, answers, learned, task.activation)
     tokenizer, length = Tokenizer.load(bundle.text), run.model.max_length
     with offline.bundle(bundle.path):
-        runner = KerasRunner(of_bundle(bundle, run, task, tokenizer))
-    inputs = select(features(run, task), runner.inputs)
+        model = of_bundle(bundle, run, task, tokenizer)
+    kind = registry.plugin("model", run.model.name)
+    form = registry.plugin("form", task.form).of_model(model, kind, features(run, task), task)
     blank = {"token_ids": tokenizer.unknown_id}  # a row without a token has no mean
     rows, parts = examples_of(texts, reads_pairs(run)), []
     for start in range(0, len(rows), task.rows_at_once):
         columns, _ = task.encode(rows[start : start + task.rows_at_once], tokenizer, length)
-        parts.append(runner(pad(inputs, columns, blank=blank)))
+        parts.append(form(pad(form.features, columns, blank=blank)))
     return each(lambda *arrays: np.concatenate(arrays), *parts)
 
 

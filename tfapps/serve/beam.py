@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tfapps.errors import Failure, InputError
+from tfapps.forms.base import BATCH
 from tfapps.printable import json_line
-from tfapps.runners.keras_model import BATCH
 from tfapps.serve.predictor import Predictor
 from tfapps.text.questions import Question, asked, question
 

@@ -18,7 +18,6 @@ from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.graph import weights
 from tfapps.presets import offline
-from tfapps.runners.keras_model import KerasRunner
 from tfapps.serve.predictor import Predictor
 from tfapps.text.questions import KEYS, reads_pairs
 
@@ -93,23 +92,23 @@ class Shared:
                 weight.assign(learned[weight_path])
         # A weight that this run left alone may be another's to learn.
         self._learned[name] = {path: a for path, a in learned.items() if path in inside}
+        kind = registry.plugin("model", run.model.name)
+        form = registry.plugin("form", task.form).of_model(model, kind, features(run, task), task)
         self.runs[name] = Predictor(
             artifact="keras",
-            runner=self._runner(name, model),
-            features=features(run, task),
+            runner=self._runner(name, form),
+            features=form.features,
             tokenizer=tokenizer,
             task=task,
             max_length=run.model.max_length,
             paired=reads_pairs(run),
         )
 
-    def _runner(self, name: str, model: keras.Model) -> Any:
-        run = KerasRunner(model)
-
+    def _runner(self, name: str, form: Any) -> Any:
         def answer(rows: dict[str, np.ndarray]) -> Any:
             with self._base:
                 self._switch(name)
-                return run(rows)
+                return form(rows)
 
         return answer
 

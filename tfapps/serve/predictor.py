@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from tfapps.features.arrays import each
 from tfapps.features.feature import Feature
 from tfapps.features.padding import pad
 from tfapps.presets import offline
-from tfapps.serve.artifacts import Runner, open_runner, preferred
+from tfapps.serve.artifacts import open_runner, preferred
 from tfapps.serve.ensemble import Ensemble
 from tfapps.text.questions import examples_of, reads_pairs
 
@@ -46,7 +46,7 @@ class Predictor:
         self,
         *,
         artifact: str,
-        runner: Runner,
+        runner: Callable[[Any], Any],
         features: Sequence[Feature],
         tokenizer: Any,
         task: Any,
@@ -89,14 +89,14 @@ class Predictor:
         tokenizer = Tokenizer.load(bundle.text)
         task = registry.load("task", run.task.name).Task.load(run.task, bundle.text)
         with offline.bundle(bundle.path):
-            runner, features = open_runner(name, bundle, run, task, tokenizer, threads=threads)
+            runner = open_runner(name, bundle, run, task, tokenizer, threads=threads)
         return cls(
             artifact=name,
             runner=runner,
-            features=features,
+            features=runner.features,
             tokenizer=tokenizer,
             task=task,
-            max_length=getattr(runner, "length", None) or run.model.max_length,
+            max_length=runner.length or run.model.max_length,
             paired=reads_pairs(run),
         )
 
@@ -142,9 +142,7 @@ class Predictor:
             InputError: answers of this run look at nothing.
         """
         outputs, examples = next(iter(self._outputs([text])))
-        picture = None
-        if self._task.form == "seq2seq":
-            picture = self._task.attention_png(outputs[0][0], examples[0])
+        picture = self._task.attention_png(outputs, examples)
         if picture is None:
             raise InputError("this run's answer has no attention to draw; expected a translation")
         return picture

@@ -44,7 +44,7 @@ def attack(
         InputError: the task does not give one answer per text.
     """
     task = registry.load("task", config.task.name).Task
-    if task.form != "single" or task.running_text:
+    if registry.plugin("form", task.form).searches or task.running_text:
         raise InputError(
             f"attack: {config.task.name} does not give one answer per text; expected a run of "
             "classification, prompt, tagging or intent_slots"

@@ -31,6 +31,7 @@ def benchmark(
         A dictionary an artefact: bytes, p50_ms, p95_ms, throughput_per_s, peak_bytes (where the
         artefact is a file that runs by itself), and its headline metric on the dev set.
     """
+    from tfapps.backends.base import SERVE
     from tfapps.serve.artifacts import SAVED_MODEL, open_runner
     from tfapps.verify import cost as measuring
 
@@ -44,13 +45,13 @@ def benchmark(
     figures: dict[str, dict[str, Any]] = {}
     for name, file in files.items():
         with offline.bundle(bundle.path):
-            runner, read = open_runner(
+            runner = open_runner(
                 name, bundle, config, prepared.task, prepared.tokenizer, threads=threads
             )
         measured = {"bytes": measuring.size(file)}
-        inputs = {feature.name: features[feature.name] for feature in read}
+        inputs = {feature.name: features[feature.name] for feature in runner.features}
         measured |= measuring.measure(runner, inputs, rows=rows)
-        if name != "keras" and prepared.task.form == "single":
+        if name != "keras" and SERVE in runner.backend.signatures:
             measured["peak_bytes"] = measuring.peak_memory(file, length=config.model.max_length)
         headline = prepared.task.headline
         if name in dev:

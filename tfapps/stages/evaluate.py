@@ -41,8 +41,8 @@ def opened(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> Opene
     task, tokenizer, examples, encoded = _read(bundle, config, data)
     rows = len({example.get("sentence", number) for number, example in enumerate(examples)})
     with offline.bundle(bundle.path):
-        runner, inputs = open_runner(artifact, bundle, config, task, tokenizer)
-    features = padding.dense(encoded, inputs)
+        runner = open_runner(artifact, bundle, config, task, tokenizer)
+    features = padding.dense(encoded, runner.features)
     targets = {name: encoded.columns[name] for name in task.targets}
     return Opened(task, rows, examples, runner, features, targets)
 
@@ -71,7 +71,7 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
 
     task, tokenizer, _, encoded = _read(bundle, config, data)
     with offline.bundle(bundle.path):
-        runner, _ = open_runner(artifact, bundle, config, task, tokenizer)
+        runner = open_runner(artifact, bundle, config, task, tokenizer)
     masking, inputs = Masking(**task.masking()), registry.features(config.model)
     parts = []
     for start in range(0, len(encoded), PART):

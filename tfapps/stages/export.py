@@ -59,25 +59,10 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 
 def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
-    """Return a run's graphs by signature: the model, or its encoder, steps, and all in one."""
-    from tfapps.export.parts import greedy_graph, tags_graph
-    from tfapps.export.parts import module as modules
-
-    if prepared.task.form == "single":
-        graphs = modules.whole(model)
-        if "transitions" in prepared.task.outputs:
-            graphs[tags_graph.SIGNATURE] = tags_graph.Tagger(model, prepared.task.allowed)
-        return graphs
-    kind = registry.plugin("model", prepared.config.model.name)
-    graphs = {"encode": kind.encoder_of(model), "step": kind.step_of(model)}
-    beam = prepared.task.search().beam
-    if beam > 1 and model.input["token_ids"].shape[0] is not None:
-        graphs["steps"] = kind.step_of(model, batch_size=beam)
-    target, limit = prepared.task.target_tokenizer, prepared.config.model.max_length - 1
-    graphs[greedy_graph.SIGNATURE] = greedy_graph.Greedy(
-        graphs["encode"], graphs["step"], target.start_id, target.end_id, limit
-    )
-    return graphs
+    """Return a run's graphs by signature, those that files may hold."""
+    config, task = prepared.config, prepared.task
+    kind = registry.plugin("model", config.model.name)
+    return registry.plugin("form", task.form).graphs(model, kind, task, config.model.max_length)
 
 
 def describe(prepared: Prepared, folder: Path) -> None:

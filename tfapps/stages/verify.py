@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle, write_json
 from tfapps.config.sections import RunConfig
@@ -70,47 +68,23 @@ def _prove(
     prepared: Prepared, bundle: Bundle, name: str, there: Dev
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The figures of one artefact."""
-    from tfapps.forms import greedy
-    from tfapps.runners import litert
     from tfapps.serve.artifacts import open_runner
-    from tfapps.verify import cost, parity
+    from tfapps.verify import cost
 
     task, features, file = prepared.task, there.features, bundle.artifact(name)
-    reference = there.said(name in greedy.ARTIFACTS)
-    runner, _ = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
+    runner = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
-    figures, before = there.figures(outputs), there.figures(reference)[task.headline]
-    if task.form != "seq2seq":
-        proof = parity.compare(reference, outputs, there.decide, features.get("padding_mask"))
-        proof = _with_tags(proof, prepared, name, file, features, outputs)
-    else:
-        proof = parity.compare_answers(reference, outputs)
-        if name == "saved_model":  # holds a greedy translator beside the steps
-            whole = greedy.of_file(name, file, task)(features)
-            proof = parity.worse(proof, parity.compare_answers(there.said(True), whole))
+    figures = there.figures(outputs)
+    before = there.figures(there.said(runner.likeliest))[task.headline]
+    examples = prepared.examples["dev"]
+    proof = runner.compare(there.said, outputs, features, there.decide, examples)
     proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
     proof |= _sizes(file)
-    if name.startswith("litert_"):
-        proof["partitions"] = litert.partitions(file)
+    partitions = runner.backend.partitions()
+    if partitions is not None:
+        proof["partitions"] = partitions
     proof |= cost.measure(runner, features, rows=LATENCY_ROWS)
     return proof, figures
-
-
-def _with_tags(
-    proof: dict[str, float], prepared: Prepared, name: str, file: Path, features: Any, outputs: Any
-) -> dict[str, float]:
-    """The proof, with the tags that the file finds by itself held against those of its logits."""
-    from tfapps.forms import tagger
-
-    if not prepared.task.tags_words:
-        return proof
-    windows = prepared.examples["dev"]
-    inside = tagger.tags(name, file, features, windows)
-    if inside is None:
-        return proof
-    pairs = zip(inside, prepared.task.tag_numbers(outputs, windows), strict=True)
-    same = float(np.mean([np.array_equal(found, expected) for found, expected in pairs]))
-    return {**proof, "agreement": min(proof["agreement"], same), "tag_agreement": same}
 
 
 def _sizes(file: Path) -> dict[str, int]:

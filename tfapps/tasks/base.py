@@ -10,14 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
     import keras
 
-    from tfapps.decoding.beam import Hypothesis, Search
+    from tfapps.decoding.beam import Search
     from tfapps.features.feature import Feature
 
 
@@ -27,8 +27,7 @@ class Task(ABC):
     The attributes without `ClassVar` may depend on the config: set them in `__init__`.
 
     Attributes:
-        form: how a model is run: `single` is features -> outputs, `seq2seq` is an encoder and a
-            step that is repeated.
+        form: how a model is run, a file of `tfapps/forms/`.
         needs: what a model has to provide, see `provides` of the models.
         not_compressed: the reason why runs are not compressed; None if they may be.
         running_text: learns from a `Corpus` by hiding tokens of it, instead of from rows.
@@ -59,7 +58,7 @@ class Task(ABC):
         config: the section `task:`.
     """
 
-    form: ClassVar[Literal["single", "seq2seq"]] = "single"
+    form: ClassVar[str] = "single"
     needs: ClassVar[str] = "encoder"
     not_compressed: ClassVar[str | None] = None
     running_text: ClassVar[bool] = False
@@ -289,8 +288,8 @@ class Task(ABC):
         """Return vectors (v, d) and their names for TensorBoard's projector; None for none."""
         return None
 
-    def attention_png(self, answer: Hypothesis, example: dict[str, Any]) -> bytes | None:
-        """Draw the attention of an answer as PNG; None if there is none to draw."""
+    def attention_png(self, outputs: Any, examples: Any) -> bytes | None:
+        """Draw the attention of the first answer as PNG; None if there is none to draw."""
         return None
 
 

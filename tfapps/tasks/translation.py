@@ -240,16 +240,17 @@ class Task(base.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> dict[str, bytes]:
         """Draw where the first translation looked, if its model looks anywhere."""
-        picture = self.attention_png(outputs[0][0], examples[0])
+        picture = self.attention_png(outputs, examples)
         return {"attention": picture} if picture else {}
 
-    def attention_png(self, answer: Hypothesis, example: dict[str, Any]) -> bytes | None:
-        """Draw the attention of a translation, source across; None if it has none."""
+    def attention_png(self, outputs: Outputs, examples: Examples) -> bytes | None:
+        """Draw the attention of the first translation, source across; None if it has none."""
         from tfapps.metrics.pictures import attention_png
 
+        answer = outputs[0][0]
         if answer.attention is None or not len(answer.token_ids):
             return None
-        down, across = self._pieces(answer, example)
+        down, across = self._pieces(answer, examples[0])
         return attention_png(answer.attention[:, : len(across)], down, across)
 
     def _pieces(self, answer: Hypothesis, example: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tfapps.backends.base import SERVE
+from tfapps.backends.opening import open_file
+
 
 def peak() -> int:
     """Return the peak resident bytes of this process.
@@ -28,14 +31,15 @@ def peak() -> int:
 
 def main(path: str, rows: str, length: str) -> None:
     """Run `rows` rows of ones through the artefact."""
-    if Path(path).is_dir():
-        from tfapps.runners.saved_model import SavedModelRunner as Runner
-    else:
-        from tfapps.runners.litert import LiteRTRunner as Runner
-    runner = Runner(path)
-    first = (int(rows), runner.length or int(length))
-    ones = {name: np.ones((*first, *shape[2:]), np.int32) for name, shape in runner.shapes.items()}
-    runner(ones)
+    backend = open_file(Path(path))
+    stated = backend.signatures[SERVE]
+    size = stated.rows or int(rows)
+    ones = {
+        name: np.ones((size, tensor.shape[1] or int(length), *tensor.shape[2:]), tensor.dtype)
+        for name, tensor in stated.inputs.items()
+    }
+    for _ in range(0, int(rows), size):
+        backend.call(SERVE, ones)
     print(peak())
 
 

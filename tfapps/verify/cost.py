@@ -34,7 +34,7 @@ def measure(
         InputError: no rows.
 
     Example:
-        >>> measure(LiteRTRunner("litert/int8.tflite"), features, rows=100)
+        >>> measure(Form(LiteRT("litert/int8.tflite"), *stated), features, rows=100)
         {'p50_ms': 16.2, 'p95_ms': 17.9, 'throughput_per_s': 61.0}
     """
     count = len(next(iter(features.values()))) if features else 0

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tfapps.features.padding import SERVE, SHORT
+from tfapps.backends.base import SERVE
 
-__all__ = ["SERVE", "SHORT", "Split", "save", "whole"]
 Split = Callable[[Any], Mapping[str, Any]]
 
 

@@ -1,4 +1,4 @@
-"""Runners: features in, logits out, and plain words for what does not fit."""
+"""Backends: features in, logits out, and plain words for what does not fit."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 import export_models as models
 import numpy as np
 import pytest
+from asking import form_of
 from running import ROOT
 
+from tfapps.backends import _interpreter
+from tfapps.backends._interpreter import NOTE
+from tfapps.backends.base import SERVE
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
 from tfapps.features import padding
 from tfapps.features.feature import tokens
-from tfapps.features.padding import SERVE
-from tfapps.runners import _interpreter
-from tfapps.runners import saved_model as saved_model_runner
-from tfapps.runners._interpreter import NOTE
-from tfapps.runners.litert import LiteRTRunner
-from tfapps.runners.saved_model import SavedModelRunner
+from tfapps.forms import base
 
 LENGTH = models.LENGTH
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("runners")
+    path = tmp_path_factory.mktemp("backends")
     arguments = {"rebuild": models.tagger, "max_length": LENGTH, "folder": path}
     litert.export(["litert_float32"], **arguments)
     saved_model.export(["saved_model"], **arguments)
@@ -38,8 +37,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(params=["litert", "saved_model"])
 def runner(request, folder):
     if request.param == "litert":
-        return LiteRTRunner(folder / "litert" / "float32.tflite", threads=2)
-    return SavedModelRunner(folder / "saved_model")
+        return form_of(folder / "litert" / "float32.tflite", threads=2)
+    return form_of(folder / "saved_model")
 
 
 def _ids(rows, length):
@@ -54,7 +53,7 @@ def test_logits_have_the_length_of_the_features(runner, length):
 
 
 def test_litert_cuts_rows_that_are_too_long(folder):
-    runner = LiteRTRunner(folder / "litert" / "float32.tflite")
+    runner = form_of(folder / "litert" / "float32.tflite")
     features = _ids(2, LENGTH + 5)
     cut = {"token_ids": features["token_ids"][:, :LENGTH]}
     np.testing.assert_array_equal(runner(features), runner(cut))
@@ -65,10 +64,10 @@ def test_no_rows_give_no_logits(runner):
 
 
 def test_saved_model_batches_do_not_show(folder, monkeypatch):
-    runner = SavedModelRunner(folder / "saved_model")
+    runner = form_of(folder / "saved_model")
     features = _ids(7, LENGTH)
     full = runner(features)
-    monkeypatch.setattr(saved_model_runner, "BATCH", 3)
+    monkeypatch.setattr(base, "BATCH", 3)
     np.testing.assert_allclose(runner(features), full, atol=1e-6)
 
 
@@ -89,9 +88,9 @@ def test_inputs_of_different_shapes_are_refused():
 
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"float32.tflite: no such file; export the run first"):
-        LiteRTRunner(tmp_path / "float32.tflite")
+        form_of(tmp_path / "float32.tflite")
     with pytest.raises(InputError, match="no SavedModel there; export the run first"):
-        SavedModelRunner(tmp_path)
+        form_of(tmp_path)
 
 
 def test_damaged_files_are_refused(folder, tmp_path):
@@ -100,18 +99,18 @@ def test_damaged_files_are_refused(folder, tmp_path):
         path = tmp_path / f"{i}.tflite"
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"LiteRT cannot load it .*export it again"):
-            LiteRTRunner(path)
+            form_of(path)
     (tmp_path / "saved_model.pb").write_bytes(b"not a graph")
     with pytest.raises(InputError, match="TensorFlow cannot load it"):
-        SavedModelRunner(tmp_path)
+        form_of(tmp_path)
 
 
 def test_litert_announces_nothing(folder):
     program = (
         "import sys, numpy as np\n"
-        "from tfapps.runners.litert import LiteRTRunner\n"
-        "runner = LiteRTRunner(sys.argv[1])\n"
-        "runner({'token_ids': np.ones((2, runner.length), np.int32)})\n"
+        "from tfapps.backends.litert import LiteRT\n"
+        f"ones = {{'token_ids': np.ones((1, {LENGTH}), np.int32)}}\n"
+        "LiteRT(sys.argv[1]).call('serving_default', ones)\n"
     )
     file = folder / "litert" / "float32.tflite"
     child = subprocess.run(
@@ -124,7 +123,7 @@ def test_standard_error_is_not_redirected_from_a_thread_or_beside_one(folder):
     """A thread that writes all the time loses nothing, whoever loads files meanwhile."""
     program = (
         "import os, sys, threading\n"
-        "from tfapps.runners.litert import interpreter\n"
+        "from tfapps.backends.litert import interpreter\n"
         "over, real = threading.Event(), os.dup2\n"
         "def refuse(*_): raise SystemExit('file descriptor 2 was redirected')\n"
         "os.dup2 = refuse\n"
@@ -150,19 +149,19 @@ def test_what_is_written_while_a_file_is_loaded_is_kept(capfd):
 def test_an_op_that_refuses_a_row_is_a_failure(folder):
     from tfapps.errors import Failure
 
-    runner = LiteRTRunner(folder / "litert" / "float32.tflite")
+    runner = form_of(folder / "litert" / "float32.tflite")
 
     def refuse(**row):
         raise RuntimeError("div.cc:262 zero_point\nNode 33 failed")
 
-    with runner._sessions.borrowed() as session:
+    with runner.backend._sessions.borrowed() as session:
         session.runs[SERVE] = refuse
     with pytest.raises(Failure, match=r"stopped in the middle: div\.cc:262 zero_point Node 33"):
         runner(_ids(1, LENGTH))
 
 
 def test_threads_get_the_answers_of_one(folder):
-    runner = LiteRTRunner(folder / "litert" / "float32.tflite")
+    runner = form_of(folder / "litert" / "float32.tflite")
     features = _ids(64, LENGTH)
     expected = runner(features)
 
@@ -190,8 +189,8 @@ def test_a_file_that_is_replaced_later_changes_nothing(folder, tmp_path, monkeyp
     monkeypatch.setattr(_interpreter, "cores", lambda: 2)
     path = tmp_path / "float32.tflite"
     path.write_bytes((folder / "litert" / "float32.tflite").read_bytes())
-    runner, features = LiteRTRunner(path), _ids(3, LENGTH)
+    runner, features = form_of(path), _ids(3, LENGTH)
     expected = runner(features)
     path.write_bytes(b"another export")
-    with runner._sessions.borrowed():  # so that another has to be made
+    with runner.backend._sessions.borrowed():  # so that another has to be made
         np.testing.assert_array_equal(runner(features), expected)

@@ -7,14 +7,14 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfapps.backends.base import Arrays, Signature, Tensor
 from tfapps.errors import Failure, InputError
-from tfapps.features.feature import Feature, of_input
 
 NOTE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 _announced = threading.Event()  # LiteRT announces the first delegate of a process
@@ -112,8 +112,9 @@ class Session:
         self._interpreter = interpreter(path, threads, content=content)
         names = self._interpreter.get_signature_list()
         self.runs = {name: self._interpreter.get_signature_runner(name) for name in names}
+        self._warm_up()
 
-    def warm_up(self) -> None:
+    def _warm_up(self) -> None:
         """Run each signature once, so that the state of fused LSTMs exists and can be reset.
 
         On ones, because an all-zero padding mask is a division by zero in a mean over tokens.
@@ -122,18 +123,16 @@ class Session:
             details = run.get_input_details().items()
             run(**{name: np.ones(detail["shape"], detail["dtype"]) for name, detail in details})
 
-    def reset(self) -> None:
-        """Forget the state that fused LSTMs keep between calls: no text may see another."""
-        self._interpreter.reset_all_variables()
-
-    def call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run a signature.
+    def call(self, signature: str, arrays: Arrays) -> dict[str, np.ndarray]:
+        """Run a signature on the first states of fused LSTMs: no text may see another.
 
         Raises:
             Failure: an op refused the values.
         """
+        self._interpreter.reset_all_variables()
+        run = self.runs[signature]
         try:
-            return self.runs[signature](**inputs)
+            return run(**arrays)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise Failure(f"{self.path}: LiteRT stopped in the middle: {reason}") from error
@@ -149,27 +148,20 @@ class Sessions:
 
     Args:
         threads: CPU threads of each session.
-        prepare: what is done with a session before it is used.
 
     Attributes:
-        inputs: signature -> name -> details of the input.
-        outputs: signature -> name -> details of the output.
+        signatures: what the file can be asked.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        threads: int = 1,
-        prepare: Callable[[Session], None] = lambda session: None,
-    ) -> None:
+    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
         self.path = Path(path)
-        self._threads, self._prepare = threads, prepare
-        self._content = content_of(path)
+        self._threads, self._content = threads, content_of(path)
         self._places = threading.Semaphore(max(1, cores() // threads))
-        first = Session(self.path, threads, self._content)
-        self.inputs = {name: run.get_input_details() for name, run in first.runs.items()}
-        self.outputs = {name: run.get_output_details() for name, run in first.runs.items()}
-        prepare(first)
+        first = self._made()
+        self.signatures = {
+            name: Signature(_stated(run.get_input_details()), _stated(run.get_output_details()))
+            for name, run in first.runs.items()
+        }
         self._idle = [first]
 
     @contextlib.contextmanager
@@ -189,17 +181,14 @@ class Sessions:
             return None
 
     def _made(self) -> Session:
-        made = Session(self.path, self._threads, self._content)
-        self._prepare(made)
-        return made
+        return Session(self.path, self._threads, self._content)
 
 
-def features_of(inputs: Mapping[str, Mapping[str, Any]]) -> tuple[Feature, ...]:
-    """Return what a signature takes, by the details of its inputs (1, t, ...)."""
-    return tuple(
-        of_input(name, np.dtype(detail["dtype"]).name, [int(n) for n in detail["shape"]])
-        for name, detail in inputs.items()
-    )
+def _stated(details: dict[str, Any]) -> dict[str, Tensor]:
+    return {
+        name: Tensor(tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).name)
+        for name, detail in details.items()
+    }
 
 
 def cores() -> int:

@@ -1,0 +1,1 @@
+"""One runtime a file: an artefact as functions of arrays."""

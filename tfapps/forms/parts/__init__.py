@@ -1,0 +1,1 @@
+"""What forms are made of, for other packages too."""
