@@ -1,4 +1,4 @@
-"""The compress stage: what is made small, in which order, from which trained model."""
+"""The compress stage: what is compressed, in which order, from which trained model."""
 
 import json
 

@@ -213,7 +213,7 @@ def test_short_rows_come_first_and_every_epoch_of_a_stage_is_its_own():
 
 
 def test_more_epochs_than_batches():
-    with pytest.raises(ValueError, match="9 epochs: more than there are batches"):
+    with pytest.raises(ValueError, match="batches, expected at least 9, one an epoch"):
         Staged([Stage(lettered(8, 2, batch_size=1), 2)], epochs=9)
 
 

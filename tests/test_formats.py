@@ -248,7 +248,7 @@ def test_the_first_line_may_name_the_delimiter(tmp_path, first, end):
     assert read(tmp_path, tsv, end.join([first, *lines])) == rows
     with pytest.raises(InputError, match=r"data\.x:4: 3 fields, expected 2"):
         read(tmp_path, csv, end.join([first, *lines[:2], "a;b;c"]))
-    with pytest.raises(InputError, match="no column 'text'; there are text;label"):
+    with pytest.raises(InputError, match="no column 'text'; available: text;label"):
         read(tmp_path, csv, end.join([first, *lines]), delimiter=",")
 
 
@@ -281,7 +281,7 @@ def test_a_column_needs_a_name():
 
 
 def test_wrong_names_in_a_table_with_another_delimiter(tmp_path):
-    message = "no column 'text'; there are sentence, y; the first line must name the columns, sep"
+    message = "no column 'text'; available: sentence, y; the first line must name the columns, sep"
     with pytest.raises(InputError, match=message + "arated by semicolons"):
         read(tmp_path, csv, "sentence;y\na, b;1\n")
 
@@ -420,7 +420,7 @@ def test_parquet_that_is_refused(tmp_path, monkeypatch):
     full = written(tmp_path / "a", {"text": ["t" * 99] * 5000, "label": [None] * 5000})
     with pytest.raises(InputError, match=r"data\.x row 1: label is null, expected a text"):
         read(tmp_path, parquet, full)
-    with pytest.raises(InputError, match=r"data\.x: no column 'txt'; there are text, label; did"):
+    with pytest.raises(InputError, match=r"data\.x: no column 'txt'; available: text, label; did"):
         read(tmp_path, parquet, full, text="txt")
     with pytest.raises(InputError, match=r"data\.x: cannot be read as Parquet \(.*\); copy it"):
         read(tmp_path, parquet, full[:-20])

@@ -186,10 +186,12 @@ def test_refusals(tokenizer):
     ):
         task(tokenizer.looking_at("case_ids"))
     raw = {"task": {"name": "masked_lm"}, "model": {"name": "bilstm_cnn"}}
-    with pytest.raises(ConfigError, match="the letters of a hidden word would tell it"):
+    with pytest.raises(ConfigError, match="the letters of a hidden word would reveal it"):
         configs.from_dict({**raw, "data": {"source": "corpus"}}, "x")
     raw |= {"model": {"name": "bert", "size": "tiny"}, "compress": [{"name": "qat"}]}
-    with pytest.raises(ConfigError, match="leave it out for masked_lm: the runs that take it as"):
+    with pytest.raises(
+        ConfigError, match="leave it out for masked_lm: compress the runs that use it as"
+    ):
         configs.from_dict({**raw, "data": {"source": "corpus"}}, "x")
 
 

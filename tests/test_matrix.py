@@ -166,16 +166,23 @@ def test_every_value_is_in_a_row_and_no_refused_pair():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"tuner": "lora"}, "tuning: lora works on dense layers, which model 'bilstm' has not"),
-        ({"tuner": "prefix"}, "tuning: prefix works on attention, which model 'bilstm' has not"),
+        (
+            {"tuner": "lora"},
+            "tuning: lora works on dense layers, which model 'bilstm' does not have",
+        ),
+        (
+            {"tuner": "prefix"},
+            "tuning: prefix works on attention, which model 'bilstm' does not have",
+        ),
         (
             {"compressor": "prune_structured"},
-            "compress[0]: prune_structured works on transformer blocks, which model 'bilstm' has "
-            "not; models that have: bert",
+            "compress[0]: prune_structured works on transformer blocks, which model 'bilstm' "
+            "does not have; models that have it: bert",
         ),
         (
             {"compressor": "trim_vocabulary", "model": "bilstm_cnn"},
-            "compress[0]: trim_vocabulary works on word pieces, which model 'bilstm_cnn' has not",
+            "compress[0]: trim_vocabulary works on word pieces, which model 'bilstm_cnn' "
+            "does not have",
         ),
     ],
 )
@@ -206,7 +213,7 @@ def test_training_a_head_alone_is_refused_where_there_is_none():
 @pytest.mark.parametrize(
     ("case", "ensemble", "problem"),
     [
-        ("tagging", "voting", "ensemble: voting puts answers of classification together, not of"),
+        ("tagging", "voting", "ensemble: voting combines answers of classification, not of"),
         ("many_labels", "stacking", "ensemble: stacking needs one right class a text; use voting"),
         ("many_labels", "boosting", "ensemble: boosting needs one right class a text; use voting"),
     ],

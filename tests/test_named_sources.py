@@ -89,7 +89,7 @@ def test_tfds_split_strings_and_lists_of_labels(prepared):
     ("changes", "message"),
     [
         ({"train": "trian"}, r"cannot read split 'trian' of .*\(splits: train, validation\)"),
-        ({"text": "txt"}, r"no column 'txt'; there are .*did you mean 'text'"),
+        ({"text": "txt"}, r"no column 'txt'; available: .*did you mean 'text'"),
         ({"text": "n"}, r"train row 0: n is \d+, expected text"),
         ({"dataset": "/nowhere/at/all"}, r"/nowhere/at/all: no prepared data set"),
         (

@@ -191,7 +191,7 @@ def test_a_side_instead_of_a_prefix(tmp_path, name):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("de\tenn\na\tb\n", r"t\.tsv: no column 'en'; there are de, enn; did you mean 'enn'\?"),
+        ("de\tenn\na\tb\n", r"t\.tsv: no column 'en'; available: de, enn; did you mean 'enn'\?"),
         ("de\ten\na\tb\n\t\n", r"t\.tsv:3: empty de; fill it or drop the row"),
         ("de\ten\na\tb\nc\t \n", r"t\.tsv:3: empty en; fill it or drop the row"),
         ("de\ten\na\n", r"t\.tsv:2: 1 field, expected 2 \(de, en\)"),
@@ -302,7 +302,7 @@ def test_splits_of_a_translation_set_are_filtered_too(prepared):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"languages": ["de", "fr"]}, r"data set .*: no column 'fr'; there are de, en"),
+        ({"languages": ["de", "fr"]}, r"data set .*: no column 'fr'; available: de, en"),
         ({"train": "trian"}, r"cannot read split 'trian' of .*\(splits: train, validation\)"),
         ({"dataset": "wmt14_translat"}, r"unknown data set .*did you mean 'wmt14_translate'"),
         ({"dataset": "/nowhere"}, r"/nowhere: no prepared data set"),

@@ -427,7 +427,7 @@ def test_a_failed_trial_of_hyperband_does_not_stop_the_others(place, trainings):
 
 def test_a_search_fails_if_all_trials_fail(place, trainings):
     trainings.raises = {number: Failure("no") for number in range(1, 7)}
-    with pytest.raises(Failure, match="no trial of 6 came to an end; see saved_models"):
+    with pytest.raises(Failure, match="none of 6 trials finished; see saved_models"):
         tuned(place)
 
 

@@ -110,7 +110,7 @@ def test_json_lines(tmp_path):
 
 
 JSON_REFUSED = [
-    ({"tokens": ["a"]}, "data.jsonl:1: no key 'tags'; there are tokens"),
+    ({"tokens": ["a"]}, "data.jsonl:1: no key 'tags'; available: tokens"),
     ({"tokens": "a b", "tags": ["O"]}, 'data.jsonl:1: tokens is "a b", expected a list of texts'),
     ({"tokens": ["a"], "tags": [1]}, r"data.jsonl:1: tags is \[1\], expected a list of texts"),
     ({"tokens": ["a", "b"], "tags": ["O"]}, "data.jsonl:1: 2 tokens and 1 tags; expected one tag"),
@@ -195,7 +195,7 @@ def stored(tmp_path_factory):
 def test_a_data_set_by_its_folder(stored):
     examples = tagged.read(tagged.Config(dataset=stored, tags="ner"), "train")
     assert examples == [{"tokens": ["Ann", "Lee", "ran"], "tags": ["B-PER", "I-PER", "O"]}] * 3
-    with pytest.raises(InputError, match="no column 'tags'; there are ner, text, tokens"):
+    with pytest.raises(InputError, match="no column 'tags'; available: ner, text, tokens"):
         tagged.read(tagged.Config(dataset=stored), "train")
 
 

@@ -1,4 +1,4 @@
-"""A tagger from its config to its files: made small in every way, verified, asked on the way."""
+"""A tagger from its config to its files: compressed in every way, verified and queried."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Translators made small: what integer files of an encoder and a step hold, and what they say."""
+"""Compressed translators: what integer files of an encoder and a step hold and answer."""
 
 import json
 

@@ -46,8 +46,8 @@ def parts(section: str, plugin: ModuleType, model: ModuleType) -> list[str]:
     modules = {name: registry.load("model", name) for name in registry.names("model")}
     fitting = [name for name, module in modules.items() if needed_part in module.Model.parts]
     return [
-        f"{section}: {_name(plugin)} works on {needed_part}, which model {_name(model)!r} has not; "
-        f"models that have: {', '.join(fitting)}"
+        f"{section}: {_name(plugin)} works on {needed_part}, which model {_name(model)!r} "
+        f"does not have; models that have it: {', '.join(fitting)}"
     ]
 
 
@@ -58,7 +58,7 @@ def ensemble(module: ModuleType, task: ModuleType, section: Any) -> list[str]:
         return []
     if not task.Task.comparable:
         return [
-            f"ensemble: {_name(module)} puts answers of classification together, not of "
+            f"ensemble: {_name(module)} combines answers of classification, not of "
             f"{_name(task)}; use `ensemble: {{name: soup}}`"
         ]
     if kind.learns and section.multi_label:

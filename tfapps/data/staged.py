@@ -34,9 +34,10 @@ class Staged:
 
     def __init__(self, stages: Sequence[Stage], epochs: int) -> None:
         self.stages = tuple(stage for stage in stages if stage.steps)
-        self.steps_per_epoch = sum(stage.steps for stage in self.stages) // epochs
-        if self.steps_per_epoch < 1:
-            raise ValueError(f"{epochs} epochs: more than there are batches")
+        steps = sum(stage.steps for stage in self.stages)
+        if steps < epochs:
+            raise ValueError(f"got {steps} batches, expected at least {epochs}, one an epoch")
+        self.steps_per_epoch = steps // epochs
         self.batch_size = max(stage.batches.batch_size for stage in self.stages)
 
     def epoch(self, epoch: int, start: int = 0, part: Part = WHOLE) -> tf.data.Dataset:

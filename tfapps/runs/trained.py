@@ -55,7 +55,7 @@ def find_trained(prepared: Prepared) -> Bundle | None:
             if _is_source(Bundle.open(file.parent, verify=False), prepared, known):
                 return Bundle.open(file.parent)
         except InputError as error:
-            print(f"passed over: {plain(str(error))}", flush=True)
+            print(f"skipped: {plain(str(error))}", flush=True)
     return None
 
 

@@ -165,6 +165,6 @@ def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:
             )
     if reads_pairs(run) != reads_pairs(first):
         raise InputError(
-            f"{path}: of it and {first.name} one reads pairs and the other single texts, so they "
-            "cannot be asked together"
+            f"{path}: it and {first.name} cannot be used together: one reads pairs, the other "
+            "single texts"
         )

@@ -92,7 +92,7 @@ class _Search:
         """Show the best trials, and how to run the best one."""
         best = self.trials.best()
         if not best:
-            raise Failure(f"no trial of {len(self.trials.all)} came to an end; see {self.folder}")
+            raise Failure(f"none of {len(self.trials.all)} trials finished; see {self.folder}")
         self._write_best(best[0])  # a kill may have come between a trial and this
         print("\n".join(table(best[:SHOWN])))
         print(f"tensorboard --logdir {self.folder}\ntfapps run {self.folder / BEST}")

@@ -49,7 +49,7 @@ class Config(Section):
 class Task(base.Task):
     """How text becomes rows, what is hidden in them, and how guesses are judged and written."""
 
-    not_compressed = "the runs that take it as their preset are made small"
+    not_compressed = "compress the runs that use it as their preset"
     running_text = reduces = True
     # The table of the embeddings, where it is the output matrix, belongs to the encoder.
     heads = ("head",)
@@ -66,7 +66,7 @@ class Task(base.Task):
     @classmethod
     def misfit(cls, model: Any) -> str | None:
         """Return why a model that sees letters does not fit."""
-        return "the letters of a hidden word would tell it" if "letters" in model.parts else None
+        return "the letters of a hidden word would reveal it" if "letters" in model.parts else None
 
     @classmethod
     def learn(cls, config: Config, corpus: Any) -> Task:

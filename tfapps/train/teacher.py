@@ -143,7 +143,7 @@ def _common(model: Any, teacher: Any, patterns: Sequence[str]) -> list[str]:
         shapes = [tuple(m.get_layer(name).output.shape) for m in (model, teacher)]
         if shapes[0] != shapes[1]:
             raise InputError(
-                f"distill_layers: {name} gives {shapes[0]}, that of the uncompressed model "
-                f"{shapes[1]}; leave it out"
+                f"distill_layers: the output of {name} is {shapes[0]}, in the uncompressed "
+                f"model {shapes[1]}; leave it out"
             )
     return matched

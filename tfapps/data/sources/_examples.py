@@ -168,7 +168,7 @@ def field(place: str, record: dict[str, Any], name: str) -> Any:
     if name not in record:
         near = registry.nearest(name, list(record))
         hint = f"; did you mean {near!r}?" if near else ""
-        raise InputError(f"{place}: no key {name!r}; there are {', '.join(record)}{hint}")
+        raise InputError(f"{place}: no key {name!r}; available: {', '.join(record)}{hint}")
     return record[name]
 
 

@@ -92,7 +92,7 @@ def check_columns(
                 f"; the first line must name the columns, separated by "
                 f"{_DELIMITERS.get(delimiter, repr(delimiter))} (data.delimiter)"
             )
-        raise InputError(f"{where}: no column {name!r}; there are {_shown(available)}{hint}")
+        raise InputError(f"{where}: no column {name!r}; available: {_shown(available)}{hint}")
 
 
 def _shown(header: Sequence[str]) -> str:
