@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfapps.errors import InputError
 from tfapps.features.feature import Feature, tokens
-from tfapps.models import _inputs, _tokenizers, base
+from tfapps.models import _inputs, base
 
 if TYPE_CHECKING:
     import keras
-
-    from tfapps.config.sections import TextConfig
-    from tfapps.text.tokenizer import Tokenizer
 
 SOURCE = ("token_ids", "padding_mask")
 
@@ -27,18 +24,13 @@ class Model(base.Model):
     """What other packages ask of a translation model."""
 
     provides = "seq2seq"
+    auto_tokenizer = "bpe"
 
     @staticmethod
     def features(config: Any) -> tuple[Feature, ...]:
         """Return the inputs of a training graph."""
         length = config.max_length
         return (*tokens(*SOURCE, length=length), Feature("target_ids", length=length))
-
-    @staticmethod
-    def tokenizer(config: Any, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-        """Return a tokenizer trained on `texts`, byte pairs where nothing else is asked for."""
-        _tokenizers.refuse_preset(config.name, text, "auto, bpe, wordpiece, words or characters")
-        return _tokenizers.train(text, texts, auto="bpe")
 
 
 def tables(tie: str, source: int, target: int, width: int, initializer: Any) -> list[Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tfapps.errors import InputError
-
 if TYPE_CHECKING:
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
@@ -29,16 +27,3 @@ def train(text: TextConfig, texts: Iterable[str | Sequence[str]], auto: str) -> 
         text.min_frequency,
         text.strip_accents,
     )
-
-
-def refuse_preset(model: str, text: TextConfig, kinds: str) -> None:
-    """Check that the section does not ask for the tokenizer of a preset.
-
-    Args:
-        kinds: the allowed kinds, for the error message.
-
-    Raises:
-        InputError: it does.
-    """
-    if text.tokenizer == "preset":
-        raise InputError(f"text.tokenizer: got preset, but {model} has none; expected {kinds}")

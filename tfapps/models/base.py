@@ -10,11 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tfapps.errors import InputError
+from tfapps.features.feature import Feature, tokens
+from tfapps.models import _tokenizers
+
 if TYPE_CHECKING:
     import keras
 
     from tfapps.config.sections import TextConfig
-    from tfapps.features.feature import Feature
     from tfapps.text.tokenizer import Tokenizer
 
 
@@ -26,20 +29,21 @@ class Model(ABC):
         parts: what tuners, compressors and tasks may require: `attention`, `dense layers`,
             `transformer blocks`, `word pieces`, `letters` if it reads those of words, and
             `preset` if weights can come from one.
+        auto_tokenizer: the kind that `tokenizer` trains if `text.tokenizer` is auto.
     """
 
     provides: ClassVar[str] = "encoder"
     parts: ClassVar[tuple[str, ...]] = ()
+    auto_tokenizer: ClassVar[str] = "wordpiece"
 
     @staticmethod
-    @abstractmethod
     def features(config: Any) -> tuple[Feature, ...]:
-        """Return the inputs of the model that `config` describes, in their order."""
+        """Return the inputs of the model in order, by default `token_ids` and `padding_mask`."""
+        return tokens("token_ids", "padding_mask", length=config.max_length)
 
-    @staticmethod
-    @abstractmethod
-    def tokenizer(config: Any, text: TextConfig, texts: Iterable[Any]) -> Tokenizer:
-        """Return the tokenizer of a preset, or train one.
+    @classmethod
+    def tokenizer(cls, config: Any, text: TextConfig, texts: Iterable[Any]) -> Tokenizer:
+        """Return the tokenizer of a preset, or train one, by default of any kind.
 
         Args:
             text: the section `text:`.
@@ -48,6 +52,12 @@ class Model(ABC):
         Raises:
             InputError: the tokenizer does not fit the model.
         """
+        if text.tokenizer == "preset":
+            raise InputError(
+                f"text.tokenizer: got preset, but {config.name} has none; expected auto, "
+                "wordpiece, bpe, words or characters"
+            )
+        return _tokenizers.train(text, texts, cls.auto_tokenizer)
 
     @staticmethod
     @abstractmethod

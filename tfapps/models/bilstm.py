@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from tfapps.config.sections import Section
-from tfapps.features.feature import Feature, tokens
-from tfapps.models import _inputs, _tokenizers, base
+from tfapps.models import _inputs, base
 
 if TYPE_CHECKING:
     import keras
-
-    from tfapps.config.sections import TextConfig
-    from tfapps.text.tokenizer import Tokenizer
 
 
 class Config(Section):
@@ -31,21 +26,6 @@ class Config(Section):
     dropout: float = Field(0.3, ge=0, lt=1)
     embedding_dropout: float | None = Field(None, ge=0, lt=1)
     pooling: Literal["attention", "max", "mean"] = "attention"
-
-
-def features(config: Config) -> tuple[Feature, ...]:
-    """Return the inputs of the model."""
-    return tokens("token_ids", "padding_mask", length=config.max_length)
-
-
-def tokenizer(config: Config, text: TextConfig, texts: Iterable[str]) -> Tokenizer:
-    """Train a tokenizer on `texts`.
-
-    Raises:
-        InputError: the text section asks for the tokenizer of a preset.
-    """
-    _tokenizers.refuse_preset(config.name, text, "auto, wordpiece, words, characters or bpe")
-    return _tokenizers.train(text, texts, auto="wordpiece")
 
 
 def build(
@@ -67,7 +47,7 @@ def build(
     from tfapps.layers.pooling import Pooling
     from tfapps.layers.reverse import ReverseOrder
 
-    inputs = _inputs.tensors(features(config), batch_size, length)
+    inputs = _inputs.tensors(Model.features(config), batch_size, length)
     first = config.dropout if config.embedding_dropout is None else config.embedding_dropout
     order = ReverseOrder(name="reverse_order")(inputs["padding_mask"])
     x = Embedding(vocabulary_size, config.embedding_size, name="embeddings")(inputs["token_ids"])
@@ -83,6 +63,4 @@ class Model(base.Model):
     """The hooks that other packages call."""
 
     parts = ("word pieces",)
-    features = staticmethod(features)
-    tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
 from tfapps.config.sections import Section
-from tfapps.features.feature import Feature, tokens
-from tfapps.models import _inputs, _tokenizers, base
+from tfapps.models import _inputs, base
 
 if TYPE_CHECKING:
     import keras
-
-    from tfapps.config.sections import TextConfig
-    from tfapps.text.tokenizer import Tokenizer
 
 
 class Config(Section):
@@ -46,21 +41,6 @@ class Config(Section):
         return widths
 
 
-def features(config: Config) -> tuple[Feature, ...]:
-    """Return the inputs of the model that `config` describes."""
-    return tokens("token_ids", "padding_mask", length=config.max_length)
-
-
-def tokenizer(config: Config, text: TextConfig, texts: Iterable[str | Sequence[str]]) -> Tokenizer:
-    """Train a tokenizer on `texts`.
-
-    Raises:
-        InputError: the text section asks for the tokenizer of a preset.
-    """
-    _tokenizers.refuse_preset("text_cnn", text, "auto, wordpiece, words, characters or bpe")
-    return _tokenizers.train(text, texts, auto="wordpiece")
-
-
 def build(
     config: Config,
     *,
@@ -82,7 +62,7 @@ def build(
     from tfapps.layers.pooling import Pooling
     from tfapps.layers.unfold import Unfold
 
-    inputs = _inputs.tensors(features(config), batch_size, length)
+    inputs = _inputs.tensors(Model.features(config), batch_size, length)
     x = Embedding(vocabulary_size, config.embedding_size, name="embeddings")(inputs["token_ids"])
     x = Dropout(config.dropout, name="embeddings_dropout")(x)
     x = OnlyTokens(name="embeddings_only_tokens")(x, inputs["padding_mask"])
@@ -99,6 +79,4 @@ class Model(base.Model):
     """What other packages ask of this file."""
 
     parts = ("dense layers", "word pieces")
-    features = staticmethod(features)
-    tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)

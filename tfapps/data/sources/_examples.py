@@ -38,6 +38,7 @@ class Columns(Section):
 
     if TYPE_CHECKING:
         # Fingerprints depend on the order of fields: each source has this one in its own place.
+        source: str
         label_separator: _options.Separator
 
 
@@ -49,9 +50,17 @@ class Files(Columns):
     dev: str | Fraction
     test: str | None = None
 
+    def form(self) -> _records.Form:
+        """Return how the files are written."""
+        return _records.Form(self.source)
+
 
 class TextFiles(Files, _options.Encoded):
     """Files of text."""
+
+    def form(self) -> _records.Form:
+        """Return how the files are written."""
+        return super().form()._replace(encoding=self.encoding)
 
 
 class Tables(TextFiles):
@@ -64,22 +73,24 @@ class Tables(TextFiles):
     label_separator: _options.Separator = None
     delimiter: Annotated[_options.Delimiter | None, ADDED] = None
 
+    def form(self) -> _records.Form:
+        """Return how the files are written."""
+        return super().form()._replace(delimiter=self.delimiter)
+
 
 class FileSource(base.Source):
-    """A source whose splits are files of one form, which `_form(config)` returns."""
+    """A source whose splits are files of the form of its config."""
 
-    _form: Callable[[Any], _records.Form]
-
-    @classmethod
-    def read(cls, config: Files, split: str) -> list[Example]:
+    @staticmethod
+    def read(config: Files, split: str) -> list[Example]:
         """Return the examples of train, dev or test."""
         path = paths.locate(named(config, split, "a file"), config.root)
-        return from_file(config, path, cls._form(config), labelled=True)
+        return from_file(config, path, config.form(), labelled=True)
 
-    @classmethod
-    def read_file(cls, config: Files, path: str | Path, labelled: bool = True) -> list[Example]:
+    @staticmethod
+    def read_file(config: Files, path: str | Path, labelled: bool = True) -> list[Example]:
         """Return the examples of any file with the columns of the config."""
-        return read_file(config, path, cls._form(config), labelled, config.root)
+        return read_file(config, path, config.form(), labelled, config.root)
 
 
 def read_file(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfapps.data.sources import _examples, _records
+from tfapps.data.sources import _examples
 
 
 class Config(_examples.Tables):
@@ -13,7 +13,3 @@ class Config(_examples.Tables):
 
 class Source(_examples.FileSource):
     """What other packages ask of this file."""
-
-    @staticmethod
-    def _form(config: Config) -> _records.Form:
-        return _records.Form("csv", config.encoding, config.delimiter)

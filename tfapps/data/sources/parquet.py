@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from tfapps.config.sections import ADDED
-from tfapps.data.sources import _examples, _options, _records
+from tfapps.data.sources import _examples, _options
 
 
 class Config(_examples.Files):
@@ -17,7 +17,3 @@ class Config(_examples.Files):
 
 class Source(_examples.FileSource):
     """What other packages ask of this file."""
-
-    @staticmethod
-    def _form(config: Config) -> _records.Form:
-        return _records.Form("parquet")

@@ -71,8 +71,7 @@ class AdamW(keras.optimizers.AdamW):
         paths = [variable.path for variable in trainable_variables]
         places = [self._get_variable_index(variable) for variable in trainable_variables]
         values = [variable.value for variable in trainable_variables]
-        moments = [self._momentums[i].value for i in places]
-        velocities = [self._velocities[i].value for i in places]
+        moments = [(self._momentums[i].value, self._velocities[i].value) for i in places]
         if self._sum_gradients:
             grads = [g for g, _ in self._all_reduce_sum_gradients(zip(grads, values, strict=True))]
         rate = tf.cast(learning_rate, tf.float32)
@@ -80,13 +79,11 @@ class AdamW(keras.optimizers.AdamW):
         powers = (tf.pow(self.beta_1, step), tf.pow(self.beta_2, step))
 
         def update(strategy: Any, grads: Any, rate: Any, powers: Any) -> None:
-            for path, variable, grad, m, v in zip(
-                paths, values, grads, moments, velocities, strict=True
-            ):
+            for path, variable, grad, both in zip(paths, values, grads, moments, strict=True):
                 # What differs between replicas goes through args: a closure would hand every
                 # replica the tensors of the first.
                 strategy.extended.update(
-                    variable, self._fused, args=(grad, m, v, rate, *powers, path), group=False
+                    variable, self._fused, args=(grad, both, rate, powers, path), group=False
                 )
 
         tf.__internal__.distribute.interim.maybe_merge_call(
@@ -94,17 +91,9 @@ class AdamW(keras.optimizers.AdamW):
         )
 
     def _fused(
-        self,
-        variable: Any,
-        grad: Any,
-        m: Any,
-        v: Any,
-        rate: Any,
-        power_1: Any,
-        power_2: Any,
-        path: str,
+        self, variable: Any, grad: Any, moments: Any, rate: Any, powers: Any, path: str
     ) -> None:
-        dtype = variable.dtype
+        (m, v), dtype = moments, variable.dtype
         rate = tf.cast(rate * self._factor(path), dtype)
         if self.weight_decay and not self._exclude(path):
             variable.assign_sub(variable * (rate * tf.cast(self.weight_decay, dtype)))
@@ -112,8 +101,8 @@ class AdamW(keras.optimizers.AdamW):
             var=variable.handle,
             m=m.handle,
             v=v.handle,
-            beta1_power=tf.cast(power_1, dtype),
-            beta2_power=tf.cast(power_2, dtype),
+            beta1_power=tf.cast(powers[0], dtype),
+            beta2_power=tf.cast(powers[1], dtype),
             lr=rate,
             beta1=tf.cast(self.beta_1, dtype),
             beta2=tf.cast(self.beta_2, dtype),

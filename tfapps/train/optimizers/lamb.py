@@ -18,25 +18,17 @@ class Lamb(AdamW):
     """
 
     def _fused(
-        self,
-        variable: Any,
-        grad: Any,
-        m: Any,
-        v: Any,
-        rate: Any,
-        power_1: Any,
-        power_2: Any,
-        path: str,
+        self, variable: Any, grad: Any, moments: Any, rate: Any, powers: Any, path: str
     ) -> None:
         if self._exclude(path):
-            super()._fused(variable, grad, m, v, rate, power_1, power_2, path)
+            super()._fused(variable, grad, moments, rate, powers, path)
             return
-        dtype = variable.dtype
+        (m, v), dtype = moments, variable.dtype
         grad = tf.cast(tf.convert_to_tensor(grad), dtype)
         m.assign_add((grad - m) * (1.0 - self.beta_1))
         v.assign_add((tf.square(grad) - v) * (1.0 - self.beta_2))
-        mean = m / (1.0 - tf.cast(power_1, dtype))
-        size = tf.sqrt(v / (1.0 - tf.cast(power_2, dtype))) + self.epsilon
+        mean = m / (1.0 - tf.cast(powers[0], dtype))
+        size = tf.sqrt(v / (1.0 - tf.cast(powers[1], dtype))) + self.epsilon
         step = mean / size + tf.cast(self.weight_decay or 0.0, dtype) * variable
         norm, length = tf.norm(variable), tf.norm(step)
         scalable = tf.logical_and(norm > 0, length > 0)

@@ -41,20 +41,12 @@ class Muon(AdamW):
     """
 
     def _fused(
-        self,
-        variable: Any,
-        grad: Any,
-        m: Any,
-        v: Any,
-        rate: Any,
-        power_1: Any,
-        power_2: Any,
-        path: str,
+        self, variable: Any, grad: Any, moments: Any, rate: Any, powers: Any, path: str
     ) -> None:
         if not penalised(path) or self._in_head(path) or len(variable.shape) != 2:
-            super()._fused(variable, grad, m, v, rate, power_1, power_2, path)
+            super()._fused(variable, grad, moments, rate, powers, path)
             return
-        dtype = variable.dtype
+        m, dtype = moments[0], variable.dtype
         grad = tf.cast(tf.convert_to_tensor(grad), dtype)
         rate = tf.cast(rate * self._factor(path), dtype)
         decay = tf.cast(0.0 if self._exclude(path) else self.weight_decay or 0.0, dtype)
