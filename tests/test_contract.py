@@ -12,7 +12,7 @@ import tiny
 from rounding import assert_same_sums, longest_sum
 
 from tfapps import registry
-from tfapps.assembly.assemble import assemble, features
+from tfapps.assembly.assemble import assemble, features, form_of
 from tfapps.config import load as configs
 from tfapps.data import encoding
 from tfapps.data.masking import Masking
@@ -177,10 +177,8 @@ def test_a_step_lowers_the_loss(parts, model):
 def test_answers_and_figures_for_every_row(parts, model, tmp_path):
     run, task, tokenizer, examples, encoded = parts
     rows, targets = samples(parts)
-    form = registry.plugin("form", task.form)
-    if form.searches:
-        kind = registry.plugin("model", run.model.name)
-        outputs = form.of_model(model, kind, registry.features(run.model), task)(rows)
+    if registry.plugin("form", task.form).searches:
+        outputs = form_of(model, run, task)(rows)
     else:
         outputs = each(np.asarray, model(rows))
     answered, asked = outputs, tiny.of(run.task.name).examples

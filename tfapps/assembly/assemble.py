@@ -74,6 +74,13 @@ def features(config: RunConfig, task: Any) -> tuple[Feature, ...]:
     return (*registry.features(config.model), *task.features)
 
 
+def form_of(model: keras.Model, config: RunConfig, task: Any) -> Any:
+    """Return the task's form around a Keras model: called with features, it answers."""
+    kind = registry.plugin("model", config.model.name)
+    form = registry.plugin("form", task.form)
+    return form.of_model(model, kind, features(config, task), task)
+
+
 def architecture(config: RunConfig, task: Any, vocabulary_size: int) -> dict[str, Any]:
     """Return the sizes of a run's model that its config does not state.
 

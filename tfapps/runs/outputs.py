@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tfapps import registry
-from tfapps.assembly.assemble import features
+from tfapps.assembly.assemble import form_of
 from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -26,12 +26,9 @@ def outputs_of(
         final: False at the end of an epoch, where a search may be narrower.
         likeliest: take the likeliest token each time, as files do that search by themselves.
     """
-    config, task = prepared.config, prepared.task
-    form = registry.plugin("form", task.form)
-    if not form.searches:  # one pass, over the devices of the strategy
-        return logits_of(prepared, model, split)
-    kind = registry.plugin("model", config.model.name)
-    translator = form.of_model(model, kind, features(config, task), task)
+    if not registry.plugin("form", prepared.task.form).searches:
+        return logits_of(prepared, model, split)  # in batches over all devices
+    translator = form_of(model, prepared.config, prepared.task)
     return translator(prepared.arrays(split), final=final, likeliest=likeliest)
 
 

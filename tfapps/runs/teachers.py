@@ -63,7 +63,7 @@ def models(prepared: Prepared, teachers: Sequence[str]) -> list[keras.Model]:
 
 def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
     """Return the outputs of a run's Keras model on texts, or those of its members together."""
-    from tfapps.assembly.assemble import features, of_bundle
+    from tfapps.assembly.assemble import form_of, of_bundle
     from tfapps.text.tokenizer import Tokenizer
 
     run = configs.load(bundle.config_path)
@@ -75,9 +75,7 @@ def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
         return kind.combine(run.ensemble, answers, learned, task.activation)
     tokenizer, length = Tokenizer.load(bundle.text), run.model.max_length
     with offline.bundle(bundle.path):
-        model = of_bundle(bundle, run, task, tokenizer)
-    kind = registry.plugin("model", run.model.name)
-    form = registry.plugin("form", task.form).of_model(model, kind, features(run, task), task)
+        form = form_of(of_bundle(bundle, run, task, tokenizer), run, task)
     blank = {"token_ids": tokenizer.unknown_id}  # a row without a token has no mean
     rows, parts = examples_of(texts, reads_pairs(run)), []
     for start in range(0, len(rows), task.rows_at_once):

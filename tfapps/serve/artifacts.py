@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfapps import registry
-from tfapps.assembly.assemble import features, of_bundle
+from tfapps.assembly.assemble import features, form_of, of_bundle
 from tfapps.backends.opening import open_file
 from tfapps.errors import InputError
 
@@ -44,17 +44,13 @@ def preferred(artifacts: Sequence[str]) -> str:
 def open_runner(
     name: str, bundle: Bundle, run: RunConfig, task: Any, tokenizer: Any, *, threads: int = 1
 ) -> Form:
-    """Open one artefact: called with the features that it states, it returns the outputs.
+    """Open one artefact; called with its `features`, it returns the outputs that the task reads.
 
     Raises:
         InputError: the run has no such artefact, or its file is damaged.
     """
-    form, stated, file = (
-        registry.plugin("form", task.form),
-        features(run, task),
-        bundle.artifact(name),
-    )
-    if name != "keras":
-        return form(open_file(file, threads), stated, task)
-    kind = registry.plugin("model", run.model.name)
-    return form.of_model(of_bundle(bundle, run, task, tokenizer), kind, stated, task)
+    file = bundle.artifact(name)
+    if name == "keras":
+        return form_of(of_bundle(bundle, run, task, tokenizer), run, task)
+    form = registry.plugin("form", task.form)
+    return form(open_file(file, threads), features(run, task), task)

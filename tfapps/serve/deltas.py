@@ -11,7 +11,7 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.assembly import tuned
-from tfapps.assembly.assemble import features
+from tfapps.assembly.assemble import form_of
 from tfapps.bundle import identity
 from tfapps.bundle.bundle import DELTA, Bundle
 from tfapps.config import load as configs
@@ -92,8 +92,7 @@ class Shared:
                 weight.assign(learned[weight_path])
         # A weight that this run left alone may be another's to learn.
         self._learned[name] = {path: a for path, a in learned.items() if path in inside}
-        kind = registry.plugin("model", run.model.name)
-        form = registry.plugin("form", task.form).of_model(model, kind, features(run, task), task)
+        form = form_of(model, run, task)
         self.runs[name] = Predictor(
             artifact="keras",
             runner=self._runner(name, form),
