@@ -53,7 +53,6 @@ def _traced(model: keras.Model) -> Callable[[Arrays], dict[str, np.ndarray]]:
     specs = {
         name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in model.input.items()
     }
-    run = tf.function(
-        lambda inputs: model(inputs, training=False), input_signature=[specs], autograph=False
-    )
+    traced = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    run = traced.get_concrete_function(specs)
     return lambda inputs: {name: value.numpy() for name, value in run(inputs).items()}

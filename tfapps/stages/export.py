@@ -34,7 +34,7 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     exporters: dict[str, list[str]] = defaultdict(list)
     for name in config.export:
         exporters[registry.artifacts()[name]].append(name)
-    calibration = _calibration(prepared)
+    calibration = _calibration(prepared) if exporters else []
     with bundles.writing(bundle.path, base=bundle) as draft:
         for stale in ("saved_model", "litert"):
             shutil.rmtree(draft.path / stale, ignore_errors=True)

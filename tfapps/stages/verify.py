@@ -31,28 +31,10 @@ def verify(config: RunConfig) -> Bundle:
 
 def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     """Verify on data that is already loaded."""
-    from tfapps.export.parts import integers
-    from tfapps.verify import parity
-
-    config = prepared.config
-    metrics = bundle.metrics
-    model = rebuild(prepared, bundle, None, None)
-    there = dev(prepared, model)
-    rounded = integers.rounds_activations(model)
+    config, metrics = prepared.config, bundle.metrics
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
-    if there.rows < len(prepared.encoded["dev"]):
-        figure = there.figures(there.said(False))[prepared.task.headline]
-        proof["keras"] |= {"metric": figure, "rows": there.rows}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
-    failures = []
-    for name in config.export:
-        print(f"verifying {name} on {there.rows} rows", flush=True)
-        proof[name], metrics["dev"][name] = _prove(prepared, bundle, name, there)
-        try:
-            headline, scale = prepared.task.headline, prepared.task.best_headline
-            parity.check(name, proof[name], headline=headline, scale=scale, rounded=rounded)
-        except Failure as failure:
-            failures.append(str(failure))
+    failures = _prove_all(prepared, bundle, proof, metrics["dev"]) if config.export else []
     with bundles.writing(bundle.path, base=bundle) as draft:
         write_json(draft.path / "verify.json", proof)
         write_json(draft.path / "metrics.json", metrics)
@@ -64,20 +46,45 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     return Bundle.open(bundle.path)
 
 
+def _prove_all(
+    prepared: Prepared, bundle: Bundle, proof: dict[str, Any], figures: dict[str, Any]
+) -> list[str]:
+    """Add the proof and the metrics of each artefact; return what failed."""
+    from tfapps.export.parts import integers
+    from tfapps.verify import parity
+
+    model = rebuild(prepared, bundle, None, None)
+    dev_set = dev(prepared, model)
+    rounded = integers.rounds_activations(model)
+    headline, scale = prepared.task.headline, prepared.task.best_headline
+    if dev_set.rows < len(prepared.encoded["dev"]):
+        metric = dev_set.figures(dev_set.said(False))[headline]
+        proof["keras"] |= {"metric": metric, "rows": dev_set.rows}
+    failures = []
+    for name in prepared.config.export:
+        print(f"verifying {name} on {dev_set.rows} rows", flush=True)
+        proof[name], figures[name] = _prove(prepared, bundle, name, dev_set)
+        try:
+            parity.check(name, proof[name], headline=headline, scale=scale, rounded=rounded)
+        except Failure as failure:
+            failures.append(str(failure))
+    return failures
+
+
 def _prove(
-    prepared: Prepared, bundle: Bundle, name: str, there: Dev
+    prepared: Prepared, bundle: Bundle, name: str, dev_set: Dev
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The figures of one artefact."""
     from tfapps.serve.artifacts import open_runner
     from tfapps.verify import cost
 
-    task, features, file = prepared.task, there.features, bundle.artifact(name)
+    task, features, file = prepared.task, dev_set.features, bundle.artifact(name)
     runner = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
-    figures = there.figures(outputs)
-    before = there.figures(there.said(runner.likeliest))[task.headline]
+    figures = dev_set.figures(outputs)
+    before = dev_set.figures(dev_set.said(runner.likeliest))[task.headline]
     examples = prepared.examples["dev"]
-    proof = runner.compare(there.said, outputs, features, there.decide, examples)
+    proof = runner.compare(dev_set.said, outputs, features, dev_set.decide, examples)
     proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
     proof |= _sizes(file)
     partitions = runner.backend.partitions()
