@@ -10,7 +10,7 @@ import served
 
 from tfapps import registry
 from tfapps.errors import InputError
-from tfapps.features.arrays import listed
+from tfapps.features.arrays import as_list
 from tfapps.forms.base import BATCH
 from tfapps.serve.predictor import Predictor
 
@@ -96,7 +96,7 @@ def test_logits_of_any_number_of_texts(bundle):
     texts[-1] = " ".join(served.WORDS[:8])
     full, alone = predictor.logits(texts), [predictor.logits([text]) for text in texts[:8]]
     for row, one in enumerate(alone):
-        for actual, expected in zip(listed(full), listed(one), strict=True):
+        for actual, expected in zip(as_list(full), as_list(one), strict=True):
             length = expected.shape[1]
             assert len(actual) == len(texts)
             np.testing.assert_array_equal(actual[row, :length], expected[0])

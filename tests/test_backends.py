@@ -141,7 +141,7 @@ def test_standard_error_is_not_redirected_from_a_thread_or_beside_one(folder):
 
 
 def test_what_is_written_while_a_file_is_loaded_is_kept(capfd):
-    with _interpreter._aside():
+    with _interpreter._redirected():
         os.write(2, b"warning: something else\n" + NOTE + b"\n")
     assert capfd.readouterr().err == "warning: something else\n"
 

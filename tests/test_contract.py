@@ -19,7 +19,7 @@ from tfapps.data.masking import Masking
 from tfapps.data.pipeline import Batches
 from tfapps.errors import InputError
 from tfapps.features import padding
-from tfapps.features.arrays import each, listed
+from tfapps.features.arrays import as_list, map_arrays
 from tfapps.graph import weights
 from tfapps.graph.cut import Cut
 
@@ -90,7 +90,7 @@ def samples(parts):
     targets = {name: encoded.columns[name] for name in task.targets}
     if masking(task) is None:
         return rows, targets
-    return tuple(each(np.asarray, part) for part in masking(task)(rows, targets, (1, 2)))
+    return tuple(map_arrays(np.asarray, part) for part in masking(task)(rows, targets, (1, 2)))
 
 
 def test_inputs_are_those_declared(parts, model):
@@ -117,15 +117,15 @@ def test_a_model_of_fixed_shape_has_the_same_weights_and_logits(parts, model, tm
     assert len(set(paths)) == len(paths)
     assert paths == [weight.path for weight in static.weights]
     rows = {name: value[:2] for name, value in samples(parts)[0].items()}
-    for one, other in zip(listed(model(rows)), listed(static(rows)), strict=True):
+    for one, other in zip(as_list(model(rows)), as_list(static(rows)), strict=True):
         assert_same_sums(one, other, longest_sum(model))
 
 
 def test_a_model_cut_behind_its_embeddings_is_the_same(parts, model):
     rows = {name: value[:2] for name, value in samples(parts)[0].items()}
     embed, answer = Cut()(model)
-    again = listed(answer(embed(rows, False), rows, False))
-    for one, other in zip(again, listed(model(rows)), strict=True):
+    again = as_list(answer(embed(rows, False), rows, False))
+    for one, other in zip(again, as_list(model(rows)), strict=True):
         assert_same_sums(one, other, longest_sum(model))
 
 
@@ -135,7 +135,7 @@ def test_padding_changes_nothing(parts, model):
     by_place = {name: value for name, value in rows.items() if value.shape[1] == full}
     longest = max(int((value != 0).sum(axis=1).max()) for value in by_place.values())
     cut = {**rows, **{name: value[:, :longest] for name, value in by_place.items()}}
-    for logits, expected in zip(listed(model(rows)), listed(model(cut)), strict=True):
+    for logits, expected in zip(as_list(model(rows)), as_list(model(cut)), strict=True):
         by_place = logits.shape[1] == full and len(logits.shape) > 2
         assert_same_sums(logits[:, :longest] if by_place else logits, expected, longest_sum(model))
 
@@ -180,11 +180,11 @@ def test_answers_and_figures_for_every_row(parts, model, tmp_path):
     if registry.plugin("form", task.form).searches:
         outputs = form_of(model, run, task)(rows)
     else:
-        outputs = each(np.asarray, model(rows))
+        outputs = map_arrays(np.asarray, model(rows))
     answered, asked = outputs, tiny.of(run.task.name).examples
     if task.reduces:
         answered, asked = outputs, [{"text": "it [MASK] away"}] * len(encoded)
-        outputs, examples = each(np.asarray, task.reduce(targets, outputs)), asked
+        outputs, examples = map_arrays(np.asarray, task.reduce(targets, outputs)), asked
     figures = task.predict_metrics(outputs, targets, examples)
     assert task.headline in figures
     assert all(np.isfinite(value) for value in figures.values())
@@ -219,9 +219,9 @@ def test_every_tuner_fits_or_is_refused_with_a_reason(parts):
             continue
         for weight in learned.trainable_variables:
             weight.assign(weight + 0.01)
-        expected = listed(learned(rows))
+        expected = as_list(learned(rows))
         merged = tuner.merge(settings, learned)
-        for logits, same in zip(listed(merged(rows)), expected, strict=True):
+        for logits, same in zip(as_list(merged(rows)), expected, strict=True):
             assert_same_sums(logits, same, longest_sum(model), err_msg=name)
         fitting.append(name)
     assert all(name in text or "tuning" in text for name, text in refused.items())

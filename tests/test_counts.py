@@ -75,7 +75,7 @@ def test_products_of_vectors_are_the_information_as_far_as_a_product_can_be():
 def test_a_table_starts_with_like_vectors_for_like_words_and_a_bias_with_their_shares():
     before = np.random.default_rng(1).normal(0, 0.02, (len(WORDS), 6)).astype(np.float32)
     table, bias = keras.Variable(before), keras.Variable(np.zeros(len(WORDS), np.float32))
-    _counts.start(counts(), table, bias, seed=3)
+    _counts.start_embeddings(counts(), table, bias, seed=3)
     after = table.numpy()
     np.testing.assert_array_equal(after[-1], before[-1])  # was never met
     sizes = np.sqrt(np.mean(after[:-1] ** 2, axis=1))
@@ -84,7 +84,7 @@ def test_a_table_starts_with_like_vectors_for_like_words_and_a_bias_with_their_s
     once_more = counts().single + 1
     np.testing.assert_allclose(shares, once_more / once_more.sum(), rtol=1e-5)
     again = keras.Variable(before)
-    _counts.start(counts(), again, bias, seed=3)
+    _counts.start_embeddings(counts(), again, bias, seed=3)
     np.testing.assert_array_equal(again.numpy(), after)
 
 
@@ -119,7 +119,7 @@ def test_every_process_finds_the_same_vectors():
 def test_a_corpus_without_information_leaves_the_vectors_unchanged(text):
     before = np.full((len(WORDS), 4), 0.5, np.float32)
     table, bias = keras.Variable(before), keras.Variable(np.zeros(len(WORDS), np.float32))
-    _counts.start(counts(text), table, bias, seed=3)
+    _counts.start_embeddings(counts(text), table, bias, seed=3)
     np.testing.assert_array_equal(table.numpy(), before)
     assert bias.numpy().argmax() == THERE["the"]
 
@@ -144,6 +144,6 @@ def test_the_first_guesses_are_as_frequent_as_the_words(tmp_path, monkeypatch, n
         return train(configs.load(path)).metrics["dev"]["keras"]["perplexity"]
 
     counted = perplexity(name)
-    monkeypatch.setattr(_counts, "start", lambda *_: None)
+    monkeypatch.setattr(_counts, "start_embeddings", lambda *_: None)
     assert counted < most
     assert counted < 0.5 * perplexity("uncounted")

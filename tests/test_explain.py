@@ -162,7 +162,7 @@ def test_a_prompt_pattern_is_no_word_and_its_gap_is_never_hidden(pattern):
         for number, word in enumerate(expected):
             assert "".join(pieces[text.word_of == number]).replace("##", "") == word
         hidden = np.ones((1, len(text.words)), bool)
-        for features in (reading.blanked(text, hidden), reading.without(text, hidden)):
+        for features in (reading.blanked(text, hidden), reading.removed(text, hidden)):
             assert (features["token_ids"] == task.mask_id).sum() == 1
 
 
@@ -191,11 +191,11 @@ def test_hidden_words_are_blanked_or_removed(linear):
     blank = reading.blanked(text, hidden)
     assert blank["token_ids"][0].tolist() == [ids[0], BLANK, BLANK, *ids[3:]]
     assert blank["padding_mask"].all()
-    left = reading.without(text, hidden)
+    left = reading.removed(text, hidden)
     assert left["token_ids"][0].tolist() == [ids[0], *ids[3:], 0, 0]
     assert left["padding_mask"].sum(axis=1).tolist() == [5, 2]
     bare = text._replace(word_of=np.where(text.word_of < 0, 0, text.word_of))
-    nothing = reading.without(bare, np.ones((1, 3), bool))
+    nothing = reading.removed(bare, np.ones((1, 3), bool))
     assert nothing["token_ids"][0].tolist() == [BLANK, 0, 0, 0, 0, 0, 0]
     assert nothing["padding_mask"].sum() == 1
 

@@ -13,12 +13,12 @@ from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
 from tfapps.data import plan, splits
 from tfapps.errors import InputError
-from tfapps.runs.head_start import vectors, warm
+from tfapps.runs.head_start import start_head, vectors
 from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.run import run
 from tfapps.stages.train import _build, train
-from tfapps.tasks._heads import described
+from tfapps.tasks._heads import label_texts
 from tfapps.text.tokenizer import Tokenizer
 from tfapps.train.objectives import _pairs
 
@@ -56,7 +56,7 @@ def started(name, **sections):
     prepared = prepare(config_of(name, **sections))
     keras.utils.set_random_seed(1)
     model = _build(prepared)
-    warm(prepared, model)
+    start_head(prepared, model)
     return prepared, model
 
 
@@ -75,22 +75,22 @@ def rows(counts):
 
 def test_as_many_of_each_label_are_drawn_as_asked_for():
     examples = rows({"a": 9, "b": 3, "c": 20})
-    drawn = splits.few(examples, 3, seed=1)
+    drawn = splits.few_shot(examples, 3, seed=1)
     assert Counter(row["label"] for row in drawn) == {"a": 3, "b": 3, "c": 3}
     assert [examples.index(row) for row in drawn] == sorted(examples.index(row) for row in drawn)
-    assert drawn == splits.few(examples, 3, seed=1)
-    assert drawn != splits.few(examples, 3, seed=2)
+    assert drawn == splits.few_shot(examples, 3, seed=1)
+    assert drawn != splits.few_shot(examples, 3, seed=2)
 
 
 def test_too_few_of_a_label_are_refused_by_name():
     with pytest.raises(
         InputError, match="got 4, expected no more than the rows of any label, but "
     ):
-        splits.few(rows({"a": 9, "b": 3}), 4, seed=1)
+        splits.few_shot(rows({"a": 9, "b": 3}), 4, seed=1)
     with pytest.raises(InputError, match="but b has 3, c has 1$"):
-        splits.few(rows({"c": 1, "a": 9, "b": 3}), 4, seed=1)
+        splits.few_shot(rows({"c": 1, "a": 9, "b": 3}), 4, seed=1)
     with pytest.raises(InputError, match="not every row has just one label"):
-        splits.few([{"text": "a", "label": ["x", "y"]}], 1, seed=1)
+        splits.few_shot([{"text": "a", "label": ["x", "y"]}], 1, seed=1)
 
 
 @pytest.mark.parametrize(("dev", "count"), [("dev.tsv", 24), (0.25, 16)])
@@ -306,17 +306,17 @@ def test_a_frozen_encoder_stays_and_its_prototypes_move(place):
 
 
 def test_labels_are_described_by_their_names_or_a_file(tmp_path):
-    assert described(None, ["lost_card", "b"], None) == ["lost card", "b"]
+    assert label_texts(None, ["lost_card", "b"], None) == ["lost card", "b"]
     for name, content in (("x.yaml", "a: one\nb: two\n"), ("x.tsv", "a\tone\n\nb\ttwo\n")):
         (tmp_path / name).write_text(content)
-        assert described(name, ["b", "a"], str(tmp_path)) == ["two", "one"]
+        assert label_texts(name, ["b", "a"], str(tmp_path)) == ["two", "one"]
     with pytest.raises(InputError, match="unknown label 'b': expected one of a, bb; did you mean"):
-        described("x.tsv", ["a", "bb"], str(tmp_path))
+        label_texts("x.tsv", ["a", "bb"], str(tmp_path))
     with pytest.raises(InputError, match="task.descriptions: none for c; describe each"):
-        described({"a": "one"}, ["a", "c"], None)
+        label_texts({"a": "one"}, ["a", "c"], None)
     (tmp_path / "x.tsv").write_text("only one\n")
     with pytest.raises(InputError, match="task.descriptions: cannot read"):
-        described("x.tsv", ["a"], str(tmp_path))
+        label_texts("x.tsv", ["a"], str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -202,10 +202,10 @@ def test_labels_in_a_config_are_spelt_as_those_of_rows(tmp_path):
         COMPOSED: "good",
     }
     inputs = {"1.0": "bad", APART: "good"}
-    assert _heads.described(inputs, ["1", COMPOSED], None) == ["bad", "good"]
+    assert _heads.label_texts(inputs, ["1", COMPOSED], None) == ["bad", "good"]
     path = tmp_path / "texts.tsv"
     path.write_text(f"\ufeff1.0\tbad\u2028thing\n{APART}\tgood\n", "utf-8")
-    assert _heads.described(str(path), ["1", COMPOSED], None) == ["bad\u2028thing", "good"]
+    assert _heads.label_texts(str(path), ["1", COMPOSED], None) == ["bad\u2028thing", "good"]
     path = tmp_path / "texts.yaml"
     path.write_text(f"1.0: bad\n{APART}: good\n", "utf-8")
-    assert _heads.described(str(path), ["1", COMPOSED], None) == ["bad", "good"]
+    assert _heads.label_texts(str(path), ["1", COMPOSED], None) == ["bad", "good"]

@@ -10,7 +10,7 @@ from tfapps.cli import _output, _texts
 from tfapps.errors import InputError
 from tfapps.printable import json_line
 from tfapps.text import lines
-from tfapps.text.questions import asked, question
+from tfapps.text.questions import fields_of, question
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_whole_characters_pass_and_halves_are_refused():
 )
 def test_a_pair_is_two_texts_around_a_tab_or_a_json_object(line, pair):
     assert question(line, True, "here") == pair
-    assert asked(pair) == {"text": pair[0], "text_pair": pair[1]}
+    assert fields_of(pair) == {"text": pair[0], "text_pair": pair[1]}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_run_on_pairs_asks_for_the_pair(line):
 @pytest.mark.parametrize("line", ["", "a\tb", '{"text": "a"}', "{", "[1, 2]"])
 def test_any_line_is_a_single_text(line):
     assert question(line, False, "here") == line
-    assert asked(line) == {"text": line}
+    assert fields_of(line) == {"text": line}
 
 
 def test_a_pair_is_no_question_to_a_run_on_single_texts():

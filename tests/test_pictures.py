@@ -25,8 +25,8 @@ def machine(monkeypatch, more):
     """A machine that has these fonts beside the default one."""
     letters = {fonts.DEFAULT: fonts.letters(fonts.DEFAULT), **more}
     monkeypatch.setattr(fonts, "letters", letters.__getitem__)
-    monkeypatch.setattr(fonts, "others", lambda: list(more))
-    monkeypatch.setattr(fonts, "shown", fonts.shown.__wrapped__)
+    monkeypatch.setattr(fonts, "other_families", lambda: list(more))
+    monkeypatch.setattr(fonts, "visible_name", fonts.visible_name.__wrapped__)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_fonts_that_draw_boxes_are_left_out_and_plain_faces_come_first(monkeypat
     names = ["Last Resort High-Efficiency", ".LastResort", "B Serif", "A Sans", fonts.DEFAULT]
     entries = [SimpleNamespace(name=name) for name in names]
     monkeypatch.setattr(fontManager, "ttflist", entries)
-    assert fonts.others() == ["A Sans", "B Serif"]
+    assert fonts.other_families() == ["A Sans", "B Serif"]
 
 
 @pytest.mark.usefixtures("only_default")

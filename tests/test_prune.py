@@ -180,7 +180,7 @@ def test_a_config_that_makes_no_sense_is_refused(fields, text):
 def test_the_first_epoch_that_may_be_best_is_the_first_at_full_sparsity(epochs, end, per_epoch):
     item = prune.Config(sparsity=0.5, epochs=epochs, end=end, frequency=3)
     steps = epochs * per_epoch
-    last = max(step for step in range(steps) if prune.Pruning(item, steps).due(step))
+    last = max(step for step in range(steps) if prune.Pruning(item, steps).updates_at(step))
     assert float(prune.Pruning(item, steps).schedule(last)[1]) == 0.5
     assert last < prune.ready(item) * per_epoch
 
@@ -215,7 +215,10 @@ def test_masks_thresholds_and_schedule_are_those_of_the_toolkits_wrapper(form):
     if not item.m_by_n:
         for step in range(100):
             due, sparsity = theirs(step)
-            assert (ours.due(step), float(ours.schedule(step)[1])) == (bool(due), float(sparsity))
+            assert (ours.updates_at(step), float(ours.schedule(step)[1])) == (
+                bool(due),
+                float(sparsity),
+            )
     layer = tf_keras.layers.Dense(40)
     wrapper = tfmot.sparsity.keras.prune_low_magnitude(
         layer,

@@ -231,7 +231,7 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(
     plain = fit.__globals__["_Run"]._judged
 
     def judged(self, evaluate, headline):
-        if self.steps.done == 5 and not signals.asked():
+        if self.steps.done == 5 and not signals.pending():
             assert not (tmp_path / "state").exists()  # it was not time to save yet
             monkeypatch.setattr(signals, "_asked", signal.SIGTERM)
             raise signals.Stopped

@@ -9,7 +9,7 @@ from tfapps.graph.clone import clone
 from tfapps.layers.layer_norm import LayerNorm
 from tfapps.layers.linear import Linear
 from tfapps.train.objectives import plain
-from tfapps.train.teacher import TARGET, led, taught
+from tfapps.train.teacher import TARGET, with_logits_of_teacher, with_states_of_teacher
 
 ROWS, TOKENS, WIDTH = 4, 5, 6
 
@@ -53,7 +53,7 @@ def test_states_count_relative_to_the_teachers_and_without_padding():
         error = (np.square(ours - theirs) * mask).sum((1, 2))
         expected.append(error / (np.square(theirs) * mask).sum((1, 2)))
     base, _ = objective()(model, features, targets, training=False)
-    combined = led(objective(), model, teacher, ["block_1_*"])
+    combined = with_states_of_teacher(objective(), model, teacher, ["block_1_*"])
     total, logits = combined(model, features, targets, training=False)
     np.testing.assert_allclose(total - base, np.mean(expected, axis=0), rtol=1e-4)
     np.testing.assert_array_equal(logits, model(features))
@@ -62,7 +62,7 @@ def test_states_count_relative_to_the_teachers_and_without_padding():
 def test_what_is_beyond_the_mask_cannot_teach():
     model, teacher = network(seed=0), network(seed=1)
     features, targets = batch()
-    combined = led(
+    combined = with_states_of_teacher(
         lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"]
     )
     before, _ = combined(model, features, targets, training=False)
@@ -77,7 +77,7 @@ def test_a_copy_has_nothing_to_learn_and_the_teacher_learns_nothing():
     model = network()
     teacher = clone(model)
     features, targets = batch()
-    combined = led(
+    combined = with_states_of_teacher(
         lambda m, f, t, training: (0.0, m(f, training=training)), model, teacher, ["*norm"]
     )
     distance, _ = combined(model, features, targets, training=False)
@@ -99,7 +99,7 @@ def test_answers_take_their_share_of_the_loss():
     logits = np.asarray(model(features))
     targets[TARGET] = logits + 2.0
     base, _ = objective()(model, features, targets, training=False)
-    total, _ = taught(objective(), 0.75)(model, features, targets, training=False)
+    total, _ = with_logits_of_teacher(objective(), 0.75)(model, features, targets, training=False)
     np.testing.assert_allclose(total, 0.25 * np.asarray(base) + 0.75 * 4.0, rtol=1e-5)
 
 
@@ -107,6 +107,8 @@ def test_layers_that_are_not_there_or_differ_are_input_errors():
     with pytest.raises(
         InputError, match=r"distill_layers: 'blok_\*' matches no layer; expected .*"
     ):
-        led(objective(), network(), network(), ["blok_*"])
-    with pytest.raises(InputError, match=r"block_1_norm gives \(None, 5, 6\), .* \(None, 5, 8\)"):
-        led(objective(), network(), network(width=8), ["*_norm"])
+        with_states_of_teacher(objective(), network(), network(), ["blok_*"])
+    with pytest.raises(
+        InputError, match=r"the output of block_1_norm is \(None, 5, 6\), .* \(None, 5, 8\)"
+    ):
+        with_states_of_teacher(objective(), network(), network(width=8), ["*_norm"])

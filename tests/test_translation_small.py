@@ -18,7 +18,7 @@ from tfapps.export import litert
 from tfapps.features.feature import tokens
 from tfapps.forms.parts.steps import Steps
 from tfapps.graph import weights
-from tfapps.train.teacher import taught
+from tfapps.train.teacher import with_logits_of_teacher
 
 LENGTH, WORDS, ROWS = 10, 48, 6
 # Widths at which the converter makes integers of a table and of a matrix.
@@ -155,7 +155,9 @@ def test_the_teacher_beside_counts_real_places_alone():
     def objective(model, features, targets, training):
         return keras.ops.ones(2), model(features, training=training)
 
-    loss, _ = taught(objective, 0.25, teacher)(student, {"target_ids": ids}, {}, training=True)
+    loss, _ = with_logits_of_teacher(objective, 0.25, teacher)(
+        student, {"target_ids": ids}, {}, training=True
+    )
     square = np.square(2 * vectors).mean(axis=-1)
     expected = 0.75 + 0.25 * np.array([square[0, :2].mean(), square[1].mean()])
     np.testing.assert_allclose(loss, expected, rtol=1e-5)

@@ -48,7 +48,7 @@ def test_two_workers_train_what_one_process_trains(place):
 
 def role(monkeypatch, **config):
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    return workers.here()
+    return workers.current()
 
 
 def test_the_chief_is_the_first_of_all(monkeypatch):
@@ -62,7 +62,7 @@ def test_the_chief_is_the_first_of_all(monkeypatch):
 
 def test_a_process_alone_has_no_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert workers.here() is None
+    assert workers.current() is None
     assert workers.chief()
     assert role(monkeypatch, cluster={"worker": ["a:1"]}, task={}) is None
 
@@ -80,7 +80,7 @@ def test_a_process_alone_has_no_cluster(monkeypatch):
 def test_a_cluster_that_leaves_this_process_out_is_refused(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=r"TF_CONFIG: .*; expected \{\"cluster\""):
-        workers.here()
+        workers.current()
 
 
 def test_several_machines_need_somebody_to_name_them(place):

@@ -29,11 +29,11 @@ def _without_note() -> contextlib.AbstractContextManager[None]:
     alone = threading.current_thread() is threading.main_thread() and threading.active_count() == 1
     first = not _announced.is_set()
     _announced.set()
-    return _aside() if first and alone else contextlib.nullcontext()
+    return _redirected() if first and alone else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def _aside() -> Iterator[None]:
+def _redirected() -> Iterator[None]:
     """Write to a file instead; behind the block all but the note is written after all."""
     if sys.stderr is not None:
         sys.stderr.flush()
@@ -157,9 +157,9 @@ class Sessions:
         self.path = Path(path)
         self._threads, self._content = threads, content_of(path)
         self._places = threading.Semaphore(max(1, cores() // threads))
-        first = self._made()
+        first = self._new_session()
         self.signatures = {
-            name: Signature(_stated(run.get_input_details()), _stated(run.get_output_details()))
+            name: Signature(_tensors(run.get_input_details()), _tensors(run.get_output_details()))
             for name, run in first.runs.items()
         }
         self._idle = [first]
@@ -168,7 +168,7 @@ class Sessions:
     def borrowed(self) -> Iterator[Session]:
         """Lend a session to one caller until the block ends."""
         with self._places:
-            session = self._idle_one() or self._made()
+            session = self._idle_one() or self._new_session()
             try:
                 yield session
             finally:
@@ -180,11 +180,11 @@ class Sessions:
         except IndexError:
             return None
 
-    def _made(self) -> Session:
+    def _new_session(self) -> Session:
         return Session(self.path, self._threads, self._content)
 
 
-def _stated(details: dict[str, Any]) -> dict[str, Tensor]:
+def _tensors(details: dict[str, Any]) -> dict[str, Tensor]:
     return {
         name: Tensor(tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).name)
         for name, detail in details.items()

@@ -26,7 +26,7 @@ class SavedModel(Backend):
         self._runs = dict(self._model.signatures)
         self.signatures = {
             name: Signature(
-                _stated(run.structured_input_signature[1]), _stated(run.structured_outputs)
+                _tensors(run.structured_input_signature[1]), _tensors(run.structured_outputs)
             )
             for name, run in self._runs.items()
         }
@@ -39,7 +39,7 @@ class SavedModel(Backend):
         return {name: value.numpy() for name, value in outputs.items()}
 
 
-def _stated(specs: Mapping[str, Any]) -> dict[str, Tensor]:
+def _tensors(specs: Mapping[str, Any]) -> dict[str, Tensor]:
     return {name: Tensor(tuple(spec.shape), spec.dtype.name) for name, spec in specs.items()}
 
 

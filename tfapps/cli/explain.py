@@ -104,7 +104,7 @@ def _explain(
 
     run = explain.opened(bundle, settings)
     questions = _texts.questions(arguments.texts, lines.reads_pairs(settings))
-    examples = [lines.asked(question) for question in questions]
+    examples = [lines.fields_of(question) for question in questions]
     in_colour = _coloured.enabled() and not arguments.json
     answers, truncated = [], 0
     for answer in explain.explain(run, examples, options, arguments.label):

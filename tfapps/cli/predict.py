@@ -61,7 +61,7 @@ def main(arguments: argparse.Namespace) -> None:
     from tfapps.cli import _coloured, _texts
     from tfapps.cli._quiet import import_backend
     from tfapps.serve.predictor import Predictor
-    from tfapps.text.questions import asked
+    from tfapps.text.questions import fields_of
 
     if arguments.artifact:
         import_backend(arguments.artifact)
@@ -79,7 +79,7 @@ def main(arguments: argparse.Namespace) -> None:
         if in_colour and "entities" in answer:
             print(_coloured.entities(question, answer["entities"]), *_rest(answer), flush=True)
         else:
-            print(json_line({**asked(question), **answer}), flush=True)
+            print(json_line({**fields_of(question), **answer}), flush=True)
     if arguments.attention is not None and questions:
         _texts.write(predictor.attention(questions[0]), arguments.attention)
     if predictor.truncated:
@@ -108,14 +108,14 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
 
     import_keras()
     from tfapps.serve.deltas import Shared
-    from tfapps.text.questions import asked
+    from tfapps.text.questions import fields_of
 
     shared = Shared.open([bundle_path(run) for run in runs])
     questions = _texts.questions(texts, shared.paired)
     answers = {name: run(questions) if questions else [] for name, run in shared.runs.items()}
     for number, question in enumerate(questions):
         by_run = {name: of_run[number] for name, of_run in answers.items()}
-        print(json_line({**asked(question), **by_run}), flush=True)
+        print(json_line({**fields_of(question), **by_run}), flush=True)
 
 
 def _rest(answer: dict[str, Any]) -> list[str]:

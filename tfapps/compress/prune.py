@@ -185,7 +185,7 @@ class Pruning:
             sparsity_m_by_n=config.m_by_n,
         )
 
-    def due(self, step: int) -> bool:
+    def updates_at(self, step: int) -> bool:
         """Return whether masks are updated before optimizer step `step`, from 0."""
         return bool(self.schedule(step)[0])
 
@@ -219,7 +219,7 @@ def _pruner(config: Config, weights: Mapping[str, Any], steps: int) -> Any:
             self.step = 0
 
         def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if pruning.due(self.step):
+            if pruning.updates_at(self.step):
                 for path, weight in weights.items():
                     mask, _ = pruning.mask(weight, self.step)
                     masks[path].assign(ops.cast(mask, "bool"))

@@ -74,7 +74,7 @@ def changed(raw: dict[Any, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
     Raises: ConfigError for a key inside what is no mapping.
     """
     for path in sorted(values, key=lambda path: path.count(".")):
-        raw = strict_yaml.put(raw, path.split("."), values[path])
+        raw = strict_yaml.set_value(raw, path.split("."), values[path])
     return raw
 
 

@@ -110,13 +110,13 @@ def override(raw: dict[Any, Any], overrides: Sequence[str], problems: list[str])
             )
             continue
         try:
-            raw = put(raw, keys, parsed)
+            raw = set_value(raw, keys, parsed)
         except ConfigError as error:
             problems.extend(f"override {text!r}: {line}" for line in error.problems)
     return raw
 
 
-def put(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
+def set_value(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
     """Return a copy with `value` at the end of `keys`.
 
     Raises: ConfigError for a key inside what is no mapping.
@@ -130,7 +130,7 @@ def put(inside: Any, keys: Sequence[str], value: Any, depth: int = 0) -> Any:
         here = ".".join(keys[:depth])
         raise ConfigError([f"{here} is {show(inside)}, not a mapping; give {here}= as a whole"])
     key = keys[depth]
-    return {**inside, key: put(inside.get(key), keys, value, depth + 1)}
+    return {**inside, key: set_value(inside.get(key), keys, value, depth + 1)}
 
 
 def _size(node: yaml.Node, sizes: dict[int, int]) -> int:

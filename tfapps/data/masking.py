@@ -81,7 +81,7 @@ class Masking:
             draw < self.masked + self.replaced, tf.gather(self._others, replacement), was
         )
         shown = tf.where(draw < self.masked, self.mask_id, shown)
-        changed = _put(ids, places, tf.where(hidden, shown, was))
+        changed = _scatter(ids, places, tf.where(hidden, shown, was))
         features = {**features, "token_ids": changed, PLACES: tf.where(hidden, places, 0)}
         return features, {**targets, IDS: tf.where(hidden, was, 0)}
 
@@ -132,7 +132,7 @@ def _runs(numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.gather(starts, run_ids), tf.gather(sizes, run_ids)
 
 
-def _put(ids: tf.Tensor, places: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+def _scatter(ids: tf.Tensor, places: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """Return `ids` (b, t) with `values` (b, m) at `places` (b, m)."""
     rows = tf.zeros_like(places) + tf.range(tf.shape(places)[0])[:, None]
     where = tf.stack([rows, places], axis=-1)

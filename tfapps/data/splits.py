@@ -36,7 +36,7 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
     else:
         splits["train"], splits["dev"] = carve(splits["train"], config.dev, seed)
     if options.shots is not None:
-        splits["train"] = few(splits["train"], options.shots, seed)
+        splits["train"] = few_shot(splits["train"], options.shots, seed)
     if config.test is not None:
         splits["test"] = source.read(config, "test")
     for name, examples in splits.items():
@@ -45,7 +45,7 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
     return splits
 
 
-def judged_on(data: Any, seed: int) -> dict[str, Any]:
+def dev_rows_key(data: Any, seed: int) -> dict[str, Any]:
     """Return what decides which rows are in the dev set, for a `data` section and its seed."""
     carved = not isinstance(data.dev, str | list)
     keys = [*PLACES, *(("train", "limit") if carved else ())]
@@ -153,7 +153,7 @@ def _strata(
     return strata
 
 
-def few(examples: list[Example], shots: int, seed: int) -> list[Example]:
+def few_shot(examples: list[Example], shots: int, seed: int) -> list[Example]:
     """Return `shots` examples of each label, in their order; a pure function.
 
     Raises:

@@ -37,7 +37,7 @@ def explain(config: Config, reader: Reader, text: reading.Text, target: int) -> 
     one_each = np.eye(count, dtype=bool)
     ends = np.repeat([[False], [True]], count, axis=1)
     hidden = np.concatenate([one_each, ends])
-    change = reading.blanked if config.by == "blank" else reading.without
+    change = reading.blanked if config.by == "blank" else reading.removed
     logits = reader.logits(change(text, hidden))[:, target].astype(np.float64)
     full, nothing = logits[count], logits[count + 1]
     return Scores(full - logits[:count], 0.0, float(full - nothing))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def each(function: Callable[..., Any], *outputs: Any) -> Any:
+def map_arrays(function: Callable[..., Any], *outputs: Any) -> Any:
     """Apply `function` to the arrays that belong together, in the form of the first.
 
     Example: `each(np.add, {"a": x, "b": y}, {"a": 1, "b": 2})` is `{"a": x + 1, "b": y + 2}`.
@@ -16,7 +16,7 @@ def each(function: Callable[..., Any], *outputs: Any) -> Any:
     return {name: function(*(output[name] for output in outputs)) for name in outputs[0]}
 
 
-def listed(outputs: Any) -> list[Any]:
+def as_list(outputs: Any) -> list[Any]:
     """Return the arrays, in the order of their names."""
     if not isinstance(outputs, dict):
         return [outputs]

@@ -15,13 +15,18 @@ BOXES = "lastresort"  # fonts that draw every character as a box with its number
 
 def drawable(names: Sequence[str]) -> list[str]:
     """Return the names as a picture can show them; `#3` for name number 3 if no font has it."""
-    return [f"#{number}" if name is None else name for number, name in enumerate(map(shown, names))]
+    return [
+        f"#{number}" if name is None else name
+        for number, name in enumerate(map(visible_name, names))
+    ]
 
 
 def legend_text(names: Sequence[str]) -> str:
     """Return a line `#3 = name` for each name that `drawable` replaces by its number, or ''."""
     lines = [
-        f"#{number} = {plain(name)}" for number, name in enumerate(names) if shown(name) is None
+        f"#{number} = {plain(name)}"
+        for number, name in enumerate(names)
+        if visible_name(name) is None
     ]
     if not lines:
         return ""
@@ -33,7 +38,9 @@ def families(names: Iterable[str]) -> list[str]:
     chosen = [DEFAULT]
     missing = set("".join(names)) - letters(DEFAULT)
     while missing:
-        best = max(others(), key=lambda family: len(missing & letters(family)), default=DEFAULT)
+        best = max(
+            other_families(), key=lambda family: len(missing & letters(family)), default=DEFAULT
+        )
         if not missing & letters(best):
             break
         chosen.append(best)
@@ -42,7 +49,7 @@ def families(names: Iterable[str]) -> list[str]:
 
 
 @functools.cache
-def shown(name: str) -> str | None:
+def visible_name(name: str) -> str | None:
     """Return a name without characters that need no glyph; None if no font has its letters."""
     text = "".join(letter for letter in plain(name) if not _ignorable(letter))
     available = set().union(*map(letters, families([text])))
@@ -54,7 +61,7 @@ def _ignorable(letter: str) -> bool:
     return unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f"
 
 
-def others() -> list[str]:
+def other_families() -> list[str]:
     """Return the installed families except the default one, sans-serif first."""
     from matplotlib.font_manager import fontManager
 

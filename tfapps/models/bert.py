@@ -163,7 +163,7 @@ def build(
     from tfapps.layers.pooling import Pooling
 
     if architecture:
-        dims = presets.stated({**architecture, "vocabulary_size": vocabulary_size})
+        dims = presets.shape_of({**architecture, "vocabulary_size": vocabulary_size})
     else:
         dims = shape(config, vocabulary_size)
     if length is not None and length > dims.positions:

@@ -25,7 +25,7 @@ def bundle(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def own() -> Iterator[None]:
+def downloads_allowed() -> Iterator[None]:
     """Allow downloads inside the block: its bundles belong to a run whose config the user named."""
     token = _bundle.set(_OWN)
     try:

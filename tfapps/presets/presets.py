@@ -137,7 +137,7 @@ def run_weights(name: str) -> dict[str, np.ndarray]:
     return load_file(locate(name) / WEIGHTS)
 
 
-def stated(architecture: Mapping[str, Any]) -> BertShape:
+def shape_of(architecture: Mapping[str, Any]) -> BertShape:
     """Return the dimensions stated by a bundle.
 
     Raises:
@@ -194,7 +194,7 @@ def _run_shape(folder: Path) -> BertShape:
 
     architecture = Bundle.open(folder, verify=False).architecture
     if architecture:
-        return stated(architecture)
+        return shape_of(architecture)
     config = _section(folder, "model")
     with offline.bundle(folder):
         origin = bert_shape(locate(config["preset"])) if config.get("preset") else None

@@ -38,7 +38,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Defer signals inside the block; `asked` shows whether one is pending."""
+    """Defer signals inside the block; `pending` shows whether one is pending."""
     global _held
     _held += 1
     try:
@@ -48,7 +48,7 @@ def deferred() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def free() -> Iterator[None]:
+def undeferred() -> Iterator[None]:
     """Handle signals at once inside the block, also one that is pending."""
     global _held
     depth, _held = _held, 0
@@ -60,7 +60,7 @@ def free() -> Iterator[None]:
         _held = depth
 
 
-def asked() -> bool:
+def pending() -> bool:
     """Return whether a signal is pending."""
     return bool(_asked)
 

@@ -25,7 +25,7 @@ class Cluster:
         return self.index == 0
 
 
-def here() -> Cluster | None:
+def current() -> Cluster | None:
     """Return the cluster of this process; None if it trains alone.
 
     Raises: InputError for a TF_CONFIG that does not name this process among its workers.
@@ -53,5 +53,5 @@ def here() -> Cluster | None:
 
 def chief() -> bool:
     """Return whether this process may write: it trains alone, or is the first of several."""
-    cluster = here()
+    cluster = current()
     return cluster is None or cluster.chief

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfapps.features.arrays import each
+from tfapps.features.arrays import map_arrays
 from tfapps.runs.outputs import outputs_of
 from tfapps.runs.prepared import Prepared
 
@@ -68,10 +68,10 @@ def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]
 
     @functools.cache
     def said(likeliest: bool) -> Any:
-        return each(np.asarray, model.predict_on_batch(features))
+        return map_arrays(np.asarray, model.predict_on_batch(features))
 
     def figures(outputs: Any) -> dict[str, float]:
-        reduced = each(np.asarray, task.reduce(targets, outputs))
+        reduced = map_arrays(np.asarray, task.reduce(targets, outputs))
         return task.predict_metrics(reduced, targets, ())
 
     return Dev(len(rows), features, said, figures, decide)

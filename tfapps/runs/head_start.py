@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def warm(prepared: Prepared, model: keras.Model) -> None:
+def start_head(prepared: Prepared, model: keras.Model) -> None:
     """Let the task set its head in a model whose encoder has its weights."""
     embed = functools.partial(vectors, prepared, model)
     prepared.task.start_head(model, embed, prepared.examples["train"], prepared.config)

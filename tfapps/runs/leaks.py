@@ -24,7 +24,7 @@ def refuse(prepared: Prepared) -> None:
         be too good.
     """
     config = prepared.config
-    own = splits.judged_on(config.data, config.rows_seed)
+    own = splits.dev_rows_key(config.data, config.rows_seed)
     if "split_seed" not in own:  # a dev set of its own
         return
     dev = set(map(_key, prepared.rows["dev"])) - set(map(_key, prepared.rows["train"]))
@@ -46,7 +46,7 @@ def refuse(prepared: Prepared) -> None:
 
 
 def _way_out(run: RunConfig, own: dict[str, Any]) -> str:
-    theirs = splits.judged_on(run.data, run.rows_seed)
+    theirs = splits.dev_rows_key(run.data, run.rows_seed)
     different = {key: theirs.get(key) for key in own if own[key] != theirs.get(key)}
     if list(different) == ["split_seed"]:
         return f"set `split_seed: {different['split_seed']}` as in that run, or name a dev file"

@@ -12,7 +12,7 @@ from tfapps import registry
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.errors import InputError
-from tfapps.features.arrays import each, listed
+from tfapps.features.arrays import as_list, map_arrays
 from tfapps.features.padding import pad
 from tfapps.presets import offline
 from tfapps.runs.prepared import Prepared
@@ -35,7 +35,7 @@ def answers(prepared: Prepared, teachers: Sequence[str], texts: Sequence[Any]) -
     for path in teachers:
         task = _task(prepared, path)
         print(f"{path} answers {len(texts)} texts", flush=True)
-        (logits,) = listed(_outputs(Bundle.open(Path(path).expanduser()), texts))
+        (logits,) = as_list(_outputs(Bundle.open(Path(path).expanduser()), texts))
         teacher_logits.append(logits[:, _order(prepared, task, path)])
     return np.asarray(mean_answer(prepared.task, teacher_logits), np.float32)
 
@@ -81,7 +81,7 @@ def _outputs(bundle: Bundle, texts: Sequence[Any]) -> Any:
     for start in range(0, len(rows), task.rows_at_once):
         columns, _ = task.encode(rows[start : start + task.rows_at_once], tokenizer, length)
         parts.append(form(pad(form.features, columns, blank=blank)))
-    return each(lambda *arrays: np.concatenate(arrays), *parts)
+    return map_arrays(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def _task(prepared: Prepared, path: str) -> Any:

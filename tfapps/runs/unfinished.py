@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHARED = Path("saved_models")
 DIGITS = 12  # of a hash in the name of a folder
 # All workers of a training write alike, but only what the chief writes is kept.
-_WORKER = workers.here()
+_WORKER = workers.current()
 OUTPUT = SHARED if workers.chief() else SHARED / f".worker_{_WORKER.index}"
 
 
@@ -72,7 +72,7 @@ def clear(name: str, own: Iterable[Checkpoint]) -> None:
         _folder(name).rmdir()
 
 
-def leave() -> None:
+def remove_copies() -> None:
     """Remove what a worker that is not the chief has written."""
     if not workers.chief():
         shutil.rmtree(OUTPUT, ignore_errors=True)

@@ -10,7 +10,7 @@ from tfapps.errors import Failure, InputError
 from tfapps.forms.base import BATCH
 from tfapps.printable import json_line
 from tfapps.serve.predictor import Predictor
-from tfapps.text.questions import Question, asked, question
+from tfapps.text.questions import Question, fields_of, question
 
 INSTALL = "pip install -r requirements-beam.txt"
 HERE = "--runner=FnApiRunner"  # inside this process
@@ -74,7 +74,7 @@ def _answer(beam: Any, run: str, artifact: str | None) -> Any:
             questions = [question_of(*line, self.predictor.paired) for line in batch]
             before = self.predictor.truncated
             for one, answer in zip(questions, self.predictor(questions), strict=True):
-                yield json_line({**asked(one), **answer})
+                yield json_line({**fields_of(one), **answer})
             self.cut.inc(self.predictor.truncated - before)
 
     return Answer()

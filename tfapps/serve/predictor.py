@@ -12,7 +12,7 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.errors import InputError
-from tfapps.features.arrays import each
+from tfapps.features.arrays import map_arrays
 from tfapps.features.feature import Feature
 from tfapps.features.padding import pad
 from tfapps.presets import offline
@@ -133,7 +133,7 @@ class Predictor:
             raise InputError("expected at least one text, got none")
         if isinstance(parts[0], list):
             raise InputError("this run's answers are found by a search; it has no logits of a text")
-        return each(_joined, *parts)
+        return map_arrays(_joined, *parts)
 
     def attention(self, text: str) -> bytes:
         """Draw what each piece of the answer looked at in the text, as PNG.

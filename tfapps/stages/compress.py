@@ -213,7 +213,7 @@ class _Work:
     def _fit(self, index: int, kind: Any) -> dict[str, Any]:
         from tfapps.train import loop
         from tfapps.train.steps import total_steps
-        from tfapps.train.teacher import led, taught
+        from tfapps.train.teacher import with_logits_of_teacher, with_states_of_teacher
 
         config = self.prepared.config
         item = config.compress[index]
@@ -233,9 +233,11 @@ class _Work:
             objective = training.objective(self.lesson, self.model, steps)
         if item.distill:
             teacher = self.teacher if self._by_place else None
-            objective = taught(objective, item.distill, teacher)
+            objective = with_logits_of_teacher(objective, item.distill, teacher)
         if item.distill_layers:
-            objective = led(objective, self.model, self.teacher, item.distill_layers)
+            objective = with_states_of_teacher(
+                objective, self.model, self.teacher, item.distill_layers
+            )
         with self.place.scope():
             callbacks = kind.callbacks(item, self.model, steps)
         history = loop.fit(

@@ -268,7 +268,7 @@ def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.
     from tfapps.serve.predictor import Predictor
     from tfapps.text.questions import texts_of
 
-    with offline.own():
+    with offline.downloads_allowed():
         return np.asarray(Predictor.open(bundle.path, artifact).logits(texts_of(rows)))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tfapps import registry
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
-from tfapps.features.arrays import each
+from tfapps.features.arrays import map_arrays
 from tfapps.presets import offline
 from tfapps.runs import unjudged
 
@@ -79,9 +79,9 @@ def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tu
         features = padding.dense(encoded, inputs, rows)
         targets = {name: encoded.columns[name][rows] for name in task.targets}
         changed = masking(features, targets, (config.seed, start))
-        features, targets = (each(np.asarray, part) for part in changed)
-        parts.append(each(np.asarray, task.reduce(targets, runner(features))))
-    outputs = each(lambda *arrays: np.concatenate(arrays), *parts)
+        features, targets = (map_arrays(np.asarray, part) for part in changed)
+        parts.append(map_arrays(np.asarray, task.reduce(targets, runner(features))))
+    outputs = map_arrays(lambda *arrays: np.concatenate(arrays), *parts)
     return len(encoded), task.predict_metrics(outputs, {}, ())
 
 

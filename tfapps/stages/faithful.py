@@ -90,7 +90,7 @@ def judged(
     curves = np.zeros((len(KINDS), len(SHARES)))
     for text, target, word_scores in zip(texts, targets, scores, strict=True):
         removed = removals(word_scores)
-        probability = run.probabilities(reading.without(text, np.concatenate([removed, ~removed])))
+        probability = run.probabilities(reading.removed(text, np.concatenate([removed, ~removed])))
         curves += probability[:, target].reshape(curves.shape) / len(texts)
     judgement: dict[str, Any] = {}
     for kind, curve in zip(KINDS, curves.round(DIGITS).tolist(), strict=True):

@@ -23,7 +23,7 @@ from tfapps.stages.verify import verify_prepared
 def run(config: RunConfig) -> Bundle:
     """Train, compress, export and verify; skip what was already done for this config."""
     refuse_ensemble(config)
-    training.join(config)
+    training.join_workers(config)
     rows = load_rows(config)
     bundle = finished(config, rows)
     if bundle:
@@ -37,7 +37,7 @@ def run(config: RunConfig) -> Bundle:
         if config.compress:
             prepared, bundle = compress_prepared(prepared, bundle)
     if not workers.chief():
-        unfinished.leave()
+        unfinished.remove_copies()
         return bundle
     return proven(prepared, bundle)
 

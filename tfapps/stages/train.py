@@ -19,7 +19,7 @@ from tfapps.graph import weights
 from tfapps.graph.clone import in_float32
 from tfapps.processes import workers
 from tfapps.runs import fingerprints, teachers, unfinished, unjudged
-from tfapps.runs.head_start import warm
+from tfapps.runs.head_start import start_head
 from tfapps.runs.lessons import Lessons, lessons
 from tfapps.runs.outputs import judged
 from tfapps.runs.prepared import Prepared, prepare, refuse_ensemble
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 def train(config: RunConfig) -> Bundle:
     """Train the model and write its bundle, replacing an older one when it is complete."""
     refuse_ensemble(config)
-    join(config)
+    join_workers(config)
     bundle = train_prepared(prepare(config))
-    unfinished.leave()
+    unfinished.remove_copies()
     return bundle
 
 
-def join(config: RunConfig) -> None:
+def join_workers(config: RunConfig) -> None:
     """Connect to the other workers, if any; TensorFlow requires this before anything else."""
-    if workers.here() is not None:
+    if workers.current() is not None:
         from tfapps.train import strategy
 
         strategy.make(config.train.strategy)
@@ -100,7 +100,7 @@ def learn(
     place = strategy.make(config.train.strategy)
     with place.scope():
         model = _build(lesson.origin)
-        warm(lesson.origin, model)
+        start_head(lesson.origin, model)
     count = parameters(model)
     _print_share(config, count)
     history = _fit(lesson, model, place, log_dir, hparams, keeper)
@@ -123,7 +123,7 @@ def _fit(
     prepared = lesson.origin
     config = prepared.config
     if not config.train.epochs:
-        return _as_it_is(prepared, model)
+        return _untrained(prepared, model)
     tuner = registry.plugin("tuner", config.tuning.name)
     batches = lesson.batches(place.num_replicas_in_sync)
     steps = total_steps(batches, config.train)
@@ -155,7 +155,7 @@ def _fit(
     return history
 
 
-def _as_it_is(prepared: Prepared, model: keras.Model) -> History:
+def _untrained(prepared: Prepared, model: keras.Model) -> History:
     """Return the history of a model that needs no training."""
     from tfapps.train.history import History
 
@@ -183,7 +183,7 @@ def _build(prepared: Prepared) -> keras.Model:
 
 def objective(lesson: Lessons, model: keras.Model, steps: int) -> Any:
     """Return the config's objective over the task's loss, for a fit of so many steps."""
-    from tfapps.train.unlabelled import of_labelled
+    from tfapps.train.unlabelled import labelled_loss
 
     prepared = lesson.origin
     config, task = prepared.config, prepared.task
@@ -197,7 +197,7 @@ def objective(lesson: Lessons, model: keras.Model, steps: int) -> Any:
     )
     return registry.plugin("objective", config.objective.name).build(
         config.objective,
-        loss if lesson.labelled == 1.0 else of_labelled(loss, lesson.labelled),
+        loss if lesson.labelled == 1.0 else labelled_loss(loss, lesson.labelled),
         steps=steps,
         task=task,
         seed=config.seed,

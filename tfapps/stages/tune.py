@@ -80,7 +80,7 @@ class _Search:
     def judge(self, values: Mapping[str, Any]) -> float:
         """Train one trial, unless one with its values was trained before."""
         values = {path: values[path] for path in sorted(values)}  # as the file has them
-        row = self.trials.known(values)
+        row = self.trials.find(values)
         if row is None:
             row = self._trained(str(len(self.trials.all)), values)
             self._note(row)
@@ -135,7 +135,7 @@ class _Search:
         result = f"failed: {row['failed']}"
         if row["failed"] is None:
             result = f"{row['headline']} {row['metric']:.4f}"
-        values = [f"{path} {shown(value)}" for path, value in row["values"].items()]
+        values = [f"{path} {_short(value)}" for path, value in row["values"].items()]
         number = f"trial {int(row['trial']) + 1}/{self.total}"
         print("  ".join([number, result, *values, f"{row['seconds']:.0f} s"]), flush=True)
 
@@ -154,13 +154,13 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     paths = list(rows[0]["values"])
     cells = [["trial", rows[0]["headline"], *paths]]
     for row in rows:
-        values = [shown(row["values"][path]) for path in paths]
+        values = [_short(row["values"][path]) for path in paths]
         cells.append([str(int(row["trial"]) + 1), f"{row['metric']:.4f}", *values])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(str.rjust, line, widths)) for line in cells]
 
 
-def shown(value: Any) -> str:
+def _short(value: Any) -> str:
     """Return a value of a config in one word or two, as YAML has it."""
     return plain(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
@@ -170,13 +170,13 @@ def _on_one_dev_set(config: RunConfig, variant: Variant) -> Variant:
 
     Raises: InputError for a key of the space that decides which rows those are.
     """
-    judged = splits.judged_on(config.data, config.rows_seed)
+    judged = splits.dev_rows_key(config.data, config.rows_seed)
     changing = [
         path
         for path, dimension in config.search.space.items()
         if path.split(".")[0] in ("data", "split_seed")
         for value in spaces.ends(spaces.dimension(dimension))
-        if splits.judged_on((v := variant({path: value})).data, v.rows_seed) != judged
+        if splits.dev_rows_key((v := variant({path: value})).data, v.rows_seed) != judged
     ]
     if changing:
         raise InputError(
@@ -206,7 +206,7 @@ def _check_together(dimensions: Dimensions, variant: Variant) -> None:
         try:
             variant(values)
         except ConfigError as error:
-            culprit = ", ".join(f"{path} {shown(value)}" for path, value in values.items())
+            culprit = ", ".join(f"{path} {_short(value)}" for path, value in values.items())
             raise ConfigError(
                 [f"{spaces.PATH}: {problem}; with {culprit}" for problem in error.problems]
             ) from error

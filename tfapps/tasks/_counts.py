@@ -60,7 +60,7 @@ def _runs(
         yield run
 
 
-def start(counts: Counts, table: Any, bias: Any, seed: int) -> None:
+def start_embeddings(counts: Counts, table: Any, bias: Any, seed: int) -> None:
     """Set the vectors of pieces (v, d), of the mean square they had, and the bias of guesses (v,).
 
     A piece that nothing is known of keeps its vector.

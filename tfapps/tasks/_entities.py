@@ -45,12 +45,16 @@ def mistakes(
     lines = ["| text | truth | answer |", "| --- | --- | --- |"]
     for words, expected, answer in zip(sentences, truth, predicted, strict=True):
         if list(expected) != list(answer) and len(lines) < limit + 2:
-            cells = (" ".join(words)[:200], shown(words, expected), shown(words, answer))
+            cells = (
+                " ".join(words)[:200],
+                entities_text(words, expected),
+                entities_text(words, answer),
+            )
             lines.append(f"| {' | '.join(map(markdown, cells))} |")
     return "\n".join(lines)
 
 
-def shown(words: Sequence[str], tags: Sequence[str]) -> str:
+def entities_text(words: Sequence[str], tags: Sequence[str]) -> str:
     """Return the entities of a sentence on one line."""
     spans = schemes.spans(tags)
     return ", ".join(f"{' '.join(words[s.start : s.end])} ({s.label})" for s in spans)

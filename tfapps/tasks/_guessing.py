@@ -45,7 +45,7 @@ def start(
     table = embeddings.weights[0]
     bias = model.get_layer(BIAS if hasattr(embeddings, "units") else OF_ITS_OWN).bias
     if preset is None:
-        _counts.start(_counts.count(sentences, ids, table.shape[0]), table, bias, seed)
+        _counts.start_embeddings(_counts.count(sentences, ids, table.shape[0]), table, bias, seed)
     else:
         bias.assign(_counts.log_shares(_counts.count_single(sentences, ids, table.shape[0])))
 

@@ -118,7 +118,7 @@ def _logistic(x: np.ndarray, label: np.ndarray, bias: bool) -> tuple[np.ndarray,
     return kernel, more
 
 
-def described(
+def label_texts(
     descriptions: dict[str, str] | str | None, labels: Sequence[str], root: str | None
 ) -> list[str]:
     """Return a text for each label.

@@ -10,7 +10,7 @@ from tfapps.text import surface
 Examples = Sequence[dict[str, Any]]
 
 
-def every(examples: Examples) -> list[str]:
+def all_texts(examples: Examples) -> list[str]:
     """Return all texts, those of pairs one after the other."""
     return [e[key] for e in examples for key in ("text", "text_pair") if key in e]
 

@@ -103,7 +103,7 @@ class Task(base.Task):
 
     def texts(self, examples: Examples) -> list[str]:
         """Return the texts that a vocabulary is learned from."""
-        return _texts.every(examples)
+        return _texts.all_texts(examples)
 
     def save(self, folder: Path) -> None:
         """Write `labels.json`."""
@@ -166,7 +166,7 @@ class Task(base.Task):
         label = np.arange(len(self.labels))
         if config.start == "descriptions":
             root = run.data_options.root
-            texts = _heads.described(config.descriptions, self.labels, root)
+            texts = _heads.label_texts(config.descriptions, self.labels, root)
             examples = [{"text": text} for text in texts]
         else:
             label = self._encode_labels(examples)

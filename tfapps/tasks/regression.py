@@ -73,7 +73,7 @@ class Task(base.Task):
 
     def texts(self, examples: Examples) -> list[str]:
         """Return the texts that a vocabulary is learned from."""
-        return _texts.every(examples)
+        return _texts.all_texts(examples)
 
     def save(self, folder: Path) -> None:
         """Write `scale.json`."""

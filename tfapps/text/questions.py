@@ -50,7 +50,7 @@ def question(line: str, paired: bool, place: str) -> Question:
     return first, second
 
 
-def asked(question: Question) -> dict[str, str]:
+def fields_of(question: Question) -> dict[str, str]:
     """Return a question as the fields of an answer: `text`, and `text_pair` for a pair."""
     return dict(zip(KEYS, (question,) if isinstance(question, str) else question, strict=False))
 
@@ -91,7 +91,7 @@ def examples_of(texts: Sequence[Question], paired: bool) -> list[dict[str, Any]]
             raise InputError(
                 f"text {i}: expected a string or a pair of strings, got {type(text).__name__}"
             )
-        examples.append(asked(tuple(check_whole(part, f"text {i}") for part in pair)))
+        examples.append(fields_of(tuple(check_whole(part, f"text {i}") for part in pair)))
     if len({len(example) for example in examples}) > 1:
         raise InputError("texts and pairs of texts are mixed; give one kind at a time")
     if examples and ("text_pair" in examples[0]) != paired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tfapps.features.arrays import each
+from tfapps.features.arrays import map_arrays
 from tfapps.metrics.divergence import divergence
 
 TEACHER_LOGITS = "told_logits"  # a target column: the teachers' logits for each text
@@ -54,7 +54,7 @@ def mean_answer(task: Any, answers: Sequence[Any]) -> Any:
     from keras import ops
 
     if len(answers) == 1:
-        return each(ops.stop_gradient, answers[0])
+        return map_arrays(ops.stop_gradient, answers[0])
     activation = task.activation
 
     def mean(*outputs: Any) -> Any:
@@ -67,4 +67,4 @@ def mean_answer(task: Any, answers: Sequence[Any]) -> Any:
         p = sum(ops.softmax(output, axis=-1) for output in outputs) / len(outputs)
         return ops.stop_gradient(ops.log(p + TINY))
 
-    return each(mean, *answers)
+    return map_arrays(mean, *answers)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import tensorflow as tf
 
-from tfapps.features.arrays import each
+from tfapps.features.arrays import map_arrays
 from tfapps.graph import cut
 from tfapps.train import embedded
 from tfapps.train.forward import in_order, joined
@@ -46,7 +46,7 @@ class Adversary:
         def outputs(features: Any, delta: Any) -> Any:
             x = embed(features, False)
             result = answer(x + tf.cast(delta, x.dtype), features, False)
-            return each(lambda tensor: tf.cast(tensor, tf.float32), result)
+            return map_arrays(lambda tensor: tf.cast(tensor, tf.float32), result)
 
         def still(features: Any) -> Any:
             return tf.zeros_like(embed(features, False), tf.float32)
@@ -75,6 +75,6 @@ class Adversary:
             delta = self._still(features)
             for _ in range(steps):
                 delta = self._climbed[norm](features, targets, delta, epsilon, step)
-            parts.append(each(lambda tensor: tensor.numpy(), self._outputs(features, delta)))
+            parts.append(map_arrays(lambda tensor: tensor.numpy(), self._outputs(features, delta)))
         order = np.asarray(self._batches.order(0))
-        return each(lambda *arrays: in_order(joined(arrays), order), *parts)
+        return map_arrays(lambda *arrays: in_order(joined(arrays), order), *parts)

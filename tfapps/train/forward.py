@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfapps.features.arrays import each
+from tfapps.features.arrays import map_arrays
 from tfapps.train.strategy import distribute
 
 
@@ -32,9 +32,9 @@ def predict(
 
     compiled = _compiled(model, strategy, dataset.element_spec, reduce)
     # A tuple of replicas for each output: they are joined like batches.
-    parts = [each(_of_replicas, compiled(batch)) for batch in dataset]
+    parts = [map_arrays(_of_replicas, compiled(batch)) for batch in dataset]
     order = np.asarray(batches.order(0))
-    return each(lambda *arrays: in_order(joined(arrays), order), *parts)
+    return map_arrays(lambda *arrays: in_order(joined(arrays), order), *parts)
 
 
 def _of_replicas(results: Sequence[tf.Tensor]) -> np.ndarray:
@@ -57,11 +57,11 @@ def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, r
         def forward(features: Any, targets: Any) -> Any:
             outputs = model(features, training=False)
             outputs = outputs if reduce is None else reduce(targets, outputs)
-            return each(lambda tensor: tf.cast(tensor, tf.float32), outputs)
+            return map_arrays(lambda tensor: tf.cast(tensor, tf.float32), outputs)
 
         def run(batch: Any) -> tuple[Any, ...]:
             outputs = strategy.run(forward, args=batch[:2])
-            return each(strategy.experimental_local_results, outputs)
+            return map_arrays(strategy.experimental_local_results, outputs)
 
         cache[key] = tf.function(run, input_signature=[spec], autograph=False)
     return cache[key]

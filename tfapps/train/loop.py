@@ -121,7 +121,7 @@ class _Run:
         self.updates = updates(batches, config)
         with strategy.scope():
             steps = total_steps(batches, config)
-            factors = _having(callbacks, "factor")
+            factors = _methods(callbacks, "factor")
             in_head = heads.of(model)
             optimizer = optimizers.of_config(config, steps, factors, slower, in_head)
             # Callbacks look for `model.optimizer`; compiling is the public way to set it.
@@ -136,7 +136,7 @@ class _Run:
             clip_norm=config.clip_norm,
             l2=config.l2,
             accumulate=config.accumulate,
-            watch=_having(callbacks, "watch"),
+            watch=_methods(callbacks, "watch"),
         )
         self.callbacks = keras.callbacks.CallbackList(
             list(callbacks), model=model, epochs=config.epochs, steps=self.updates
@@ -208,7 +208,7 @@ class _Run:
                 self.best.offer(value)
                 if history.beaten_by(value):
                     history.best, history.best_epoch = value, record.epoch
-        if self._over(record, evaluation, history):
+        if self._ends_here(record, evaluation, history):
             history.stopped_early = record.epoch < self.config.epochs
             return True
         return False
@@ -216,7 +216,7 @@ class _Run:
     def _averaged(self) -> contextlib.ExitStack:
         """Return a context in which the model has its averaged weights."""
         stack = contextlib.ExitStack()
-        for applied in _having(self.callbacks.callbacks, "applied"):
+        for applied in _methods(self.callbacks.callbacks, "applied"):
             stack.enter_context(applied())
         return stack
 
@@ -239,7 +239,7 @@ class _Run:
             unit=self.progress.unit,
         )
 
-    def _over(self, record: Record, evaluation: Evaluation, history: History) -> bool:
+    def _ends_here(self, record: Record, evaluation: Evaluation, history: History) -> bool:
         """Report an evaluation; return whether the fit ends here."""
         patience = self.config.patience
         over = patience is not None and history.waited >= patience
@@ -273,7 +273,7 @@ class _Run:
     def _report(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
         """Write an evaluation to TensorBoard and to the progress lines."""
         self.writer.evaluation(evaluation, record.step)
-        for scalars in _having(self.callbacks.callbacks, "scalars"):
+        for scalars in _methods(self.callbacks.callbacks, "scalars"):
             self.writer.scalars(scalars(), record.step)
         self.writer.flush()
         show = self.progress.end if ended else self.progress.say
@@ -291,6 +291,6 @@ class _Run:
         )
 
 
-def _having(callbacks: Sequence[keras.callbacks.Callback], name: str) -> list[Callable[..., Any]]:
+def _methods(callbacks: Sequence[keras.callbacks.Callback], name: str) -> list[Callable[..., Any]]:
     """Return this method of every callback that has it."""
     return [getattr(callback, name) for callback in callbacks if hasattr(callback, name)]

@@ -79,7 +79,7 @@ class Resume:
         """Save a checkpoint between two steps if one is due, and stop if a signal asked for it."""
         if self.checkpoint is None:
             return
-        if signals.asked():
+        if signals.pending():
             self._save(run)
             raise signals.Stopped(_stopped_message(run))
         if self.checkpoint.due:
@@ -93,7 +93,7 @@ class Resume:
             return
         evaluated = len(run.history.records)
         try:
-            with signals.free():
+            with signals.undeferred():
                 yield
         except signals.Stopped:
             if len(run.history.records) == evaluated:

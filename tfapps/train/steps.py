@@ -126,7 +126,7 @@ class Steps:
             waiting.append(report)
             self.done += 1
             self.progress.step()
-            if len(waiting) == self.config.log_every or self._due() or signals.asked():
+            if len(waiting) == self.config.log_every or self._due() or signals.pending():
                 yield self._flush(waiting, time.perf_counter() - started)
                 waiting, started = [], time.perf_counter()
         if waiting:

@@ -24,12 +24,12 @@ def make(name: str) -> tf.distribute.Strategy:
     """
     if name not in NAMES:
         raise InputError(f"train.strategy: got '{name}', expected one of {', '.join(NAMES)}")
-    if name == "multi_worker" and workers.here() is None:
+    if name == "multi_worker" and workers.current() is None:
         raise InputError(
             f"train.strategy: got multi_worker, but {workers.VARIABLE} names no other worker; "
             "start it by `tfapps launch --workers 2 CONFIG`, or set it on every machine"
         )
-    if name == "multi_worker" or (name == "auto" and workers.here() is not None):
+    if name == "multi_worker" or (name == "auto" and workers.current() is not None):
         return _several_machines()
     gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
     cpus = [device.name for device in tf.config.list_logical_devices("CPU")]

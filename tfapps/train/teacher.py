@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfapps.errors import InputError
-from tfapps.features.arrays import each, listed
+from tfapps.features.arrays import as_list, map_arrays
 
 TARGET = "teacher_logits"  # a target column beside the task's own
 SHOWN = 12
 
 
-def taught(
+def with_logits_of_teacher(
     objective: Callable[..., tuple[Any, Any]], share: float, teacher: Any = None
 ) -> Callable[..., Any]:
     """Return `objective` with `share` of its loss replaced by the distance to the teacher's logits.
@@ -40,9 +40,9 @@ def taught(
         if teacher is None:
             reference = targets[TARGET]
         else:
-            reference = each(ops.stop_gradient, teacher(features, training=False))
+            reference = map_arrays(ops.stop_gradient, teacher(features, training=False))
         real = features.get("target_ids", features.get("padding_mask"))
-        pairs = zip(listed(logits), listed(reference), strict=True)
+        pairs = zip(as_list(logits), as_list(reference), strict=True)
         distance = sum(
             _of_logits(student_logits, teacher_logits, real)
             for student_logits, teacher_logits in pairs
@@ -52,7 +52,7 @@ def taught(
     return with_teacher
 
 
-def led(
+def with_states_of_teacher(
     objective: Callable[..., tuple[Any, Any]], model: Any, teacher: Any, patterns: Sequence[str]
 ) -> Callable[..., Any]:
     """Return `objective` plus the mean distance of hidden states to those of the teacher.

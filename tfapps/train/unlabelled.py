@@ -26,7 +26,7 @@ def unlabelled(config: Unlabelled) -> str | None:
     return config.unlabelled
 
 
-def of_labelled(loss: Callable[..., Any], share: float) -> Callable[..., Any]:
+def labelled_loss(loss: Callable[..., Any], share: float) -> Callable[..., Any]:
     """Return the loss of labelled rows; it is 0 for the others.
 
     Args:

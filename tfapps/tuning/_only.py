@@ -17,7 +17,7 @@ def is_new(model: Any) -> Callable[[str], bool]:
     return lambda path: in_head(path) or path.startswith(NEW)
 
 
-def only(model: Any, trains: Callable[[str], bool]) -> Any:
+def freeze_except(model: Any, trains: Callable[[str], bool]) -> Any:
     """Freeze every weight that is not new and whose path `trains` does not select."""
     new = is_new(model)
     for weight in model.trainable_variables:

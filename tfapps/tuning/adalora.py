@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from tfapps.tuning import base
-from tfapps.tuning._only import only
+from tfapps.tuning._only import freeze_except
 from tfapps.tuning._products import add_low_rank, chosen, merged
 from tfapps.tuning._store import Stored
 
@@ -76,7 +76,7 @@ def apply(config: Config, model: Any) -> Any:
         )
 
     tuned = add_low_rank(model, chosen(model, config.targets, "tuning"), make)
-    return only(tuned, lambda path: "/low_rank/" in path)
+    return freeze_except(tuned, lambda path: "/low_rank/" in path)
 
 
 def callbacks(config: Config, model: Any, steps: int) -> list[Any]:

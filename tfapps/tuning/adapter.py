@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tfapps.errors import InputError
 from tfapps.tuning import base
-from tfapps.tuning._only import only
+from tfapps.tuning._only import freeze_except
 from tfapps.tuning._store import Stored
 
 _PLACE = re.compile(r"block_\d+_(attention|output)_dropout")
@@ -70,7 +70,9 @@ def build(config: Config, model: Any) -> Any:
 
 def apply(config: Config, model: Any) -> Any:
     """Freeze all but adapters, normalisations, the head and new layers."""
-    return only(model, lambda path: "_adapter_" in path or path.rsplit("/", 1)[0].endswith("norm"))
+    return freeze_except(
+        model, lambda path: "_adapter_" in path or path.rsplit("/", 1)[0].endswith("norm")
+    )
 
 
 class Tuner(base.Tuner):

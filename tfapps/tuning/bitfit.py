@@ -6,7 +6,7 @@ from typing import Any
 
 from tfapps.errors import InputError
 from tfapps.tuning import base
-from tfapps.tuning._only import is_new, only
+from tfapps.tuning._only import freeze_except, is_new
 from tfapps.tuning._store import Stored
 
 BIASES = ("bias", "beta")
@@ -26,7 +26,7 @@ def apply(config: Config, model: Any) -> Any:
     biases = {w.path for w in model.trainable_variables if w.path.rsplit("/", 1)[-1] in BIASES}
     if all(map(is_new(model), biases)):
         raise InputError("bitfit: the model has no biases to train; use another tuning.name")
-    return only(model, lambda path: path in biases)
+    return freeze_except(model, lambda path: path in biases)
 
 
 class Tuner(base.Tuner):

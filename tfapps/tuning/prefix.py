@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tfapps.errors import InputError
 from tfapps.tuning import base
-from tfapps.tuning._only import only
+from tfapps.tuning._only import freeze_except
 from tfapps.tuning._store import Stored
 
 
@@ -39,7 +39,7 @@ def build(config: Config, model: Any) -> Any:
 def apply(config: Config, model: Any) -> Any:
     """Freeze all but prefixes (reparametrized by `hidden`), the head and new layers."""
     tuned = _with(model, prefix_hidden=config.hidden) if config.length else model
-    return only(tuned, lambda path: "/prefix/" in path)
+    return freeze_except(tuned, lambda path: "/prefix/" in path)
 
 
 def merge(config: Config, model: Any) -> Any:

@@ -135,7 +135,7 @@ def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def without(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
+def removed(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
     """Return features of the text without the hidden words.
 
     Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}, padded to the length of the text.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.errors import Failure
-from tfapps.features.arrays import each, listed
+from tfapps.features.arrays import as_list, map_arrays
 
 
 def compare(
@@ -33,7 +33,7 @@ def compare(
         >>> compare(np.array([[1.0, 2.0]]), np.array([[1.0, 2.5]]))
         {'max_logit_difference': 0.5, 'agreement': 1.0}
     """
-    expected, actual = (listed(each(np.asarray, run)) for run in (reference, candidate))
+    expected, actual = (as_list(map_arrays(np.asarray, run)) for run in (reference, candidate))
     for first, second in zip(expected, actual, strict=True):
         if first.shape != second.shape:
             raise Failure(

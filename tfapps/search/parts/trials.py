@@ -21,7 +21,7 @@ class Trials:
         self.file = folder / "trials.json"
         self.all: list[dict[str, Any]] = read_json(self.file) if self.file.exists() else []
 
-    def known(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    def find(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a trial with the same values: with one seed it would end the same again."""
         key = json.dumps(values, sort_keys=True)
         same = (row for row in self.all if json.dumps(row["values"], sort_keys=True) == key)

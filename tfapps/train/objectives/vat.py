@@ -42,7 +42,7 @@ def build(
     """
     import tensorflow as tf
 
-    from tfapps.features.arrays import each
+    from tfapps.features.arrays import map_arrays
     from tfapps.graph.cut import Cut
     from tfapps.train.answers import answer_divergence
     from tfapps.train.embedded import Ball, gradient, noise
@@ -55,7 +55,7 @@ def build(
         embed, answer = cut(model)
         x = embed(features, training)
         logits = answer(x, features, training)
-        still = each(tf.stop_gradient, logits)
+        still = map_arrays(tf.stop_gradient, logits)
         ball = Ball(x, features, 1.0, "l2")  # of the size of the text: both steps are shares of it
 
         def change_at(x: Any) -> Any:
