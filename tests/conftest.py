@@ -29,7 +29,7 @@ child.REST = 600.0  # tests of exports follow one another less quickly than expo
 QUICK = "not slow"  # which tests `make test` runs
 
 # Files of many minutes, begun first: else one core would wait for the other at the end.
-LONG = ("shipped_configs", "contract", "killed", "tuned_runs", "resume")
+LONG = ("matrix", "shipped_configs", "contract", "killed", "tuned_runs", "resume")
 
 
 def pytest_configure(config):

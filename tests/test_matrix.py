@@ -66,8 +66,8 @@ SETS = {
 }
 
 
-def raw(row):
-    """The config of a row, but for its data."""
+def raw(row, rows=()):
+    """The config of a row, but for its data; its teacher is one of the rows if any will do."""
     tuner, objective, run = row["tuner"], row["objective"], RUNS.get(row["case"])
     short = SHORT[registry.plugin("model", row["model"]).provides]
     made = {
@@ -89,7 +89,7 @@ def raw(row):
         made["model"] = {**run.model, "max_length": short}
         del made["text"]
     if objective == "distill":
-        made["objective"]["teacher"] = f"saved_models/{name_of(teacher(row))}"
+        made["objective"]["teacher"] = f"saved_models/{name_of(teacher(row, rows))}"
     if objective == "contrastive":
         made["train"]["per_label"] = 2
     if row["compressor"] != "none":
@@ -102,22 +102,26 @@ def raw(row):
     return made
 
 
-def teacher(row):
+def teacher(row, rows):
     """The run that a row with `distill` learns from, as a row; the same vocabulary as the row's."""
-    return DEFAULT | {axis: row[axis] for axis in ("case", "model", "dev")}
+    alike = {axis: row[axis] for axis in ("case", "model", "dev")}
+    able = {"compressor": "none"} | alike
+    fits = (r for r in rows if able.items() <= r.items() and r["objective"] != "distill")
+    return next(fits, DEFAULT | alike)
 
 
 def name_of(row):
     return re.sub("[^A-Za-z0-9]+", "_", "-".join(row.values()))
 
 
-def needed(row):
+def needed(row, rows):
     """Rows that are run before a row, by name."""
-    before = RUNS[row["case"]].after if row["case"] in RUNS else ()
-    rows = {name: DEFAULT | {"case": name} for name in before}
+    names = RUNS[row["case"]].after if row["case"] in RUNS else ()
+    before = {name: DEFAULT | {"case": name} for name in names}
     if row["objective"] == "distill":
-        rows[name_of(teacher(row))] = teacher(row)
-    return rows
+        first = teacher(row, rows)
+        before[name_of(first)] = first
+    return before
 
 
 def data(row):
@@ -234,10 +238,10 @@ def place(tmp_path_factory):
     return folder
 
 
-def start(folder, row, name, verb="run"):
+def start(folder, row, name, rows, verb="run"):
     """Run the config of a row."""
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({**raw(row), "data": data(row)}))
+    path.write_text(yaml.safe_dump({**raw(row, rows), "data": data(row)}))
     done = tfapps(verb, path, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -258,13 +262,13 @@ def quickly(monkeypatch):
     tf.config.run_functions_eagerly(False)
 
 
-def runs(folder, row):
+def runs(folder, row, rows):
     """The row is run, answers again as it was judged, and is not run twice."""
-    for name, before in needed(row).items():
+    for name, before in needed(row, rows).items():
         if not (folder / "saved_models" / name).exists():
-            start(folder, before, name)
+            start(folder, before, name, rows)
     name, verb = name_of(row), "ensemble" if "ensemble" in row else "run"
-    start(folder, row, name, verb)
+    start(folder, row, name, rows, verb)
     metrics = json.loads((folder / "saved_models" / name / "metrics.json").read_text())
     value = metrics["dev"]["keras"][metrics["headline"]]
     assert value is not None
@@ -276,12 +280,12 @@ def runs(folder, row):
         again = json.loads(judged.stdout.splitlines()[-1])["metrics"]
         assert again[metrics["headline"]] == pytest.approx(value, abs=1e-6)
     if verb == "run":
-        assert "already trained" in start(folder, row, name).stdout
+        assert "already trained" in start(folder, row, name, rows).stdout
 
 
 @pytest.mark.parametrize("row", [*cases()])
 def test_pair_of_features_runs(row, place, quickly):
-    runs(place, row)
+    runs(place, row, rows_of("quick"))
 
 
 @pytest.mark.slow
@@ -290,4 +294,4 @@ def test_pair_of_features_runs(row, place, quickly):
 def test_pairs_of_features_run(case, axes, place, quickly):
     for row in rows_of(axes):
         if row["case"] == case:
-            runs(place, row)
+            runs(place, row, rows_of(axes))
