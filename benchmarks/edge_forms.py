@@ -85,7 +85,7 @@ def files(folder: Path) -> dict[str, Path]:
     for activations in ("all", "products"):
         target = folder / activations
         litert.export(["litert_int8"], rebuild=trained(activations), folder=target, **common)
-    module.save(module.whole(model(1, LENGTH)), folder / "saved")
+    module.save(module.serving_signature(model(1, LENGTH)), folder / "saved")
     litert.convert(folder / "saved", "int8", folder / "naive.tflite", rows(8))
     return {
         "float32": folder / "plain" / "litert" / "float32.tflite",

@@ -290,7 +290,7 @@ def test_a_crash_of_the_child_is_a_failure_with_its_last_line(tmp_path, monkeypa
 
 
 def test_one_child_converts_file_after_file(tmp_path):
-    module.save(module.whole(models.transformer(1, LENGTH)), tmp_path / "saved")
+    module.save(module.serving_signature(models.transformer(1, LENGTH)), tmp_path / "saved")
     files, children = [tmp_path / "first.tflite", tmp_path / "second.tflite"], []
     for file in files:
         litert.convert(tmp_path / "saved", "float32", file)

@@ -30,7 +30,10 @@ def build(batch_size=None, length=None):
 
 
 def split(model):
-    return {**module.whole(model), tags_graph.SIGNATURE: tags_graph.Tagger(model, ALLOWED)}
+    return {
+        **module.serving_signature(model),
+        tags_graph.SIGNATURE: tags_graph.Tagger(model, ALLOWED),
+    }
 
 
 def features(rows=12):

@@ -89,10 +89,10 @@ def interpreter(
         resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         with _without_note() if delegate else contextlib.nullcontext():
-            made = litert.Interpreter(
+            session = litert.Interpreter(
                 model_content=content, num_threads=threads, experimental_op_resolver_type=resolver
             )
-            made.allocate_tensors()
+            session.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else "unreadable"
         if not content:
@@ -101,7 +101,7 @@ def interpreter(
             f"{path}: LiteRT cannot load it ({reason}); the file is damaged or was made for "
             "another runtime: export it again"
         ) from error
-    return made
+    return session
 
 
 class Session:

@@ -12,14 +12,14 @@ from tfapps.backends.base import Arrays, Backend
 
 def operators(path: str | os.PathLike) -> list[str]:
     """Return the ops of the main graph, before any delegate: `['GATHER', 'FULLY_CONNECTED']`."""
-    made = interpreter(path, delegate=False)
-    return [detail["op_name"] for detail in made._get_ops_details()]
+    session = interpreter(path, delegate=False)
+    return [detail["op_name"] for detail in session._get_ops_details()]
 
 
 def partitions(path: str | os.PathLike) -> int:
     """Return how many pieces of the graph XNNPACK takes: 1 is best, more are copies of tensors."""
-    made = interpreter(path)
-    return sum(detail["op_name"] == "DELEGATE" for detail in made._get_ops_details())
+    session = interpreter(path)
+    return sum(detail["op_name"] == "DELEGATE" for detail in session._get_ops_details())
 
 
 class LiteRT(Backend):

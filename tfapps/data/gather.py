@@ -57,7 +57,7 @@ class Gather:
         return features, targets, tf.ensure_shape(weight, (size,))
 
     def _column(self, feature: Feature, rows: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
-        """Column of the rows: dense (b, ...), or ragged and padded to (b, t, ...)."""
+        """Return the column of the rows: dense (b, ...), or ragged and padded to (b, t, ...)."""
         source = self._sources.get(feature.name, feature)
         column = self._columns[source.name]
         if not isinstance(column, tuple):
@@ -98,7 +98,7 @@ def _tensors(column: Any, dtype: str | None) -> Any:
 
 
 def _looked_up(values: Any, places: tf.Tensor) -> tf.Tensor:
-    """`values[places]`: of a tensor, or of an array on disk that is read where it is asked for."""
+    """Return `values[places]`: of a tensor, or of an array on disk that is read when needed."""
     if not isinstance(values, np.memmap):
         return tf.gather(values, places)
     read = tf.numpy_function(values.__getitem__, [places], values.dtype, stateful=False)

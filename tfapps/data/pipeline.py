@@ -105,19 +105,19 @@ class Batches:
 
     @property
     def encoded(self) -> Encoded:
-        """The rows that the batches are made of."""
+        """Return the rows that the batches are made of."""
         return self._encoded
 
     def order(self, epoch: int) -> np.ndarray:
-        """Row numbers, batch behind batch, in the order they come in; -1 for filler."""
+        """Return row numbers, batch after batch, in their order; -1 for filler."""
         return np.concatenate(self._plan(epoch).batches)
 
     def rows_of(self, epoch: int, batch: int) -> list[int]:
-        """Numbers of the rows of a batch, filler left out."""
+        """Return the numbers of the rows of a batch, filler left out."""
         return [int(row) for row in self._plan(epoch).batches[batch] if row >= 0]
 
     def epoch(self, epoch: int, start: int = 0, part: Part = WHOLE) -> tf.data.Dataset:
-        """(features, targets, weight (b,) float32) of an epoch, without its first `start` batches.
+        """Return the batches (features, targets, weight (b,) float32) of an epoch from `start` on.
 
         A run that stopped after `start` batches goes on with exactly the batches it had not seen.
 
@@ -130,9 +130,9 @@ class Batches:
         number, parts = part
         if not 0 <= number < parts or any(size % parts for size in self.sizes):
             raise ValueError(f"part {part}: batches have {self.sizes} rows, expected equal parts")
-        wanted = (epoch if self.shuffle else 0, start, part)
-        if self._last is None or self._last[0] != wanted:  # evaluations repeat one epoch
-            self._last = wanted, self._dataset(epoch, start, part)
+        key = (epoch if self.shuffle else 0, start, part)
+        if self._last is None or self._last[0] != key:  # evaluations repeat one epoch
+            self._last = key, self._dataset(epoch, start, part)
         return self._last[1]
 
     def _dataset(self, epoch: int, start: int, part: Part) -> tf.data.Dataset:
@@ -205,8 +205,8 @@ class Batches:
     def _plan(self, epoch: int) -> plans.Plan:
         if self._balance is not None:
             name, count = self._balance
-            how = (self.batch_size, self._encoded.columns[name], count, self.seed, epoch)
-            return plans.balanced(self._lengths, self.buckets, *how)
+            options = (self.batch_size, self._encoded.columns[name], count, self.seed, epoch)
+            return plans.balanced(self._lengths, self.buckets, *options)
         return plans.plan(self._lengths, self.buckets, self.sizes, self.seed, epoch, self.shuffle)
 
     def _steps(self, batch_tokens: int | None) -> int:
@@ -221,7 +221,7 @@ class Batches:
         return isinstance(self._encoded.columns[name], Ragged)
 
     def _longest(self, max_length: int) -> np.ndarray:
-        """Length of every row over all ragged columns in use, (rows,)."""
+        """Return the length of every row over all ragged columns in use, (rows,)."""
         lengths = np.zeros(self.rows, np.int64)
         for name in self._used:
             if self._ragged(name):

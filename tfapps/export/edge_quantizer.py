@@ -34,7 +34,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: module.Split = module.whole,
+    split: module.Split = module.serving_signature,
     folder: Path,
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
@@ -81,7 +81,7 @@ def export(
 
 
 def _rows(batches: Sequence[Mapping[str, np.ndarray]], source: Path) -> dict[str, np.ndarray]:
-    """Rows of calibration as long as the file has them."""
+    """Return calibration rows of the length that the file takes."""
     inputs = LiteRT(source).signatures[SERVE].inputs
     shapes = {name: tensor.shape for name, tensor in inputs.items()}
     return litert.calibration_rows(batches, shapes)

@@ -28,7 +28,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: module.Split = module.whole,
+    split: module.Split = module.serving_signature,
     lengths: Sequence[int] = (),
     folder: Path,
 ) -> None:

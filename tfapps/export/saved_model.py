@@ -22,7 +22,7 @@ def export(
     rebuild: Callable[[int | None, int | None], Any],
     max_length: int,
     calibration: Sequence[Mapping[str, np.ndarray]] = (),
-    split: module.Split = module.whole,
+    split: module.Split = module.serving_signature,
     folder: Path,
 ) -> None:
     """Write `folder/saved_model`; `max_length` becomes static only where a model demands it.

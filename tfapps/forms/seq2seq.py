@@ -88,11 +88,11 @@ class Form(base.Form):
         self, features: Arrays, *, final: bool = True, likeliest: bool = False
     ) -> list[list[Hypothesis]]:
         """Return the best answers of each row, as many as the task's search asks for."""
-        how = self.task.search(final)
-        how = replace(how, beam=1, n_best=1) if likeliest else how
+        options = self.task.search(final)
+        options = replace(options, beam=1, n_best=1) if likeliest else options
         features = {feature.name: np.asarray(features[feature.name]) for feature in self.features}
         if self.likeliest:
-            return self._translated(features, how)
+            return self._translated(features, options)
         lengths = features[MASK].sum(axis=1)
         order = np.argsort(lengths, kind="stable")  # like lengths together: little padding
         answers: list[Any] = [None] * len(order)
@@ -101,8 +101,8 @@ class Form(base.Form):
             rows = order[start : start + size]
             longest = max(int(lengths[rows].max()), 1)
             columns = {name: column[rows, :longest] for name, column in features.items()}
-            for row, found in zip(rows, self._search(columns, how), strict=True):
-                answers[row] = found
+            for row, hypotheses in zip(rows, self._search(columns, options), strict=True):
+                answers[row] = hypotheses
         return answers
 
     def compare(
@@ -118,10 +118,10 @@ class Form(base.Form):
         if self.likeliest or TRANSLATE not in self.backend.signatures:
             return proof
         features = {feature.name: features[feature.name] for feature in self.features}
-        whole = self._translated(features, self.task.search())
-        return agreement.worse(proof, agreement.compare_answers(expected(True), whole))
+        translated = self._translated(features, self.task.search())
+        return agreement.worse(proof, agreement.compare_answers(expected(True), translated))
 
-    def _search(self, features: Arrays, how: Search) -> list[list[Hypothesis]]:
+    def _search(self, features: Arrays, options: Search) -> list[list[Hypothesis]]:
         """Search around the steps, as many rows as the encoder takes."""
         states, context = self._steps.encode(features)
         mask, target = features[MASK], self.task.target_tokenizer
@@ -133,7 +133,7 @@ class Form(base.Form):
             limits=np.minimum(TIMES * mask.sum(axis=1) + MORE, self._limit),
             start_id=target.start_id,
             end_id=target.end_id,
-            options=how,
+            options=options,
             source_mask=np.pad(mask, ((0, 0), (0, wide - mask.shape[1]))),
         )
 
@@ -141,7 +141,7 @@ class Form(base.Form):
         logits, states, attention = self._steps.step(token_ids, states, context)
         return Stepped(_log_softmax(logits), states, attention)
 
-    def _translated(self, features: Arrays, how: Search) -> list[list[Hypothesis]]:
+    def _translated(self, features: Arrays, options: Search) -> list[list[Hypothesis]]:
         """Return the likeliest answer of each row, in a list as if there were more.
 
         `translate` gives target_ids (b, limit), length (b,), log_prob (b,), and attention
@@ -151,13 +151,13 @@ class Form(base.Form):
         padding = np.ones((len(mask), outputs["attention"].shape[2]))
         padding[:, : mask.shape[1]] -= mask[:, : padding.shape[1]]
         rows = zip(*(outputs[name] for name in OUTPUTS), padding, strict=True)
-        return [[answer] for answer in _answers(rows, how)]
+        return [[answer] for answer in _answers(rows, options)]
 
 
-def _answers(rows: Any, how: Search) -> Iterator[Hypothesis]:
+def _answers(rows: Any, options: Search) -> Iterator[Hypothesis]:
     for token_ids, length, log_prob, attention, padding in rows:
         coverage = attention[: length + 1].sum(axis=0) + padding
-        score = how.score(np.float64(log_prob), length + 1, coverage)
+        score = options.score(np.float64(log_prob), length + 1, coverage)
         yield Hypothesis(token_ids[:length], float(score), attention[:length])
 
 

@@ -28,7 +28,7 @@ def feed(digest: Any, sections: Sequence[Section], root: str | None) -> None:
     Raises:
         InputError: a file is missing.
     """
-    named = [found for section in sections for found in names(section)]
+    named = [pair for section in sections for pair in names(section)]
     for name, reads in named:
         if reads.kind == "weights":
             digest.update(identity.of_weights(name).encode())

@@ -25,14 +25,14 @@ class Dev:
 
     Attributes:
         features: {name: (rows, ...)}, what an artefact is given.
-        said: what the Keras model says of them; True takes the likeliest token each time.
+        reference: what the Keras model says of them; True takes the likeliest token each time.
         figures: outputs -> the task's metrics.
         decide: outputs -> the task's decisions.
     """
 
     rows: int
     features: Mapping[str, np.ndarray]
-    said: Callable[[bool], Any]
+    reference: Callable[[bool], Any]
     figures: Callable[[Any], dict[str, float]]
     decide: Callable[[Any], Any]
 
@@ -46,19 +46,19 @@ def dev(prepared: Prepared, model: keras.Model) -> Dev:
     targets = prepared.targets("dev")
 
     @functools.cache
-    def said(likeliest: bool) -> Any:
+    def reference(likeliest: bool) -> Any:
         return outputs_of(prepared, model, "dev", likeliest=likeliest)
 
     features = prepared.arrays("dev")
     if task.tags_words:  # logits of all places, up to the end of the longest row
-        logits = said(False)
+        logits = reference(False)
         length = (logits["logits"] if isinstance(logits, dict) else logits).shape[1]
         features = {name: column[:, :length] for name, column in features.items()}
 
     def figures(outputs: Any) -> dict[str, float]:
         return task.predict_metrics(outputs, targets, examples)
 
-    return Dev(len(examples), features, said, figures, decide)
+    return Dev(len(examples), features, reference, figures, decide)
 
 
 def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]) -> Dev:
@@ -67,11 +67,11 @@ def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]
     features, targets = prepared.samples("dev", rows)
 
     @functools.cache
-    def said(likeliest: bool) -> Any:
+    def reference(likeliest: bool) -> Any:
         return map_arrays(np.asarray, model.predict_on_batch(features))
 
     def figures(outputs: Any) -> dict[str, float]:
         reduced = map_arrays(np.asarray, task.reduce(targets, outputs))
         return task.predict_metrics(reduced, targets, ())
 
-    return Dev(len(rows), features, said, figures, decide)
+    return Dev(len(rows), features, reference, figures, decide)

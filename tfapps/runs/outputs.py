@@ -32,13 +32,13 @@ def outputs_of(
     return translator(prepared.arrays(split), final=final, likeliest=likeliest)
 
 
-def judged(prepared: Prepared, model: keras.Model, split: str, **how: bool) -> tuple[Any, ...]:
+def judged(prepared: Prepared, model: keras.Model, split: str, **options: bool) -> tuple[Any, ...]:
     """Return what a task judges: outputs, targets, examples.
 
     Args:
-        how: as for `outputs_of`.
+        options: as for `outputs_of`.
     """
-    outputs = outputs_of(prepared, model, split, **how)
+    outputs = outputs_of(prepared, model, split, **options)
     return outputs, prepared.targets(split), prepared.examples[split]
 
 

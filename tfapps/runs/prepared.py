@@ -65,8 +65,8 @@ class Prepared:
         """Return what hides tokens of a batch, where the task hides some; else None."""
         from tfapps.data.masking import Masking
 
-        how = self.task.masking()
-        return None if how is None else Masking(**how)
+        settings = self.task.masking()
+        return None if settings is None else Masking(**settings)
 
     @functools.cached_property
     def text_files(self) -> dict[str, str]:
@@ -84,8 +84,8 @@ class Prepared:
 
     @property
     def _order_seed(self) -> int:
-        given = self.config.train.order_seed
-        return self.config.seed if given is None else given
+        seed = self.config.train.order_seed
+        return self.config.seed if seed is None else seed
 
     def targets(self, split: str) -> dict[str, np.ndarray]:
         """Return the dense target columns of a split."""
@@ -137,31 +137,32 @@ class Prepared:
         Args:
             replicas: that share each batch.
         """
-        how = {"batch_size": EVALUATION_BATCH, "multiple": replicas, "shuffle": False}
+        options = {"batch_size": EVALUATION_BATCH, "multiple": replicas, "shuffle": False}
         if split == "train":  # large, and asked for once
-            return self.batches(split, **how)
+            return self.batches(split, **options)
         if (split, replicas) not in self._evaluated:
-            self._evaluated[split, replicas] = self.batches(split, **how)
+            self._evaluated[split, replicas] = self.batches(split, **options)
         return self._evaluated[split, replicas]
 
-    def training_batches(self, replicas: int = 1, **more: Any) -> Batches | Staged:
+    def training_batches(self, replicas: int = 1, **overrides: Any) -> Batches | Staged:
         """Return the shuffled training split in batches of the config that replicas can share."""
         config = self.config.train
-        how = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
-        how |= {"multiple": replicas, "shuffle": True, "per_label": config.per_label, **more}
-        whole = self.batches("train", **how)
+        options = {"batch_size": config.batch_size, "batch_tokens": config.batch_tokens}
+        options |= {"multiple": replicas, "shuffle": True, "per_label": config.per_label}
+        options |= overrides
+        long = self.batches("train", **options)
         if config.short_first is None:
-            return whole
+            return long
         from tfapps.data.staged import Stage, Staged
 
         length, folder = config.short_first, cache_folder()
         cut = encoding.encode(self.rows["train"], self.task, self.tokenizer, length, folder)
-        there = dataclasses.replace(self, encoded={**self.encoded, "train": cut})
-        short = there.batches("train", **how)
-        shares = ((short, config.short_share), (whole, 1.0 - config.short_share))
+        shortened = dataclasses.replace(self, encoded={**self.encoded, "train": cut})
+        short = shortened.batches("train", **options)
+        shares = ((short, config.short_share), (long, 1.0 - config.short_share))
         stages = [
-            Stage(some, round(config.epochs * share * some.steps_per_epoch))
-            for some, share in shares
+            Stage(batches, round(config.epochs * share * batches.steps_per_epoch))
+            for batches, share in shares
         ]
         return Staged(stages, config.epochs)
 
@@ -234,7 +235,7 @@ def prepare(
 
 
 def refuse_ensemble(config: RunConfig) -> None:
-    """An ensemble is more than one run.
+    """Refuse a config with an ensemble, which is more than one run.
 
     Raises: InputError for a config with an `ensemble:` section.
     """
@@ -245,7 +246,7 @@ def refuse_ensemble(config: RunConfig) -> None:
 
 
 def _check_kind(config: RunConfig, task: Any, rows: Any) -> None:
-    """Running text is for tasks that hide words of it, and rows are for the others."""
+    """Check that running text goes to tasks that hide words of it, and rows to the others."""
     if isinstance(rows, Corpus) and not task.Task.running_text:
         raise InputError(
             f"data.source: got {config.data.source}, which is running text, but "
@@ -262,7 +263,7 @@ def retokenized(prepared: Prepared, tokenizer: Tokenizer) -> Prepared:
 def _encoded(
     config: RunConfig, task: Any, tokenizer: Tokenizer, rows: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Encoded]]:
-    """Examples by split, and their columns."""
+    """Return the examples by split, and their columns."""
     length = config.model.max_length
     examples = {name: task.expand(part, tokenizer, length) for name, part in rows.items()}
     encoded = {
@@ -282,7 +283,7 @@ def _learned(
     make: Callable[[int, Iterable[str]], Tokenizer],
     texts: Callable[[], Iterable[Iterable[str]]],
 ) -> Tokenizer:
-    """The tokenizer of a config; a vocabulary that nobody asked for is as large as texts allow."""
+    """Return the tokenizer of a config; the default vocabulary is as large as the texts allow."""
     size = config.text.vocabulary_size
     try:
         return make(size, itertools.chain.from_iterable(texts()))

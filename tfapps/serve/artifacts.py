@@ -24,7 +24,7 @@ SAVED_MODEL = "saved_model"
 
 
 def preferred(artifacts: Sequence[str]) -> str:
-    """The artefact that answers when nobody says which; never a SavedModel, which is code.
+    """Return the artefact that answers when nobody says which; never a SavedModel, which is code.
 
     Raises:
         InputError: there is none.

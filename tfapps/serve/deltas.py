@@ -154,8 +154,8 @@ def _names(bundles: Sequence[Bundle], runs: Sequence[RunConfig]) -> list[str]:
 
 def _check_alike(first: RunConfig, run: RunConfig, path: Any) -> None:
     for section in ("model", "tuning"):
-        here, there = getattr(run, section), getattr(first, section)
-        if here != there or identity.of_weights(run.model.preset) != identity.of_weights(
+        own, theirs = getattr(run, section), getattr(first, section)
+        if own != theirs or identity.of_weights(run.model.preset) != identity.of_weights(
             first.model.preset
         ):
             raise InputError(

@@ -102,11 +102,11 @@ class Predictor:
 
     @property
     def truncated(self) -> int:
-        """How many texts were longer than the model reads, since it was opened."""
+        """Return how many texts were longer than the model reads, since it was opened."""
         return self._truncated
 
     def __call__(self, texts: Sequence[str | tuple[str, str]]) -> list[dict[str, Any]]:
-        """Answers in the order of the texts; a pair of texts is a tuple.
+        """Return answers in the order of the texts; a pair of texts is a tuple.
 
         Empty texts are answered too, and texts that are too long are cut and counted.
 
@@ -120,7 +120,7 @@ class Predictor:
         return answers
 
     def logits(self, texts: Sequence[str | tuple[str, str]]) -> Any:
-        """(b, ...) logits of the texts, for those who decide by themselves.
+        """Return the logits of the texts, (b, ...), for callers that decide by themselves.
 
         A tagger has a row for each window of a text, (w, t, k), with zeros where the tokens of
         other texts are more.
@@ -164,7 +164,7 @@ class Predictor:
 def _ensemble(
     kind: type[Predictor], bundle: Bundle, run: RunConfig, name: str, threads: int
 ) -> Ensemble:
-    """Every member of a bundle, opened; the files were checked already."""
+    """Return every member of a bundle, opened; the files were checked already."""
     if name not in bundle.artifacts():
         raise InputError(
             f"{bundle.path} has no artefact {name!r} in all members; there: "
@@ -180,7 +180,7 @@ def _ensemble(
 
 
 def _joined(*arrays: np.ndarray) -> np.ndarray:
-    """Rows of several batches as one array; those of tokens get the length of the longest."""
+    """Join rows of several batches to one array; those of tokens get the longest length."""
     if arrays[0].ndim > 2:
         longest = max(array.shape[1] for array in arrays)
         rest = [(0, 0)] * (arrays[0].ndim - 2)

@@ -42,7 +42,7 @@ def faithful(
         InputError: the run does not label whole texts, or the method does not fit its model.
     """
     run = opened(bundle, config)
-    hows = [only] if only else [registry.load("explainer", n).Config() for n in _fitting(run)]
+    methods = [only] if only else [registry.load("explainer", n).Config() for n in _fitting(run)]
     refused = refusal(only.name, run) if only else None
     if refused:
         raise InputError(refused)
@@ -55,11 +55,11 @@ def faithful(
         raise InputError("explain: no text in the dev set has a word")
     targets = [int(run.probabilities(text.features)[0].argmax()) for text in texts]
     figures = {}
-    for how in hows:
-        print(f"{how.name}: {len(texts)} texts", flush=True)
+    for method in methods:
+        print(f"{method.name}: {len(texts)} texts", flush=True)
         pairs = zip(texts, targets, strict=True)
-        scores = [run.scores(how, text, target).words for text, target in pairs]
-        figures[how.name] = judged(run, texts, targets, scores)
+        scores = [run.scores(method, text, target).words for text, target in pairs]
+        figures[method.name] = judged(run, texts, targets, scores)
     random = np.random.default_rng(config.seed)
     scores = [random.random(len(text.words)) for text in texts]
     figures[CONTROL] = judged(run, texts, targets, scores)

@@ -58,7 +58,7 @@ def _prove_all(
     rounded = integers.rounds_activations(model)
     headline, scale = prepared.task.headline, prepared.task.best_headline
     if dev_set.rows < len(prepared.encoded["dev"]):
-        metric = dev_set.figures(dev_set.said(False))[headline]
+        metric = dev_set.figures(dev_set.reference(False))[headline]
         proof["keras"] |= {"metric": metric, "rows": dev_set.rows}
     failures = []
     for name in prepared.config.export:
@@ -74,7 +74,7 @@ def _prove_all(
 def _prove(
     prepared: Prepared, bundle: Bundle, name: str, dev_set: Dev
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """The figures of one artefact."""
+    """Return the figures of one artefact."""
     from tfapps.serve.artifacts import open_runner
     from tfapps.verify import cost
 
@@ -82,9 +82,9 @@ def _prove(
     runner = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
     figures = dev_set.figures(outputs)
-    before = dev_set.figures(dev_set.said(runner.likeliest))[task.headline]
+    before = dev_set.figures(dev_set.reference(runner.likeliest))[task.headline]
     examples = prepared.examples["dev"]
-    proof = runner.compare(dev_set.said, outputs, features, dev_set.decide, examples)
+    proof = runner.compare(dev_set.reference, outputs, features, dev_set.decide, examples)
     proof |= {"metric": figures[task.headline], "metric_drop": before - figures[task.headline]}
     proof |= _sizes(file)
     partitions = runner.backend.partitions()

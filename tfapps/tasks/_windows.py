@@ -65,16 +65,17 @@ def columns(windows: Sequence[Window], tokenizer: Any, max_length: int) -> dict[
     nothing = np.array([tokenizer.unknown_id], np.int32)
     token_ids, rows = [], []
     for window in windows:
-        pieces = [found[:room] for found in tokenizer.pieces_of(window["tokens"])] or [nothing]
+        pieces = [word[:room] for word in tokenizer.pieces_of(window["tokens"])] or [nothing]
         ids, first = tokenizer.framed(np.concatenate(pieces))
-        words = [w for w, some in zip(window["tokens"] or [""], pieces, strict=True) for _ in some]
+        pairs = zip(window["tokens"] or [""], pieces, strict=True)
+        words = [word for word, of_word in pairs for _ in of_word]
         token_ids.append(ids)
         rows.append([*[""] * first, *words, *[""] * (len(ids) - first - len(words))])
-    found = surface.columns(rows, tokenizer.surface)
+    surface_columns = surface.columns(rows, tokenizer.surface)
     return {
         "token_ids": token_ids,
         "segment_ids": [np.zeros_like(ids) for ids in token_ids],
-        **found,
+        **surface_columns,
     }
 
 

@@ -49,7 +49,7 @@ def in_order(joined: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _compiled(model: keras.Model, strategy: tf.distribute.Strategy, spec: Any, reduce: Any) -> Any:
-    """Forward pass over a batch of `spec`: outputs of each replica. Traced once for a model."""
+    """Return the forward pass over a batch of `spec`: outputs of each replica. Traced once."""
     key = (id(strategy), repr(spec), reduce is None)
     cache = _cache(model)
     if key not in cache:

@@ -12,7 +12,7 @@ from tfapps.backends.base import SERVE
 Split = Callable[[Any], Mapping[str, Any]]
 
 
-def whole(model: Any) -> dict[str, Any]:
+def serving_signature(model: Any) -> dict[str, Any]:
     """Return the only signature of a model that is run once per text."""
     return {SERVE: model}
 

@@ -32,7 +32,7 @@ class Steps:
         self._states = backend.signatures[STEP].outputs.keys() - {"logits", "attention"}
 
     def encode(self, features: Arrays) -> tuple[Arrays, Arrays]:
-        """Features (b, s) -> first states, and what all steps read, {name: (b, ...)}."""
+        """Map features (b, s) to the first states, and to what all steps read, {name: (b, ...)}."""
         outputs = self._backend.call(ENCODE, padding.pad(self._features, features, full=True))
         states = {name: outputs[name] for name in self._states}
         return states, {name: outputs[name] for name in outputs.keys() - self._states}
@@ -40,7 +40,7 @@ class Steps:
     def step(
         self, token_ids: np.ndarray, states: Arrays, context: Arrays
     ) -> tuple[np.ndarray, Arrays, np.ndarray | None]:
-        """Last tokens (n,) -> logits (n, v), states, attention (n, s) if there is any."""
+        """Map last tokens (n,) to logits (n, v), states, and attention (n, s) if there is any."""
         inputs = {"token_ids": np.asarray(token_ids, np.int32), **states, **context}
         signatures, count = self._backend.signatures, len(token_ids)
         name = STEPS if count > 1 and STEPS in signatures else STEP
