@@ -39,6 +39,7 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         write_json(draft.path / "verify.json", proof)
         write_json(draft.path / "metrics.json", metrics)
         (draft.path / "README.md").write_text(card(config, metrics, proof), encoding="utf-8")
+        draft.stages.pop("verify", None)
         if not failures:
             draft.stages["verify"] = artifacts_key(config)
     if failures:
