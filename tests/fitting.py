@@ -26,14 +26,15 @@ class FakeBatches:
     def epoch(self, epoch, start=0):
         order = self.order(epoch).reshape(self.steps_per_epoch, self.batch_size)
 
-        def generate():
+        def batches():
             for step in range(start, self.steps_per_epoch):
                 rows = order[step]
                 length = self.lengths[step % len(self.lengths)]
-                ids = self.ids[rows][:, :length]
+                ids = tf.constant(self.ids[rows][:, :length])
                 real = (rows >= 0).astype("float32")
-                features = {"token_ids": ids, "padding_mask": np.ones_like(ids)}
-                yield features, {"label": self.labels[rows]}, self.weights[rows] * real
+                features = {"token_ids": ids, "padding_mask": tf.ones_like(ids)}
+                targets = {"label": tf.constant(self.labels[rows])}
+                yield features, targets, tf.constant(self.weights[rows] * real)
 
         ids = tf.TensorSpec((None, None), tf.int32)
         spec = (
@@ -41,7 +42,29 @@ class FakeBatches:
             {"label": tf.TensorSpec((None,), tf.int32)},
             tf.TensorSpec((None,), tf.float32),
         )
-        return tf.data.Dataset.from_generator(generate, output_signature=spec)
+        return Epoch(batches, spec)
+
+
+class Epoch:
+    """What tests need of a dataset; tracing a real one takes longer than the steps of a fit.
+
+    Args:
+        batches: () -> iterator of batches.
+    """
+
+    def __init__(self, batches, element_spec):
+        self._batches, self.element_spec = batches, element_spec
+
+    def __iter__(self):
+        return self._batches()
+
+    def map(self, change):
+        return Epoch(lambda: (change(*batch) for batch in self), self.element_spec)
+
+    def with_options(self, options):
+        """A real dataset, for several devices."""
+        made = tf.data.Dataset.from_generator(self._batches, output_signature=self.element_spec)
+        return made.with_options(options)
 
 
 class Task:

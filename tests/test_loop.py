@@ -500,6 +500,8 @@ def test_predict_pads_logits_over_time():
     batches = FakeBatches(rows=10, batch_size=5, lengths=(2, 4))
     full = batches.epoch(0)
     mapped = full.map(lambda f, t, w: ({"token_ids": f["token_ids"]}, t, w))
+    features, *rest = full.element_spec
+    mapped.element_spec = ({"token_ids": features["token_ids"]}, *rest)
     batches.epoch = lambda e, start=0: mapped
     logits = predict(model, batches)
     assert logits.shape == (10, 4, 3)
