@@ -146,4 +146,5 @@ def check_named_logits(module, config, model):
     """A task may give the logits a layer of that name behind the model."""
     named = keras.layers.Activation("linear", dtype="float32", name="logits")
     task = keras.Model(model.input, {"logits": named(model.output["logits"])})
-    check_steps(module, config, task)
+    each, _ = stepped(module, config, task, features())
+    np.testing.assert_allclose(each, logits(model, features()), atol=1e-5)

@@ -28,14 +28,14 @@ STRUCTURED = "{name: prune_structured, heads: 0.5, units: 0.5, epochs: 1}"
 def place(tmp_path_factory):
     """A folder with data and a trained model, `base`."""
     folder = tmp_path_factory.mktemp("compress")
-    with at(folder, 96):
+    with at(folder, 48):
         train(config_of(folder, "base"))
         yield folder
 
 
 def config_of(folder, name, *items, export="[]", model=BERT):
     path = folder / f"{name}.yaml"
-    text = TINY.split("export:")[0].replace(BERT, model)
+    text = TINY.split("export:")[0].replace(BERT, model).replace("epochs: 2", "epochs: 1")
     text += f"export: {export}\n"
     if items:
         text += "compress:\n" + "".join(f"  - {item}\n" for item in items)
@@ -56,7 +56,7 @@ def kernels(model):
 
 
 def test_quantizing_keeps_the_zeros_of_pruning(place):
-    settings = config_of(place, "pruned", PRUNE, QAT)
+    settings = config_of(place, "pruned", "{name: prune, sparsity: 0.5, epochs: 0}", QAT)
     bundle = compress(settings)
     model = model_of(settings, bundle)
     notes = bundle.metrics["compression"]
@@ -98,7 +98,7 @@ def test_everything_that_goes_together_goes_together(place, capsys):
 def test_another_compression_is_made_anew_and_the_training_kept(place, capsys):
     first = run(config_of(place, "again", PRUNE))
     check_records(first)
-    second = run(config_of(place, "again", PRUNE.replace("0.5", "0.25")))
+    second = run(config_of(place, "again", "{name: prune, sparsity: 0.25, epochs: 0}"))
     output = capsys.readouterr().out
     assert output.count("trained with the same settings as base") == 2
     assert first.manifest["stages"]["train"] == second.manifest["stages"]["train"]
@@ -121,7 +121,7 @@ def test_no_sparsity_is_no_change(place):
 
 
 def test_without_a_trained_model_there_is_nothing_to_compress(place):
-    settings = configs.load(made_path(place, "untrained", PRUNE), ["train.epochs=1"])
+    settings = configs.load(made_path(place, "untrained", PRUNE), ["train.epochs=2"])
     with pytest.raises(
         InputError, match="no uncompressed model trained with this config .* `tfapps train`"
     ):

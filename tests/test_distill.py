@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import BERT, TINY, at
+from running import BERT, CNN, TINY, at
 
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
@@ -23,7 +23,7 @@ from tfapps.train.objectives import distill
 
 NOTHING = "export: []\n"
 TWO = "name: bert, size: tiny"  # of two blocks, as the teacher
-BILSTM = "name: bilstm, units: 8, embedding_size: 8"
+WIDE = "name: text_cnn, embedding_size: 24, filters: 24, widths: [1], dropout: 0.0"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distilled")
     (folder / "more.txt").write_text("I want the apple\n\nI want the saw\nplum, please\n")
     with at(folder, 64):
-        train(config_of(folder, "teacher"))
-        train(config_of(folder, "other", "name: plain", BERT, "seed: 5\n", *UNTRAINED))
+        train(config_of(folder, "teacher", "name: plain", TWO, "", "train.epochs=1"))
+        train(config_of(folder, "other", "name: plain", CNN, "seed: 5\n", *UNTRAINED))
         yield folder
 
 
@@ -61,8 +61,8 @@ def values(bundle):
 
 def test_a_student_of_no_weight_is_as_if_alone(place):
     once = ("", "train.epochs=1")
-    alone = values(train(config_of(place, "alone", "name: plain", BILSTM, *once)))
-    student = values(train(config_of(place, "unmoved", taught("weight: 0.0"), BILSTM, *once)))
+    alone = values(train(config_of(place, "alone", "name: plain", CNN, *once)))
+    student = values(train(config_of(place, "unmoved", taught("weight: 0.0"), CNN, *once)))
     for path, value in alone.items():
         np.testing.assert_allclose(student[path], value, atol=1e-6, err_msg=path)
 
@@ -70,13 +70,13 @@ def test_a_student_of_no_weight_is_as_if_alone(place):
 def test_a_student_of_another_kind_takes_after_its_teacher_of_texts_without_labels_too(place):
     # All of the loss is the divergence from the teacher, which reads with another tokenizer.
     objective = taught("weight: 1.0", "temperature: 1.0", *MORE)
-    bundle = train(config_of(place, "student", objective, BILSTM, "", *LONGER))
+    bundle = train(config_of(place, "student", objective, WIDE, "", *LONGER))
     losses = [record["loss"] for record in bundle.metrics["training"]]
     assert losses[-1] < losses[0] / 10
 
 
 def test_answers_are_those_of_the_teacher_in_the_students_order(place):
-    prepared = prepare(config_of(place, "asks", taught(), BILSTM))
+    prepared = prepare(config_of(place, "asks", taught(), CNN))
     texts = [example["text"] for example in prepared.examples["train"]][:5]
     teacher_logits = Predictor.open("saved_models/teacher", "keras").logits(texts)
     np.testing.assert_allclose(
@@ -92,7 +92,7 @@ def test_answers_are_those_of_the_teacher_in_the_students_order(place):
 
 def test_several_teachers_are_one_of_their_mean_probability(place):
     both = ["saved_models/teacher", "saved_models/other"]
-    prepared = prepare(config_of(place, "asks_two", taught(by=f"[{', '.join(both)}]"), BILSTM))
+    prepared = prepare(config_of(place, "asks_two", taught(by=f"[{', '.join(both)}]"), CNN))
     texts = ["the apple", "a hammer"]
     probabilities = [np.exp(teachers.answers(prepared, [path], texts)) for path in both]
     mean = sum(p / p.sum(-1, keepdims=True) for p in probabilities) / 2
@@ -100,7 +100,7 @@ def test_several_teachers_are_one_of_their_mean_probability(place):
 
 
 def test_texts_without_labels_have_the_teachers(place):
-    lesson = lessons(prepare(config_of(place, "transfer", taught(*MORE), BILSTM)))
+    lesson = lessons(prepare(config_of(place, "transfer", taught(*MORE), CNN)))
     labelled = lesson.extra["labelled"]
     assert labelled[:64].all()
     assert not labelled[64:].any()
@@ -111,7 +111,7 @@ def test_texts_without_labels_have_the_teachers(place):
 def test_a_vocabulary_knows_texts_without_labels(place):
     place.joinpath("strange.txt").write_text("a qwzx qwzx qwzx\n" * 20, encoding="utf-8")
     known = [
-        "qwzx" in prepare(config_of(place, name, taught(*more), BILSTM)).tokenizer.pieces()
+        "qwzx" in prepare(config_of(place, name, taught(*more), CNN)).tokenizer.pieces()
         for name, more in (("alone", ()), ("beside", ("unlabelled: strange.txt",)))
     ]
     assert known == [False, True]
@@ -194,7 +194,7 @@ def test_attention_maps_are_those_that_were_used(place):
 @pytest.mark.slow
 def test_a_student_is_exported_and_quantized(place):
     path = place / "small.yaml"
-    text = TINY.split("export:")[0].replace(BERT, BILSTM)
+    text = TINY.split("export:")[0].replace(BERT, CNN)
     path.write_text(
         f"{text}objective: {{{taught('augment: 4')}}}\n"
         "compress:\n  - {name: qat, epochs: 1, distill: 0.5}\nexport: [litert_int8]\n"
@@ -204,24 +204,24 @@ def test_a_student_is_exported_and_quantized(place):
 
 
 def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
-    settings = config_of(place, "follows", taught(by="saved_models/again"), BILSTM)
-    train(config_of(place, "again", "name: plain", BERT, "", *UNTRAINED))
+    settings = config_of(place, "follows", taught(by="saved_models/again"), CNN)
+    train(config_of(place, "again", "name: plain", CNN, "", *UNTRAINED))
     first = prepare(settings).fingerprint
-    train(config_of(place, "again", "name: plain", BERT, "seed: 8\n", *UNTRAINED))
+    train(config_of(place, "again", "name: plain", CNN, "seed: 8\n", *UNTRAINED))
     assert prepare(settings).fingerprint != first
 
 
 @pytest.mark.parametrize(
     ("objective", "model", "text"),
     [
-        (taught(by="saved_models/nobody"), BILSTM, "no such run"),
-        (taught("states: 1.0"), BILSTM, "teacher and student need one tokenizer|no transformer"),
+        (taught(by="saved_models/nobody"), CNN, "no such run"),
+        (taught("states: 1.0"), CNN, "teacher and student need one tokenizer|no transformer"),
         (
             taught("states: 1.0", by="[saved_models/teacher, saved_models/other]"),
             TWO,
             "need one teacher, got 2",
         ),
-        (taught("unlabelled: nothing.txt"), BILSTM, "no file nothing.txt"),
+        (taught("unlabelled: nothing.txt"), CNN, "no file nothing.txt"),
     ],
 )
 def test_teachers_that_do_not_fit_are_refused(place, objective, model, text):
@@ -230,7 +230,7 @@ def test_teachers_that_do_not_fit_are_refused(place, objective, model, text):
 
 
 def test_a_teacher_of_other_labels_is_refused(place):
-    prepared = prepare(config_of(place, "stranger", taught(), BILSTM))
+    prepared = prepare(config_of(place, "stranger", taught(), CNN))
     prepared.task.labels.append("ship")
     with pytest.raises(InputError, match="does not know the label 'ship'"):
         teachers.answers(prepared, ["saved_models/teacher"], ["a"])
@@ -243,8 +243,11 @@ def test_an_empty_file_of_texts_is_refused(place):
 
 
 def test_vat_learns_from_texts_without_labels(place):
-    rest = (BERT, "", "train.epochs=1")
-    bundle = train(config_of(place, "virtual", "name: vat, unlabelled: more.txt", *rest))
+    rest = (CNN, "", "train.epochs=1")
+    lines = (place / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    same_words = "\n".join(line.split("\t")[0] for line in lines)  # and as often as one another
+    (place / "twice.txt").write_text(same_words, encoding="utf-8")
+    bundle = train(config_of(place, "virtual", "name: vat, unlabelled: twice.txt", *rest))
     plain = values(train(config_of(place, "labelled_alone", "name: vat", *rest)))
     assert any(np.abs(value - plain[path]).max() > 1e-5 for path, value in values(bundle).items())
 

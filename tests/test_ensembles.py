@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import yaml
-from running import TINY, at, tfapps
+from running import BERT, CNN, TINY, at, tfapps
 from sklearn.metrics import log_loss
 
 from tfapps import registry
@@ -26,7 +26,7 @@ from tfapps.stages.run import run
 from tfapps.train.answers import TEACHER_LOGITS
 from tfapps.verify import parity
 
-BASE = TINY.split("export:")[0].replace("epochs: 2", "epochs: 1")
+BASE = TINY.split("export:")[0].replace("epochs: 2", "epochs: 1").replace(BERT, CNN)
 TEXTS = ["I want the apple", "the hammer", "a plum and a saw"]
 
 
@@ -463,13 +463,15 @@ def test_an_ensemble_is_known_by_the_weights_of_its_members(place):
 
 
 def test_members_may_differ(place):
-    settings = config_of(place, "voting", "members: 2, variants: [{}, {model.layers: 2, seed: 99}]")
+    settings = config_of(
+        place, "voting", "members: 2, variants: [{}, {model.filters: 7, seed: 99}]"
+    )
     members = [member(settings, voting, number) for number in range(2)]
-    assert [m.model.layers for m in members] == [1, 2]
+    assert [m.model.filters for m in members] == [6, 7]
     assert [m.seed for m in members] == [13, 99]
     assert [m.name for m in members] == ["voting_0", "voting_1"]
-    wrong = config_of(place, "voting", "members: 2, variants: [{model.layer: 2}]")
-    with pytest.raises(ConfigError, match="model.layer: unknown key"):
+    wrong = config_of(place, "voting", "members: 2, variants: [{model.filter: 7}]")
+    with pytest.raises(ConfigError, match="model.filter: unknown key"):
         member(wrong, voting, 0)
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from running import TINY, at
+from running import BERT, CNN, TINY, at
 
 from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
@@ -37,14 +37,13 @@ def place(tmp_path_factory):
 
 
 def tiny_config():
-    raw = yaml.safe_load(TINY)
-    raw["model"]["layers"] = 1
+    raw = yaml.safe_load(TINY.replace(BERT, CNN))
     raw["train"]["epochs"] = 1
     return raw
 
 
 def config_of(name, *, export="[]", **sections):
-    """The tiny config, of one block, with keys of its sections changed."""
+    """The tiny config with keys of its sections changed."""
     raw = tiny_config()
     for section, keys in sections.items():
         raw[section] = {**raw.get(section, {}), **keys} if isinstance(keys, dict) else keys
@@ -191,13 +190,10 @@ def test_regression_is_the_formula():
     np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
 
-BILSTM = {"name": "bilstm", "units": 8, "embedding_size": 8, "max_length": 16}
-
-
 def small(name, objective, **train_keys):
     raw = tiny_config()
     raw["train"] |= train_keys
-    raw |= {"model": BILSTM, "objective": objective, "export": []}
+    raw |= {"objective": objective, "export": []}
     return configs.from_dict(raw, name)
 
 

@@ -200,7 +200,7 @@ task: {name: masked_lm, pairs: next}
 data: {source: corpus, train: text.txt, dev: text.txt}
 model: {name: bert, size: tiny, layers: 1, max_length: 20}
 text: {vocabulary_size: 80, min_frequency: 1}
-train: {epochs: 2, batch_size: 8, learning_rate: 2.0e-3, short_first: 12, short_share: 0.75}
+train: {epochs: 1, batch_size: 8, learning_rate: 4.0e-3, short_first: 12, short_share: 0.75}
 export: [saved_model, litert_float32, litert_int8]
 """
 COPIES = 20  # of the documents, so that a model learns something

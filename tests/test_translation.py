@@ -27,8 +27,8 @@ RUN = """
 task: {name: translation, beam: 3}
 data: {source: parallel, languages: [de, en], train: train, dev: dev}
 text: {vocabulary_size: 70, min_frequency: 1}
-model: {name: seq2seq_lstm, max_length: 24, embedding_size: 64, units: 64, dropout: 0.0}
-train: {epochs: 20, batch_size: 8, learning_rate: 3.0e-3, average: 2}
+model: {name: seq2seq_lstm, max_length: 16, embedding_size: 64, units: 64, dropout: 0.0}
+train: {epochs: 3, batch_size: 8, learning_rate: 6.0e-3, average: 2}
 export: [saved_model, litert_float32, litert_dynamic, litert_greedy]
 """
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_is_refused_before_anything_is_loaded(changes, message):
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("translation")
     (folder / "run.yaml").write_text(RUN)
-    for name, pairs in (("train", PAIRS * 3), ("dev", PAIRS[3::4])):
+    for name, pairs in (("train", PAIRS * 15), ("few", PAIRS * 3), ("dev", PAIRS[3::4])):
         for side, key in (("de", "text"), ("en", "target")):
             lines = "".join(f"{pair[key]}\n" for pair in pairs)
             (folder / f"{name}.{side}").write_text(lines, encoding="utf-8")
@@ -258,7 +258,8 @@ def test_look_before_you_train(place):
 
 def test_batches_of_tokens_evaluation_within_epochs_and_own_words(place):
     settings = (
-        "name=sampled", "train.epochs=2", "train.batch_tokens=360", "train.evaluate_every=3",
+        "name=sampled", "data.train=few", "train.epochs=2",
+        "train.batch_tokens=360", "train.evaluate_every=3",
         "objective={name: scheduled_sampling, rate: 0.5}",
     )  # fmt: skip
     result = tfapps("train", "run.yaml", *settings, cwd=place)

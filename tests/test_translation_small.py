@@ -21,12 +21,15 @@ from tfapps.graph import weights
 from tfapps.train.teacher import with_logits_of_teacher
 
 LENGTH, WORDS, ROWS = 10, 48, 6
+ONE_BLOCK = {"encoder_layers": 1, "decoder_layers": 1}
 # Widths at which the converter makes integers of a table and of a matrix.
 MODELS = {
     "lstm": ("seq2seq_lstm", {"tie": "target_output"}),
-    "lstm-fed": ("seq2seq_lstm", {"input_feeding": True, "tie": "all", "decoder_layers": 2}),
+    "lstm-fed": ("seq2seq_lstm", {"input_feeding": True, "tie": "all", **ONE_BLOCK}),
     "lstm-additive": ("seq2seq_lstm", {"attention": "additive", "tie": "none"}),
-    "transformer": ("seq2seq_transformer", {"tie": "all"}),
+    "lstm-deep": ("seq2seq_lstm", {"input_feeding": True, "tie": "all", "decoder_layers": 2}),
+    "transformer": ("seq2seq_transformer", {"tie": "all", **ONE_BLOCK}),
+    "transformer-deep": ("seq2seq_transformer", {"tie": "all"}),
 }
 SMALL = {
     "seq2seq_lstm": {"embedding_size": 24, "units": 32},
@@ -171,8 +174,8 @@ def place(tmp_path_factory):
         for side, key in (("de", "text"), ("en", "target")):
             lines = "".join(f"{pair[key]}\n" for pair in pairs)
             (folder / f"{name}.{side}").write_text(lines, encoding="utf-8")
-    plain = RUN.split("export:")[0]
-    plain = plain.replace("epochs: 20", "epochs: 14").replace("average: 2", "average: 1")
+    plain = RUN.split("train:")[0]
+    plain += "train: {epochs: 14, batch_size: 8, learning_rate: 3.0e-3}\n"
     (folder / "few8.yaml").write_text(plain + SMALLER)
     finished = tfapps("run", "few8.yaml", cwd=folder)
     assert finished.returncode == 0, finished.stderr

@@ -292,7 +292,7 @@ def folder(tmp_path_factory):
     raw = {
         "task": {"name": "classification"},
         "data": {"source": "tsv", "train": "train.tsv", "dev": "dev.tsv", "root": str(folder)},
-        "model": {"name": "bert", "size": "tiny", "max_length": 16},
+        "model": {"name": "bert", "size": "tiny", "layers": 1, "max_length": 16},
         "text": {"vocabulary_size": 300, "min_frequency": 1},
         "train": {"epochs": 1, "batch_size": 20, "learning_rate": 1e-3},
         "export": ["litert_float32"],
@@ -367,6 +367,7 @@ def test_integers_after_it(folder):
 # The vocabulary of BERT
 
 
+@pytest.mark.slow
 def test_bert_vocabulary_on_banking77(real_data):
     file = real_data / "banking77" / "train.csv"
     try:
