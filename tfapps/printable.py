@@ -1,4 +1,4 @@
-"""What data holds, made safe to show: on a terminal, in a picture, in markdown, as JSON."""
+"""Make text from data safe to show: on a terminal, in a picture, in markdown, as JSON."""
 
 from __future__ import annotations
 

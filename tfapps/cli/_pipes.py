@@ -1,4 +1,4 @@
-"""Standard output and standard error of a command whose reader may go away."""
+"""Standard output and standard error of a command whose reader may close it."""
 
 from __future__ import annotations
 

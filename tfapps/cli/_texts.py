@@ -1,4 +1,4 @@
-"""Texts of the command line or of standard input, and files that a verb writes beside a run."""
+"""Texts of the command line or of standard input, and files that a verb writes."""
 
 from __future__ import annotations
 

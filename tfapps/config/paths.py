@@ -1,4 +1,4 @@
-"""Where the files lie that a config or a user names."""
+"""Find the files that a config or a user names."""
 
 from __future__ import annotations
 

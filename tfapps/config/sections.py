@@ -133,7 +133,7 @@ class DrawConfig(Section):
 
 
 class DataOptions(NamedTuple):
-    """Options of the section `data:` that a source may leave out, as they are then.
+    """Defaults of the options of `data:` that a source may not have.
 
     Attributes:
         root: folder of the files; None is $TFAPPS_DATA, then here.

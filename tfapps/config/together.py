@@ -1,4 +1,4 @@
-"""Whether the parts of a config go together: problems as texts, none where all is well."""
+"""Check that the parts of a config fit together; problems are returned as texts."""
 
 from __future__ import annotations
 

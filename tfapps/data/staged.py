@@ -12,14 +12,14 @@ from tfapps.data.plan import WHOLE, Part
 
 
 class Stage(NamedTuple):
-    """So many batches of these, over as many of their epochs as that takes."""
+    """A number of batches, over as many epochs as that takes."""
 
     batches: Batches
     steps: int
 
 
 class Staged:
-    """Batches of several stages one behind the other, cut into epochs of equally many.
+    """Batches of several stages in sequence, cut into epochs of equal length.
 
     Has what a fit asks of `Batches`.
 

@@ -1,1 +1,1 @@
-"""One way to make one answer of several runs a file."""
+"""One ensemble method a file."""

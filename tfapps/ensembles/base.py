@@ -16,7 +16,7 @@ from tfapps.ensembles._members import mean
 
 
 class Ensemble(ABC):
-    """How runs become one answer, or one model; it is never instantiated.
+    """How runs become one answer, or one model; never instantiated.
 
     Attributes:
         averages_weights: one model is made of the members' weights, by `cook`; else `combine` puts

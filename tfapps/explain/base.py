@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Explainer(ABC):
-    """How words are scored; it is never instantiated."""
+    """How words are scored; never instantiated."""
 
     @staticmethod
     def refusal(model: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Integrated gradients: slopes along the straight way from a text of nothing to the text."""
+"""Integrated gradients: slopes along the straight line from an empty text to the text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHUNK = 256  # places on the way whose embeddings are held at a time
 
 
 class Config(Section):
-    """How the way is walked (Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks").
+    """The steps on the line (Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks").
 
     It starts at the same text with [MASK] ([UNK] where a vocabulary has none) in place of the
     pieces of words. Zeros would do worse: behind a layer normalisation they differ from a text by

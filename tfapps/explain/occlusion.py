@@ -1,4 +1,4 @@
-"""Occlusion: what the answer loses with each word."""
+"""Occlusion: how much the score falls without each word."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Config(Section):
-    """How a word is taken away (Li et al. 2016, "Representation Erasure").
+    """How a word is hidden (Li et al. 2016, "Representation Erasure").
 
     Attributes:
         by: `blank` puts [MASK] ([UNK] where a vocabulary has none) in place of its pieces,

@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Exporter(ABC):
-    """How files are written; it is never instantiated.
+    """How files are written; never instantiated.
 
     Attributes:
         artifacts: names of the artefacts that it writes; no other exporter has one of them.

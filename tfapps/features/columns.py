@@ -40,7 +40,7 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Columns of equally many rows; `truncated` of them lost tokens."""
+    """Columns of the same number of rows; `truncated` rows lost tokens."""
 
     columns: dict[str, Ragged | np.ndarray]
     truncated: int

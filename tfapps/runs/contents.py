@@ -1,4 +1,4 @@
-"""What the files and runs hold that a config names: results that are kept depend on it."""
+"""The content of the files and runs that a config names, on which stored results depend."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ SAMPLE = 64  # rows, where each has logits for a whole vocabulary at many places
 
 @dataclass(frozen=True)
 class Dev:
-    """What verify asks of the dev set.
+    """The dev set, as verify needs it.
 
     Attributes:
         features: {name: (rows, ...)}, what an artefact is given.

@@ -1,4 +1,4 @@
-"""What a head starts from: the vectors that the encoder makes of texts before it is trained."""
+"""Initial weights of a head: from the vectors of texts before the encoder is trained."""
 
 from __future__ import annotations
 

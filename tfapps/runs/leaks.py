@@ -1,4 +1,4 @@
-"""Runs that a config learns from may have been trained on rows of its dev set."""
+"""Check that the runs a config learns from were not trained on rows of its dev set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is found out about a run after it was finished, put into its bundle."""
+"""Results that are added to a bundle after the run was finished."""
 
 from __future__ import annotations
 

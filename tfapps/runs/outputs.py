@@ -1,4 +1,4 @@
-"""What a model in hand says on a split: logits, or translations."""
+"""Outputs of a Keras model on a split: logits or translations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where unfinished work is stored: beside the bundle that it will be, until that is written.
+"""Unfinished work is stored beside its bundle until the bundle is written.
 
 Every piece of work has a folder named after what its weights depend on, so that a run with another
 config or other data neither resumes nor overwrites it.

@@ -1,4 +1,4 @@
-"""Which labels a file says little about, because none of its rows has them."""
+"""Report labels that a file cannot judge, because none of its rows has them."""
 
 from __future__ import annotations
 

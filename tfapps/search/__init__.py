@@ -1,1 +1,1 @@
-"""Searches: one way to choose the values of the next trial a file."""
+"""One search method a file."""

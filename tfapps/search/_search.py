@@ -1,4 +1,4 @@
-"""What the config of every search says."""
+"""The settings that all searches share."""
 
 from __future__ import annotations
 

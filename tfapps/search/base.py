@@ -22,7 +22,7 @@ class Rung(NamedTuple):
 
 
 class Search(ABC):  # noqa: B024  every hook has a default
-    """How the values of the next trial are chosen; it is never instantiated."""
+    """How the values of the next trial are chosen; never instantiated."""
 
     @staticmethod
     def problems(config: Any, train: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Bayesian optimization: a model of past trials says where the next one pays."""
+"""Bayesian optimization: a model of past trials suggests the next one."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from tfapps.search._search import Trials
 
 
 class Config(Trials):
-    """Draws without looking back (Bergstra & Bengio 2012, "Random Search").
+    """Independent draws (Bergstra & Bengio 2012, "Random Search").
 
     Attributes:
         trials: how many.

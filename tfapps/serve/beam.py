@@ -1,4 +1,4 @@
-"""Answers to more lines than one process should read, over Apache Beam: it brings the machines."""
+"""Predict the lines of many files with Apache Beam, which brings the machines."""
 
 from __future__ import annotations
 

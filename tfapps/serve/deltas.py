@@ -1,4 +1,4 @@
-"""Several runs that were tuned beside one preset, answered by one copy of it."""
+"""Several runs that were tuned on one preset and share one copy of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Shared:
-    """The base in memory once; what a run learned is put in before it answers.
+    """One base in memory; the trained changes of a run are loaded before it answers.
 
     Any number of threads may ask; one is answered at a time, because there is one base.
 

@@ -1,4 +1,4 @@
-"""Compare finished runs by the figures in their bundles; nothing is run."""
+"""Compare finished runs by the figures in their bundles, without running them."""
 
 from __future__ import annotations
 

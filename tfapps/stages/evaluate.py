@@ -19,7 +19,7 @@ PART = 64  # rows at a time, where each has logits for a whole vocabulary at man
 
 
 class Opened(NamedTuple):
-    """An artefact beside the rows of a file: `runner(features)` is what it says of them.
+    """An artefact and the rows of a file; `runner(features)` returns its outputs.
 
     Attributes:
         rows: of the file; the task may have cut them into more examples.

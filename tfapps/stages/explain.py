@@ -26,7 +26,7 @@ DIGITS = 6
 
 
 class Explained(NamedTuple):
-    """A run that can be asked why."""
+    """A run whose answers can be explained."""
 
     reader: Reader
     task: Any

@@ -1,4 +1,4 @@
-"""Run every artefact and hold it against the Keras model."""
+"""Run every artefact and compare it with the Keras model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model of words can start from that counting tells: how often, and beside which others."""
+"""Initial word vectors from counts: how often words occur, and next to which others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOISE = 1e-6  # of the largest: what is smaller is rounding
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each piece was met (v,), and pieces beside each other: sparse (v, v), symmetric."""
+    """How often each piece occurs (v,), and pairs of neighbours: sparse (v, v), symmetric."""
 
     single: np.ndarray
     beside: Any

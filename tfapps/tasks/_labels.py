@@ -1,4 +1,4 @@
-"""Labels of rows: those of an example, their order, and the wording where they do not fit."""
+"""Labels of rows: those of an example, their order, and the errors where they do not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person is shown of a classifier's answers."""
+"""Reports and pictures of a classifier's answers."""
 
 from __future__ import annotations
 

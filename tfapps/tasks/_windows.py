@@ -1,4 +1,4 @@
-"""Sentences of words as windows that fit a model, and what was said of the words put together.
+"""Sentences of words as windows that fit a model, and the answers for the words joined again.
 
 A window is an example of its own: `tokens` it shows, `own` ones [start, end) it has to answer for,
 `places` of their first pieces among the ids, `tags` of them where they are known, and the number

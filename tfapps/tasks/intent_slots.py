@@ -1,4 +1,4 @@
-"""What is wanted, and with what: a label of the sentence and tags of its words, on one encoder."""
+"""Intents and slots: a label of the sentence and tags of its words, on one encoder."""
 
 from __future__ import annotations
 

@@ -115,12 +115,7 @@ class Task(base.Task):
         return keras.Model(encoder.input, logits, name="regression")
 
     def loss(
-        self,
-        targets: dict[str, Any],
-        logits: Any,
-        *,
-        label_smoothing: float = 0.0,
-        class_weights: np.ndarray | None = None,
+        self, targets: dict[str, Any], logits: Any, *, label_smoothing: float = 0.0, **_: Any
     ) -> Any:
         """Return the squared error of each example, (b,), in squared standard deviations.
 

@@ -160,12 +160,7 @@ class Task(base.Task):
         return {"logits": logits, "transitions": transitions}
 
     def loss(
-        self,
-        targets: dict[str, Any],
-        outputs: Any,
-        *,
-        label_smoothing: float = 0.0,
-        class_weights: np.ndarray | None = None,
+        self, targets: dict[str, Any], outputs: Any, *, label_smoothing: float = 0.0, **_: Any
     ) -> Any:
         """Return the loss a word of each row, (b,): cross-entropy, or that of the whole path.
 

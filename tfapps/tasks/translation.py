@@ -181,12 +181,7 @@ class Task(base.Task):
         return keras.Model(model.input, logits(model.output["logits"]), name="translation")
 
     def loss(
-        self,
-        targets: dict[str, Any],
-        logits: Any,
-        *,
-        label_smoothing: float = 0.0,
-        class_weights: np.ndarray | None = None,
+        self, targets: dict[str, Any], logits: Any, *, label_smoothing: float = 0.0, **_: Any
     ) -> Any:
         """Return the mean cross-entropy of the pieces of each translation, (b,)."""
         from tfapps.metrics.cross_entropy import sequence_cross_entropy

@@ -1,4 +1,4 @@
-"""What an evaluation hands to the loop."""
+"""The result of an evaluation on the dev set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of a look at the dev set, with pictures (PNG bytes) and texts (markdown) by name."""
+    """Metrics of one evaluation, with pictures (PNG bytes) and texts (markdown) by name."""
 
     metrics: dict[str, float]
     pictures: dict[str, bytes] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Records to examples: {"text", "text_pair" where asked for, "label"}."""
+"""Records to examples: {"text", "text_pair" of pairs, "label"}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences of tagged words to examples: {"tokens", "tags", "document" where there are such}."""
+"""Sentences of tagged words to examples: {"tokens", "tags", "document" if known}."""
 
 from __future__ import annotations
 

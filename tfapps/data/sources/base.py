@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Source(ABC):
-    """Where rows come from; it is never instantiated."""
+    """Where rows come from; never instantiated."""
 
     @staticmethod
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Comma-separated files with a header line; other delimiters are found out."""
+"""Comma-separated files with a header line; other delimiters are detected."""
 
 from __future__ import annotations
 

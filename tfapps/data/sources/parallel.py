@@ -1,4 +1,4 @@
-"""Pairs of sentences in two languages: files side by side, a table, a data set or a sample."""
+"""Pairs of sentences in two languages: parallel files, a table, a data set or a sample."""
 
 from __future__ import annotations
 

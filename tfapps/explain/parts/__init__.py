@@ -1,1 +1,1 @@
-"""What the explainers are made of."""
+"""Parts that explainers share."""

@@ -1,4 +1,4 @@
-"""What every explainer gives: a number for each word, and what the numbers should sum up to."""
+"""The result of an explainer: a score for each word, and what the scores should sum to."""
 
 from __future__ import annotations
 

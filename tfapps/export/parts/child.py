@@ -1,4 +1,4 @@
-"""Conversions in a child process: they may crash, and they talk on both output streams.
+"""Conversions in a child process: they may crash, and they print on both output streams.
 
 The child stays for the next one, because TensorFlow takes longer to load than most conversions
 take; after a while without work it gives its memory back.

@@ -1,4 +1,4 @@
-"""A .tflite file as objects that can be changed, and back to bytes: no more of them than needed."""
+"""Read a .tflite file as objects that can be changed, and write it back."""
 
 from __future__ import annotations
 

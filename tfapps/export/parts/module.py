@@ -1,4 +1,4 @@
-"""Keras models as a bare `tf.Module`: variables and signatures, nothing of Keras left."""
+"""Keras models as a bare `tf.Module` of variables and signatures, without Keras."""
 
 from __future__ import annotations
 

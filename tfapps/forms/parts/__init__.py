@@ -1,1 +1,1 @@
-"""What forms are made of, for other packages too."""
+"""Parts of forms that other packages use too."""

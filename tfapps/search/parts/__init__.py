@@ -1,1 +1,1 @@
-"""What a search is made of: its trials, their values, and what asks for the next."""
+"""Parts of a search: its trials, their values, and the loop over them."""

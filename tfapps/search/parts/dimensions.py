@@ -1,4 +1,4 @@
-"""Between values of a config and the numbers that Optuna draws."""
+"""Convert between values of a config and the numbers that Optuna draws."""
 
 from __future__ import annotations
 

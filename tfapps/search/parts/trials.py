@@ -1,4 +1,4 @@
-"""What is known of the trials of a search, in a file that is whole after each of them."""
+"""The finished trials of a search, in a file that is rewritten after each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of a batch compared two by two: those of one label are to be alike."""
+"""Losses over pairs of texts of a batch: those of one label should be alike."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 
 class Objective(ABC):
-    """What a step of the training makes small; it is never instantiated.
+    """The loss that a training step minimizes; never instantiated.
 
     Attributes:
         needs: what the task has to need of a model, `encoder` or `seq2seq`; None for any.

@@ -1,4 +1,4 @@
-"""Texts of one label moved together and those of others apart, beside the task's own loss."""
+"""Contrastive learning: texts of one label move together, others apart, besides the task's loss."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tfapps.train.unlabelled import Unlabelled, unlabelled
 
 
 class Config(Unlabelled):
-    """The answer itself is held still around a text, so that texts without labels teach as well.
+    """Penalizes changes of the answer around a text, so that texts without labels teach as well.
 
     Source: Miyato et al. 2018, "Virtual Adversarial Training".
 
