@@ -205,7 +205,7 @@ def trained_plainly():
         ("r_drop", {"weight": 0.0}),  # without dropout both passes say the same
     ],
 )
-def test_nothing_of_it_equals_plain(name, settings):
+def test_an_adversary_without_strength_equals_plain_training(name, settings):
     for one, other in zip(trained(name, **settings), trained_plainly(), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
@@ -259,7 +259,7 @@ def test_vat_needs_no_labels():
     assert farther(model, features, none, training=False)[0].numpy().mean() > change.mean()
 
 
-def test_r_drop_is_how_far_two_draws_are_apart():
+def test_r_drop_is_the_divergence_of_two_draws_of_dropout():
     keras.utils.set_random_seed(3)
     model = tiny_model(dropout=0.5)
     ids = FakeBatches().ids

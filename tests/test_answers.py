@@ -125,7 +125,7 @@ def test_keras_guesses_no_more_places_than_there_are_gaps(path_of, monkeypatch):
     assert max(len(features["token_ids"]) for features in asked) == 8
 
 
-def test_a_text_in_another_script_is_refused_whoever_stands_beside_it(path_of):
+def test_a_text_in_another_script_is_refused_in_any_batch(path_of):
     path = path_of("translation")
     predictor = Predictor.open(path, "litert_float32")
     strange, known = "Собака спит на диване", "ann eats plums"

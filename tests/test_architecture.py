@@ -542,7 +542,7 @@ def test_other_questions_pass(source):
     assert asked(source, "m") == []
 
 
-def test_a_member_that_no_contract_has_is_found():
+def test_a_member_outside_the_contract_is_found():
     assert strange("prepared.task.decisions(rows)", "m") == ["m:1 uses prepared.task.decisions"]
     assert strange("task.decide(rows)\nrow.decisions\ntask.Task.needs", "m") == []
 

@@ -61,7 +61,7 @@ def test_the_report_is_printed_and_stored(workplace):
         (["--rows", "0"], "--rows: got 0, expected 1 or more"),
     ],
 )
-def test_a_senseless_attack_is_refused(workplace, more, text):
+def test_an_invalid_attack_is_refused(workplace, more, text):
     done = tfapps("attack", "tiny", *more, cwd=workplace)
     assert (done.returncode, done.stdout) == (2, "")
     assert text in done.stderr

@@ -101,7 +101,7 @@ def test_the_card_distinguishes_greedy_files_from_beam_search(exported):
     assert explained == ("litert_greedy" in exported)
 
 
-def test_data_marks_up_nothing_in_the_card():
+def test_the_card_escapes_markdown_in_data():
     evil = "t.tsv\x1b[2J\u202e [x](http://evil) <b>\n# heading"
     data = {"source": "tsv", "train": evil, "dev": "d"}
     raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}, "data": data}

@@ -183,7 +183,7 @@ def test_compare_prints_what_verify_measured(workplace):
     assert (workplace / "compare.png").is_file()
 
 
-def test_an_artefact_that_is_not_there_lists_those_that_are(workplace):
+def test_the_error_for_a_missing_artefact_lists_the_available_ones(workplace):
     done = tfapps("predict", "tiny", "--artifact", "litert_int4", "x", cwd=workplace)
     assert done.returncode == 2
     assert "litert_float32" in done.stderr

@@ -154,7 +154,7 @@ def test_without_steps_centroids_do_not_drift():
     np.testing.assert_array_equal(clusters(clusters(start)), start)
 
 
-def test_of_a_kind_the_last_constraint_counts():
+def test_a_new_constraint_replaces_one_of_its_kind():
     weight = keras.Variable(np.float32([1, 2, 5]))
     for members in ([0, 0, 1], [0, 1, 1]):
         add(weight, Clusters(np.array(members)))
@@ -263,7 +263,7 @@ def baked_kernels(model):
     return {f"{x.name}/kernel": np.asarray(x.kernel_range(x.kernel)) for x in layers}
 
 
-def test_zeros_that_nothing_holds_are_weights_like_others():
+def test_without_a_mask_zeros_are_clustered_like_other_weights():
     model = tiny_model()
     weight = kernels(model)[KERNELS[0]]
     weight.assign(np.where(np.arange(36).reshape(6, 6) == 5, 0, np.asarray(weight)))

@@ -28,7 +28,7 @@ def test_a_text_cannot_command_the_terminal():
     assert shown == r"a\x1b[2Jb c"
 
 
-def test_neither_can_a_label():
+def test_a_label_cannot_command_the_terminal():
     evil = {**FOUND[0], "label": "\033]0;owned\a\u202eREP"}
     shown = _coloured.entities(TEXT, [evil]).replace(_coloured.END, "")
     assert r"[\x1b]0;owned\x07\u202eREP 0.99]" in shown

@@ -80,7 +80,7 @@ def test_quantizing_keeps_the_clusters(place):
 
 
 @pytest.mark.slow
-def test_everything_that_goes_together_goes_together(place, capsys):
+def test_all_compressors_that_fit_can_be_combined(place, capsys):
     settings = config_of(place, "all", TRIM, STRUCTURED, PRUNE, QAT, export="[litert_int8]")
     bundle = run(settings)
     assert "trained with the same settings as base, reusing its weights" in capsys.readouterr().out
@@ -95,7 +95,7 @@ def test_everything_that_goes_together_goes_together(place, capsys):
     assert "already trained with this config and data" in capsys.readouterr().out
 
 
-def test_another_compression_is_made_anew_and_the_training_kept(place, capsys):
+def test_changing_the_compression_keeps_the_training(place, capsys):
     first = run(config_of(place, "again", PRUNE))
     check_records(first)
     second = run(config_of(place, "again", "{name: prune, sparsity: 0.25, epochs: 0}"))
@@ -144,7 +144,7 @@ def made_path(folder, name, *items):
         ((QAT, QAT), "qat cannot come after qat .*: once is enough"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused_with_a_reason(place, items, reason):
+def test_a_wrong_order_is_refused_with_a_reason(place, items, reason):
     with pytest.raises(ConfigError, match=reason):
         config_of(place, "wrong", *items)
 
@@ -165,6 +165,6 @@ def test_a_bilstm_is_pruned_and_quantized_as_well(place):
             assert (kernel == 0).mean() >= 0.5, path
 
 
-def test_a_bilstm_has_no_blocks_to_take_out(place):
+def test_prune_structured_refuses_a_bilstm(place):
     with pytest.raises(ConfigError, match="prune_structured works on transformer blocks, which"):
         config_of(place, "recurrent", STRUCTURED, model=BILSTM)

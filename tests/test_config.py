@@ -251,7 +251,7 @@ def test_nan_and_infinity_are_refused(key, value):
         ("log_every", 0),
     ],
 )
-def test_train_refuses_what_makes_no_sense(key, value):
+def test_invalid_training_options_are_refused(key, value):
     (line,) = problems(good(train={key: value}))
     assert line.startswith(f"train.{key}: got {value!r} ({type(value).__name__}), expected ")
 
@@ -278,7 +278,7 @@ def test_a_section_without_its_name():
     ]
 
 
-def test_a_name_that_is_no_string():
+def test_a_name_must_be_a_string():
     assert problems(good(model={"name": 3})) == [
         "model.name: got 3 (int), expected one of bert, bilstm"
     ]

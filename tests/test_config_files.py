@@ -64,12 +64,12 @@ def test_unreadable_yaml_names_file_and_line(tmp_path, text, line, says):
     assert says in problem
 
 
-def test_a_date_that_is_none(tmp_path):
+def test_an_impossible_date_is_refused(tmp_path):
     (problem,) = load_problems(written(tmp_path, "seed: 2024-99-99\n"))
     assert "a value cannot be read: month must be in 1..12; quote it" in problem
 
 
-def test_yaml_nested_without_end(tmp_path):
+def test_yaml_nested_too_deeply_is_refused(tmp_path):
     (problem,) = load_problems(written(tmp_path, "a: " + "[" * 5000))
     assert problem.endswith("nested too deeply to be a config")
 
@@ -81,7 +81,7 @@ def test_a_yaml_bomb_is_one_short_line(tmp_path):
 
 
 @pytest.mark.parametrize("level", ["[{}]", "{{<<: [{}]}}"])
-def test_aliases_that_stand_for_too_much(tmp_path, level):
+def test_aliases_that_expand_to_too_much_are_refused(tmp_path, level):
     """Merged mappings are copied key by key: without a bound the second one takes hours."""
     levels = [
         f"b{i}: &b{i} " + level.format(", ".join([f"*b{i - 1}"] * 9)) + "\n" for i in range(1, 12)
@@ -93,13 +93,13 @@ def test_aliases_that_stand_for_too_much(tmp_path, level):
     ]
 
 
-def test_aliases_that_people_write(tmp_path):
+def test_usual_aliases_are_allowed(tmp_path):
     shared = "shared: &s {a: 1}\n" + "".join(f"k{i}: {{<<: *s, b: [*s, *s]}}\n" for i in range(500))
     parsed = strict_yaml.parse(shared, "x")
     assert parsed["k499"] == {"a": 1, "b": [{"a": 1}, {"a": 1}]}
 
 
-def test_an_anchor_that_holds_itself(tmp_path):
+def test_a_recursive_anchor_is_refused(tmp_path):
     (line,) = load_problems(written(tmp_path, yaml.safe_dump(GOOD) + "train: &a {l2: *a}\n"))
     assert line.startswith("train.l2: got {'l2': {'l2': {...}}} (dict), expected float >= 0")
 

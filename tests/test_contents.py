@@ -83,12 +83,12 @@ NAMED = {
 }
 
 
-def test_all_that_is_marked_is_tried():
+def test_every_marked_field_is_tested():
     assert {key for *_, key, field in text_fields() if contents.marks(field)} == {*NAMED, "words"}
 
 
 @pytest.mark.parametrize("key", NAMED)
-def test_the_fingerprint_knows_the_content(place, key):
+def test_the_fingerprint_depends_on_the_content_of_files(place, key):
     sections, fill = NAMED[key]
     run = configs.from_dict(CLASSIFY | sections, "x")
     fill(place / "named", "one")
@@ -99,7 +99,7 @@ def test_the_fingerprint_knows_the_content(place, key):
 
 
 @pytest.mark.parametrize("file", ["config.json", "vocab.txt", "model.safetensors"])
-def test_the_fingerprint_knows_a_local_folder_of_weights(place, file):
+def test_the_fingerprint_depends_on_a_local_folder_of_weights(place, file):
     run = configs.from_dict(CLASSIFY | {"model": {"name": "bert", "preset": "folder"}}, "x")
     for name in ("config.json", "vocab.txt", "model.safetensors", "README.md"):
         write(place / "folder" / name, "one")
@@ -110,7 +110,7 @@ def test_the_fingerprint_knows_a_local_folder_of_weights(place, file):
     assert fingerprint(run, {}) != first
 
 
-def test_a_compression_knows_its_list_of_words(place):
+def test_the_key_of_a_compression_depends_on_its_word_list(place):
     items = [{"name": "prune", "sparsity": 0.5}, {"name": "trim_vocabulary", "words": "words.txt"}]
     run = configs.from_dict(CLASSIFY | {"compress": items[::-1]}, "x")
     write(place / "words.txt", "one")
@@ -120,7 +120,7 @@ def test_a_compression_knows_its_list_of_words(place):
     assert fingerprint(run, {}) == trained
 
 
-def test_keys_of_what_names_no_file_stay(place):
+def test_keys_without_named_files_are_stable(place):
     run = configs.from_dict(
         CLASSIFY | {"compress": [{"name": "prune", "sparsity": 0.5}], "name": "x"}, "x"
     )
@@ -134,14 +134,14 @@ def test_keys_of_what_names_no_file_stay(place):
 # The cache of encoded data
 
 
-def test_the_cache_knows_all_code_that_makes_ids():
+def test_the_key_of_the_cache_depends_on_all_code_that_makes_ids():
     package = Path(encoding.__file__).parent.parent
     code = encoding._code(package / "tasks")
     for name in ("tasks/_windows.py", "tasks/_packing.py", "text/tokenizer.py", "data/encoding.py"):
         assert (package / name).read_bytes() in code
 
 
-def test_the_cache_knows_the_libraries(monkeypatch):
+def test_the_key_of_the_cache_depends_on_the_libraries(monkeypatch):
     versions = encoding._versions()
     assert importlib.metadata.version("tokenizers") in versions
     monkeypatch.setattr(encoding, "_versions", lambda: ("0.0.1",))

@@ -109,7 +109,7 @@ def test_columns_on_disk_are_those_in_memory(tmp_path):
     assert actual.truncated == sum(i % 13 == 12 for i in range(3000))
 
 
-def test_what_is_there_is_not_written_again(tmp_path, monkeypatch):
+def test_a_complete_store_is_not_written_again(tmp_path, monkeypatch):
     first = encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path)
     monkeypatch.setattr(stored, "_write", None)
     again = encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path)
@@ -120,7 +120,7 @@ def test_what_is_there_is_not_written_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["short", "gone", "told"])
-def test_what_was_cut_short_is_written_again(tmp_path, damage):
+def test_an_incomplete_store_is_written_again(tmp_path, damage):
     full = rows_of(encoding.encode(corpus_of(), Lengths(), Nothing(), 12, tmp_path))
     (folder,) = tmp_path.iterdir()
     values = folder / "0.values"

@@ -59,7 +59,7 @@ def values(bundle):
     return load_file(bundle.weights)
 
 
-def test_a_student_of_no_weight_is_as_if_alone(place):
+def test_distillation_of_weight_0_is_plain_training(place):
     once = ("", "train.epochs=1")
     alone = values(train(config_of(place, "alone", "name: plain", CNN, *once)))
     student = values(train(config_of(place, "unmoved", taught("weight: 0.0"), CNN, *once)))
@@ -67,7 +67,7 @@ def test_a_student_of_no_weight_is_as_if_alone(place):
         np.testing.assert_allclose(student[path], value, atol=1e-6, err_msg=path)
 
 
-def test_a_student_of_another_kind_takes_after_its_teacher_of_texts_without_labels_too(place):
+def test_a_student_of_another_architecture_learns_from_unlabelled_texts_too(place):
     # All of the loss is the divergence from the teacher, which reads with another tokenizer.
     objective = taught("weight: 1.0", "temperature: 1.0", *MORE)
     bundle = train(config_of(place, "student", objective, WIDE, "", *LONGER))
@@ -99,7 +99,7 @@ def test_several_teachers_are_one_of_their_mean_probability(place):
     np.testing.assert_allclose(np.exp(teachers.answers(prepared, both, texts)), mean, atol=1e-5)
 
 
-def test_texts_without_labels_have_the_teachers(place):
+def test_unlabelled_texts_get_the_answers_of_the_teacher(place):
     lesson = lessons(prepare(config_of(place, "transfer", taught(*MORE), CNN)))
     labelled = lesson.extra["labelled"]
     assert labelled[:64].all()
@@ -108,7 +108,7 @@ def test_texts_without_labels_have_the_teachers(place):
     assert lesson.labelled == 64 / len(labelled)
 
 
-def test_a_vocabulary_knows_texts_without_labels(place):
+def test_the_vocabulary_includes_unlabelled_texts(place):
     place.joinpath("strange.txt").write_text("a qwzx qwzx qwzx\n" * 20, encoding="utf-8")
     known = [
         "qwzx" in prepare(config_of(place, name, taught(*more), CNN)).tokenizer.pieces()
@@ -135,7 +135,7 @@ def test_states_and_attention_come_closer(place, model, capsys):
     assert losses[-1] < losses[0]
 
 
-def test_a_projection_stands_between_widths_and_learns(place):
+def test_a_trained_projection_joins_different_widths(place):
     from tfapps.assembly.assemble import assemble
     from tfapps.stages.train import objective
     from tfapps.train import strategy
@@ -163,7 +163,7 @@ def test_a_projection_stands_between_widths_and_learns(place):
     assert np.abs(learns.variables[0].numpy() - before).max() > 0
 
 
-def test_a_teacher_equal_to_the_student_is_no_distance_away(place):
+def test_a_teacher_equal_to_the_student_has_distance_0(place):
     from tfapps.runs.teachers import models
 
     prepared = prepare(config_of(place, "same", taught("states: 2.0", "attention: 3.0")))
@@ -203,7 +203,7 @@ def test_a_student_is_exported_and_quantized(place):
     assert proof["litert_int8"]["agreement"] > 0.8
 
 
-def test_a_teacher_trained_anew_has_its_students_trained_anew(place):
+def test_retraining_a_teacher_retrains_its_students(place):
     settings = config_of(place, "follows", taught(by="saved_models/again"), CNN)
     train(config_of(place, "again", "name: plain", CNN, "", *UNTRAINED))
     first = prepare(settings).fingerprint
@@ -301,5 +301,5 @@ def test_copies_hide_words_as_often_as_they_should():
     assert copies == masked_copies([text], 500, seed=1)
 
 
-def test_nothing_to_copy_is_left_out():
+def test_an_empty_text_has_no_masked_copies():
     assert masked_copies([""], 3, seed=1) == []

@@ -43,7 +43,7 @@ def random_logits(*seeds, rows=6, classes=3):
 
 
 @pytest.mark.parametrize("module", [voting, bagging])
-def test_votes_are_soft(module):
+def test_voting_averages_probabilities(module):
     members = random_logits(1, 2, 3)
     together = module.Ensemble.combine(module.Config(), members, {}, "softmax")
     np.testing.assert_allclose(
@@ -74,7 +74,7 @@ def test_boosting_is_samme():
     np.testing.assert_allclose(softmax(together), shares / sum(votes), atol=1e-6)
 
 
-def test_boosting_draws_what_was_wrong():
+def test_boosting_draws_the_rows_that_were_wrong():
     truth = np.arange(300) % 3
     logits = np.eye(3)[np.where(np.arange(300) < 60, (truth + 1) % 3, truth)] * 5
     drawn = boosting.rows(boosting.Config(rate=1.0), [logits], truth, seed=1)
@@ -188,7 +188,7 @@ def test_no_draw_loses_a_label(labels):
         ({"leave": 0}, "leave: got 0 of None"),
     ],
 )
-def test_a_draw_that_makes_no_sense_is_refused(fields, text):
+def test_an_invalid_draw_is_refused(fields, text):
     with pytest.raises(ValueError, match=text):
         sections.DrawConfig(**fields)
 
@@ -446,7 +446,7 @@ def test_an_ensemble_can_teach(pupil):
 
 
 @pytest.mark.slow
-def test_a_pupil_of_an_ensemble_learns(pupil):
+def test_a_student_of_an_ensemble_learns(pupil):
     history = run(configs.load(pupil, ["train.epochs=2"])).metrics["training"]
     losses = [record["loss"] for record in history]
     assert losses[-1] < losses[0]

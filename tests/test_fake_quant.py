@@ -119,14 +119,14 @@ def test_zero_stays_zero_and_an_empty_channel_is_no_nan():
         assert np.isfinite(rounded).all()
 
 
-def test_a_kept_range_gives_few_values():
+def test_values_stay_on_the_grid_of_the_last_range():
     quantizer = built(FakeQuant(4, "last", -1, symmetric=True, narrow=True), (500, 3))
     rounded = np.asarray(quantizer(values(500, 3), training=True))
     assert all(8 < len(np.unique(column)) <= 15 for column in rounded.T)
     np.testing.assert_array_equal(quantizer(rounded), rounded)
 
 
-def test_answers_move_no_range_and_settling_does():
+def test_inference_moves_no_range_and_settling_does():
     quantizer = built(FakeQuant(8, "last", symmetric=True, narrow=True), (8,))
     quantizer(values(8))
     assert float(quantizer.high) == 6.0

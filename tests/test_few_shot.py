@@ -399,7 +399,7 @@ def test_the_gap_stays_where_a_text_is_cut(filler):
 
 
 @pytest.mark.slow
-def test_a_prompt_learns_and_is_made_small(filler):
+def test_a_prompt_run_trains_and_compresses(filler):
     small = [{"name": "trim_vocabulary"}, {"name": "qat", "epochs": 1}]
     settings = prompt(
         "learned",
@@ -425,7 +425,7 @@ def test_a_prompt_learns_and_is_made_small(filler):
     ],
     ids=lambda compressor: compressor["name"],
 )
-def test_a_prompt_is_made_small_in_every_way(filler, compressor):
+def test_a_prompt_run_works_with_every_compressor(filler, compressor):
     name, small = compressor["name"], [{**compressor, "epochs": 1}]
     bundle = run(prompt(name, train={"epochs": 1}, compress=small, export=["litert_float32"]))
     assert bundle.metrics["compression"][0]["name"] == name

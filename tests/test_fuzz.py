@@ -269,7 +269,7 @@ WORDS = ["tiny", "nobody", "tiny.yaml", "--json", "--rows", "0", "-1", "--artifa
 VERBS = ["run", "train", "predict", "evaluate", "benchmark", "explain", "attack", "inspect", "tune"]
 
 
-def test_a_senseless_command_is_refused(place):
+def test_an_invalid_command_is_refused(place):
     chance, refused = random.Random(3), 0
     for _ in range(80):
         verb = chance.choice(VERBS)

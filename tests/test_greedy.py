@@ -144,7 +144,7 @@ def test_answers_stop_at_the_end_token_or_the_limit_of_a_row(exported, kind):
     assert not actual["attention"][behind_the_end].any()
 
 
-def test_a_row_of_a_batch_is_what_it_is_alone(exported):
+def test_a_row_decodes_in_a_batch_as_it_does_alone(exported):
     form, inputs = whole(exported, "saved_model"), features()
     together = form.run("translate", inputs)
     for i, length in enumerate(LENGTHS):

@@ -235,7 +235,7 @@ def test_a_loss_that_is_no_number_fails_with_the_step_and_keeps_the_best_weights
         np.testing.assert_array_equal(now, best)
 
 
-def test_the_model_as_it_came_may_be_the_best():
+def test_the_initial_model_may_be_the_best():
     model = least_model()
     before = model.get_weights()
     stream = io.StringIO()
@@ -287,7 +287,7 @@ def test_the_best_weights_may_be_those_within_an_epoch():
 
 
 @pytest.mark.parametrize(("best_from", "best"), [(None, 0.4), (0, 0.0), (1, 1.0), (2, 2.0)])
-def test_what_comes_too_early_is_not_the_best_within_an_epoch_either(best_from, best):
+def test_evaluations_before_the_first_valid_epoch_are_never_the_best(best_from, best):
     falling = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
     _, history = run(
         settings=config(evaluate_every=2), evaluate=scores(*falling), best_from=best_from
@@ -306,7 +306,7 @@ def test_weights_within_an_epoch_are_not_taken_before_the_last_mask():
     assert prune.report(item, model)["sparsity"] == 0.75
 
 
-def test_patience_counts_evaluations_and_ends_an_epoch_that_was_begun():
+def test_patience_counts_evaluations_and_may_end_within_an_epoch():
     ended = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ended.append(epoch))
     values = [0.1, 0.5, 0.2, 0.3]

@@ -99,7 +99,7 @@ def test_a_network_error_is_distinguished_from_others():
 
 
 @pytest.mark.parametrize("name", ["news", "huggingface:owner__news"])
-def test_a_bundle_does_not_ask_for_data(tmp_path, monkeypatch, name):
+def test_opening_a_bundle_reads_no_data(tmp_path, monkeypatch, name):
     tfds = pytest.importorskip("tensorflow_datasets")
     monkeypatch.setattr(network, "unreachable", lambda urls: pytest.fail("asked"))
     monkeypatch.setattr(tfds, "builder", lambda *_, **__: builder(tmp_path, NOWHERE))

@@ -41,7 +41,7 @@ def test_a_config_is_dumped_as_it_was(place):
     assert configs.load(OLDER / "run/config.yaml") == loaded
 
 
-def test_it_is_not_trained_again(place):
+def test_an_older_run_is_not_trained_again(place):
     done = tfapps("run", "older.yaml", cwd=place)
     assert done.returncode == 0, done.stderr
     for line in ("already trained with this config and data", "already exported and verified"):
@@ -49,7 +49,7 @@ def test_it_is_not_trained_again(place):
 
 
 @pytest.mark.parametrize("artifact", ["keras", "litert_float32"])
-def test_it_answers(place, artifact):
+def test_an_older_run_answers(place, artifact):
     stored = json.loads((OLDER / "run/metrics.json").read_text(encoding="utf-8"))
     done = tfapps("predict", "older", *ANSWERS, "--artifact", artifact, cwd=place)
     assert done.returncode == 0, done.stderr
@@ -63,7 +63,7 @@ def test_it_answers(place, artifact):
 
 
 @pytest.mark.slow
-def test_it_is_exported_and_verified(place):
+def test_an_older_run_is_exported_and_verified(place):
     for verb in ("export", "verify"):
         done = tfapps(verb, "older.yaml", "export=[litert_dynamic]", cwd=place)
         assert done.returncode == 0, done.stderr + done.stdout

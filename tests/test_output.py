@@ -53,11 +53,11 @@ CLOSED = "import os; os.close(2); os.close(1); import sys; sys.stdout = sys.stde
 
 @pytest.mark.parametrize("stderr", ["read", "unread"])
 @pytest.mark.parametrize("verb", ["run", "train", "tune"])
-def test_a_verb_that_works_does_not_depend_on_who_reads(tmp_path, verb, stderr):
+def test_a_command_that_writes_files_survives_a_closed_pipe(tmp_path, verb, stderr):
     assert unread(tmp_path, verb, "a.yaml", stderr=stderr) == (3, "", True)
 
 
-def test_closed_streams_do_not_matter_either(tmp_path):
+def test_a_command_that_writes_files_survives_closed_streams(tmp_path):
     assert unread(tmp_path, "run", "a.yaml", ahead=CLOSED) == (3, "", True)
 
 

@@ -70,6 +70,6 @@ def test_a_part_reads_no_row_of_another(monkeypatch):
 
 
 @pytest.mark.parametrize("part", [(2, 2), (-1, 2), (0, 3)])
-def test_parts_that_there_are_not(part):
+def test_missing_parts_are_refused(part):
     with pytest.raises(ValueError, match=r"have \(8, .*\) rows, expected equal parts"):
         _batches().epoch(0, 0, part)

@@ -96,7 +96,7 @@ def test_pairs_reach_the_task():
     assert _predictor(_sums, paired=True)([("a b", "c")]) == [{"label": 3}]
 
 
-def test_a_run_is_asked_for_what_it_was_trained_on():
+def test_pairs_and_single_texts_are_not_confused():
     with pytest.raises(InputError, match=r"trained on pairs of texts, got single texts; expected"):
         _predictor(_sums, paired=True)(["a b"])
     with pytest.raises(InputError, match="trained on single texts, got pairs of texts; expected"):

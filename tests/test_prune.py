@@ -169,7 +169,7 @@ def test_blocks_are_for_matrices():
         ({"sparsity": 0.5, "block": (0, 4)}, "two sizes of 1 or more"),
     ],
 )
-def test_a_config_that_makes_no_sense_is_refused(fields, text):
+def test_an_invalid_config_is_refused(fields, text):
     with pytest.raises(ValidationError, match=text):
         prune.Config(**fields)
 

@@ -92,7 +92,7 @@ PLAN = everything(
 )
 
 
-def test_smaller_model_equals_the_full_one_without_what_went(model):
+def test_the_pruned_model_equals_the_full_one_without_the_removed_parts(model):
     pruned = pruning.build(None, model, PLAN)
     assert np.abs(logits(pruned) - logits(model)).max() > 1e-2
     for number, block in blocks(model).items():
@@ -120,7 +120,7 @@ def test_parameters_fall_as_computed(model):
     assert (report["layers"], report["heads"]) == (3, pytest.approx(7 / 3))
 
 
-def test_a_block_that_goes_leaves_what_the_others_had(model):
+def test_removing_a_block_keeps_the_weights_of_the_others(model):
     pruned = pruning.build(None, model, everything(layers=[0, 2]))
     before, left = weights.variables(model), weights.variables(pruned)
     assert set(left) == {path for path in before if not path.startswith("block_1_")}
@@ -128,7 +128,7 @@ def test_a_block_that_goes_leaves_what_the_others_had(model):
         np.testing.assert_array_equal(array(weight), array(before[path]))
 
 
-def test_the_block_that_does_nothing_goes_first(model):
+def test_a_block_without_effect_is_removed_first(model):
     block = blocks(model)[1]
     silence(block, range(HEADS), range(UNITS))
     block.attention.output_projection.bias.assign(np.zeros(HIDDEN))
@@ -145,7 +145,7 @@ def test_the_block_that_does_nothing_goes_first(model):
     np.testing.assert_allclose(logits(pruned), logits(model), atol=1e-4)
 
 
-def test_blocks_go_by_the_loss_without_them(model):
+def test_blocks_are_ranked_by_the_loss_without_them(model):
     losses = {
         gone: mean_loss(
             pruning.build(None, model, everything(layers=[n for n in range(LAYERS) if n != gone]))
@@ -264,7 +264,7 @@ def test_a_model_without_blocks_is_refused():
         pruning.plan(pruning.Config(heads=0.5), job(small))
 
 
-def test_config_must_take_something_away():
+def test_a_config_that_removes_nothing_is_refused():
     with pytest.raises(ValidationError, match="got none of layers, heads, units"):
         pruning.Config()
     raw = {

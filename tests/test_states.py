@@ -58,7 +58,7 @@ def test_weights_of_another_vocabulary_are_not_resumed():
     assert value(first) == 1.0
 
 
-def test_items_of_a_compression_are_apart_by_what_they_depend_on():
+def test_each_item_of_a_compression_has_its_own_checkpoint():
     items = [saved(checkpoint("config", "0_prune_fit", more), 1.0) for more in ("0.5", "0.9")]
     assert items[0].folder != items[1].folder
     assert [value(item) for item in items] == [1.0, 1.0]

@@ -51,7 +51,7 @@ def test_a_wide_blank_is_a_word(tmp_path):
     assert sentence["tokens"] == ["今", "\u3000", "海"]
 
 
-def test_slips_of_the_pen_are_counted(tmp_path, capsys):
+def test_misplaced_inside_tags_are_counted(tmp_path, capsys):
     content = "a B-X\nb I-X\n\na B-X\n\na O\nb I-Y\n"
     assert [s["tags"] for s in read(tmp_path, content)][-1] == ["O", "B-Y"]
     assert "1 sentences with an I- that continues nothing, read as B-" in capsys.readouterr().out

@@ -71,7 +71,7 @@ def place(request, tmp_path_factory):
     return folder
 
 
-def test_everything_that_was_taken_away_left_a_tagger(place):
+def test_the_compressed_tagger_keeps_its_f1(place):
     metrics = json.loads((place / "saved_models" / "small" / "metrics.json").read_text())
     assert metrics["headline"] == "f1"
     assert metrics["dev"]["keras"]["f1"] > 0.8

@@ -146,7 +146,7 @@ def test_every_matrix_of_an_integer_file_is_of_integers(integer_file):
     assert [name for name, kind in constants if kind != schema.TensorType.INT8] == []
 
 
-def test_the_teacher_beside_counts_real_places_alone():
+def test_distillation_ignores_padding():
     inputs = {"target_ids": keras.Input((4,), dtype="int32", name="target_ids")}
     table = keras.layers.Embedding(9, 3, name="table")
     student, teacher = (
@@ -183,7 +183,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_small_translator_keeps_its_job(place):
+def test_a_compressed_translator_keeps_its_bleu(place):
     bundle = place / "saved_models" / "few8"
     dev = json.loads((bundle / "metrics.json").read_text())["dev"]
     proof = json.loads((bundle / "verify.json").read_text())

@@ -79,7 +79,7 @@ def test_kept_pieces_stay_and_what_has_letters_is_never_unknown(
             assert "".join(piece.removeprefix("##") for piece in new[1:-1]) == word
 
 
-def test_a_word_that_was_unknown_may_be_spelt_without_a_piece_that_led_nowhere(tmp_path):
+def test_removing_a_useless_piece_can_make_a_word_spellable(tmp_path):
     before = wordpiece(tmp_path, [("##" if inside else "") + text for inside, text in DEAD_END])
     after = before.trimmed(before.vocabulary[piece] for piece in spelling(before.vocabulary, BERT))
     assert pieces_of(before, "acccb")[1:-1] == ["[UNK]"]
@@ -234,7 +234,7 @@ def test_a_model_without_a_table_of_the_pieces_is_refused(english):
 
 
 @pytest.mark.parametrize("name", ["qat", "prune", "prune_structured", "cluster"])
-def test_it_comes_first(name):
+def test_trim_vocabulary_comes_before_other_compressors(name):
     assert "put trim_vocabulary first" in trim.NOT_AFTER[name]
 
 
@@ -357,7 +357,7 @@ def test_the_command_line_answers_with_the_small_vocabulary(folder):
     assert lines[1]["label"] in ("fruit", "tool")
 
 
-def test_integers_after_it(folder):
+def test_qat_works_after_trimming(folder):
     texts = rows_of(folder / "train.tsv")
     got, full = opened(folder, "integer").logits(texts), opened(folder, "whole").logits(texts)
     assert Bundle.open(folder / "saved_models" / "integer").compression["plans"][0]["kept"]

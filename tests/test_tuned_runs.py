@@ -59,7 +59,7 @@ def made_file(folder, name, tuner, more="", rest="export: []\n"):
         for name in registry.names("tuner")
     ],
 )
-def test_tuned_then_made_of_integers(place, tuner):
+def test_tuned_runs_export_to_integers(place, tuner):
     settings = config_of(place, f"{tuner}_qat", tuner, rest=QAT + "export: [litert_int8]\n")
     proof = read_json(run(settings).path / "verify.json")
     assert proof["litert_int8"]["agreement"] >= 0.9

@@ -96,7 +96,7 @@ def test_only_what_was_added_trains(name):
     assert trained - old or name == "bitfit"
 
 
-def test_a_prefix_of_no_places_is_none():
+def test_a_prefix_of_length_0_changes_nothing():
     base = classifier()
     config = prefix.Config(length=0)
     model = prefix.apply(config, prefix.build(config, clone(base)))
@@ -148,7 +148,7 @@ def test_lora_equals_a_kernel_of_low_rank():
         (adalora, adalora.Config(targets=("lstm",)), r"tuning.targets: 'lstm' matches no kernel"),
     ],
 )
-def test_a_pattern_that_meets_nothing_is_refused(module, config, text):
+def test_a_pattern_that_matches_nothing_is_refused(module, config, text):
     with pytest.raises(InputError, match=text):
         module.apply(config, classifier())
 
@@ -236,7 +236,7 @@ def test_layerwise_slows_the_lower_blocks_down():
     assert 5 < top / low < 20
 
 
-def test_a_decay_of_one_is_none():
+def test_a_decay_of_1_changes_nothing():
     one, other = classifier(), classifier()
     fitted(one, layerwise.callbacks(layerwise.Config(decay=1.0), one, 4))
     fitted(other, [])

@@ -75,7 +75,7 @@ def test_too_many_blocks_reports_the_number():
         ({"train": "all"}, "'head' or 'top'"),
     ],
 )
-def test_a_config_that_makes_no_sense_is_refused(fields, text):
+def test_an_invalid_config_is_refused(fields, text):
     with pytest.raises(ValidationError, match=text):
         freeze.Config(**fields)
 

@@ -96,7 +96,7 @@ def test_several_machines_need_somebody_to_name_them(place):
         (["train.strategy=mirrored"], "expected multi_worker or auto to run on several workers"),
     ],
 )
-def test_a_launch_that_makes_no_sense_is_refused(place, more, text):
+def test_an_invalid_launch_is_refused(place, more, text):
     done = tfapps("launch", "tiny.yaml", *more, cwd=place)
     assert (done.returncode, done.stdout) == (2, "")
     assert text in done.stderr
@@ -136,14 +136,14 @@ class Ended:
         return self.code
 
 
-def test_all_start_again_when_one_is_lost(tmp_path, monkeypatch, capsys):
+def test_all_workers_restart_when_one_is_lost(tmp_path, monkeypatch, capsys):
     code, started = launched(tmp_path, monkeypatch, -9, times=2, restarts=3)
     assert code == 0
     assert started == [0, 1] * 3
     assert capsys.readouterr().err.count("worker 1 ended with -9; all start again") == 2
 
 
-def test_it_is_given_up_after_so_many_restarts(tmp_path, monkeypatch, capsys):
+def test_a_launch_fails_after_the_last_restart(tmp_path, monkeypatch, capsys):
     code, started = launched(tmp_path, monkeypatch, -9, times=9, restarts=1)
     assert code == 137
     assert len(started) == 4

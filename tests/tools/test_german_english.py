@@ -31,7 +31,7 @@ def rows():
 # --- the files
 
 
-def test_dev_and_test_need_no_word_by_heart(rows):
+def test_dev_and_test_use_words_of_train(rows):
     known = [{w for pair in rows["train"] for w in pair[side].split()} for side in (0, 1)]
     for split in ("dev", "test"):
         for side in (0, 1):
