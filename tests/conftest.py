@@ -9,7 +9,7 @@ import preloaded
 import pytest
 import tiny_runs as tiny
 from hypothesis import settings
-from running import ROOT, TINY, process, write_rows
+from running import ROOT, TINY, eagerly, process, write_rows
 
 import tfapps  # noqa: F401 - chooses the backend of Keras, before a test file imports that
 from tfapps.export.parts import child
@@ -110,6 +110,13 @@ def tiny_runs(tmp_path_factory):
         return folder
 
     return trained
+
+
+@pytest.fixture
+def step_by_step():
+    """Execute the steps of TensorFlow one by one, see `running.eagerly`."""
+    with eagerly():
+        yield
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -39,6 +40,38 @@ def tfapps(*arguments, cwd, stdin=None):
     ):
         code = main([str(argument) for argument in arguments])
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
+
+
+BLANK = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b5500"
+    "00000a49444154789c63f80f0001010100b138f6140000000049454e44ae426082"
+)  # a picture of one pixel
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Execute steps of TensorFlow one by one, which is quicker than tracing them for a few batches.
+
+    No pictures are drawn, nor the model's graph for TensorBoard.
+    """
+    import tensorflow as tf
+
+    from tfapps.metrics import pictures
+    from tfapps.train.tensorboard import Writer
+
+    drawn = ("attention_png", "confusion_png", "f1_bars_png")
+    with (
+        mock.patch.multiple(pictures, **dict.fromkeys(drawn, lambda *arguments: BLANK)),
+        mock.patch.object(Writer, "graph"),
+        warnings.catch_warnings(),
+    ):
+        # TensorFlow says that data pipelines stay graphs, which is as it should be.
+        warnings.filterwarnings("ignore", "Even though the `tf.config.experimental_run")
+        tf.config.run_functions_eagerly(True)
+        try:
+            yield
+        finally:
+            tf.config.run_functions_eagerly(False)
 
 
 def process(*arguments, cwd, stdin=""):

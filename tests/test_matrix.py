@@ -9,9 +9,7 @@ import functools
 import json
 import re
 
-import numpy as np
 import pytest
-import tensorflow as tf
 import tiny
 import tiny_runs
 import yaml
@@ -22,8 +20,6 @@ from tiny_runs import RUNS, TASK_OF
 from tfapps import registry
 from tfapps.config import load as configs
 from tfapps.errors import ConfigError
-from tfapps.metrics import pictures
-from tfapps.train.tensorboard import Writer
 
 CASES = {name: {"name": TASK_OF[name], **run.task} for name, run in RUNS.items()}
 CASES |= {
@@ -247,21 +243,6 @@ def start(folder, row, name, rows, verb="run"):
     return done
 
 
-# TensorFlow says that data pipelines stay graphs, which is as it should be.
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run:")
-
-
-@pytest.fixture
-def quickly(monkeypatch):
-    """What takes longest in a run of two steps is left out: traces, the graph and pictures."""
-    blank = pictures.attention_png(np.zeros((1, 1)), ["a"], ["b"])
-    monkeypatch.setattr(pictures, "_png", lambda figure: blank)
-    monkeypatch.setattr(Writer, "graph", lambda writer, model: None)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def runs(folder, row, rows):
     """The row is run, answers again as it was judged, and is not run twice."""
     for name, before in needed(row, rows).items():
@@ -284,14 +265,14 @@ def runs(folder, row, rows):
 
 
 @pytest.mark.parametrize("row", [*cases()])
-def test_pair_of_features_runs(row, place, quickly):
+def test_pair_of_features_runs(row, place, step_by_step):
     runs(place, row, rows_of("quick"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("axes", ["variants", "ensembles"])
 @pytest.mark.parametrize("case", CASES)
-def test_pairs_of_features_run(case, axes, place, quickly):
+def test_pairs_of_features_run(case, axes, place, step_by_step):
     for row in rows_of(axes):
         if row["case"] == case:
             runs(place, row, rows_of(axes))

@@ -2,7 +2,7 @@
 
 import tiny
 import yaml
-from running import tfapps
+from running import eagerly, tfapps
 
 from tfapps import registry
 
@@ -40,5 +40,6 @@ def train(folder, name):
         train(folder, needed)
     if (folder / "saved_models" / name).exists():
         return
-    done = tfapps("run", f"{name}.yaml", cwd=folder)
+    with eagerly():
+        done = tfapps("run", f"{name}.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr + done.stdout
