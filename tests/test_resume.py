@@ -219,7 +219,7 @@ def test_a_state_holds_every_kind_of_array(tmp_path):
 
 
 def test_a_signal_saves_and_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(signals, "_asked", signal.SIGTERM)
+    monkeypatch.setattr(signals, "_pending", signal.SIGTERM)
     with pytest.raises(signals.Stopped, match="stopped at step 1 of 15, saved; the same command"):
         fitted(tmp_path, seconds=1e9)
     assert reached(tmp_path) == 1
@@ -233,7 +233,7 @@ def test_a_signal_during_an_evaluation_saves_what_was_before_it(
     def judged(self, evaluate, headline):
         if self.steps.done == 5 and not signals.pending():
             assert not (tmp_path / "state").exists()  # it was not time to save yet
-            monkeypatch.setattr(signals, "_asked", signal.SIGTERM)
+            monkeypatch.setattr(signals, "_pending", signal.SIGTERM)
             raise signals.Stopped
         return plain(self, evaluate, headline)
 

@@ -18,30 +18,30 @@ _TRIES = 3
 
 @contextlib.contextmanager
 def replacing(
-    shown: Path, ours: Callable[[set[str]], bool], fill: Callable[[Path], None]
+    shown_path: Path, replaceable: Callable[[set[str]], bool], fill: Callable[[Path], None]
 ) -> Iterator[tuple[Path, Callable[[Callable[[], None]], None]]]:
-    """Yield a temporary sibling of `shown`, and the function that seals it and swaps it in.
+    """Yield a temporary sibling of `shown_path`, and the function that seals it and swaps it in.
 
-    `ours` decides by its entries whether the existing folder may be replaced; `fill` writes the
-    first files into the sibling. On any error the sibling is deleted and the old folder stays.
+    `replaceable` decides by its entries whether the existing folder may be replaced; `fill` writes
+    the first files into the sibling. On any error the sibling is deleted and the old folder stays.
     Raises: InputError if the folder cannot be written or another process is writing it.
     """
-    target = Path(os.path.realpath(shown))
+    target = Path(os.path.realpath(shown_path))
     temporary = _beside(target, "new")
-    with explained(shown):
-        handle = _begin(shown, target, temporary)
+    with explained(shown_path):
+        handle = _begin(shown_path, target, temporary)
 
     def commit(seal: Callable[[], None]) -> None:
-        with explained(shown):
+        with explained(shown_path):
             seal()
             _swap(temporary, target)
 
     try:
-        with explained(shown):
+        with explained(shown_path):
             restore(target)
-            _refuse_strangers(shown, target, ours)
+            _refuse_strangers(shown_path, target, replaceable)
             fill(temporary)
-        with explained(shown, temporary):
+        with explained(shown_path, temporary):
             yield temporary, commit
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -60,7 +60,7 @@ def restore(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def explained(shown: Path, inside: Path | None = None) -> Iterator[None]:
+def explained(shown_path: Path, inside: Path | None = None) -> Iterator[None]:
     """Turn a failed write into one line; with `inside`, only if it failed there or disk is full.
 
     Raises: InputError such as `cannot write saved_models/x: No space left on device; ...`.
@@ -72,7 +72,7 @@ def explained(shown: Path, inside: Path | None = None) -> Iterator[None]:
         here = at is not None and inside is not None and at.is_relative_to(inside)
         if inside is not None and not here and error.errno not in _FULL | {errno.EROFS}:
             raise
-        raise InputError(_line(shown, error)) from error
+        raise InputError(_line(shown_path, error)) from error
     except InputError:
         raise
     except Exception as error:
@@ -80,35 +80,35 @@ def explained(shown: Path, inside: Path | None = None) -> Iterator[None]:
         full = os.strerror(errno.ENOSPC)
         if full not in str(error):
             raise
-        raise InputError(_line(shown, OSError(errno.ENOSPC, full))) from error
+        raise InputError(_line(shown_path, OSError(errno.ENOSPC, full))) from error
 
 
-def _line(shown: Path, error: OSError) -> str:
+def _line(shown_path: Path, error: OSError) -> str:
     if error.errno in _FULL:
         fix = "free some space and run it again"
     elif error.errno in _CLOSED:
-        fix = f"make {shown.parent} writable"
+        fix = f"make {shown_path.parent} writable"
     else:
-        fix = f"check that {shown.parent} is a folder that can be written"
-    return f"cannot write {shown}: {error.strerror or error}; {fix}"
+        fix = f"check that {shown_path.parent} is a folder that can be written"
+    return f"cannot write {shown_path}: {error.strerror or error}; {fix}"
 
 
 def _beside(target: Path, suffix: str) -> Path:
     return target.with_name(f".{target.name}.{suffix}")
 
 
-def _begin(shown: Path, target: Path, temporary: Path) -> int:
+def _begin(shown_path: Path, target: Path, temporary: Path) -> int:
     # The lock ends with its process, so an unlocked leftover is stale.
     target.parent.mkdir(parents=True, exist_ok=True)
     if temporary.exists():
-        handle = lock(shown, temporary)
+        handle = lock(shown_path, temporary)
         shutil.rmtree(temporary)
         os.close(handle)
     os.mkdir(temporary)
-    return lock(shown, temporary)
+    return lock(shown_path, temporary)
 
 
-def lock(shown: Path, folder: Path) -> int:
+def lock(shown_path: Path, folder: Path) -> int:
     """Return a handle that locks a folder for this process until it is closed.
 
     Raises: InputError if another process has it.
@@ -121,19 +121,21 @@ def lock(shown: Path, folder: Path) -> int:
     except BlockingIOError as error:
         os.close(handle)
         raise InputError(
-            f"cannot write {shown}: another process is writing it; wait for it to end"
+            f"cannot write {shown_path}: another process is writing it; wait for it to end"
         ) from error
     return handle
 
 
-def _refuse_strangers(shown: Path, target: Path, ours: Callable[[set[str]], bool]) -> None:
+def _refuse_strangers(
+    shown_path: Path, target: Path, replaceable: Callable[[set[str]], bool]
+) -> None:
     if not target.exists():
         return
     if not target.is_dir():
-        raise InputError(f"cannot write {shown}: there is a file of that name; move it away")
-    if not ours({entry.name for entry in target.iterdir()}):
+        raise InputError(f"cannot write {shown_path}: there is a file of that name; move it away")
+    if not replaceable({entry.name for entry in target.iterdir()}):
         raise InputError(
-            f"cannot write {shown}: the folder there holds something else; move it away"
+            f"cannot write {shown_path}: the folder there holds something else; move it away"
         )
 
 

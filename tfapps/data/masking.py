@@ -74,16 +74,16 @@ class Masking:
             features["padding_mask"] > 0, tf.logical_not(tf.gather(self._never, ids))
         )
         places, hidden = self._chosen(ids, real, seeds[0], part)
-        was = tf.gather(ids, places, axis=1, batch_dims=1)
+        original = tf.gather(ids, places, axis=1, batch_dims=1)
         draw = _uniform(places, seeds[1], part)
         replacement = _uniform(places, seeds[2], part, maxval=len(self._others), dtype=tf.int32)
-        shown = tf.where(
-            draw < self.masked + self.replaced, tf.gather(self._others, replacement), was
+        replaced = tf.where(
+            draw < self.masked + self.replaced, tf.gather(self._others, replacement), original
         )
-        shown = tf.where(draw < self.masked, self.mask_id, shown)
-        changed = _scatter(ids, places, tf.where(hidden, shown, was))
+        replaced = tf.where(draw < self.masked, self.mask_id, replaced)
+        changed = _scatter(ids, places, tf.where(hidden, replaced, original))
         features = {**features, "token_ids": changed, PLACES: tf.where(hidden, places, 0)}
-        return features, {**targets, IDS: tf.where(hidden, was, 0)}
+        return features, {**targets, IDS: tf.where(hidden, original, 0)}
 
     def _chosen(
         self, ids: tf.Tensor, real: tf.Tensor, seed: tf.Tensor, part: Part

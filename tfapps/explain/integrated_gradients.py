@@ -54,12 +54,12 @@ def explain(config: Config, reader: Reader, text: Text, target: int) -> Scores:
     everything = np.ones((1, len(text.words)), bool)
     end = reader.embed(text.features)
     start = reader.embed(blanked(text, everything))
-    way = end - start
+    change = end - start
     middles = (np.arange(config.steps, dtype=np.float32) + 0.5) / config.steps
-    total = np.zeros(way.shape[1:])
+    total = np.zeros(change.shape[1:])
     for points in np.array_split(middles, -(-config.steps // CHUNK)):
-        total += reader.slopes(start + points[:, None, None] * way, text.features, target)[1]
-    words, rest = by_word(text, (way[0] * total / config.steps).sum(axis=-1))
+        total += reader.slopes(start + points[:, None, None] * change, text.features, target)[1]
+    words, rest = by_word(text, (change[0] * total / config.steps).sum(axis=-1))
     first, last = reader.slopes(np.concatenate([start, end]), text.features, target)[0]
     return Scores(words, rest, float(last - first))
 

@@ -14,14 +14,14 @@ class Stopped(BaseException):
     @property
     def code(self) -> int:
         """Return the exit code of a process that a signal ends: 143 for SIGTERM, 130 for SIGINT."""
-        return 128 + (_asked or signal.SIGTERM)
+        return 128 + (_pending or signal.SIGTERM)
 
 
 TEXT = "stopped"
 # Sent by a scheduler, by Ctrl-C, and when the terminal is closed.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_held = 0
-_asked = 0  # the last signal received, if any
+_defer_depth = 0
+_pending = 0  # the last signal received, if any
 
 
 def install() -> None:
@@ -29,8 +29,8 @@ def install() -> None:
 
     A signal that is ignored stays so: `nohup` ignores SIGHUP, a shell script SIGINT of its jobs.
     """
-    global _asked
-    _asked = 0
+    global _pending
+    _pending = 0
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
@@ -39,35 +39,35 @@ def install() -> None:
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Defer signals inside the block; `pending` shows whether one is pending."""
-    global _held
-    _held += 1
+    global _defer_depth
+    _defer_depth += 1
     try:
         yield
     finally:
-        _held -= 1
+        _defer_depth -= 1
 
 
 @contextlib.contextmanager
 def undeferred() -> Iterator[None]:
     """Handle signals at once inside the block, also one that is pending."""
-    global _held
-    depth, _held = _held, 0
+    global _defer_depth
+    depth, _defer_depth = _defer_depth, 0
     try:
-        if _asked:
+        if _pending:
             raise Stopped(TEXT)
         yield
     finally:
-        _held = depth
+        _defer_depth = depth
 
 
 def pending() -> bool:
     """Return whether a signal is pending."""
-    return bool(_asked)
+    return bool(_pending)
 
 
 def _on_signal(number: int, frame: Any) -> None:
-    global _asked
-    previous, _asked = _asked, number
+    global _pending
+    previous, _pending = _pending, number
     # A second signal is not deferred: its sender does not want to wait.
-    if not _held or previous:
+    if not _defer_depth or previous:
         raise Stopped(TEXT)

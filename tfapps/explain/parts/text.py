@@ -123,14 +123,14 @@ def blanked(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
 
     Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}.
     """
-    gone = _pieces(text, hidden)
+    hidden_pieces = _pieces(text, hidden)
     columns = {}
     for name, column in text.features.items():
         rows = np.repeat(column, len(hidden), axis=0)
         if name == "token_ids":
-            rows[gone] = text.blank
+            rows[hidden_pieces] = text.blank
         elif name not in _OF_PLACES:
-            rows[gone] = text.pads.get(name, 0)
+            rows[hidden_pieces] = text.pads.get(name, 0)
         columns[name] = rows
     return columns
 
@@ -140,19 +140,19 @@ def removed(text: Text, hidden: np.ndarray) -> dict[str, np.ndarray]:
 
     Shapes: hidden (n, words) of booleans -> {name: (n, t, ...)}, padded to the length of the text.
     """
-    gone = _pieces(text, hidden)
-    order = np.argsort(gone, axis=1, kind="stable")  # those that stay, then the others
-    left = (~gone).sum(axis=1, keepdims=True)
+    hidden_pieces = _pieces(text, hidden)
+    order = np.argsort(hidden_pieces, axis=1, kind="stable")  # those that stay, then the others
+    kept_count = (~hidden_pieces).sum(axis=1, keepdims=True)
     # A row without any token has no mean: one that says nothing stays.
-    real = np.arange(gone.shape[1]) < np.maximum(left, 1)
+    real = np.arange(hidden_pieces.shape[1]) < np.maximum(kept_count, 1)
     columns = {}
     for name, column in text.features.items():
         rows = column[0][order]
         rows[~real] = empty = text.pads.get(name, 0)
         if name not in _OF_PLACES:
-            rows[left[:, 0] == 0] = empty
+            rows[kept_count[:, 0] == 0] = empty
         columns[name] = rows
-    columns["token_ids"][left[:, 0] == 0, 0] = text.blank
+    columns["token_ids"][kept_count[:, 0] == 0, 0] = text.blank
     columns["padding_mask"] = real.astype(np.int32)
     return columns
 

@@ -40,18 +40,18 @@ def build(
     """
     from tfapps.train.objectives import _pairs
 
-    both = _pairs.WithVectors(task.vector_layer)
+    with_vectors = _pairs.WithVectors(task.vector_layer)
 
     def objective(
         model: Any, features: dict[str, Any], targets: dict[str, Any], training: bool
     ) -> tuple[Any, Any]:
-        logits, x = both(model, features, training)
+        logits, x = with_vectors(model, features, training)
         pairs = _pairs.compared(targets["label"], features["token_ids"])
         if config.form == "supcon":
-            apart = _pairs.supcon(x, *pairs, config.temperature)
+            pair_loss = _pairs.supcon(x, *pairs, config.temperature)
         else:
-            apart = _pairs.regression(x, *pairs)
-        return loss(targets, logits) + config.weight * apart, logits
+            pair_loss = _pairs.regression(x, *pairs)
+        return loss(targets, logits) + config.weight * pair_loss, logits
 
     return objective
 

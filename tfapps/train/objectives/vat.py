@@ -55,16 +55,16 @@ def build(
         embed, answer = cut(model)
         x = embed(features, training)
         logits = answer(x, features, training)
-        still = map_arrays(tf.stop_gradient, logits)
+        reference = map_arrays(tf.stop_gradient, logits)
         ball = Ball(x, features, 1.0, "l2")  # of the size of the text: both steps are shares of it
 
         def change_at(x: Any) -> Any:
-            return answer_divergence(task, answer(x, features, training), still, features)
+            return answer_divergence(task, answer(x, features, training), reference, features)
 
-        way = ball.edge(noise(x, features, model, seed))
+        direction = ball.edge(noise(x, features, model, seed))
         for _ in range(config.steps):
-            way = ball.edge(gradient(change_at, ball.moved(config.probe * way)))
-        change = change_at(ball.moved(tf.stop_gradient(config.epsilon * way)))
+            direction = ball.edge(gradient(change_at, ball.moved(config.probe * direction)))
+        change = change_at(ball.moved(tf.stop_gradient(config.epsilon * direction)))
         return loss(targets, logits) + config.weight * change, logits
 
     return objective
