@@ -113,7 +113,7 @@ def _sensitivities(
 
     values = [kernel.value for kernel, _ in kernels]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def each(features: Any, targets: Any) -> list[tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for value in values:

@@ -51,15 +51,16 @@ class Adversary:
         def still(features: Any) -> Any:
             return tf.zeros_like(embed(features, False), tf.float32)
 
-        self._still = tf.function(still, input_signature=[features])
+        self._still = tf.function(still, input_signature=[features], autograph=False)
         self._climbed = {
             norm: tf.function(
                 functools.partial(climbed, norm),
                 input_signature=[features, targets, delta, number, number],
+                autograph=False,
             )
             for norm in get_args(embedded.Norm)
         }
-        self._outputs = tf.function(outputs, input_signature=[features, delta])
+        self._outputs = tf.function(outputs, input_signature=[features, delta], autograph=False)
 
     def outputs(self, norm: embedded.Norm, epsilon: float, steps: int) -> Any:
         """Return outputs (rows, ...) in row order, of each text at its worst neighbour found.

@@ -61,7 +61,7 @@ class Averaged(keras.callbacks.Callback):
         for mean, value in zip(self.means, unpacked("means", state), strict=True):
             mean.assign(value)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _follow(self, share: tf.Tensor) -> None:
         """Move the means by `share` of the distance to the current weights."""
         for weight, mean in zip(self.learned, self.means, strict=True):

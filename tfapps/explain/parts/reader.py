@@ -30,6 +30,7 @@ class Reader:
         self._answers = tf.function(
             lambda features: tf.cast(model(features, training=False), tf.float32),
             input_signature=[self._spec],
+            autograph=False,
         )
 
     @property
@@ -89,7 +90,8 @@ class Reader:
 
         embeddings = tf.TensorSpec((None, None, None), tf.float32)
         number = tf.TensorSpec((), tf.int32)
-        return tf.function(slopes, input_signature=[embeddings, self._spec, number])
+        signature = [embeddings, self._spec, number]
+        return tf.function(slopes, input_signature=signature, autograph=False)
 
     def attention(self, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return the weights of every layer of self-attention on one text, each (h, t, t)."""
@@ -108,7 +110,7 @@ class Reader:
             tensors = entries(features, training=False)
             return [layer.weights_of(*tensors[layer.name]) for layer in layers]
 
-        return tf.function(weights, input_signature=[self._spec])
+        return tf.function(weights, input_signature=[self._spec], autograph=False)
 
     def pooled(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Share of each last state of one text in the one that is judged, (t,); all sum up to 1.

@@ -77,7 +77,8 @@ def _peaks(model: Any, lstms: list[Any], features: Mapping[str, np.ndarray]) -> 
 
         return call
 
-    @tf.function  # row by row, because the batch is static: step by step that takes minutes
+    # Row by row, because the batch is static; op by op that takes minutes.
+    @tf.function(autograph=False)
     def largest(row: Mapping[str, Any]) -> list[Any]:
         model(row, training=False)
         return [tf.reduce_max(ends) for ends in maxima]
