@@ -1,6 +1,7 @@
 """Shared fixtures: where real data is, and one small finished run."""
 
 import fcntl
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -76,6 +77,13 @@ def _workplace(folder):
 
 def made_once(tmp_path_factory, name, make):
     """Return a folder that one worker of pytest-xdist fills, as a copy of this worker's own."""
+    folder = tmp_path_factory.mktemp(name) / name
+    shutil.copytree(shared(tmp_path_factory, name, make), folder)
+    return folder
+
+
+def shared(tmp_path_factory, name, make):
+    """Return the folder that one worker of pytest-xdist fills for all; none may change it."""
     common = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         common = common.parent
@@ -87,9 +95,7 @@ def made_once(tmp_path_factory, name, make):
             original.mkdir()
             make(original)
             (original / "whole").touch()
-    folder = tmp_path_factory.mktemp(name) / name
-    shutil.copytree(original, folder)
-    return folder
+    return original
 
 
 @pytest.fixture(scope="session")
@@ -104,9 +110,17 @@ def tiny_runs(tmp_path_factory):
     for name in tiny.RUNS:
         tiny.write_config(folder, name)
 
+    def train(name, original):
+        shutil.copytree(folder, original, dirs_exist_ok=True)
+        tiny.train(original, name)
+
     def trained(name):
-        if name is not None:
-            tiny.train(folder, name)
+        for needed in () if name is None else (*tiny.RUNS[name].after, name):
+            run = folder / "saved_models" / needed
+            if not run.exists():
+                make = functools.partial(train, needed)
+                original = shared(tmp_path_factory, f"tiny_{needed}", make)
+                shutil.copytree(original / "saved_models" / needed, run)
         return folder
 
     return trained

@@ -6,7 +6,7 @@ import os
 
 import pytest
 import yaml
-from running import TINY, tfapps, write_rows
+from running import CNN, TINY, tfapps, write_rows
 
 from tfapps import registry
 from tfapps.bundle import replace
@@ -494,18 +494,13 @@ def test_a_space_that_changes_the_dev_set_is_refused(place, trainings, path, val
 
 
 def test_a_small_search_through_the_command_line(place):
-    (place / "tiny.yaml").write_text(
-        yaml.safe_dump(
-            tiny(
-                name="random",
-                trials=2,
-                space={
-                    "train.learning_rate": {"low": 1e-4, "high": 3e-3, "log": True},
-                    "train.batch_size": [4, 8],
-                },
-            )
-        )
-    )
+    space = {
+        "train.learning_rate": {"low": 1e-4, "high": 3e-3, "log": True},
+        "train.batch_size": [4, 8],
+    }
+    raw = tiny(name="random", trials=2, space=space)
+    raw["model"] = {**yaml.safe_load(f"{{{CNN}}}"), "max_length": 16}
+    (place / "tiny.yaml").write_text(yaml.safe_dump(raw))
     done = tfapps("tune", "tiny.yaml", "train.epochs=1", cwd=place)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

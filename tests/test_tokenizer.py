@@ -173,7 +173,7 @@ LONG = ["x" * 1_000_000, "cat " * 250_000, " " * 1_000_000 + "cat", "ab" + "c" *
 
 
 @pytest.mark.parametrize("text", [*LONG, "," * 300_000, "你" * 300_000, "cat" + "\n" * 500_000])
-@pytest.mark.parametrize("length", [3, 16])
+@pytest.mark.parametrize("length", [pytest.param(3, marks=pytest.mark.slow), 16])
 def test_cutting_a_megabyte_changes_nothing(ours, bert, text, length):
     bert.no_truncation()
     full = bert.encode(text).ids
