@@ -132,7 +132,7 @@ def test_folder_without_config(tmp_path):
 
 def test_broken_config(tmp_path):
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"cannot read .*config\.json"):
+    with pytest.raises(InputError, match=r"config\.json: not valid JSON"):
         presets.bert_shape(tmp_path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -43,6 +44,17 @@ def html(text: str) -> str:
     Line ends stay, for text whose white space counts.
     """
     return escape("\n".join(map(plain, text.split("\n"))))
+
+
+def shortened(names: Iterable[Any], most: int) -> str:
+    """Return the first names, and `...` if there are more.
+
+    Example:
+        >>> shortened(["a", "b", "c"], 2)
+        'a, b, ...'
+    """
+    names = list(names)
+    return ", ".join([*map(str, names[:most]), *(["..."] if len(names) > most else [])])
 
 
 def json_line(value: Any) -> str:

@@ -114,8 +114,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     expected = f"expected one of {', '.join(known)}" if known else f"no {kind} is available"
-    guess = nearest(name, known)
-    return f"unknown {kind} {name!r}: {expected}" + (f"; did you mean {guess!r}?" if guess else "")
+    return f"unknown {kind} {name!r}: {expected}{hint(name, known)}"
+
+
+def hint(word: str, words: Iterable[str]) -> str:
+    """Return `; did you mean 'bert'?` with the nearest word; empty if nothing is close."""
+    guess = nearest(word, words)
+    return f"; did you mean {guess!r}?" if guess else ""
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:

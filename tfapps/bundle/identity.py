@@ -26,12 +26,16 @@ def of_weights(name: str | None) -> str:
         return " ".join(files[name] for name in weights)
     inside = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
     read = sorted(path for path in inside if path.suffix in MODEL_FILES and path.name[0] != ".")
-    stats = [(folder / path, (folder / path).stat()) for path in read]
-    return " ".join(_sha256(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+    return " ".join(sha256(folder / path) for path in read)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file, once as long as its size and time of change stay."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, modified: int) -> str:
-    """Hash a file; size and time of change only key the cache."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,6 +6,8 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tfapps.printable import shortened
+
 if TYPE_CHECKING:
     import keras
 
@@ -39,7 +41,7 @@ def matrices(
             if pattern not in INCLUDE + EXCLUDE and not fnmatch.filter(candidates, pattern):
                 raise InputError(
                     f"{name}.{field}: {pattern!r} matches no weight; expected a pattern of "
-                    f"{', '.join(list(candidates)[:SHOWN])}{', ...' * (len(candidates) > SHOWN)}"
+                    f"{shortened(candidates, SHOWN)}"
                 )
     in_head = heads.of(model) if HEADS in exclude else lambda path: False
     selected = {
@@ -50,8 +52,7 @@ def matrices(
     if not selected:
         raise InputError(
             f"{name}: no weight is selected; include is {list(include)}, exclude is "
-            f"{list(exclude)}, the weights are {', '.join(list(candidates)[:SHOWN])}"
-            f"{', ...' * (len(candidates) > SHOWN)}"
+            f"{list(exclude)}, the weights are {shortened(candidates, SHOWN)}"
         )
     return selected
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-from functools import lru_cache
 from pathlib import Path
 
 from tfapps import registry
+from tfapps.bundle import identity
 from tfapps.errors import InputError
 from tfapps.presets import _hub, offline
 
@@ -38,21 +37,13 @@ def minilm() -> Path:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise InputError(f"preset {MINILM!r}: {weights} is missing; reinstall {MINILM_PACKAGE}")
-    stat = weights.stat()
-    digest = _sha256(weights, stat.st_size, stat.st_mtime_ns)
+    digest = identity.sha256(weights)
     if digest != MINILM_SHA256:
         raise InputError(
             f"preset {MINILM!r}: {weights} has SHA-256 {digest}, expected {MINILM_SHA256}; "
             f"reinstall {MINILM_PACKAGE}"
         )
     return folder
-
-
-@lru_cache(maxsize=8)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    """Return the hash of a file; size and modification time only key the cache."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(name: str) -> Path:

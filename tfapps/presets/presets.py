@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfapps.bundle.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle
+from tfapps.bundle.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle, read_json
 from tfapps.config import strict_yaml
 from tfapps.errors import InputError
 from tfapps.presets import _published, offline
@@ -69,7 +68,7 @@ def folder_format(folder: Path) -> str:
     """Return `"run"`, or, depending on config.json, `"huggingface"` or `"kerashub"`."""
     if (folder / MANIFEST).is_file():
         return RUN
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if "model_type" in config:
         return HUGGING_FACE
     if "class_name" in config:
@@ -88,7 +87,7 @@ def bert_shape(folder: Path) -> BertShape:
     """
     if folder_format(folder) == RUN:
         return _run_shape(folder)
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     try:
         if folder_format(folder) == HUGGING_FACE:
             return _huggingface_shape(folder, config)
@@ -116,7 +115,7 @@ def vocabulary(name: str) -> tuple[Path, bool, bool | None]:
         key = "lowercase"
     if not path.is_file():
         raise InputError(f"preset {name!r}: no vocabulary at {path}")
-    config = _read_json(settings) if settings.is_file() else {}
+    config = read_json(settings) if settings.is_file() else {}
     # KerasHub's strip_accents is false for BERT's own uncased vocabularies too, which have none.
     accents = config.get("strip_accents") if key == "do_lower_case" else None
     return path, bool(config.get("config", config).get(key, True)), accents
@@ -243,10 +242,3 @@ def _kerashub_shape(folder: Path, config: dict[str, Any]) -> BertShape:
         positions=inner["max_sequence_length"],
         segments=inner.get("num_segments", 2),
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None

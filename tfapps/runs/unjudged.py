@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfapps.printable import plain
+from tfapps.printable import plain, shortened
 
 SHOWN = 8
 
@@ -20,9 +20,7 @@ def log(task: Any, targets: Mapping[str, Any], examples: Any, where: str) -> Non
     missing = task.labels_without_rows(targets, examples)
     if not missing:
         return
-    names = ", ".join(plain(label) for label in missing[:SHOWN])
-    more = ", ..." * (len(missing) > SHOWN)
     print(
         f"{where}: no row of {len(missing)} label(s), which averages leave out unless the model "
-        f"predicts them: {names}{more}"
+        f"predicts them: {shortened(map(plain, missing), SHOWN)}"
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfapps.errors import InputError
+from tfapps.printable import shortened
 from tfapps.registry import nearest
 from tfapps.text.labels import normal
 
@@ -27,8 +28,8 @@ def check_seen(labels: Iterable[str], known: Sequence[str], noun: str = "label")
     hint = f"; did you mean {near!r}{_difference(unseen[0], near)}?" if near else "."
     raise InputError(
         f"{noun} {unseen[0]!r} was never seen in training ({len(unseen)} such {noun}(s)); expected "
-        f"one of {', '.join(known[:SHOWN])}{', ...' * (len(known) > SHOWN)}{hint} Correct the "
-        "file, or add such rows to the training data"
+        f"one of {shortened(known, SHOWN)}{hint} Correct the file, or add such rows to the "
+        "training data"
     )
 
 

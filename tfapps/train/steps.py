@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfapps.config.sections import TrainConfig
 from tfapps.errors import Diverged, Failure, InputError
+from tfapps.printable import shortened
 from tfapps.processes import signals
 from tfapps.train.checkpoint import packed, unpacked
 from tfapps.train.progress import Progress
@@ -184,8 +185,7 @@ class Steps:
             return ""
         epoch = (step - 1) // updates(self.batches, self.config)
         rows = self.batches.rows_of(epoch, batch - 1)
-        more = ", ..." if len(rows) > SHOWN else ""
-        return f" (training rows {', '.join(map(str, rows[:SHOWN]))}{more})"
+        return f" (training rows {shortened(rows, SHOWN)})"
 
     def _flush(self, waiting: Sequence[tf.Tensor], seconds: float) -> np.ndarray:
         reports = np.stack([report.numpy() for report in waiting])

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfapps.errors import InputError
 from tfapps.features.arrays import as_list, map_arrays
+from tfapps.printable import shortened
 
 TARGET = "teacher_logits"  # a target column beside the task's own
 SHOWN = 12
@@ -136,7 +137,7 @@ def _common(model: Any, teacher: Any, patterns: Sequence[str]) -> list[str]:
         if not fnmatch.filter(common, pattern):
             raise InputError(
                 f"distill_layers: {pattern!r} matches no layer; expected a pattern of "
-                f"{', '.join(common[:SHOWN])}{', ...' * (len(common) > SHOWN)}"
+                f"{shortened(common, SHOWN)}"
             )
     matched = [name for name in common if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
     for name in matched:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfapps.errors import InputError
+from tfapps.printable import shortened
 from tfapps.tuning._only import is_new
 
 SHOWN = 12
@@ -40,10 +41,10 @@ def chosen(model: Any, patterns: Sequence[str], who: str) -> dict[str, Any]:
     available = products(model)
     for pattern in patterns:
         if not fnmatch.filter(available, pattern):
-            names = f"{', '.join(list(available)[:SHOWN])}{', ...' * (len(available) > SHOWN)}"
+            names = shortened(available, SHOWN)
             raise InputError(
                 f"{who}.targets: {pattern!r} matches no kernel; "
-                + (f"expected a pattern of {names}" if available else "the model has none to tune")
+                + (f"expected a pattern of {names}" if names else "the model has none to tune")
             )
     return {
         path: available[path] for pattern in patterns for path in fnmatch.filter(available, pattern)

@@ -177,8 +177,7 @@ def field(place: str, record: dict[str, Any], name: str) -> Any:
         InputError: the record has none of this name.
     """
     if name not in record:
-        near = registry.nearest(name, list(record))
-        hint = f"; did you mean {near!r}?" if near else ""
+        hint = registry.hint(name, record)
         raise InputError(f"{place}: no key {name!r}; available: {', '.join(record)}{hint}")
     return record[name]
 

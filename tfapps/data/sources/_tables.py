@@ -85,8 +85,7 @@ def check_columns(
             )
         if name in available:
             continue
-        near = registry.nearest(name, [column for column in available if column])
-        hint = f"; did you mean {near!r}?" if near else ""
+        hint = registry.hint(name, filter(None, available))
         if delimiter is not None and not set(names) & set(available):
             hint += (
                 f"; the first line must name the columns, separated by "

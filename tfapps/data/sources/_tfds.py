@@ -33,8 +33,7 @@ def prepared(dataset: str, data_dir: str | None) -> Any:
         where = None if data_dir is None else Path(data_dir).expanduser()
         builder = tfds.builder(dataset, data_dir=where)
     except tfds.core.DatasetNotFoundError as error:
-        near = registry.nearest(dataset, tfds.list_builders(with_community_datasets=False))
-        hint = f"; did you mean {near!r}?" if near else ""
+        hint = registry.hint(dataset, tfds.list_builders(with_community_datasets=False))
         raise InputError(
             f"unknown data set {dataset!r}: expected a name of TensorFlow Datasets, "
             f"or the folder of a prepared one{hint}"
