@@ -40,7 +40,7 @@ def by_torch(settings, arrays):
 
 
 def onnx_file(settings, arrays):
-    """The model as ONNX, its sizes open; and its linear layers in 8 bits."""
+    """Return the model as ONNX, its sizes open; and its linear layers in 8 bits."""
     import torch
 
     path = Path(settings["work"]) / "float32.onnx"

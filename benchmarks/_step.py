@@ -52,14 +52,14 @@ class Ours:
 
 
 def _open(value):
-    """Lengths vary from bucket to bucket, so training never sees them as static."""
+    """Leave lengths open: they vary by bucket, so training never sees them as static."""
     import tensorflow as tf
 
     return tf.TensorSpec([value.shape[0], *[None] * (len(value.shape) - 1)], value.dtype)
 
 
 def classified(model, features, targets, training):
-    """The objective of the classifiers: (loss of each row, logits)."""
+    """Return the objective of the classifiers: (loss of each row, logits)."""
     import keras
 
     logits = model(features, training=training)

@@ -15,7 +15,7 @@ WORDS = 1000  # ids below it are in every vocabulary
 
 
 def timed(paths: Mapping[Any, Path], rounds: int = 60) -> dict[Any, dict[str, float]]:
-    """Median milliseconds of one full-length text on one thread, wall and CPU, files in turn."""
+    """Return median milliseconds of one full-length text on one thread, files in turn."""
     random = np.random.default_rng(0)
     runs, rows = {}, {}
     for name, path in paths.items():

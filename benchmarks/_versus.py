@@ -57,7 +57,7 @@ class Peer:
 
 
 def processor():
-    """Name and widest vectors of the CPU: which kernels either side takes depends on them."""
+    """Return name and widest vectors of the CPU, on which the kernels of both sides depend."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -68,7 +68,7 @@ def processor():
 
 
 def take_turns(sides, warmup, rounds):
-    """{name: what each of the rounds took}, the first `warmup` of them still in."""
+    """Return {name: the times of all rounds}, the first `warmup` of them included."""
     rows = {side.name: [] for side in sides}
     for number in range(warmup + rounds):
         for side in sides:
@@ -82,7 +82,7 @@ def middle(rows, key, digits=4):
 
 
 def ratios(ours, theirs, key):
-    """Median of the ratios of neighbouring rounds, and the quarters around it."""
+    """Return the median of the ratios of neighbouring rounds, and the quarters around it."""
     quotients = sorted(a[key] / b[key] for a, b in zip(ours, theirs, strict=True))
     quarter = len(quotients) // 4
     return {
@@ -93,7 +93,7 @@ def ratios(ours, theirs, key):
 
 
 def header(options, settings, sides):
-    """Command, setting, machine and versions, for a result file."""
+    """Return command, setting, machine and versions, for a result file."""
     return {
         "command": f"python benchmarks/{Path(sys.argv[0]).name} " + " ".join(sys.argv[1:]),
         "setting": {key: getattr(options, key) for key in settings},

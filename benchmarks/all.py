@@ -55,7 +55,7 @@ def read(name):
 
 
 def cells(result):
-    """Ratio and quarters of CPU and of wall time, for two cells."""
+    """Return ratio and quarters of CPU and of wall time, as two cells."""
     return " | ".join(
         f"**{result[key]['ratio']:.2f}** ({result[key]['from']:.2f} to {result[key]['to']:.2f})"
         for key in ("cpu", "wall")
@@ -63,7 +63,7 @@ def cells(result):
 
 
 def table(titles, rows):
-    """Lines of a markdown table: names in the first column, numbers in the others."""
+    """Yield the lines of a markdown table: names in the first column, numbers in the others."""
     yield f"| {' | '.join(titles)} |"
     yield f"| --- |{' ---: |' * (len(titles) - 1)}"
     for row in rows:
@@ -72,7 +72,7 @@ def table(titles, rows):
 
 
 def speeds(sides, key, names):
-    """Of two sides, for two cells."""
+    """Return the speeds of two sides, as two cells."""
     return " | ".join(f"{sides[name][key]:,}" for name in names)
 
 
@@ -173,7 +173,7 @@ def starting():
 
 
 def document():
-    """The lines of RESULTS.md."""
+    """Yield the lines of RESULTS.md."""
     yield "# Measured against peers\n"
     yield f"`python benchmarks/all.py --peers-python PYTHON` on {_versus.processor()}, "
     yield f"{os.cpu_count()} cores, {memory():.0f} GB, Python {platform.python_version()}.\n"

@@ -24,7 +24,7 @@ TITLES += ("agreement", "p50 ms", "CPU ms")
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    """What the table needs of one bundle, and what it was trained on, to find its float model."""
+    """Return the figures of one bundle, and what identifies its uncompressed model."""
     metrics = json.loads((folder / "metrics.json").read_text())
     proof = json.loads((folder / "verify.json").read_text())
     stages = json.loads((folder / "manifest.json").read_text())["stages"]
@@ -47,7 +47,7 @@ def figures(folder: Path) -> dict[str, Any]:
 
 
 def rows(runs: dict[str, dict[str, Any]]) -> list[str]:
-    """Markdown rows: every file of every run, the uncompressed run of a training first."""
+    """Return markdown rows: every file of every run, uncompressed runs first."""
     order = sorted(runs, key=lambda name: (runs[name]["training"], runs[name]["compressors"] != []))
     lines = []
     for name in order:

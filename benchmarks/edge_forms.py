@@ -43,7 +43,7 @@ FORMS = {
 
 
 def model(batch_size: int | None = None, length: int | None = None) -> keras.Model:
-    """MiniLM with a random head."""
+    """Build MiniLM with a random head."""
     keras.utils.set_random_seed(1)
     config = bert.Config(preset="minilm_l6", max_length=LENGTH)
     part = bert.build(config, vocabulary_size=WORDS, batch_size=batch_size, length=length)
@@ -52,7 +52,7 @@ def model(batch_size: int | None = None, length: int | None = None) -> keras.Mod
 
 
 def rows(count: int) -> dict[str, np.ndarray]:
-    """Random texts (count, t) of 64 tokens."""
+    """Draw random texts (count, t) of 64 tokens."""
     ids = np.random.default_rng(0).integers(1000, WORDS, (count, LENGTH)).astype(np.int32)
     return {
         "token_ids": ids,
@@ -62,7 +62,7 @@ def rows(count: int) -> dict[str, np.ndarray]:
 
 
 def trained(activations: str) -> Any:
-    """`rebuild` of a model with calibrated quantizers."""
+    """Return the `rebuild` of a model with calibrated quantizers."""
     ready = qat.quantize(model(), activations=activations)
     qat.calibrate(ready, [rows(8)])
 
@@ -76,7 +76,7 @@ def trained(activations: str) -> Any:
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """Every form's file."""
+    """Return every form's file."""
     common = {"max_length": LENGTH, "calibration": [rows(8)]}
     litert.export(
         ["litert_float32", "litert_int8"], rebuild=model, folder=folder / "plain", **common
@@ -98,7 +98,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Make, time and tell."""
+    """Make, time and print the files."""
     with tempfile.TemporaryDirectory() as temporary:
         paths = files(Path(temporary))
         figures: dict[str, Any] = timed(paths)

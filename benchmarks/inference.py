@@ -53,7 +53,7 @@ def arguments():
 
 
 def files(folder, kernel, length, shorter):
-    """Our artefacts of the model."""
+    """Export our artefacts of the model."""
     import keras
 
     from tfapps.export import litert
@@ -109,7 +109,7 @@ class Ours:
 
 
 def compared(options, folder, ours, kernel, tokens, threads):
-    """What every side takes for a text of so many tokens on so many threads."""
+    """Return what every side takes for a text of so many tokens on so many threads."""
     draw = np.random.default_rng(0)
     ids = draw.integers(1000, VOCABULARY, (1, tokens), dtype="int32")
     arrays = {"ids": ids, "mask": np.ones_like(ids), "kernel": kernel}

@@ -41,7 +41,7 @@ export: [saved_model, litert_float32]
 
 
 def started(folder: Path) -> subprocess.Popen:
-    """The run in a folder of its own."""
+    """Return the run in a folder of its own."""
     folder.mkdir(exist_ok=True)
     (folder / "killed.yaml").write_text(CONFIG)
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
@@ -56,13 +56,13 @@ def started(folder: Path) -> subprocess.Popen:
 
 
 def digest(folder: Path) -> str:
-    """Of the weights in the finished bundle."""
+    """Return the digest of the weights in the finished bundle."""
     data = (folder / "saved_models/killed/weights.safetensors").read_bytes()
     return hashlib.sha256(data).hexdigest()
 
 
 def stage(folder: Path) -> str:
-    """What the run was doing, by the last line of its log that tells."""
+    """Return what the run was doing, by the last line of its log that tells."""
     words = ("exporting", "verifying", "compressing", "epoch")
     for line in reversed((folder / "log").read_text(errors="replace").splitlines()):
         for word in words:
@@ -72,7 +72,7 @@ def stage(folder: Path) -> str:
 
 
 def whole(folder: Path) -> tuple[float, str]:
-    """Seconds that the run takes in peace, and the digest of its weights."""
+    """Return the seconds of an undisturbed run, and the digest of its weights."""
     begun = time.monotonic()
     if started(folder).wait():
         raise SystemExit((folder / "log").read_text())
@@ -93,7 +93,7 @@ def kill(folder: Path, seconds: float) -> str:
 
 
 def killed(folder: Path, seconds: float, expected: str) -> tuple[str, str]:
-    """What the run was doing when it was killed, and how the next one ended."""
+    """Return what the run was doing when it was killed, and how the next one ended."""
     where = kill(folder, seconds)
     code = started(folder).wait()
     if code:
@@ -105,7 +105,7 @@ def killed(folder: Path, seconds: float, expected: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Kill, finish, compare, count."""
+    """Kill runs, finish them, compare and count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--jobs", type=int, default=1, help="how many runs at once")

@@ -35,7 +35,7 @@ def arguments():
 
 
 def texts(count):
-    """So many texts: those of the sample, each with a number so that no two are alike."""
+    """Return the texts of the sample, each with a number so that no two are alike."""
     with SAMPLE.open(encoding="utf-8", newline="") as file:
         sentences = [
             row["text"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -32,12 +32,12 @@ def arguments() -> argparse.Namespace:
 
 
 def compute_seconds(parameters: float, tokens: int, flops: float) -> float:
-    """Forward and backward: 2 and 4 operations a parameter and token (Kaplan et al. 2020)."""
+    """Count forward and backward: 2 and 4 operations a parameter and token (Kaplan et al. 2020)."""
     return 6 * parameters * tokens / flops
 
 
 def reduce_seconds(parameters: float, gpus: int, bandwidth: float, latency: float) -> float:
-    """A ring sends each byte on 2 (n - 1) times in n parts (Patarasuk and Yuan 2009)."""
+    """Time a ring: it sends each byte on 2 (n - 1) times in n parts (Patarasuk and Yuan 2009)."""
     hops = 2 * (gpus - 1)
     return hops / gpus * BYTES * parameters / bandwidth + hops * latency
 

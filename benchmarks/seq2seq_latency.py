@@ -73,7 +73,7 @@ class WholeFile:
 
 
 def steps_of(path):
-    """The encoder and the step of a file."""
+    """Return the encoder and the step of a file."""
     from tfapps.backends.litert import LiteRT
     from tfapps.features.feature import tokens
     from tfapps.forms.parts.steps import Steps
@@ -97,7 +97,7 @@ def spent(job):
 
 
 def said(steps, source, start_id, tokens, **_):
-    """The likeliest token each time, so many times, whatever the tokens are."""
+    """Return the likeliest token each time, so many times, whatever the tokens are."""
     ids = np.array([source], np.int32)
     states, context = steps.encode({"token_ids": ids, "padding_mask": np.ones_like(ids)})
     last, tokens_found = np.array([start_id], np.int32), []
@@ -109,12 +109,12 @@ def said(steps, source, start_id, tokens, **_):
 
 
 def said_by(rows):
-    """The words alone: the end is there on some sides only."""
+    """Return the words alone: the end is there on some sides only."""
     return rows[0]["said"][:-1]
 
 
 def first_of_length(bundle, run, task, settings):
-    """Source ids of the first dev text whose translation, its end counted, has so many tokens."""
+    """Return source ids of the first dev text whose translation has so many tokens with its end."""
     from tfapps import registry
 
     steps = steps_of(bundle.path / "litert" / "float32.tflite")

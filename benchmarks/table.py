@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results" / "configs.json"
 
 
 def figures(folder: Path) -> dict:
-    """What the table needs of one bundle."""
+    """Return what the table needs of one bundle."""
     metrics = json.loads((folder / "metrics.json").read_text())
     proof = json.loads((folder / "verify.json").read_text())
     headline = metrics["headline"]
@@ -40,7 +40,7 @@ def figures(folder: Path) -> dict:
 
 
 def row(name: str, figures: dict) -> str:
-    """One markdown row: headline metric, size and latency of every artefact."""
+    """Return one markdown row: headline metric, size and latency of every artefact."""
     cells = []
     for artifact in ARTIFACTS:
         value = figures["artifacts"].get(artifact)

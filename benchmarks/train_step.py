@@ -65,7 +65,7 @@ def ours(options, arrays):
 
 
 def peer(options, arrays, folder):
-    """transformers on PyTorch."""
+    """Run transformers on PyTorch."""
     from tfapps.presets.presets import locate
 
     path = Path(folder) / "data.npz"

@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent / "results" / "translations.json"
 
 
 def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
-    """What the sacrebleu command line says of sentences."""
+    """Return what the sacrebleu command line says of sentences."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("reference", "hypothesis")]
         for file, lines in zip(files, (references, hypotheses), strict=True):
@@ -37,7 +37,7 @@ def sacrebleu(hypotheses: list[str], references: list[str]) -> dict[str, Any]:
 
 
 def judge(bundle: Bundle, data: str, beam: int) -> dict[str, Any]:
-    """Figures of all artefacts with one beam, those of Keras first."""
+    """Return the figures of all artefacts with one beam, those of Keras first."""
     run = configs.load(bundle.config_path, [f"task.beam={beam}", "task.n_best=1"])
     scores, exact = {}, None
     for name in ("keras", *(name for name in bundle.artifacts() if name != "keras")):

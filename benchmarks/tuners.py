@@ -71,7 +71,7 @@ class Run:
         return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
     def figures(self) -> dict:
-        """What the run itself says."""
+        """Return what the run itself says."""
         metrics = self.bundle.metrics
         headline = metrics["headline"]
         return {
@@ -85,7 +85,7 @@ class Run:
 
 
 def main() -> None:
-    """Time, write and print."""
+    """Time the tuners, write and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--steps", type=int, default=10)

@@ -45,7 +45,7 @@ def attributes(kind: type) -> dict[str, str]:
 
 
 def _call(kind: type, name: str, member: Any) -> str:
-    """How a hook is called."""
+    """Return how a hook is called."""
     if isinstance(member, property):
         return name
     names = [
@@ -56,7 +56,7 @@ def _call(kind: type, name: str, member: Any) -> str:
 
 
 def _first(function: Any) -> str:
-    """The first paragraph of a docstring in one line."""
+    """Return the first paragraph of a docstring in one line."""
     return " ".join(inspect.getdoc(function).split("\n\n")[0].split()).replace("|", r"\|")
 
 

@@ -25,10 +25,10 @@ class Generator(Protocol):
     ROWS: str
 
     def generate(self, folder: Path) -> dict[str, list[Any]]:
-        """Rows by split, from a folder of grammar."""
+        """Return rows by split, from a folder of grammar."""
 
     def render(self, rows: Sequence[Any]) -> str:
-        """The text of a file with these rows."""
+        """Return the text of a file with these rows."""
 
 
 GENERATORS: dict[str, Generator] = {

@@ -21,7 +21,7 @@ Person = tuple[str, str, str, str]  # name, he, him, his
 
 
 def generate(folder: Path) -> dict[str, list[Document]]:
-    """All documents of train and dev; a pure function of the folder and `SEED`.
+    """Return all documents of train and dev; a pure function of the folder and `SEED`.
 
     No document is there twice, and no sentence of dev is in train.
     """
@@ -46,7 +46,7 @@ def generate(folder: Path) -> dict[str, list[Document]]:
 
 
 def read_people(path: Path) -> list[Person]:
-    """Names with the words that stand for them.
+    """Read names with the words that stand for them.
 
     Raises:
         InputError: a line is of another form.
@@ -74,5 +74,5 @@ def _document(
 
 
 def render(documents: Sequence[Document]) -> str:
-    """One sentence a line, a blank line between documents."""
+    """Return one sentence a line, a blank line between documents."""
     return "\n\n".join("\n".join(document) for document in documents) + "\n"

@@ -30,12 +30,12 @@ Document = list[Sentence]
 
 
 def key(sentence: Iterable[Word]) -> str:
-    """What makes two sentences the same: their words, case-folded."""
+    """Return what makes two sentences the same: their words, case-folded."""
     return " ".join(word.text.casefold() for word in sentence)
 
 
 def generate(folder: Path) -> dict[str, list[Document]]:
-    """All documents of train, dev and test; a pure function of the folder and `SEED`.
+    """Return all documents of train, dev and test; a pure function of the folder and `SEED`.
 
     No sentence of three words or more is in two splits.
     """
@@ -59,7 +59,7 @@ def generate(folder: Path) -> dict[str, list[Document]]:
 
 
 def _known(script: Script, split: str) -> Script:
-    """What a split may say: a stage of four or more keeps one structure for dev, one for test.
+    """Return the structures of a split: a stage of four or more keeps one for dev, one for test.
 
     One without a slot would give the same sentence everywhere, so it has one split only.
     """
@@ -92,7 +92,7 @@ def _document(script: Script, slots: Mapping[str, str], cast: Cast, rng: random.
 
 
 def render(documents: Sequence[Document]) -> str:
-    """CoNLL: a word and its tag a line, a blank line behind each sentence."""
+    """Render CoNLL: a word and its tag a line, a blank line behind each sentence."""
     blocks: list[str] = []
     for document in documents:
         blocks.append(f"{DOCUMENT}\t{tagged.OUTSIDE}")

@@ -28,12 +28,12 @@ class Grammar:
 
 
 def pick(rng: random.Random, options: Sequence[T]) -> T:
-    """One option, all equally likely."""
+    """Return one option, all equally likely."""
     return options[int(rng.random() * len(options))]
 
 
 def pick_weighted(rng: random.Random, options: Sequence[T], weights: Sequence[int]) -> T:
-    """One option, likely in proportion to its weight."""
+    """Return one option, likely in proportion to its weight."""
     left = rng.random() * sum(weights)
     for option, weight in zip(options, weights, strict=True):
         left -= weight
@@ -43,7 +43,7 @@ def pick_weighted(rng: random.Random, options: Sequence[T], weights: Sequence[in
 
 
 def shuffled(rng: random.Random, items: Sequence[T]) -> list[T]:
-    """A new list in random order."""
+    """Return a new list in random order."""
     keys = [rng.random() for _ in items]
     return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)]
 
@@ -108,7 +108,7 @@ def _group(
 
 
 def add_typo(text: str, rng: random.Random) -> str:
-    """One slip of the finger inside one longer word: swapped, dropped or doubled letter."""
+    """Return one slip of the finger inside one longer word: swapped, dropped or doubled letter."""
     words = list(re.finditer(r"[A-Za-z]{5,}", text))
     if not words:
         return text
@@ -158,6 +158,6 @@ def read_slots(path: Path) -> dict[str, str]:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a file that are neither empty nor a comment."""
+    """Return the lines of a file that are neither empty nor a comment."""
     stripped = (line.strip() for line in path.read_text(encoding="utf-8").split("\n"))
     return [line for line in stripped if line and not line.startswith("#")]

@@ -65,12 +65,12 @@ class Row:
 
 
 def key(text: str) -> str:
-    """What makes two utterances the same: letters and digits only, case-folded."""
+    """Return what makes two utterances the same: letters and digits only, case-folded."""
     return re.sub(r"[^a-z0-9]+", "", text.casefold())
 
 
 def read_folder(folder: Path) -> tuple[list[Grammar], dict[str, str], dict[str, Grammar]]:
-    """Intents by name, slots, and the context sentences that may come before an utterance."""
+    """Read intents by name, slots, and context sentences that may come before an utterance."""
     slots = read_slots(folder / "_slots.txt")
     intents = [read_grammar(p) for p in sorted(folder.glob("*.txt")) if p.name[0] != "_"]
     contexts = {
@@ -81,7 +81,7 @@ def read_folder(folder: Path) -> tuple[list[Grammar], dict[str, str], dict[str, 
 
 
 def generate(folder: Path) -> dict[str, list[Row]]:
-    """All rows of train, dev and test, shuffled; a pure function of the folder and `SEED`."""
+    """Return shuffled rows of train, dev and test; a pure function of folder and `SEED`."""
     intents, slots, contexts = read_folder(folder)
     splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
     seen: set[str] = set()
@@ -94,12 +94,12 @@ def generate(folder: Path) -> dict[str, list[Row]]:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The text of a file with these rows."""
+    """Return the text of a file with these rows."""
     return table.render(COLUMNS, rows)
 
 
 def held_out(intent: Grammar) -> dict[str, set[int]]:
-    """Structures that only dev, and only test, may show."""
+    """Return the structures that only dev, and only test, may show."""
     order = shuffled(random.Random(f"{SEED}/{intent.name}/held"), range(len(intent.structures)))
     each = max(1, round(len(order) * HELD_OUT / 2))
     return {"dev": set(order[:each]), "test": set(order[each : 2 * each])}
@@ -143,7 +143,7 @@ def _draw_rows(
 
 
 def _fitting(contexts: Sequence[str], structure: str) -> list[str]:
-    """Contexts that share no slot with the structure: one message never names two products."""
+    """Return contexts that share no slot with the structure: no message names two products."""
     used = set(re.findall(r"\{(\w+)\}", structure))
     used |= _GOODS if used & _GOODS else set()
     return [c for c in contexts if not used & set(re.findall(r"\{(\w+)\}", c))]
@@ -191,7 +191,7 @@ def _cased(text: str, mood: float) -> str:
 def _split(
     rows: Sequence[Row], held: Mapping[str, set[int]], rng: random.Random
 ) -> dict[str, list[Row]]:
-    """Held-out structures go to their split; shared ones fill every split up to its share."""
+    """Split rows: held-out structures go to their split, shared ones fill each up to its share."""
     parts: dict[str, list[Row]] = {name: [] for name in SPLITS}
     shared: list[Row] = []
     for row in rows:

@@ -28,12 +28,12 @@ class Row:
 
 
 def key(text: str) -> str:
-    """What makes two sentences the same: letters only, case-folded."""
+    """Return what makes two sentences the same: letters only, case-folded."""
     return re.sub(r"\W+", " ", text.casefold()).strip()
 
 
 def generate(folder: Path) -> dict[str, list[Row]]:
-    """All rows of train, dev and test; a pure function of the folder and `SEED`.
+    """Return all rows of train, dev and test; a pure function of the folder and `SEED`.
 
     No sentence of either language is there twice, so none can be looked up.
     """
@@ -54,5 +54,5 @@ def generate(folder: Path) -> dict[str, list[Row]]:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The text of a file with these rows."""
+    """Return the text of a file with these rows."""
     return table.render(COLUMNS, rows)

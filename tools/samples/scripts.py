@@ -54,7 +54,7 @@ def read_script(path: Path) -> Script:
 
 
 def read_scripts(folder: Path) -> list[Script]:
-    """The scripts of a folder, by name."""
+    """Return the scripts of a folder, by name."""
     return [read_script(path) for path in sorted(folder.glob("*.txt"))]
 
 
@@ -78,6 +78,6 @@ def write(
 
 
 def finish(sentence: str) -> str:
-    """`an` before a vowel, also that of a marked name `[ORG ...]`; a capital at the start."""
+    """Write `an` before a vowel, also of a marked name `[ORG ...]`; a capital at the start."""
     sentence = _AN.sub(r"\1n ", sentence)
     return _FIRST.sub(lambda letter: letter[0].upper(), sentence)

@@ -17,12 +17,12 @@ _THINGS = ("animal", "clothes", "machine", "vehicle", "building", "food", "text"
 
 
 def by_person(forms: Sequence[str], subject: Phrase) -> str:
-    """The form of a verb (first person, third person, plural) that goes with a subject."""
+    """Return the form of a verb (first person, third person, plural) that goes with a subject."""
     return forms[{"1s": 0, "3s": 1}.get(subject.person, 2)]
 
 
 def predicate(draw: Draw, subject: Phrase, about: Noun | str, tense: str) -> tuple[Said, str]:
-    """How something is: (German without its verb, English with it), and the German verb.
+    """Return how something is: (German without its verb, English with it), and the German verb.
 
     Args:
         about: what the adjective can be said of, a noun or a kind.
@@ -38,7 +38,7 @@ def predicate(draw: Draw, subject: Phrase, about: Noun | str, tense: str) -> tup
 
 
 def being(draw: Draw) -> Said:
-    """How someone or something is."""
+    """Return how someone or something is."""
     kinds = pick(draw.rng, (("person",), _THINGS))
     subject = draw.phrase(kinds, "subject", adjective=0)
     if kinds == ("person",) and draw.chance(0.3):
@@ -49,7 +49,7 @@ def being(draw: Draw) -> Said:
 
 
 def comparing(draw: Draw) -> Said:
-    """Which of two is more so."""
+    """Return which of two is more so."""
     kind = pick(draw.rng, _COMPARED)
     first, second = (draw.phrase((kind,), "plain", adjective=0) for _ in range(2))
     shared = draw.lexicon.adjectives_of(second.noun)
@@ -70,7 +70,7 @@ def comparing(draw: Draw) -> Said:
 
 
 def there_is(draw: Draw) -> Said:
-    """Who or what is somewhere."""
+    """Return who or what is somewhere."""
     what = draw.phrase(("animal", "building", "person"), "indefinite", adjective=0.5)
     place = draw.adverbial("outside")
     tense = pick(draw.rng, ("present", "past"))

@@ -41,7 +41,7 @@ class Clause:
     negated: bool = False
 
     def without(self, part: str) -> "Clause":
-        """The clause less one of its parts."""
+        """Return the clause less one of its parts."""
         return replace(self, **{part: None})
 
 
@@ -49,7 +49,7 @@ class Clause:
 
 
 def german_main(clause: Clause, front: str) -> str:
-    """Finite verb second: `front` is the part (subject, time, place, accusative) before it."""
+    """Put the finite verb second; `front` (subject, time, place, accusative) comes before it."""
     finite, tail = _german_verb(clause)
     first = _fronted(clause, front)
     rest = _german_middle(clause, without=front)
@@ -57,27 +57,27 @@ def german_main(clause: Clause, front: str) -> str:
 
 
 def german_question(clause: Clause, word: str = "") -> str:
-    """Finite verb first, or after a question word; so are clauses after a subordinate one."""
+    """Put the finite verb first, or after a question word; also after a subordinate clause."""
     finite, tail = _german_verb(clause)
     return _joined([word, finite, *_german_middle(clause), tail])
 
 
 def german_last(clause: Clause, without: str = "") -> str:
-    """Finite verb last, as after "dass" and in relative clauses."""
+    """Put the finite verb last, as after "dass" and in relative clauses."""
     finite, tail = _german_verb(clause)
     end = tail + finite if tail and tail == clause.verb.prefix else _joined([tail, finite])
     return _joined([*_german_middle(clause, without), end])
 
 
 def german_infinitive(clause: Clause) -> str:
-    """With "zu", which a prefix takes in."""
+    """Return the infinitive with "zu", which a prefix takes in."""
     verb = clause.verb
     zu = f"{verb.prefix}zu{verb.infinitive}" if verb.prefix else f"zu {verb.infinitive}"
     return _joined([*_german_middle(clause, without="subject"), zu])
 
 
 def _german_verb(clause: Clause) -> tuple[str, str]:
-    """The finite verb and what stands at the end of the frame."""
+    """Return the finite verb and what stands at the end of the frame."""
     verb, person = clause.verb, clause.subject.person
     whole = verb.prefix + verb.infinitive
     if clause.tense in ("present", "now"):
@@ -92,7 +92,7 @@ def _german_verb(clause: Clause) -> tuple[str, str]:
 
 
 def _german_middle(clause: Clause, without: str = "") -> list[str]:
-    """What known, then when, then how and where, then what is new."""
+    """Order what is known, then when, then how and where, then what is new."""
     accusative = clause.accusative if without != "accusative" else None
     known = accusative is not None and accusative.definite
     pronoun = known and accusative.pronoun
@@ -122,20 +122,20 @@ def _fronted(clause: Clause, front: str) -> str:
 
 
 def english_main(clause: Clause, front: str = "subject") -> str:
-    """Subject, verb, objects, place, means, time; time or place may come first."""
+    """Order subject, verb, objects, place, means, time; time or place may come first."""
     first = getattr(clause, front).en if front in ("time", "place") else ""
     rest = clause.without(front) if first else clause
     return _joined([first, clause.subject.english[0], *english_predicate(rest)])
 
 
 def english_question(clause: Clause, word: str = "") -> str:
-    """Auxiliary before the subject."""
+    """Put the auxiliary before the subject."""
     auxiliary, rest = _english_verb(clause, auxiliary=True)
     return _joined([word, auxiliary, clause.subject.english[0], rest, *_english_rest(clause)])
 
 
 def english_predicate(clause: Clause) -> list[str]:
-    """All but the subject."""
+    """Return all but the subject."""
     auxiliary, rest = _english_verb(clause, auxiliary=clause.negated)
     if clause.negated:
         auxiliary = "cannot" if auxiliary == "can" else f"{auxiliary} not"
@@ -143,12 +143,12 @@ def english_predicate(clause: Clause) -> list[str]:
 
 
 def english_infinitive(clause: Clause) -> str:
-    """With "to"."""
+    """Return the infinitive with "to"."""
     return _joined(["to", clause.verb.en, *_english_rest(clause)])
 
 
 def third_person(verb: str) -> str:
-    """ "carry off" -> "carries off"."""
+    """Turn "carry off" into "carries off"."""
     word, _, particle = verb.partition(" ")
     if word == "have":
         word = "has"
@@ -162,7 +162,7 @@ def third_person(verb: str) -> str:
 
 
 def _english_verb(clause: Clause, auxiliary: bool) -> tuple[str, str]:
-    """The auxiliary, if the tense or the clause needs one, and the rest of the verb."""
+    """Return the auxiliary, if the tense or the clause needs one, and the rest of the verb."""
     tense, verb, person = clause.tense, clause.verb, clause.subject.person
     if tense == "now":
         return _AM[person], str(verb.en_ing)

@@ -59,13 +59,13 @@ class Draw:
     rng: random.Random
 
     def chance(self, share: float) -> bool:
-        """True in that share of all cases."""
+        """Return true in that share of all cases."""
         return self.rng.random() < share
 
     def phrase(
         self, kinds: Sequence[str], role: str, subject: Phrase | None = None, adjective: float = 0.3
     ) -> Phrase:
-        """A noun of one of the kinds with what goes before it.
+        """Return a noun of one of the kinds with what goes before it.
 
         Args:
             role: one of ROLES.
@@ -88,17 +88,17 @@ class Draw:
         return phrases.noun_phrase(noun, determiner, plural, word)
 
     def someone(self, kinds: Sequence[str] = ("person",), role: str = "plain") -> Phrase:
-        """A subject; now and then a pronoun, if it may be a person."""
+        """Return a subject; now and then a pronoun, if it may be a person."""
         if "person" in kinds and self.chance(0.3):
             return self.pronoun()
         return self.phrase(kinds, role)
 
     def pronoun(self) -> Phrase:
-        """Someone who was spoken of before."""
+        """Draw someone who was spoken of before."""
         return pick(self.rng, list(PRONOUNS.values()))
 
     def adverbial(self, *kinds: str) -> Said:
-        """When, where, how or why."""
+        """Draw when, where, how or why."""
         adverb = pick(self.rng, [one for kind in kinds for one in self.lexicon.adverbials[kind]])
         de, en = pick(self.rng, NUMBERS)
         return Said(adverb.de.replace("{n}", de), adverb.en.replace("{n}", en))
@@ -112,7 +112,7 @@ class Draw:
         timed: float = 1.0,
         negated: float = 0.12,
     ) -> Clause:
-        """A clause of one of the frames.
+        """Return a clause of one of the frames.
 
         Args:
             tenses: to choose from; `modal` stands for all of MODALS.

@@ -78,17 +78,17 @@ class Lexicon:
     adverbials: dict[str, list[Said]]
 
     def nouns_of(self, kinds: Sequence[str]) -> list[Noun]:
-        """Nouns of any of the kinds."""
+        """Return the nouns of any of the kinds."""
         return [noun for noun in self.nouns if set(noun.kinds) & set(kinds)]
 
     def adjectives_of(self, about: Noun | str) -> list[Adjective]:
-        """Adjectives that can be said of a noun, or of a kind."""
+        """Return adjectives that can be said of a noun, or of a kind."""
         kinds = {about} if isinstance(about, str) else set(about.kinds)
         return [word for word in self.adjectives if set(word.kinds) & kinds]
 
 
 def read(folder: Path) -> Lexicon:
-    """The lexicon of a folder.
+    """Return the lexicon of a folder.
 
     Raises:
         InputError: a line has not the columns that its file needs.

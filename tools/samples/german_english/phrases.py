@@ -75,11 +75,11 @@ class Phrase:
 
     @property
     def pronoun(self) -> bool:
-        """Whether it has no noun."""
+        """Return whether it has no noun."""
         return self.noun is None
 
     def case(self, name: str) -> str:
-        """The German form in a case."""
+        """Return the German form in a case."""
         return self.german[CASES.index(name)]
 
 
@@ -97,7 +97,7 @@ _RELATIVE = {**_THE, "p": "die die denen"}
 def noun_phrase(
     noun: Noun, determiner: Determiner, plural: bool = False, adjective: Adjective | None = None
 ) -> Phrase:
-    """A noun with its article and perhaps an adjective, in all its forms."""
+    """Return a noun with its article and perhaps an adjective, in all its forms."""
     gender = "p" if plural else noun.gender
     form = noun.plural if plural else noun.singular
     german = []
@@ -128,7 +128,7 @@ def noun_phrase(
 
 
 def pronoun_for(phrase: Phrase) -> Phrase | None:
-    """What a phrase is called the second time; None where the languages part (das Kind, es)."""
+    """Return the pronoun of a phrase; None where the languages differ (das Kind, es)."""
     if phrase.noun is None:
         return phrase
     if phrase.person == "3p":
@@ -141,7 +141,7 @@ def pronoun_for(phrase: Phrase) -> Phrase | None:
 
 
 def relative_pronoun(phrase: Phrase, case: str) -> str:
-    """The pronoun of a clause about a phrase: its gender, but the case of its own clause."""
+    """Return the pronoun of a clause about a phrase: its gender, but the case of its own clause."""
     return _RELATIVE[phrase.gender].split()[CASES.index(case)]
 
 

@@ -39,7 +39,7 @@ _MEANT = ("now",)  # only verbs with an -ing form: nobody goes somewhere to lose
 
 
 def sentence(draw: Draw) -> Said:
-    """One pair, with capital letters and an end."""
+    """Return one pair, with capital letters and an end."""
     frames = list(_FRAMES)
     frame = pick_weighted(draw.rng, frames, [_FRAMES[frame] for frame in frames])
     clause = frame(draw)
@@ -96,7 +96,7 @@ def _two(draw: Draw) -> Said:
 
 
 def _when(draw: Draw) -> Said:
-    """Two clauses at the same time; either may come first."""
+    """Join two clauses at the same time; either may come first."""
     word, tense = pick(
         draw.rng, ((Said("wenn", "when"), "present"), (Said("während", "while"), "now"))
     )
@@ -105,7 +105,7 @@ def _when(draw: Draw) -> Said:
 
 
 def _before(draw: Draw) -> Said:
-    """The same person twice, the second time as a pronoun."""
+    """Return the same person twice, the second time as a pronoun."""
     subject = draw.someone()
     again = pronoun_for(subject)
     if again is None:
@@ -134,7 +134,7 @@ def _subordinate_first(word: Said, inner: Clause, outer: Clause) -> Said:
 
 
 def _reason(draw: Draw) -> Said:
-    """Because of the weather, or of how someone feels."""
+    """Return a reason: the weather, or how someone feels."""
     tense = pick(draw.rng, ("present", "past"))
     clause = draw.clause(tenses=(tense,), timed=0.4)
     reason = draw.adverbial("reason past" if tense == "past" else "reason now")
@@ -199,7 +199,7 @@ def _in_order_to(draw: Draw) -> Said:
 
 
 def _relative(draw: Draw) -> Said:
-    """A clause about its subject or its object."""
+    """Return a clause about its subject or its object."""
     clause = draw.clause(
         frames=("acc", "none", "go"), tenses=("present", "past"), timed=0.6, negated=0.05
     )

@@ -40,19 +40,19 @@ class Pattern:
 
     @property
     def words(self) -> list[str]:
-        """The lists that it draws from."""
+        """Return the lists that it draws from."""
         return sorted({word for text in self.forms.values() for word in _SLOT.findall(text)})
 
 
 @cache
 def part_of(word: str) -> str:
-    """The split that a word is for; train's are known to dev and test as well."""
+    """Return the split that a word is for; train's are known to dev and test as well."""
     draw = random.Random(f"{SEED}/{word}").random()
     return "dev" if draw < HELD_OUT else "test" if draw < 2 * HELD_OUT else "train"
 
 
 def read_kinds(*paths: Path) -> dict[str, list[Pattern]]:
-    """Patterns by the kind of what they name.
+    """Read patterns by the kind of what they name.
 
     Raises:
         InputError: a line is of another form.
@@ -70,7 +70,7 @@ def read_kinds(*paths: Path) -> dict[str, list[Pattern]]:
 
 
 def read_words(folder: Path) -> dict[str, list[str]]:
-    """Lists of words by the name of their file, and the joined ones."""
+    """Return the lists of words by the name of their file, and the joined ones."""
     words: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*.txt")):
         entries = [word.strip() for line in lines(path) for word in line.split(",")]
@@ -111,7 +111,7 @@ class Names:
         return {form: expand(text, chosen, rng) for form, text in pattern.forms.items()}
 
     def cast(self, split: str, rng: random.Random) -> Cast:
-        """Whom and what one document may name, each someone else."""
+        """Return the names of one document, all different."""
         cast: dict[str, Name] = {}
         for kind in self.kinds:
             for number, name in enumerate(self._some(kind, split, rng), 1):

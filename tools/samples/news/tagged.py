@@ -29,7 +29,7 @@ class Word(NamedTuple):
 
 
 def slots(cast: Cast) -> dict[str, str]:
-    """Slots that leave a mark, `[PER2.last]`, for `spell`."""
+    """Return slots that leave a mark, `[PER2.last]`, for `spell`."""
     forms = ((key, form) for key, name in cast.items() for form in name)
     return {key if form == WHOLE else f"{key}.{form}": f"[{key}.{form}]" for key, form in forms}
 
@@ -49,7 +49,7 @@ def spell(marked: str, cast: Cast, mentioned: set[str]) -> str:
 
 
 def words(marked: str) -> tuple[Word, ...]:
-    """The words of a sentence."""
+    """Return the words of a sentence."""
     words_found: list[Word] = []
     for label, name, plain in _PIECE.findall(finish(marked.translate(_BRACKETS))):
         tags = (f"B-{label}", f"I-{label}")
@@ -59,5 +59,5 @@ def words(marked: str) -> tuple[Word, ...]:
 
 
 def shout(sentence: tuple[Word, ...]) -> tuple[Word, ...]:
-    """The sentence in capitals."""
+    """Return the sentence in capitals."""
     return tuple(Word(word.text.upper(), word.tag) for word in sentence)
