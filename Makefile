@@ -29,7 +29,7 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=random --hypothesis-seed=$(SEED)
+	$(BIN)/python -m pytest -m "slow or hypothesis" --numprocesses $(JOBS) --dist worksteal --hypothesis-profile=random --hypothesis-seed=$(SEED)
 
 lint: setup
 	$(BIN)/ruff check .

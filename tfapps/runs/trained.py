@@ -6,6 +6,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from tfapps.assembly.assemble import of_bundle
+from tfapps.assembly.precision import precision
 from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
@@ -89,8 +90,6 @@ def rebuild(
     prepared: Prepared, bundle: Bundle, batch_size: int | None, length: int | None
 ) -> keras.Model:
     """Build in float32 with the given static shape, (b, t); None leaves an axis open."""
-    import keras
-
-    keras.config.set_dtype_policy("float32")
     shape = {"batch_size": batch_size, "length": length}
-    return of_bundle(bundle, prepared.config, prepared.task, prepared.tokenizer, **shape)
+    with precision("float32"):
+        return of_bundle(bundle, prepared.config, prepared.task, prepared.tokenizer, **shape)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfapps import registry
 from tfapps.assembly.assemble import assemble
+from tfapps.assembly.precision import precision
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import COMPRESSION, Bundle, write_json
 from tfapps.config.sections import RunConfig
@@ -59,11 +60,11 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
             f"{config.name}: trained with the same settings as {source.path.name}, "
             "reusing its weights"
         )
-    keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
     # The dropout has the same seed whether this process trained the model or loaded it.
     keras.utils.set_random_seed(config.seed)
-    with bundles.writing(unfinished.OUTPUT / config.name) as draft:
+    output = unfinished.OUTPUT / config.name
+    with precision(config.train.precision), bundles.writing(output) as draft:
         with place.scope():
             model = assemble(
                 config,

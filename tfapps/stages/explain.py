@@ -9,6 +9,7 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.assembly.assemble import features, of_bundle
+from tfapps.assembly.precision import precision
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
@@ -54,8 +55,6 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
     Raises:
         InputError: the task is no classification.
     """
-    import keras
-
     from tfapps.explain.parts.reader import Reader
     from tfapps.text.tokenizer import Tokenizer
 
@@ -65,9 +64,8 @@ def opened(bundle: Bundle, config: RunConfig) -> Explained:
             f"explain: {config.task.name} does not label whole texts; expected a run of "
             "classification or prompt"
         )
-    keras.config.set_dtype_policy("float32")
     tokenizer = Tokenizer.load(bundle.text)
-    with offline.bundle(bundle.path):
+    with offline.bundle(bundle.path), precision("float32"):
         model = of_bundle(bundle, config, task, tokenizer)
     stated = features(config, task)
     return Explained(Reader(model), task, tokenizer, stated, config.model.max_length)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tfapps import registry
 from tfapps.assembly import tuned
 from tfapps.assembly.assemble import architecture, assemble
+from tfapps.assembly.precision import precision
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import ARCHITECTURE, DELTA, ORIGIN, WEIGHTS, Bundle, write_json
 from tfapps.config.sections import RunConfig
@@ -96,14 +97,14 @@ def learn(
 
     config = lesson.origin.config
     keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.train.precision)
     place = strategy.make(config.train.strategy)
-    with place.scope():
-        model = _build(lesson.origin)
-        start_head(lesson.origin, model)
-    count = parameters(model)
-    _print_share(config, count)
-    history = _fit(lesson, model, place, log_dir, hparams, keeper)
+    with precision(config.train.precision):
+        with place.scope():
+            model = _build(lesson.origin)
+            start_head(lesson.origin, model)
+        count = parameters(model)
+        _print_share(config, count)
+        history = _fit(lesson, model, place, log_dir, hparams, keeper)
     return Learned(model, place, history, count)
 
 
