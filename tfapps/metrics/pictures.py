@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +29,12 @@ def confusion_png(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str
     from sklearn.metrics import confusion_matrix
 
     matrix = confusion_matrix(truth, predicted, labels=list(range(len(labels))))
+    return _confusion_png(tuple(map(tuple, matrix.tolist())), tuple(labels))
+
+
+@functools.lru_cache(maxsize=16)  # the evaluation of a finished run repeats that of its best epoch
+def _confusion_png(counts: tuple[tuple[int, ...], ...], labels: tuple[str, ...]) -> bytes:
+    matrix = np.array(counts)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     figure, axes = _axes(len(labels))
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
