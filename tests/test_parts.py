@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from test_pipeline import LENGTHS, TOKENS, _batches, _flat
 
-from tfapps.data import pipeline
+from tfapps.data import gather
 from tfapps.data.masking import Masking
 from tfapps.data.staged import Stage, Staged
 from tfapps.features.feature import tokens
@@ -51,7 +51,7 @@ def test_parts_in_order_are_the_whole(make, count):
 
 def test_a_part_reads_no_row_of_another(monkeypatch):
     read = set()
-    looked_up = pipeline._looked_up
+    looked_up = gather._looked_up
 
     def noted(places):
         read.update(places.ravel().tolist())
@@ -61,7 +61,7 @@ def test_a_part_reads_no_row_of_another(monkeypatch):
         same = tf.numpy_function(noted, [places], places.dtype)
         return looked_up(values, tf.ensure_shape(same, places.shape))
 
-    monkeypatch.setattr(pipeline, "_looked_up", spied)
+    monkeypatch.setattr(gather, "_looked_up", spied)
     got = _flat(_batches(features=tokens("token_ids"), targets=("label",)).epoch(0, 0, (1, 2)))
     rows = set(np.concatenate([batch["label"] for batch in got]).tolist())
     assert len(rows) < 0.6 * len(LENGTHS)
