@@ -128,50 +128,11 @@ class _Checker:
         built["lengths"] = self._each(raw, "lengths", self._length)
         modules = {"task": task_module, "model": model_module, "ensemble": ensemble_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
-        self._together(built, modules)
-        self._parts(model_module, {"tuning": tuner_module} | compressors)
+        self.problems += together.problems(built, modules, compressors)
         built["search"] = self._search(raw, default_name, built["train"])
         if self.problems:
             raise ConfigError(self.problems)
         return RunConfig(**built)
-
-    def _together(self, built: dict[str, Any], modules: dict[str, ModuleType | None]) -> None:
-        """Check that sections which are valid alone fit together; None is a reported problem."""
-        task_module, model_module = modules["task"], modules["model"]
-        task, model, train = built["task"], built["model"], built["train"]
-        if task_module and model_module:
-            self.problems += together.model(task_module, model_module)
-            self.problems += together.artifacts(task_module, built["export"], built["compress"])
-        if task_module and built["objective"]:
-            self.problems += together.teachers(task_module, built["objective"], built["compress"])
-        if task_module and train:
-            self.problems += together.class_weights(task_module, train)
-        if task_module and built["tuning"]:
-            self.problems += together.head_alone(task_module, built["tuning"])
-        if task_module and task and train:
-            self.problems += together.untrained(task_module, task, train)
-            self.problems += together.per_label(task_module, task, train, built["objective"])
-        if task_module and task and modules["ensemble"]:
-            self.problems += together.ensemble(modules["ensemble"], task_module, task)
-        if task_module and task and modules["objective"]:
-            self.problems += together.vectors(modules["objective"], task_module, task)
-        if task_module and model and train:
-            self.problems += together.short_first(task_module, model, train)
-        if task_module and model:
-            self.problems += together.lengths(task_module, model, built["lengths"])
-        if model and built["tuning"]:
-            self.problems += together.delta(model, built["tuning"])
-        for section in ("objective", "tuning"):
-            if task_module and modules[section]:
-                self.problems += together.form(section, modules[section], task_module)
-
-    def _parts(
-        self, model_module: ModuleType | None, plugins: dict[str, ModuleType | None]
-    ) -> None:
-        """Check that the model has the parts that the plug-ins of these sections work on."""
-        for section, module in plugins.items():
-            if module and model_module:
-                self.problems += together.parts(section, module, model_module)
 
     def _name(self, raw: dict[Any, Any], default_name: str) -> str:
         entry = raw.get("name")

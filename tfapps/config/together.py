@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from tfapps import registry
+
+
+def problems(
+    built: Mapping[str, Any],
+    modules: Mapping[str, ModuleType | None],
+    compressors: Mapping[str, ModuleType | None],
+) -> list[str]:
+    """Check that sections which are valid alone fit together; None is a reported problem.
+
+    Args:
+        built: the section of each name.
+        modules: the plug-ins of `task`, `model`, `objective`, `tuning` and `ensemble`.
+        compressors: those of `compress`, by `compress[0]` and so on.
+    """
+    task, model_kind, tuner = modules["task"], modules["model"], modules["tuning"]
+    section, train = built["task"], built["train"]
+    misfits = []
+    if task and model_kind:
+        misfits += model(task, model_kind)
+        misfits += artifacts(task, built["export"], built["compress"])
+    if task and built["objective"]:
+        misfits += teachers(task, built["objective"], built["compress"])
+    if task and train:
+        misfits += class_weights(task, train)
+    if task and built["tuning"]:
+        misfits += head_alone(task, built["tuning"])
+    if task and section and train:
+        misfits += untrained(task, section, train)
+        misfits += per_label(task, section, train, built["objective"])
+    if task and section and modules["ensemble"]:
+        misfits += ensemble(modules["ensemble"], task, section)
+    if task and section and modules["objective"]:
+        misfits += vectors(modules["objective"], task, section)
+    if task and built["model"]:
+        if train:
+            misfits += short_first(task, built["model"], train)
+        misfits += lengths(task, built["model"], built["lengths"])
+    if built["model"] and built["tuning"]:
+        misfits += delta(built["model"], built["tuning"])
+    for name in ("objective", "tuning"):
+        if task and modules[name]:
+            misfits += form(name, modules[name], task)
+    for name, plugin in ({"tuning": tuner} | compressors).items():
+        if plugin and model_kind:
+            misfits += parts(name, plugin, model_kind)
+    return misfits
 
 
 def model(task: ModuleType, model: ModuleType) -> list[str]:
