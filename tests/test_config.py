@@ -25,7 +25,7 @@ def test_a_short_config_gets_every_default():
     run = configs.from_dict(good(), "run")
     assert (run.name, run.seed, run.compress, run.export) == ("run", 13, [], [])
     assert (run.tuning.name, run.objective.name) == ("full", "plain")
-    assert run.train == sections.TrainConfig()
+    assert run.train == sections.TrainConfig(learning_rate=1e-3)  # that of a model
     assert run.text == sections.TextConfig()
     assert type(run.model) is registry.load("model", "bert").Config
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from tfapps import registry
-from tfapps.config import messages, strict_yaml, together
+from tfapps.config import defaults, messages, strict_yaml, together
 from tfapps.config import space as spaces
 from tfapps.config.sections import DrawConfig, RunConfig, Section, TextConfig, TrainConfig
 from tfapps.config.strict_yaml import show
@@ -113,6 +113,7 @@ class _Checker:
         built["tuning"], tuner_module = self._plugin(
             "tuner", raw.get("tuning"), "tuning", default="full"
         )
+        built["train"] = defaults.training(built["train"], model, model_module, tuner_module)
         built["objective"], objective_module = self._plugin(
             "objective", raw.get("objective"), "objective", default="plain"
         )

@@ -30,16 +30,23 @@ class Model(ABC):
             `transformer blocks`, `word pieces`, `letters` if it reads those of words, and
             `preset` if weights can come from one.
         auto_tokenizer: the kind that `tokenizer` trains if `text.tokenizer` is auto.
+        from_nothing: `train.learning_rate` of a config that states none, for random weights.
     """
 
     provides: ClassVar[str] = "encoder"
     parts: ClassVar[tuple[str, ...]] = ()
     auto_tokenizer: ClassVar[str] = "wordpiece"
+    from_nothing: ClassVar[float] = 1e-3
 
     @staticmethod
     def features(config: Any) -> tuple[Feature, ...]:
         """Return the inputs of the model in order, by default `token_ids` and `padding_mask`."""
         return tokens("token_ids", "padding_mask", length=config.max_length)
+
+    @classmethod
+    def learning_rate(cls, config: Any) -> float:
+        """Return `train.learning_rate` of a config that states none, where all weights train."""
+        return cls.from_nothing
 
     @classmethod
     def tokenizer(cls, config: Any, text: TextConfig, texts: Iterable[Any]) -> Tokenizer:

@@ -292,3 +292,8 @@ class Model(base.Model):
     preset = staticmethod(preset)
     load_pretrained = staticmethod(load_pretrained)
     architecture = staticmethod(architecture)
+
+    @classmethod
+    def learning_rate(cls, config: Config) -> float:
+        """Return 5e-5 for pre-trained weights (Devlin et al. 2019, A.3)."""
+        return 3e-4 if config.preset is None else 5e-5

@@ -62,5 +62,6 @@ def build(
 class Model(base.Model):
     """The hooks that other packages call."""
 
+    from_nothing = 2e-3
     parts = ("word pieces",)
     build = staticmethod(build)

@@ -146,6 +146,7 @@ def _letters(config: Config, char_ids: Any) -> Any:
 class Model(base.Model):
     """The hooks that other packages call."""
 
+    from_nothing = 3e-3
     parts = ("dense layers", "letters")
     features = staticmethod(features)
     tokenizer = staticmethod(tokenizer)

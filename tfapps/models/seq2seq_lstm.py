@@ -235,6 +235,7 @@ def _decode(layers: Layers, target_ids: Any, tensors: Tensors) -> Tensors:
 class Model(_seq2seq.Model):
     """The hooks that other packages call."""
 
+    from_nothing = 2e-3
     parts = ("dense layers", "word pieces")
     build = staticmethod(build)
     encoder_of = staticmethod(encoder_of)

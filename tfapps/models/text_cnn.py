@@ -78,5 +78,6 @@ def build(
 class Model(base.Model):
     """What other packages ask of this file."""
 
+    from_nothing = 2e-3
     parts = ("dense layers", "word pieces")
     build = staticmethod(build)

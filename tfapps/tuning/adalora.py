@@ -100,6 +100,7 @@ class Tuner(base.Tuner):
     """The hooks that other packages call."""
 
     needs_part = "dense layers"
+    learning_rate = 2e-3
     apply = staticmethod(apply)
     callbacks = staticmethod(callbacks)
     ready = staticmethod(ready)

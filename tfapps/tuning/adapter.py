@@ -81,4 +81,5 @@ class Tuner(base.Tuner):
     needs = "encoder"
     needs_part = "transformer blocks"
     build = staticmethod(build)
+    learning_rate = 2e-3
     apply = staticmethod(apply)

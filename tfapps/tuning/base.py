@@ -35,10 +35,12 @@ class Tuner(ABC):
         needs: the kind of model the task must need, `encoder` or `seq2seq`; None for any.
         needs_part: the part of the model that it works on, see `parts` of the models; None for
             any.
+        learning_rate: `train.learning_rate` unless stated; None is that of the model.
     """
 
     needs: ClassVar[str | None] = None
     needs_part: ClassVar[str | None] = None
+    learning_rate: ClassVar[float | None] = None
 
     @staticmethod
     def build(config: Any, model: Any) -> Any:

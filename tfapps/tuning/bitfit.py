@@ -32,4 +32,5 @@ def apply(config: Config, model: Any) -> Any:
 class Tuner(base.Tuner):
     """The hooks that other packages call."""
 
+    learning_rate = 2e-3
     apply = staticmethod(apply)

@@ -88,4 +88,5 @@ def _leaves(model: Any) -> Iterator[Any]:
 class Tuner(base.Tuner):
     """The hooks that other packages call."""
 
+    learning_rate = 2e-3
     apply = staticmethod(apply)

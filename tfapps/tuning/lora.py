@@ -59,5 +59,6 @@ class Tuner(base.Tuner):
     """The hooks that other packages call."""
 
     needs_part = "dense layers"
+    learning_rate = 2e-3
     apply = staticmethod(apply)
     merge = staticmethod(merge)

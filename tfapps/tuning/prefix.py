@@ -82,6 +82,7 @@ class Tuner(base.Tuner):
     needs = "encoder"
     needs_part = "attention"
     build = staticmethod(build)
+    learning_rate = 2e-3
     apply = staticmethod(apply)
     merge = staticmethod(merge)
     stored = staticmethod(stored)
