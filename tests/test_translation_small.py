@@ -174,8 +174,8 @@ def place(tmp_path_factory):
         for side, key in (("de", "text"), ("en", "target")):
             lines = "".join(f"{pair[key]}\n" for pair in pairs)
             (folder / f"{name}.{side}").write_text(lines, encoding="utf-8")
-    plain = RUN.split("train:")[0]
-    plain += "train: {epochs: 14, batch_size: 8, learning_rate: 3.0e-3}\n"
+    plain = RUN.split("\ntrain:")[0]
+    plain += "\ntrain: {epochs: 14, batch_size: 8, learning_rate: 3.0e-3}\n"
     (folder / "few8.yaml").write_text(plain + SMALLER)
     finished = tfapps("run", "few8.yaml", cwd=folder)
     assert finished.returncode == 0, finished.stderr
