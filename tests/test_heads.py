@@ -34,11 +34,15 @@ MODELS = {"masked_lm-own": "bilstm"}  # of other cases the first that fits
 RATE, HEAD_RATE = 1e-4, 1e-2
 
 
+def model_name(case):
+    return MODELS.get(case) or tiny.models(CASES[case]["name"])[0]
+
+
 @functools.cache
 def built(case):
     """Model and task of a case, the paths that the task has added, and one batch."""
     raw = CASES[case]
-    name = MODELS.get(case) or tiny.models(raw["name"])[0]
+    name = model_name(case)
     run = configs.from_dict(
         {
             "task": raw,
@@ -102,8 +106,11 @@ def moved(model, task, batch, callbacks):
 def test_a_step_moves_every_weight_of_every_head(case, name):
     base, task, added, batch = built(case)
     module, tuner = registry.load("tuner", name), registry.plugin("tuner", name)
+    parts = registry.plugin("model", model_name(case)).parts
     if tuner.needs not in (None, task.needs) or not added:
         pytest.skip("does not go together, or has no head")
+    if tuner.needs_part not in (None, *parts):
+        pytest.skip("the config refuses it")
     settings = module.Config(**module.Config.tiny)
     model = clone(base)
     try:

@@ -104,7 +104,8 @@ def teacher(row, rows):
     """The run that a row with `distill` learns from, as a row; the same vocabulary as the row's."""
     alike = {axis: row[axis] for axis in ("case", "model", "dev")}
     able = {"compressor": "none"} | alike
-    fits = (r for r in rows if able.items() <= r.items() and r["objective"] != "distill")
+    plain = (r for r in rows if r["objective"] != "distill" and "ensemble" not in r)
+    fits = (r for r in plain if able.items() <= r.items())
     return next(fits, DEFAULT | alike)
 
 

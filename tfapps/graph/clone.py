@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tfapps.graph import heads
+from tfapps.graph.precision import precision
 
 Change = Callable[[Any], Mapping[str, Any]]
 After = Callable[[Any, Any], Any]
@@ -53,7 +54,8 @@ def in_float32(model: Any) -> Any:
     """Return a float32 copy of a mixed-precision model, as a bundle is opened; others unchanged."""
     if not any(_is_mixed(layer) for layer in leaves(model)):
         return model
-    return clone(model, lambda layer: {"dtype": "float32"} if _is_mixed(layer) else {})
+    with precision("float32"):  # of the layers within layers too, such as quantizers
+        return clone(model, lambda layer: {"dtype": "float32"} if _is_mixed(layer) else {})
 
 
 def _is_mixed(layer: Any) -> bool:

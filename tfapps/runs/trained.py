@@ -6,10 +6,10 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from tfapps.assembly.assemble import of_bundle
-from tfapps.assembly.precision import precision
 from tfapps.bundle.bundle import MANIFEST, Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
+from tfapps.graph.precision import precision
 from tfapps.printable import plain
 from tfapps.runs import fingerprints
 from tfapps.runs.contents import compression_key

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from tfapps import registry
 from tfapps.assembly.assemble import assemble
-from tfapps.assembly.precision import precision
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import COMPRESSION, Bundle, write_json
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.graph import weights
 from tfapps.graph.clone import clone
+from tfapps.graph.precision import precision
 from tfapps.runs import contents, fingerprints, unfinished
 from tfapps.runs.contents import compression_key
 from tfapps.runs.lessons import lessons

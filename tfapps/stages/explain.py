@@ -9,11 +9,11 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.assembly.assemble import features, of_bundle
-from tfapps.assembly.precision import precision
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig, Section
 from tfapps.errors import InputError
 from tfapps.explain.parts import text as reading
+from tfapps.graph.precision import precision
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.presets import offline
 from tfapps.text.labels import normal

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from tfapps import registry
 from tfapps.assembly import tuned
 from tfapps.assembly.assemble import architecture, assemble
-from tfapps.assembly.precision import precision
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import ARCHITECTURE, DELTA, ORIGIN, WEIGHTS, Bundle, write_json
 from tfapps.config.sections import RunConfig
 from tfapps.graph import weights
 from tfapps.graph.clone import in_float32
+from tfapps.graph.precision import precision
 from tfapps.processes import workers
 from tfapps.runs import fingerprints, teachers, unfinished, unjudged
 from tfapps.runs.head_start import start_head
