@@ -16,6 +16,8 @@ from tfapps.config.sections import TrainConfig
 from tfapps.errors import InputError
 from tfapps.export.parts import integers
 from tfapps.graph import weights
+from tfapps.graph.clone import in_float32
+from tfapps.graph.precision import precision
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.fake_quant import in_model
 from tfapps.layers.linear import Linear
@@ -112,6 +114,14 @@ def test_clusters_keep_one_range_a_kernel():
     assert qat.plan(qat.Config(), Job) == {"per_channel": False}
     model = qat.build(qat.Config(), Job.model, {"per_channel": False})
     assert {tuple(quantizer.low.shape) for quantizer in in_model(model)} == {()}
+
+
+def test_a_float32_copy_of_half_precision_rounds_in_float32():
+    with precision("mixed_bfloat16"):
+        model = ready(layers=1)
+        copy = in_float32(model)
+    assert {quantizer.compute_dtype for quantizer in in_model(model)} == {"bfloat16"}
+    assert {quantizer.compute_dtype for quantizer in in_model(copy)} == {"float32"}
 
 
 @pytest.mark.parametrize("name", ["bert", "bilstm"])
