@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -171,6 +172,19 @@ def test_without_shuffle_every_epoch_is_the_same():
     assert batches.order(0).tolist() == batches.order(7).tolist()
     one = _batches(shuffle=False, buckets=(64,))
     assert one.order(0).tolist() == [*range(203), *[-1] * 5]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_change_is_new_in_every_epoch_and_the_same_when_it_is_repeated(shuffle):
+    def change(features, targets, seed, part):
+        marks = {"seed": tf.broadcast_to(seed, (tf.shape(targets["label"])[0], 2))}
+        return features, targets | marks
+
+    batches = _batches(shuffle=shuffle, change=change)
+    first, second, again = (_flat(batches.epoch(epoch)) for epoch in (0, 1, 0))
+    _same(first, again)
+    for left, right in zip(first, second, strict=True):
+        assert (left["seed"][:, 0] != right["seed"][:, 0]).all()
 
 
 TOKENS = {"batch_tokens": 160, "buckets": (8, 16, 64)}

@@ -93,7 +93,7 @@ class TrainConfig(Section):
     average: int = Field(1, ge=1, le=100)  # best evaluations to average, if their mean is better
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = "auto"
-    retries: int = Field(0, ge=0, le=10)  # at half the learning rate, where the loss is no number
+    retries: int = Field(0, ge=0, le=10)  # at half the learning rate, where the loss is NaN
     # Seconds; a killed run is resumed from the last checkpoint.
     checkpoint_every: Annotated[int, LOGGED] = Field(300, ge=0)
     log_every: Annotated[int, LOGGED] = Field(20, ge=1)  # steps

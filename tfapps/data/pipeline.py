@@ -130,7 +130,7 @@ class Batches:
         number, parts = part
         if not 0 <= number < parts or any(size % parts for size in self.sizes):
             raise ValueError(f"part {part}: batches have {self.sizes} rows, expected equal parts")
-        key = (epoch if self.shuffle else 0, start, part)
+        key = (epoch, start, part)
         if self._last is None or self._last[0] != key:  # evaluations repeat one epoch
             self._last = key, self._dataset(epoch, start, part)
         return self._last[1]

@@ -123,7 +123,7 @@ class Shared:
 
 
 def _tuned_encoder(run: RunConfig, tokenizer: Any) -> keras.Model:
-    """Return the preset with what the tuner puts beside it, and no head."""
+    """Return the preset with the layers that the tuner adds, and no head."""
     kind = registry.plugin("model", run.model.name)
     tuner = registry.plugin("tuner", run.tuning.name)
     encoder = kind.build(run.model, vocabulary_size=tokenizer.vocabulary_size)

@@ -59,7 +59,7 @@ class Task(base.Task):
         """Take mean and standard deviation from the training examples.
 
         Raises:
-            InputError: a label that is no number, or only one number.
+            InputError: a label that is not a number, or only one number.
         """
         if not {"text", "label"} <= examples[0].keys():
             raise InputError("regression needs texts with numbers; use another data.source")
@@ -94,7 +94,7 @@ class Task(base.Task):
             label (rows,) float32 in standard deviations; and how many texts were cut.
 
         Raises:
-            InputError: a label that is no number.
+            InputError: a label that is not a number.
         """
         columns, truncated = _texts.encode(examples, tokenizer, max_length)
         if all(example.get("label") is not None for example in examples):

@@ -48,7 +48,7 @@ def compare(
         if mask is not None and real.shape == np.shape(mask):
             real = np.asarray(mask, bool)
         differences.append(np.abs(first.astype(np.float64) - second)[real].max(initial=0.0))
-        # A logit that is no number agrees with nothing, wherever argmax happens to land.
+        # A logit that is NaN agrees with nothing, whatever argmax returns.
         finite = _by_row(np.isfinite(second).all(axis=-1) | ~real)
         same = same & (finite if len(finite) == len(same) else finite.all())
     return {"max_logit_difference": float(np.max(differences)), "agreement": float(same.mean())}

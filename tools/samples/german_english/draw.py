@@ -65,7 +65,7 @@ class Draw:
     def phrase(
         self, kinds: Sequence[str], role: str, subject: Phrase | None = None, adjective: float = 0.3
     ) -> Phrase:
-        """Return a noun of one of the kinds with what goes before it.
+        """Return a noun of one of the kinds, with its article and adjective.
 
         Args:
             role: one of ROLES.
