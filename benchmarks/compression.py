@@ -1,4 +1,4 @@
-"""The table of docs/compression.md: compressed runs beside the run they were made from.
+"""The table of docs/explanation/compression.md: compressed runs beside the run they were made from.
 
     for config in configs/intents_bert_banking77*.yaml; do tfapps run $config; done
     python benchmarks/compression.py saved_models/*/ > table.md

@@ -6,7 +6,7 @@ import re
 import pytest
 from running import ROOT
 
-DOC = ROOT / "docs/architecture.md"
+DOC = ROOT / "docs/explanation/architecture.md"
 NAME = re.compile(r"`(tfapps(?:\.\w+)+)`")
 
 
@@ -47,8 +47,9 @@ def test_every_package_has_a_line_in_the_architecture(package):
 
 
 def test_links_between_documents_lead_somewhere():
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        for link in re.findall(r"\]\(([\w./-]+\.md)\)", path.read_text(encoding="utf-8")):
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = path.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([\w./-]+\.md)(?:#[\w-]+)?\)", text):
             assert (path.parent / link).is_file(), f"{path.name}: {link}"
 
 

@@ -1,4 +1,4 @@
-"""The laws of `docs/architecture.md`: each names its tests; some of them are here."""
+"""The laws of `docs/explanation/architecture.md`: each names its tests; some of them are here."""
 
 import ast
 import json
@@ -9,7 +9,7 @@ from running import ROOT, copied, tfapps
 
 from tfapps.stages import verify
 
-TABLE = ROOT / "docs/architecture.md"
+TABLE = ROOT / "docs/explanation/architecture.md"
 LAW = re.compile(r"^(\d+)\. \*\*(.+?)\*\*", re.MULTILINE)
 TEST = re.compile(r"`(test_\w+)::(test_\w+)`")
 SOURCES = sorted((ROOT / "tfapps").rglob("*.py"))

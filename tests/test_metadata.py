@@ -249,7 +249,7 @@ ODD += ["Ou\u0300", "นี่ ครับ", "İstanbul", "J\u030cx", "हि�
 
 def _shown():
     """The Python program of the guide."""
-    guide = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "how_to" / "android.md").read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0]
 
 

@@ -213,7 +213,7 @@ def test_the_client_in_the_guide_matches_tfapps(place, monkeypatch, capsys):
     folder.mkdir()
     for name in ("litert/greedy.tflite", "text/tokenizer.json"):
         shutil.copy(bundle / name, folder)
-    guide = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "how_to" / "android.md").read_text(encoding="utf-8")
     (client,) = re.findall(r"```python\n([^`]*Das Kind ist alt[^`]*)```", guide)
     monkeypatch.chdir(folder)
     exec(compile(client, "android.md", "exec"), {})

@@ -1,4 +1,4 @@
-"""What docs/your_own_data.md shows is read as it says: each file, each config."""
+"""What docs/how_to/your_own_data.md shows is read as it says: each file, each config."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ from tfapps.data import splits
 from tfapps.text import tag_forms
 from tfapps.text import tags as schemes
 
-GUIDE = (ROOT / "docs" / "your_own_data.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "how_to" / "your_own_data.md").read_text(encoding="utf-8")
 FILES = {
     name: (content, encoding)
     for name, encoding, content in re.findall(

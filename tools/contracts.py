@@ -63,7 +63,7 @@ def _first(function: Any) -> str:
 def pages() -> dict[Path, tuple[str, str]]:
     """Return the pages with tables, each as it is and as it should be."""
     texts = {}
-    for path in sorted(DOCS.glob("*.md")):
+    for path in sorted(DOCS.rglob("*.md")):
         text = path.read_text(encoding="utf-8")
         if BLOCK.search(text):
             texts[path] = (text, BLOCK.sub(_block, text))

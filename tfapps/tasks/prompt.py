@@ -244,7 +244,8 @@ def masked_lm_head(preset: str | None) -> dict[str, np.ndarray]:
         InputError: `preset` is nothing of the kind.
     """
     needs = (
-        "prompt fills the gap with the head of a masked_lm run; train one, see docs/pretraining.md"
+        "prompt fills the gap with the head of a masked_lm run; train one, "
+        "see docs/how_to/pretraining.md"
     )
     if preset is None:
         raise InputError(f"model.preset: missing, but task {needs}")
