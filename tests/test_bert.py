@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,12 +9,12 @@ from pydantic import ValidationError
 
 from tfapps.errors import InputError
 from tfapps.models import bert
-from tfapps.presets._published import MINILM, MINILM_MODULE
+from tfapps.presets.packages import MINILM, PRESETS
 
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
 TINY = bert.Config(size="tiny", max_length=16)
 needs_minilm = pytest.mark.skipif(
-    importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"
+    PRESETS[MINILM].packages[0].folder() is None, reason="weights not installed"
 )
 
 

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 from pathlib import Path
 
@@ -9,14 +8,15 @@ import pytest
 from tfapps.errors import InputError
 from tfapps.models import bert
 from tfapps.models.parts import bert_weights
-from tfapps.presets._published import MINILM, MINILM_MODULE
+from tfapps.presets import presets
+from tfapps.presets.packages import MINILM, PRESETS, SMALL
 from tfapps.presets.presets import locate, vocabulary
 
 # KerasHub saves its presets by numpy.array(variable).
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 needs_minilm = pytest.mark.skipif(
-    importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"
+    PRESETS[MINILM].packages[0].folder() is None, reason="weights not installed"
 )
 SENTENCES = (
     "the card i ordered two weeks ago still has not arrived .",
@@ -50,6 +50,37 @@ def wordpiece_ids(preset):
         "padding_mask": (ids > 0).astype("int32"),
         "segment_ids": np.zeros_like(ids),
     }
+
+
+needs_small = pytest.mark.skipif(
+    PRESETS[MINILM].packages[0].folder() is None or PRESETS[SMALL].packages[0].folder() is None,
+    reason="weights not installed",
+)
+
+
+@needs_small
+def test_three_layers_equal_the_onnx_file_they_come_from(tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    from onnx.reference import ReferenceEvaluator
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    config = bert.Config(preset=SMALL)
+    model = bert.build(config, vocabulary_size=30522)
+    bert.load_pretrained(config, model)
+    assert presets.bert_shape(locate(SMALL)) == presets.BertShape(30522, 3, 384, 12, 1536, 512)
+
+    x = wordpiece_ids(SMALL)
+    (package,) = PRESETS[SMALL].packages
+    graph = ReferenceEvaluator(onnx.load(package.folder() / package.file))
+    feeds = {
+        "input_ids": x["token_ids"].astype("int64"),
+        "attention_mask": x["padding_mask"].astype("int64"),
+    }
+    *_, expected, pooled = graph.run(None, feeds)
+    real = x["padding_mask"][..., None]
+    states = np.asarray(model(x)["sequence"]) * real
+    np.testing.assert_allclose(states, expected * real, atol=1e-4)
+    np.testing.assert_allclose(states.sum(1) / real.sum(1), pooled, atol=1e-4)
 
 
 @needs_minilm

@@ -1,18 +1,16 @@
 """Which tokenizer a model asks for."""
 
-import importlib.util
-
 import pytest
 
 from tfapps.config.sections import TextConfig
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm, seq2seq_lstm, seq2seq_transformer
-from tfapps.presets._published import MINILM_MODULE
+from tfapps.presets.packages import MINILM, PRESETS
 from tfapps.text.tokenizer import Tokenizer
 
 TEXTS = ["the card has not arrived", "where is the card", "the card the card"] * 3
 needs_minilm = pytest.mark.skipif(
-    importlib.util.find_spec(MINILM_MODULE) is None, reason="weights not installed"
+    PRESETS[MINILM].packages[0].folder() is None, reason="weights not installed"
 )
 
 

