@@ -63,6 +63,20 @@ def test_another_way_to_split_the_same_file_is_refused(place, data):
         checked(settings(objective={"name": "distill", "teacher": "teacher"}))
 
 
+def test_rows_of_a_carved_test_set_count_as_those_of_the_dev_set(place):
+    learns = {"objective": {"name": "distill", "teacher": "teacher"}}
+    finished(settings())
+    with pytest.raises(InputError, match=r"trained on 16 of the 16 rows of this test set") as error:
+        checked(settings(data={"test": 0.2}, **learns))
+    assert "split the rows as that run does" in str(error.value)
+    with pytest.raises(InputError, match=r"teacher was trained on \d+ of the 16 rows of this test"):
+        checked(settings(seed=2, data={"dev": "dev.tsv", "test": 0.2}, **learns))
+    finished(settings(data={"test": 0.2}))
+    checked(settings(data={"test": 0.2}, **learns))
+    with pytest.raises(InputError, match="set `split_seed: 13` as in that run, or name a"):
+        checked(settings(seed=2, data={"test": 0.2}, **learns))
+
+
 def test_the_runs_behind_a_run_count_too(place):
     finished(settings(seed=1), "first")
     finished(settings(seed=2, model={"name": "bert", "preset": "first"}), "second")

@@ -1,4 +1,4 @@
-"""Carving a dev set: a pure function of the seed that keeps every label in train."""
+"""Carving dev and test sets: pure functions of the seed that keep every label in train."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tfapps.config import load as configs
 from tfapps.data import splits
-from tfapps.data.sources import tsv
+from tfapps.data.sources import conll, corpus, parallel, tagged, tsv
 from tfapps.errors import ConfigError, InputError
 
 
@@ -107,6 +107,84 @@ def test_load_reads_every_split(tmp_path):
     assert (len(carved["train"]), len(carved["dev"])) == (8, 2)
     limited = splits.load(tsv.Config(**files, dev="dev.tsv", limit=3), 13)
     assert (len(limited["train"]), len(limited["dev"])) == (3, 10)
+
+
+@pytest.fixture
+def hundred(tmp_path):
+    _write(tmp_path / "all.tsv", [(f"text {i}", "abcd"[i % 4]) for i in range(100)])
+    return {"root": str(tmp_path), "train": "all.tsv"}
+
+
+def _sizes(loaded):
+    return {name: len(rows) for name, rows in loaded.items()}
+
+
+def test_one_file_is_split_into_80_10_10_with_every_label_in_its_share(hundred):
+    loaded = splits.load(tsv.Config(**hundred), 13)
+    assert {name: len(rows) for name, rows in loaded.items()} == {
+        "train": 80,
+        "dev": 10,
+        "test": 10,
+    }
+    for name in ("dev", "test"):
+        assert set(Counter(row["label"] for row in loaded[name]).values()) == {2, 3}
+    texts = [row["text"] for rows in loaded.values() for row in rows]
+    assert len(set(texts)) == 100
+    assert loaded == splits.load(tsv.Config(**hundred), 13)
+    assert loaded["test"] != splits.load(tsv.Config(**hundred), 14)["test"]
+
+
+@pytest.mark.parametrize("test", [0.1, 0.3, None])
+def test_the_dev_rows_do_not_depend_on_the_test_rows(hundred, test):
+    alone = splits.carve(splits.load(tsv.Config(**hundred, dev="all.tsv"), 13)["train"], 0.2, 13)
+    loaded = splits.load(tsv.Config(**hundred, dev=0.2, test=test), 13)
+    assert loaded["dev"] == alone[1]
+    assert len(loaded.get("test", [])) == round(100 * (test or 0))
+
+
+def test_a_named_split_keeps_the_other_as_it_was(hundred):
+    assert "test" not in splits.load(tsv.Config(**hundred, dev=0.2), 13)
+    named = splits.load(tsv.Config(**hundred, test="all.tsv"), 13)
+    assert {name: len(rows) for name, rows in named.items()} == {
+        "train": 90,
+        "dev": 10,
+        "test": 100,
+    }
+    beside = splits.load(tsv.Config(**hundred, dev="all.tsv", test=0.2), 13)
+    assert {name: len(rows) for name, rows in beside.items()} == {
+        "train": 80,
+        "dev": 100,
+        "test": 20,
+    }
+
+
+def test_shares_must_leave_rows_to_train_on(hundred):
+    with pytest.raises(InputError, match=r"got 0\.5, which with data\.dev, 0\.5, leaves no row"):
+        splits.load(tsv.Config(**hundred, dev=0.5, test=0.5), 13)
+    with pytest.raises(InputError, match=r"data\.test: 0\.\d+ of 5 examples leaves none for test"):
+        splits.carve(_rows("abcde"), 0.2, 1, "test")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (conll.Config(train="my.conll"), (0.1, 0.1)),
+        (conll.Config(train="train"), ("dev", None)),
+        (conll.Config(sample="entities", train="x.y"), ("dev", None)),
+        (tagged.Config(train="my.jsonl.gz"), (0.1, 0.1)),
+        (tagged.Config(train="folder.of.lines"), ("dev", None)),
+        (tagged.Config(train="my.jsonl", test="t.jsonl"), ("dev", "t.jsonl")),
+        (parallel.Config(languages=["de", "en"], train="pairs.csv"), (0.1, 0.1)),
+        (parallel.Config(languages=["de", "en"], train="news.v2"), ("dev", None)),
+    ],
+)
+def test_only_a_file_is_split_where_splits_have_names(config, expected):
+    assert (config.dev, config.test) == expected
+
+
+def test_running_text_is_not_split():
+    with pytest.raises(ValidationError, match=r"got 0\.1, but running text .* expected a file"):
+        corpus.Config(train="t.txt", dev="d.txt", test=0.1)
 
 
 # A limit

@@ -1,4 +1,4 @@
-"""Train, dev and test examples of a config; a dev set can be carved out of train."""
+"""Train, dev and test examples of a config; dev and test sets can be carved out of train."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
 
     Args:
         config: the `data` section.
-        seed: of every draw of rows: `limit`, the dev set carved out of train, and `shots`.
+        seed: of every draw of rows: `limit`, dev and test sets carved out of train, and `shots`.
 
     Raises:
         InputError: something in the data is not as the config says.
@@ -31,42 +31,66 @@ def load(config: Any, seed: int) -> dict[str, list[Example]]:
     source = registry.plugin("source", config.source)
     options = DataOptions.of(config)
     splits = {"train": limited(source.read(config, "train"), options.limit, seed)}
-    if isinstance(config.dev, str):
-        splits["dev"] = source.read(config, "dev")
-    else:
-        splits["train"], splits["dev"] = carve(splits["train"], config.dev, seed)
+    shares = _shares_of_train(config)
+    rows = len(splits["train"]) if shares else 0
+    for name in ("dev", "test"):  # in this order, so that the dev rows never depend on `test`
+        if name in shares:
+            share = shares[name] * rows / len(splits["train"])
+            splits["train"], splits[name] = carve(splits["train"], share, seed, name)
+        elif getattr(config, name) is not None:
+            splits[name] = source.read(config, name)
     if options.shots is not None:
         splits["train"] = few_shot(splits["train"], options.shots, seed)
-    if config.test is not None:
-        splits["test"] = source.read(config, "test")
     for name, examples in splits.items():
         if not examples:
             raise InputError(f"data.{name}: no examples")
     return splits
 
 
+def _shares_of_train(config: Any) -> dict[str, float]:
+    """Return the splits that are carved out of train, each with its share of all rows.
+
+    Raises: InputError if they leave no row to train on.
+    """
+    shares = {name: getattr(config, name) for name in carved(config)}
+    if sum(shares.values()) >= 1:
+        raise InputError(
+            f"data.test: got {config.test}, which with data.dev, {config.dev}, leaves no row to "
+            "train on; expected less than 1 together"
+        )
+    return shares
+
+
+def carved(data: Any) -> list[str]:
+    """Return which of dev and test are carved out of train."""
+    return [name for name in ("dev", "test") if isinstance(getattr(data, name), float)]
+
+
 def dev_rows_key(data: Any, seed: int) -> dict[str, Any]:
     """Return what decides which rows are in the dev set, for a `data` section and its seed."""
-    carved = not isinstance(data.dev, str | list)
-    keys = [*PLACES, *(("train", "limit") if carved else ())]
+    of_train = "dev" in carved(data)
+    keys = [*PLACES, *(("train", "limit") if of_train else ())]
     decides = {f"data.{key}": getattr(data, key) for key in keys if hasattr(data, key)}
-    return decides | ({"split_seed": seed} if carved else {})
+    return decides | ({"split_seed": seed} if of_train else {})
 
 
 def carve(
-    examples: list[Example], fraction: float, seed: int
+    examples: list[Example], fraction: float, seed: int, split: str = "dev"
 ) -> tuple[list[Example], list[Example]]:
-    """Split off a fraction as dev set, every label in its share; both keep their order.
+    """Split off a fraction as dev or test set, every label in its share; both keep their order.
 
     A pure function of examples and seed. The last example of a label always stays in train, and
     so does the last example of all.
+
+    Args:
+        split: name of the set that is split off, for messages.
 
     Raises:
         InputError: the fraction is not between 0 and 1, or too few examples to give any away.
     """
     if not 0 < fraction < 1:
         raise InputError(
-            f"data.dev: got {fraction}, expected a file, or a fraction between 0 and 1"
+            f"data.{split}: got {fraction}, expected a file, or a fraction between 0 and 1"
         )
     labels = [labels_of(example) for example in examples]
     left = Counter(label for row in labels for label in row)
@@ -87,8 +111,8 @@ def carve(
     assign(order, sum(quotas.values()) - len(taken))  # what labels with a single row had to keep
     if not taken or len(taken) == len(examples):
         raise InputError(
-            f"data.dev: {fraction} of {len(examples)} examples leaves none for dev or for train "
-            f"(a label's last example stays in train); name a dev file or add data"
+            f"data.{split}: {fraction:.3g} of {len(examples)} examples leaves none for {split} or "
+            f"for train (a label's last example stays in train); name a {split} file or add data"
         )
     train = [example for row, example in enumerate(examples) if row not in taken]
     return train, [examples[row] for row in sorted(taken)]

@@ -1,4 +1,4 @@
-"""Check that the runs a config learns from were not trained on rows of its dev set."""
+"""Check that the runs a config learns from were not trained on rows of its dev or test set."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from tfapps.runs.prepared import Prepared
 
 
 def refuse(prepared: Prepared) -> None:
-    """Compare the training rows of teachers and of the preset with a dev set carved out of train.
+    """Compare the training rows of teachers and of the preset with sets carved out of train.
 
-    Raises: InputError for a run that was trained on rows of the dev set: the metric on them would
-        be too good.
+    Raises: InputError for a run that was trained on rows of the dev or test set: the metric on
+        them would be too good.
     """
     config = prepared.config
-    own = splits.dev_rows_key(config.data, config.rows_seed)
-    if "split_seed" not in own:  # a dev set of its own
+    carved = splits.carved(config.data)
+    if not carved:  # dev and test sets of their own
         return
-    dev = set(map(_key, prepared.rows["dev"])) - set(map(_key, prepared.rows["train"]))
+    trained = set(map(_key, prepared.rows["train"]))
+    held_out = {name: set(map(_key, prepared.rows[name])) - trained for name in carved}
     for path, run in _origins(config, set()):
         if run.data == config.data and run.rows_seed == config.rows_seed:
             continue
@@ -35,22 +36,23 @@ def refuse(prepared: Prepared) -> None:
             rows = splits.load(run.data, run.rows_seed)["train"]
         except InputError as error:
             reason = f"its data cannot be read: {plain(str(error))}"
-            print(f"{path}: not checked for rows of the dev set, {reason}")
+            print(f"{path}: not checked for rows of the {' and '.join(carved)} set, {reason}")
             continue
-        shared = dev & set(map(_key, rows)) if isinstance(rows, list) else set()
-        if shared:
-            raise InputError(
-                f"{path} was trained on {len(shared)} of the {len(prepared.rows['dev'])} rows of "
-                f"this dev set, so that the metric on it would be too good; {_way_out(run, own)}"
-            )
+        theirs = set(map(_key, rows)) if isinstance(rows, list) else set()
+        for name, own in held_out.items():
+            if own & theirs:
+                raise InputError(
+                    f"{path} was trained on {len(own & theirs)} of the "
+                    f"{len(prepared.rows[name])} rows of this {name} set, so that the metric on "
+                    f"it would be too good; {_way_out(run, config, name)}"
+                )
 
 
-def _way_out(run: RunConfig, own: dict[str, Any]) -> str:
-    theirs = splits.dev_rows_key(run.data, run.rows_seed)
-    different = {key: theirs.get(key) for key in own if own[key] != theirs.get(key)}
-    if list(different) == ["split_seed"]:
-        return f"set `split_seed: {different['split_seed']}` as in that run, or name a dev file"
-    return "split the rows as that run does (its config.yaml says how), or name a dev file"
+def _way_out(run: RunConfig, config: RunConfig, name: str) -> str:
+    keys = [*splits.PLACES, "train", "limit", *(["test"] if name == "test" else [])]
+    if all(getattr(run.data, key, None) == getattr(config.data, key, None) for key in keys):
+        return f"set `split_seed: {run.rows_seed}` as in that run, or name a {name} file"
+    return f"split the rows as that run does (its config.yaml says how), or name a {name} file"
 
 
 def _origins(config: RunConfig, seen: set[Path]) -> Iterator[tuple[Path, RunConfig]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tfapps import registry
 from tfapps.config import paths
@@ -43,12 +43,17 @@ class Columns(Section):
 
 
 class Files(Columns):
-    """The splits as files; a `dev` between 0 and 1 is the part of train carved out for it."""
+    """The splits as files; a `dev` or `test` between 0 and 1 is the share of train that it takes.
+
+    A config that names neither holds out a tenth for each.
+    """
 
     root: str | None = None
     train: str
-    dev: str | Fraction
-    test: str | None = None
+    dev: str | Fraction = _options.HELD_OUT
+    test: str | Fraction | None = None
+
+    _splits = model_validator(mode="before")(_options.default_splits)
 
     def form(self) -> _records.Form:
         """Return how the files are written."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from tfapps.config.sections import ADDED, Section
+from tfapps.data import files
 from tfapps.text import labels
 
 # Python has codecs of text for other things than files.
@@ -45,6 +48,28 @@ def _column(name: str) -> str:
     return cleaned
 
 
+def default_splits(options: Any) -> Any:
+    """Return options with shares of train as dev and test, if they name neither."""
+    if not isinstance(options, dict) or options.keys() & {"dev", "test"}:
+        return options
+    return {**options, "dev": HELD_OUT, "test": HELD_OUT}
+
+
+def default_splits_of_file(options: Any, endings: Collection[str] = ()) -> Any:
+    """Return the same where `train` is a file; other names of it are those of a split.
+
+    Args:
+        endings: of files; empty for any.
+    """
+    train = options.get("train") if isinstance(options, dict) else None
+    if not isinstance(train, str) or options.get("dataset") or options.get("sample"):
+        return options
+    ending = Path(files.plain_name(train)).suffix.removeprefix(".")
+    is_file = ending in endings if endings else bool(ending)
+    return default_splits(options) if is_file else options
+
+
+HELD_OUT = 0.1  # of all rows, for dev and again for test, where a config names one file only
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Encoding = Annotated[str, AfterValidator(_codec)]
 Delimiter = Annotated[str, AfterValidator(_one_character)]

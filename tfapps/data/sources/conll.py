@@ -10,7 +10,7 @@ from pydantic import model_validator
 from tfapps.config import paths
 from tfapps.data import files
 from tfapps.data.limits import Limit
-from tfapps.data.sources import _conllu, _examples, _samples, _tagged, base
+from tfapps.data.sources import _conllu, _examples, _options, _samples, _tagged, base
 from tfapps.errors import InputError
 
 DOCUMENT = "-DOCSTART-"
@@ -33,10 +33,12 @@ class Config(_tagged.Tagged):
     sample: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
-    test: str | None = None
+    test: str | _examples.Fraction | None = None
     token: int = 0
     tag: int = -1
     limit: Limit = None
+
+    _splits = model_validator(mode="before")(_options.default_splits_of_file)
 
     @model_validator(mode="after")
     def _two_columns(self) -> Config:

@@ -37,6 +37,16 @@ class Config(_options.Encoded):
     text: str = "text"
     limit: Limit = None  # the first documents either way: a draw would read all of them
 
+    @field_validator("dev", "test", mode="before")
+    @classmethod
+    def _no_share(cls, names: Any) -> Any:
+        if isinstance(names, float | int) and not isinstance(names, bool):
+            raise ValueError(
+                f"got {names}, but running text is read as it is needed, and not split; expected "
+                "a file, or a list of files, held out by you"
+            )
+        return names
+
     @field_validator("train", "dev", "test")
     @classmethod
     def _some(cls, names: Names | None) -> Names | None:

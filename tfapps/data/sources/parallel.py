@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -29,12 +30,17 @@ class Config(_options.Encoded):
     sample: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
-    test: str | None = None
+    test: str | _examples.Fraction | None = None
     limit: Limit = None
     # Of train only. Words are what blanks separate, a ratio is that of the longer side's words.
     min_words: int = Field(1, ge=1)
     max_words: int | None = Field(None, ge=1)
     max_ratio: float | None = Field(None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _splits(cls, options: Any) -> Any:
+        return _options.default_splits_of_file(options, _records.ENDINGS)
 
     @field_validator("languages")
     @classmethod

@@ -14,7 +14,7 @@ class Config(_examples.Columns):
     sample: str
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
-    test: str | None = "test"
+    test: str | _examples.Fraction | None = "test"
     label_separator: _options.Separator = None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import model_validator
+
 from tfapps.config import paths
 from tfapps.data import files as opening
 from tfapps.data.limits import Limit
@@ -32,11 +34,16 @@ class Config(_tagged.Tagged):
     data_dir: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "dev"
-    test: str | None = None
+    test: str | _examples.Fraction | None = None
     tokens: _options.Column = "tokens"
     tags: _options.Column = "tags"
     label: _options.Column | None = None
     limit: Limit = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _splits(cls, options: Any) -> Any:
+        return _options.default_splits_of_file(options, _FILES)
 
 
 def read(config: Config, split: str) -> list[_examples.Example]:

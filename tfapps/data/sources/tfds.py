@@ -17,7 +17,7 @@ class Config(_examples.Columns):
     data_dir: str | None = None
     train: str = "train"
     dev: str | _examples.Fraction = "validation"
-    test: str | None = None
+    test: str | _examples.Fraction | None = None
     label_separator: Annotated[_options.Separator, ADDED] = None
 
 
