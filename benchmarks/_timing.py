@@ -14,6 +14,11 @@ from tfapps.backends.litert import interpreter
 WORDS = 1000  # ids below it are in every vocabulary
 
 
+def single(path: Path) -> bool:
+    """Return whether a file has one signature, which `timed` can run."""
+    return len(interpreter(path).get_signature_list()) == 1
+
+
 def timed(paths: Mapping[Any, Path], rounds: int = 60) -> dict[Any, dict[str, float]]:
     """Return median milliseconds of one full-length text on one thread, files in turn."""
     random = np.random.default_rng(0)

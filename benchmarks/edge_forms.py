@@ -3,7 +3,7 @@
     python benchmarks/edge_forms.py
 
 MiniLM-L6 at length 64, one thread, all files timed in turn. Writes
-`benchmarks/results/edge_forms.json`.
+`benchmarks/results/edge_forms.json`, of which `python -m tools.tables` makes the table.
 """
 
 from __future__ import annotations
@@ -32,14 +32,6 @@ from tfapps.models import bert
 
 LENGTH, WORDS, CLASSES = 64, 30522, 77
 RESULTS = Path(__file__).parent / "results" / "edge_forms.json"
-FORMS = {
-    "float32": "float32",
-    "naive_int8": "post-training, the converter's defaults: everything integer",
-    "calibrated_int8": "post-training: matrix products integer, the rest float",
-    "all_int8": "trained with `activations: all`: everything integer",
-    "products_int8": "trained with `activations: products`: one float island around each product",
-    "int4": "4-bit weights, inputs of products rounded as they come",
-}
 
 
 def model(batch_size: int | None = None, length: int | None = None) -> keras.Model:
@@ -98,7 +90,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 
 def main() -> None:
-    """Make, time and print the files."""
+    """Make and time the files."""
     with tempfile.TemporaryDirectory() as temporary:
         paths = files(Path(temporary))
         figures: dict[str, Any] = timed(paths)
@@ -108,11 +100,6 @@ def main() -> None:
         json.dumps({"command": "python benchmarks/edge_forms.py", "forms": figures}, indent=2)
         + "\n"
     )
-    print("| form | partitions | MB | p50 (ms) | CPU (ms) |\n| --- | ---: | ---: | ---: | ---: |")
-    for name, form in FORMS.items():
-        f = figures[name]
-        megabytes = f"{f['bytes'] / 1e6:.1f}"
-        print(f"| {form} | {f['partitions']} | {megabytes} | {f['p50_ms']} | {f['cpu_ms']} |")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
     python benchmarks/scaling.py --step-seconds 0.021   # of your GPU, measured: TensorBoard has it
 
 Every replica computes `accumulate` micro-batches, then the gradients are summed over all replicas
-in a ring, and nothing overlaps: real runs do a little better than that. Prints a markdown table.
+in a ring, and nothing overlaps: real runs do a little better than that. Prints a table;
+`python -m tools.tables` writes it into the documentation.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import argparse
 BYTES = 4  # of a gradient: sums are float32 in mixed precision too
 
 
-def arguments() -> argparse.Namespace:
+TITLES = ("GPUs:", "micro-batches:", "compute (ms):", "sums (ms):", "efficiency:")
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parameters", type=float, default=109e6, help="BERT base: 109e6")
     parser.add_argument("--tokens", type=int, default=32 * 128, help="of a replica's micro-batch")
@@ -28,7 +32,7 @@ def arguments() -> argparse.Namespace:
         "--between", type=float, default=20e9, help="bytes/s of a machine's network"
     )
     parser.add_argument("--latency", type=float, default=5e-6, help="seconds of one message")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def compute_seconds(parameters: float, tokens: int, flops: float) -> float:
@@ -42,18 +46,24 @@ def reduce_seconds(parameters: float, gpus: int, bandwidth: float, latency: floa
     return hops / gpus * BYTES * parameters / bandwidth + hops * latency
 
 
-def main() -> None:
-    options = arguments()
+def rows(options: argparse.Namespace) -> list[tuple[str, ...]]:
+    """Return the cells of the table, a row for each number of GPUs and of micro-batches."""
     one = options.step_seconds or compute_seconds(options.parameters, options.tokens, options.flops)
-    print("| GPUs | micro-batches | compute (ms) | sums (ms) | efficiency |")
-    print("| ---: | ---: | ---: | ---: | ---: |")
+    cells = []
     for gpus in options.gpus:
         slowest = options.inside if gpus <= options.machine else options.between
         sums = reduce_seconds(options.parameters, gpus, slowest, options.latency)
         for count in options.accumulate:
             busy = count * one
             share = busy / (busy + sums)
-            print(f"| {gpus} | {count} | {1e3 * busy:.1f} | {1e3 * sums:.1f} | {share:.0%} |")
+            figures = f"{1e3 * busy:.1f}", f"{1e3 * sums:.1f}", f"{100 * share:.0f} %"
+            cells.append((str(gpus), str(count), *figures))
+    return cells
+
+
+def main() -> None:
+    for row in ([title.removesuffix(":") for title in TITLES], *rows(arguments())):
+        print("".join(f"{cell:>16}" for cell in row))
 
 
 if __name__ == "__main__":

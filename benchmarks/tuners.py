@@ -1,4 +1,4 @@
-"""What each way of tuning costs and is worth, from finished runs on one data set.
+"""What each way of tuning costs, from finished runs on one data set.
 
     for name in "" _lora _adalora _adapter _prefix _bitfit; do
         tfapps run configs/intents_bert_banking77$name.yaml
@@ -6,9 +6,10 @@
     R=saved_models/intents_bert_banking77
     python benchmarks/tuners.py $R ${R}_lora ${R}_adalora ${R}_adapter ${R}_prefix ${R}_bitfit
 
-Accuracy, weights that learn and size on disk are those of the runs. A training step of each, on one
-batch of its own data, is timed in turn with the others' in one process; trust the ratios to the
-first run. Writes `benchmarks/results/tuners.json` and prints a table.
+Weights that learn and size on disk are those of the runs; their accuracy is in `configs.json`. A
+training step of each, on one batch of its own data, is timed in turn with the others' in one
+process; trust the ratios to the first run. Writes `benchmarks/results/tuners.json`, of which
+`python -m tools.tables` makes the table.
 """
 
 from __future__ import annotations
@@ -72,20 +73,18 @@ class Run:
 
     def figures(self) -> dict:
         """Return what the run itself says."""
-        metrics = self.bundle.metrics
-        headline = metrics["headline"]
+        parameters = self.bundle.metrics["parameters"]
         return {
             "tuner": self.tuner,
             "command": f"tfapps run configs/{self.name}.yaml",
-            headline: round(metrics["dev"]["keras"][headline], 4),
-            "trained": metrics["parameters"]["trained"],
-            "share": round(metrics["parameters"]["trained"] / metrics["parameters"]["all"], 5),
+            "trained": parameters["trained"],
+            "share": round(parameters["trained"] / parameters["all"], 5),
             "bytes": self.bundle.weights.stat().st_size,
         }
 
 
 def main() -> None:
-    """Time the tuners, write and print the result."""
+    """Time the tuners and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--steps", type=int, default=10)
@@ -97,20 +96,12 @@ def main() -> None:
     rows = {name: timed[options.warmup :] for name, timed in rows.items()}
     first = rows[runs[0].name]
     report = header(options, ("steps", "warmup"), runs[:1]) | {"runs": {}}
-    print("| tuner | accuracy | weights that learn | share | step, CPU s | to the first | MB |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for run in runs:
-        figures = run.figures() | {
+        report["runs"][run.name] = run.figures() | {
             "cpu_seconds": middle(rows[run.name], "cpu", 3),
             "wall_seconds": middle(rows[run.name], "wall", 3),
             "cpu": ratios(rows[run.name], first, "cpu"),
         }
-        report["runs"][run.name] = figures
-        print(
-            f"| `{run.tuner}` | {figures[run.bundle.metrics['headline']]:.4f} "
-            f"| {figures['trained']:,} | {figures['share']:.1%} | {figures['cpu_seconds']:.2f} "
-            f"| {figures['cpu']['ratio']:.2f} | {figures['bytes'] / 1e6:.2f} |"
-        )
     write(options.output, report)
 
 

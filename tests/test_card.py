@@ -1,11 +1,10 @@
 """Tables of a finished run: what was measured is told, what was not is a dash."""
 
-import importlib.util
 import json
 
 import pytest
-from running import ROOT
 
+from benchmarks.runs import figures
 from tfapps.config import load as configs
 from tfapps.runs.card import _note, artifact_table, card
 
@@ -59,17 +58,16 @@ def test_the_card_has_a_cell_for_every_figure(proof, keras, int8):
 
 
 @pytest.mark.parametrize(("proof", "more"), [(OLD, set()), (NEW, {"gzip_bytes", "partitions"})])
-def test_the_table_of_the_readme_takes_old_and_new_runs(tmp_path, proof, more):
-    spec = importlib.util.spec_from_file_location("table", ROOT / "benchmarks" / "table.py")
-    table = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(table)
-    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+def test_the_results_take_old_and_new_runs(tmp_path, proof, more):
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS | {"test": METRICS["dev"]}))
     (tmp_path / "verify.json").write_text(json.dumps(proof))
-    actual = table.figures(tmp_path)
-    assert set(actual["artifacts"]["litert_int8"]) == {"accuracy", *OLD["litert_int8"], *more} - {
-        "metric_drop"
-    }
-    assert table.row("run", actual).endswith("| 0.9000 | - | - | 0.8750 · 1.0 MB · 2.5 ms |")
+    (tmp_path / "config.yaml").write_text("data: {train: t.tsv, dev: 0.1, test: test.tsv}")
+    actual = figures(tmp_path)
+    expected = {"accuracy", *OLD["litert_int8"], *more} - {"metric_drop"}
+    assert set(actual["artifacts"]["litert_int8"]) == expected
+    assert actual["command"] == f"tfapps run configs/{tmp_path.name}.yaml"
+    assert (actual["split"], actual["test"]["split"]) == ("0.1 of t.tsv", "test.tsv")
+    assert actual["test"]["artifacts"]["litert_int8"] == {"accuracy": 0.875}
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parent.parent / "docs"
-BLOCK = re.compile(
-    r"<!-- python -m tools\.contracts: ([\w.]+)\.(\w+) -->\n(?:.*?\n)??<!-- end -->\n", re.S
-)
+from tools import blocks
+
+TOOL = "tools.contracts"
 
 
 def table(kind: type) -> str:
@@ -60,31 +58,21 @@ def _first(function: Any) -> str:
     return " ".join(inspect.getdoc(function).split("\n\n")[0].split()).replace("|", r"\|")
 
 
-def pages() -> dict[Path, tuple[str, str]]:
-    """Return the pages with tables, each as it is and as it should be."""
-    texts = {}
-    for path in sorted(DOCS.rglob("*.md")):
-        text = path.read_text(encoding="utf-8")
-        if BLOCK.search(text):
-            texts[path] = (text, BLOCK.sub(_block, text))
-    return texts
-
-
 def contracts() -> list[type]:
     """Return the classes that have a table."""
-    texts = [text for text, _ in pages().values()]
-    return [_kind(block) for text in texts for block in BLOCK.finditer(text)]
+    return [contract(name) for name in blocks.names(TOOL)]
 
 
-def _kind(block: re.Match[str]) -> type:
-    return getattr(importlib.import_module(block[1]), block[2])
+def contract(name: str) -> type:
+    """Return the class with a dotted name."""
+    module, _, kind = name.rpartition(".")
+    return getattr(importlib.import_module(module), kind)
 
 
-def _block(block: re.Match[str]) -> str:
-    start = block[0].partition("\n")[0]
-    return f"{start}\n{table(_kind(block))}<!-- end -->\n"
+def block(name: str) -> str:
+    """Return the text of the block with the name of a class."""
+    return table(contract(name))
 
 
 if __name__ == "__main__":
-    for path, (_, made) in pages().items():
-        path.write_text(made, encoding="utf-8")
+    blocks.write(TOOL, block)

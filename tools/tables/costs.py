@@ -1,0 +1,71 @@
+"""Tables of what formats, tuners and many GPUs cost."""
+
+from __future__ import annotations
+
+from benchmarks import scaling
+from tools.tables.markdown import percent, read, table
+
+FORMS = {
+    "float32": "float32",
+    "naive_int8": "int8 by the converter's defaults: everything integer",
+    "calibrated_int8": (
+        "`litert_int8` without `qat`: calibrated, integer matrix products, the rest float"
+    ),
+    "all_int8": "`litert_int8` of `qat` with `activations: all`: everything integer",
+    "products_int8": "`litert_int8` of `qat`: integer products, each surrounded by float operators",
+    "int4": "`litert_int4`: 4-bit weights, inputs of products quantized at run time",
+}
+TUNERS = {
+    "full": "all weights trained",
+    "adalora": "`adalora`, starting with half as many ranks more",
+}
+
+
+def formats() -> str:
+    """Return the table of one BERT in several integer formats."""
+    rows = [
+        (
+            FORMS[name],
+            str(figures["partitions"]),
+            f"{figures['bytes'] / 1e6:.1f}",
+            f"{figures['p50_ms']:.1f}",
+            f"{figures['cpu_ms']:.1f}",
+        )
+        for name, figures in read("edge_forms")["forms"].items()
+    ]
+    return table(("form", "partitions:", "MB:", "p50 ms:", "CPU ms:"), rows)
+
+
+def tuners() -> str:
+    """Return the table of what each tuner trains and takes."""
+    rows = []
+    for figures in read("tuners")["runs"].values():
+        full = figures["share"] == 1
+        rows.append(
+            (
+                TUNERS.get(figures["tuner"], f"`{figures['tuner']}`"),
+                f"{figures['trained']:,}" + ("" if full else f" ({percent(figures['share'])})"),
+                f"{figures['cpu_seconds']:.2f} s" if full else percent(figures["cpu"]["ratio"], 0),
+                f"{figures['bytes'] / 1e6:.2f}",
+            )
+        )
+    titles = ("cost of tuners", "trained weights:", "step, CPU time:", "weights on disk (MB):")
+    return table(titles, rows)
+
+
+def gpus() -> str:
+    """Return the model of many GPUs, which nobody measured."""
+    options = scaling.arguments([])
+    return table(scaling.TITLES, scaling.rows(options))
+
+
+def tests() -> str:
+    """Return the table of what the tests take."""
+    rows = []
+    for group, seconds in read("test_seconds")["seconds"].items():
+        parts = (str(n) if name == "all" else f"{name} {n}" for name, n in seconds.items())
+        rows.append((group, ", ".join(parts)))
+    return table(("group", "CPU seconds"), rows)
+
+
+TABLES = {"formats": formats, "tuners": tuners, "gpus": gpus, "tests": tests}
