@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,13 @@ METRICS = ("accuracy", "f1", "token_micro_f1", "perplexity", "pair_accuracy", "r
 COSTS = ("bytes", "gzip_bytes", "partitions", "p50_ms", "agreement", "max_logit_difference")
 
 
-def figures(folder: Path) -> dict[str, Any]:
-    """Return the figures of one bundle, with their command and the rows that they are of."""
+def figures(folder: Path, rows: Mapping[str, int]) -> dict[str, Any]:
+    """Return the figures of one bundle, with their command and the rows that they are of.
+
+    Args:
+        folder: of the bundle.
+        rows: how many rows a split has, where that is known: bundles do not count them.
+    """
     metrics, proof = (
         json.loads((folder / name).read_text()) for name in ("metrics.json", "verify.json")
     )
@@ -33,16 +39,16 @@ def figures(folder: Path) -> dict[str, Any]:
         "compressors": [note["name"] for note in notes],
         "reports": {note["name"]: note["report"] for note in notes if note["report"]},
     }
-    rows = {"rows": proof["keras"]["rows"]} if "rows" in proof.get("keras", {}) else {}
     test = (
         {"test": {"split": rows_of(data, "test"), "artifacts": chosen(metrics, "test", {})}}
         if "test" in metrics
         else {}
     )
+    split = rows_of(data, "dev")
     return {
         "command": f"tfapps run configs/{folder.name}.yaml",
-        "split": rows_of(data, "dev"),
-        **rows,
+        "split": split,
+        **({"rows": rows[split]} if split in rows else {}),
         "metric": metrics["headline"],
         **{key: value for key, value in compressed.items() if value},
         "training_seconds": round(sum(epoch["seconds"] for epoch in metrics["training"])),
@@ -80,7 +86,8 @@ def main() -> None:
     folders = [Path(path) for path in sys.argv[1:]]
     paths = ((folder, file) for folder in folders for file in folder.glob("litert/*.tflite"))
     files = {(folder.name, file.stem): file for folder, file in paths if single(file)}
-    runs |= {folder.name: figures(folder) for folder in folders}
+    rows = {run["split"]: run["rows"] for run in runs.values() if "rows" in run}
+    runs |= {folder.name: figures(folder, rows) for folder in folders}
     for (name, kind), costs in timed(files).items():
         runs[name]["artifacts"][f"litert_{kind}"] |= costs
     RESULTS.write_text(json.dumps(dict(sorted(runs.items())), indent=2) + "\n")

@@ -62,11 +62,12 @@ def test_the_results_take_old_and_new_runs(tmp_path, proof, more):
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS | {"test": METRICS["dev"]}))
     (tmp_path / "verify.json").write_text(json.dumps(proof))
     (tmp_path / "config.yaml").write_text("data: {train: t.tsv, dev: 0.1, test: test.tsv}")
-    actual = figures(tmp_path)
+    actual = figures(tmp_path, {"0.1 of t.tsv": 20})
     expected = {"accuracy", *OLD["litert_int8"], *more} - {"metric_drop"}
     assert set(actual["artifacts"]["litert_int8"]) == expected
     assert actual["command"] == f"tfapps run configs/{tmp_path.name}.yaml"
-    assert (actual["split"], actual["test"]["split"]) == ("0.1 of t.tsv", "test.tsv")
+    assert (actual["split"], actual["rows"]) == ("0.1 of t.tsv", 20)
+    assert actual["test"]["split"] == "test.tsv"
     assert actual["test"]["artifacts"]["litert_int8"] == {"accuracy": 0.875}
 
 
