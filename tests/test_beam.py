@@ -70,7 +70,7 @@ def test_bad_input_is_refused_before_beam_starts(workplace, folder, tmp_path, mo
         "litert_int4": over(workplace, f"{folder}/*", answers, "--artifact", "litert_int4"),
     }
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    cases["pip install -r requirements-beam.txt"] = over(workplace, f"{folder}/*", answers)
+    cases['pip install "tfapps[beam]"'] = over(workplace, f"{folder}/*", answers)
     for text, done in cases.items():
         assert done.returncode == 2
         assert text in done.stderr
