@@ -49,6 +49,7 @@ class Config(Section):
 class Task(base.Task):
     """How text becomes rows, what is hidden in them, and how guesses are judged and written."""
 
+    exported = ()  # it is the preset of other runs
     not_compressed = "compress the runs that use it as their preset"
     running_text = reduces = True
     # The table of the embeddings, where it is the output matrix, belongs to the encoder.
