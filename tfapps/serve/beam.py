@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def predict(
     from apache_beam.options import pipeline_options as options_of_beam
 
     Predictor.open(run, artifact)  # a faulty run is reported before anything starts
+    if lines == os.path.basename(lines):
+        lines = os.path.join(os.curdir, lines)  # Beam finds no pattern that names no folder
     if not filesystems.FileSystems.match([lines])[0].metadata_list:
         raise InputError(f"{lines}: no such files; --input takes a pattern, quoted for the shell")
     pipeline_options = options_of_beam.PipelineOptions(list(options) or [HERE])
