@@ -18,13 +18,13 @@ PACKAGE = Path(__file__).parent.parent / "tfapps"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TOOLS = sorted((PACKAGE.parent / "tools").rglob("*.py"))  # not in the wheel
 # What is no package: everyone may import it, and it imports nothing but its like.
-GROUND = {"errors", "extras", "keras_backend", "printable", "registry", "version"}
+GROUND = {"errors", "keras_backend", "printable", "registry"}
 # From the bottom up. A part imports those of lower lines only, never one beside it.
 LINES = [
     {"config", "bundle", "processes", "samples"},
     {"features", "text", "layers", "metrics", "decoding", "graph", "presets"},
     {"models", "tasks", "tuning", "data", "backends"},
-    {"assembly", "forms"},
+    {"assembly", "forms", "starting"},
     {"train", "compress", "export", "verify", "explain", "ensembles", "search"},
     {"runs", "serve"},
     {"stages"},

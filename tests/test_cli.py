@@ -150,7 +150,7 @@ def test_help_and_list_do_not_load_tensorflow(verb):
     assert done.returncode == 0, done.stdout + done.stderr
     if verb == "list":
         assert "bert, bilstm" in done.stdout
-        assert "configs/intents_bert_sample.yaml" in done.stdout
+        assert "intents_bert_sample" in done.stdout
 
 
 def test_inspect_shows_one_batch_without_training(workplace):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 HELP = (
     "list tasks, models, tuners, compressors, objectives, ensembles, explainers, sources, "
@@ -19,12 +18,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print one line a kind, from the folders alone."""
     from tfapps import registry
+    from tfapps.config import shipped
 
     for kind in KINDS:
         _line(f"{kind}s", registry.names(kind))
     _line("searches", registry.names("search"))
     _line("artefacts", ["keras", *registry.artifacts()])
-    _line("configs", sorted(str(path) for path in Path("configs").glob("*.yaml")))
+    _line("configs", shipped.names())
 
 
 def _line(title: str, names: list[str]) -> None:

@@ -82,6 +82,28 @@ def plain_ends(text: str) -> str:
     return text if "\n" in text else text.replace("\r", "\n")
 
 
+def likely_encoding(path: Path) -> str | None:
+    """Return the likely encoding of a file of text; None for UTF-8 and where a mark says it.
+
+    Raises:
+        InputError: no text, or in no encoding that can be guessed.
+    """
+    content = b"".join(_unpacked(path))
+    file_kinds.refuse_binary(path, content)
+    if file_kinds.marked(content):
+        return None
+    try:
+        if b"\0" not in content:
+            content.decode("utf-8")
+            return None
+    except UnicodeDecodeError as error:
+        guess = file_kinds.guess_encoding(content[content.rfind(b"\n", 0, error.start) + 1 :])
+        if guess is None:
+            raise InputError(_no_utf_8(str(path), error, settable=True)) from error
+        return guess[0]
+    return file_kinds.guess_unmarked(content)
+
+
 def most_bytes(path: Path) -> int:
     """Return how many bytes a packed file may unpack to."""
     return max(ALWAYS_ALLOWED, MOST_TIMES * path.stat().st_size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tfapps.errors import InputError
 from tfapps.features.feature import Feature, tokens
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
     from tfapps.config.sections import TextConfig
     from tfapps.text.tokenizer import Tokenizer
+
+
+class Weights(NamedTuple):
+    """How many weights a model has, without those of the task's head.
+
+    Attributes:
+        entry: for each entry of the vocabulary, which both sides of a `seq2seq` model share.
+        others: all that do not depend on the vocabulary.
+    """
+
+    entry: int
+    others: int
 
 
 class Model(ABC):
@@ -47,6 +59,15 @@ class Model(ABC):
     def learning_rate(cls, config: Any) -> float:
         """Return `train.learning_rate` of a config that states none, where all weights train."""
         return cls.from_nothing
+
+    @staticmethod
+    def weights(config: Any) -> Weights | None:
+        """Return the number of weights without building the model; None if only `build` knows it.
+
+        Raises:
+            InputError: sizes do not fit the preset, or it is not on this machine.
+        """
+        return None
 
     @classmethod
     def tokenizer(cls, config: Any, text: TextConfig, texts: Iterable[Any]) -> Tokenizer:

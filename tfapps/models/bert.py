@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tfapps.presets.presets import BertShape
     from tfapps.text.tokenizer import Tokenizer
 
-
 SPREAD = 0.02  # of randomly initialized embeddings, and of the kernels of deep models
 # Shallow models train several times as fast if inner kernels preserve the scale of their input.
 SHALLOW = 4
@@ -99,21 +98,17 @@ def _surface(config: Config) -> tuple[str, ...]:
     return ("case_ids",) if config.case else ()
 
 
-def shape(config: Config, vocabulary_size: int) -> BertShape:
-    """Return the dimensions of the encoder that `config` describes.
+def shape(config: Config, vocabulary_size: int | None) -> BertShape:
+    """Return the dimensions of the encoder; a vocabulary of None is that of the preset.
 
     Raises:
         InputError: `max_length` or `vocabulary_size` does not fit the preset.
     """
     if config.preset is None:
         layers, hidden = SIZES[config.size]
+        heads, inner = hidden // presets.HEAD_WIDTH, 4 * hidden
         return presets.BertShape(
-            vocabulary_size,
-            config.layers or layers,
-            hidden,
-            hidden // presets.HEAD_WIDTH,
-            4 * hidden,
-            config.max_length,
+            vocabulary_size, config.layers or layers, hidden, heads, inner, config.max_length
         )
     preset_shape = presets.bert_shape(presets.locate(config.preset))
     if config.max_length > preset_shape.positions:
@@ -121,7 +116,7 @@ def shape(config: Config, vocabulary_size: int) -> BertShape:
             f"model.max_length: got {config.max_length}, but preset {config.preset} has "
             f"{preset_shape.positions} positions; lower model.max_length"
         )
-    if vocabulary_size != preset_shape.vocabulary_size:
+    if vocabulary_size not in (None, preset_shape.vocabulary_size):
         raise InputError(
             f"preset {config.preset} has a vocabulary of {preset_shape.vocabulary_size} tokens, "
             f"the tokenizer has {vocabulary_size}; set text.tokenizer to auto"
@@ -277,11 +272,6 @@ def _block(
     return LayerNorm(dims.epsilon, name=name("output_norm"))(outer, x)
 
 
-def preset(config: Config) -> str | None:
-    """Return what the weights are taken from."""
-    return config.preset
-
-
 class Model(base.Model):
     """The hooks that other packages call."""
 
@@ -289,9 +279,19 @@ class Model(base.Model):
     features = staticmethod(features)
     tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
-    preset = staticmethod(preset)
     load_pretrained = staticmethod(load_pretrained)
     architecture = staticmethod(architecture)
+
+    @staticmethod
+    def preset(config: Config) -> str | None:
+        """Return what the weights are taken from."""
+        return config.preset
+
+    @staticmethod
+    def weights(config: Config) -> base.Weights:
+        """Return the number of weights, by entry of the vocabulary and of all else."""
+        dims = dataclasses.replace(shape(config, None), vocabulary_size=0)
+        return base.Weights(dims.hidden, dims.parameters + config.case * CASES * dims.hidden)
 
     @classmethod
     def learning_rate(cls, config: Config) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tfapps.config.sections import Section
-from tfapps.models import _inputs, base
+from tfapps.models import _inputs, _sizes, base
 
 if TYPE_CHECKING:
     import keras
@@ -65,3 +65,10 @@ class Model(base.Model):
     from_nothing = 2e-3
     parts = ("word pieces",)
     build = staticmethod(build)
+
+    @staticmethod
+    def weights(config: Config) -> base.Weights:
+        """Return the number of weights, by entry of the vocabulary and of all else."""
+        size, units = config.embedding_size, config.units
+        pooling = 2 * units if config.pooling == "attention" else 0
+        return base.Weights(size, _sizes.bidirectional(size, units, config.layers) + pooling)

@@ -12,7 +12,7 @@ from tfapps.config.reads import SharedFile
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.features.feature import MASK, Feature, tokens
-from tfapps.models import _inputs, _tokenizers, _vectors, base
+from tfapps.models import _inputs, _sizes, _tokenizers, _vectors, base
 from tfapps.text import surface
 
 if TYPE_CHECKING:
@@ -152,3 +152,12 @@ class Model(base.Model):
     tokenizer = staticmethod(tokenizer)
     build = staticmethod(build)
     load_pretrained = staticmethod(load_pretrained)
+
+    @staticmethod
+    def weights(config: Config) -> base.Weights:
+        """Return the number of weights, by entry of the vocabulary and of all else."""
+        others = surface.CASES * config.case_size + surface.LETTERS * config.letter_size
+        others += _sizes.linear(config.filter_width * config.letter_size, config.filters)
+        width = config.embedding_size + config.case_size + config.filters
+        others += _sizes.bidirectional(width, config.units, config.layers)
+        return base.Weights(config.embedding_size, others)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from tfapps.config.sections import Section
-from tfapps.models import _inputs, _seq2seq
+from tfapps.models import _inputs, _seq2seq, _sizes, base
 from tfapps.models._seq2seq import Layers, Tensors
 
 if TYPE_CHECKING:
@@ -240,3 +240,15 @@ class Model(_seq2seq.Model):
     build = staticmethod(build)
     encoder_of = staticmethod(encoder_of)
     step_of = staticmethod(step_of)
+
+    @staticmethod
+    def weights(config: Config) -> base.Weights | None:
+        """Return the number of weights; None with input feeding or additive attention."""
+        if config.input_feeding or config.attention != "dot":
+            return None
+        size, units = config.embedding_size, config.units
+        tables = {"all": 1, "target_output": 2, "none": 3}[config.tie]
+        others = _sizes.bidirectional(size, units // 2, config.encoder_layers) + units * units
+        others += _sizes.linear(units, 2 * units * config.decoder_layers)
+        others += _sizes.lstm(size, units) + (config.decoder_layers - 1) * _sizes.lstm(units, units)
+        return base.Weights(tables * size + 1, others + _sizes.linear(2 * units, size))

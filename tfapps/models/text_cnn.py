@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, field_validator
 
 from tfapps.config.sections import Section
-from tfapps.models import _inputs, base
+from tfapps.models import _inputs, _sizes, base
 
 if TYPE_CHECKING:
     import keras
@@ -81,3 +81,10 @@ class Model(base.Model):
     from_nothing = 2e-3
     parts = ("dense layers", "word pieces")
     build = staticmethod(build)
+
+    @staticmethod
+    def weights(config: Config) -> base.Weights:
+        """Return the number of weights, by entry of the vocabulary and of all else."""
+        size, filters = config.embedding_size, config.filters
+        maps = sum(_sizes.linear(width * size, filters) for width in config.widths)
+        return base.Weights(size, maps)

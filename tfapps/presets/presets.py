@@ -36,6 +36,15 @@ class BertShape:
     segments: int = 2
     epsilon: float = 1e-12
 
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights of an encoder of these dimensions."""
+        d, inner = self.hidden, self.intermediate
+        tables = self.vocabulary_size + self.positions + self.segments
+        norm, attention = 2 * d, 4 * (d * d + d)
+        block = attention + 2 * d * inner + inner + d + 2 * norm
+        return tables * d + norm + self.layers * block
+
 
 def locate(name: str) -> Path:
     """Return the folder with the weights, config and vocabulary of a preset.

@@ -10,9 +10,29 @@ from typing import Any
 from tfapps.errors import InputError
 from tfapps.printable import shortened
 from tfapps.registry import nearest
+from tfapps.text.columns import MARKS, Reading, Table
 from tfapps.text.labels import normal
 
 SHOWN = 8
+
+
+def reading(table: Table, columns: dict[str, Any] | None) -> Reading | None:
+    """Return what a config of classification says of a table.
+
+    Args:
+        columns: options of `data:` with the columns of texts and labels; None if there are none.
+    """
+    if columns is None:
+        return None
+    labels = table.columns[columns["label"]]
+    if labels.kind == "numbers":
+        return Reading(0.3, columns)
+    if labels.kind == "lists":
+        return Reading(0.8, columns, {"multi_label": True})
+    mark = separator(labels.counts)
+    if mark is None:
+        return Reading(0.8, columns)
+    return Reading(0.8, {**columns, "label_separator": mark}, {"multi_label": True})
 
 
 def check_seen(labels: Iterable[str], known: Sequence[str], noun: str = "label") -> None:
@@ -48,14 +68,24 @@ def check_separated(labels: Iterable[str]) -> None:
         InputError: parts of such labels occur again; naming the separator.
     """
     every = set(labels)
-    for separator in ";|,":
-        joined = sorted(label for label in every if separator in label)
-        parts = Counter(part for label in joined for part in {*map(normal, label.split(separator))})
+    mark = separator(every)
+    if mark is not None:
+        joined = min(label for label in every if mark in label)
+        raise InputError(
+            f"label {joined!r} looks like several labels; set data.label_separator: {mark!r}, or "
+            "to what no label holds if it is one"
+        )
+
+
+def separator(labels: Iterable[str]) -> str | None:
+    """Return what separates several labels in one text: parts of such texts occur again."""
+    every = set(labels)
+    for mark in MARKS:
+        joined = [label for label in every if mark in label]
+        parts = Counter(part for label in joined for part in {*map(normal, label.split(mark))})
         if any(part in every or count > 1 for part, count in parts.items()):
-            raise InputError(
-                f"label {joined[0]!r} looks like several labels; set data.label_separator: "
-                f"{separator!r}, or to what no label holds if it is one"
-            )
+            return mark
+    return None
 
 
 def _difference(label: str, near: str) -> str:

@@ -6,8 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfapps.text import surface
+from tfapps.text.columns import Table
 
 Examples = Sequence[dict[str, Any]]
+
+
+def reading(table: Table) -> dict[str, Any] | None:
+    """Return the options of `data:` that name the columns of texts and labels.
+
+    None for a table of tagged words.
+
+    Raises:
+        InputError: it cannot be decided which columns are meant.
+    """
+    if table.tagged or (table.lists() and not table.of_kind("text")):
+        return None
+    texts, pair = table.texts()
+    names: dict[str, Any] = {"text": texts[0] if len(texts) == 1 else texts}
+    if pair is not None:
+        names["text_pair"] = pair
+    return {**names, "label": table.label()}
 
 
 def all_texts(examples: Examples) -> list[str]:

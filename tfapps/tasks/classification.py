@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,9 @@ from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.effects import ANSWERS
 from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
-from tfapps.tasks import _heads, _shown, _texts, base
+from tfapps.tasks import _heads, _labels, _shown, _texts, base
 from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
+from tfapps.text.columns import Reading, Table
 
 if TYPE_CHECKING:
     import keras
@@ -79,6 +80,11 @@ class Task(base.Task):
     def ready(cls, config: Config) -> bool:
         """Return whether the head is set without training."""
         return config.start != "random"
+
+    @classmethod
+    def reading(cls, table: Table) -> Reading | None:
+        """Return the columns of texts and labels, and whether a row may have several labels."""
+        return _labels.reading(table, _texts.reading(table))
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -207,16 +213,6 @@ class Task(base.Task):
         from tfapps.metrics.classes import balanced_weights
 
         return balanced_weights(targets["label"], len(self.labels))
-
-    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, np.ndarray]:
-        """Return the most frequent label, or the frequent labels with the best F1 together."""
-        from tfapps.metrics.classes import frequent
-
-        always = frequent(columns["label"], len(self.labels))
-        logits = np.full(len(self.labels), -20.0, np.float32)
-        logits[always] = 20.0
-        answer = f"{', '.join(self.labels[i] for i in always)} for every text"
-        return answer, np.tile(logits, (len(examples), 1))
 
     def decide(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
         """Return the answer of each row: (rows,) class number, or (rows, c) 0/1."""

@@ -15,6 +15,7 @@ from tfapps.errors import InputError
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import tagging
 from tfapps.tasks._labels import check_seen, numbered
+from tfapps.text.columns import Reading, Table
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +55,14 @@ class Task(tagging.Task):
         super().__init__(config, labels)
         self.intents = list(intents)
         self.outputs = ("logits", *(["transitions"] if config.crf else []), "intent")
+
+    @classmethod
+    def reading(cls, table: Table) -> Reading | None:
+        """Return the columns of words, tags and labels of sentences, if it is asked for."""
+        tagged = super().reading(table)
+        if tagged is None or not tagged.data:
+            return None
+        return Reading(0.0, {**tagged.data, "label": table.label("labels")})
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -123,15 +132,6 @@ class Task(tagging.Task):
         count = len(self.intents)
         intent = softmax_cross_entropy(outputs["intent"], targets["label"], count, label_smoothing)
         return slots + self.config.intent_weight * intent
-
-    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, Any]:
-        """Return the most frequent intent, and no entity."""
-        _, outputs = super().trivial(columns, examples)
-        known = columns["label"][columns["label"] >= 0]
-        intent = np.bincount(known, minlength=len(self.intents))
-        likeliest = self.intents[intent.argmax()]
-        outputs["intent"] = np.broadcast_to(intent, (len(examples), len(intent)))
-        return f"{likeliest} and no entity for every text", outputs
 
     def decide(self, outputs: Outputs, examples: Examples) -> list[Any]:
         """Return the intent and the tags of the words of each sentence."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.printable import markdown
 from tfapps.tasks import _texts, base
+from tfapps.text.columns import Reading, Table
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +54,14 @@ class Task(base.Task):
     def __init__(self, config: Config, mean: float, deviation: float) -> None:
         super().__init__(config)
         self.mean, self.deviation = mean, deviation
+
+    @classmethod
+    def reading(cls, table: Table) -> Reading | None:
+        """Return the columns of texts and numbers."""
+        read = _texts.reading(table)
+        if read is None or not table.columns[read["label"]].numeric:
+            return None
+        return Reading(0.5 if table.columns[read["label"]].kind == "numbers" else 0.1, read)
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
@@ -142,10 +151,6 @@ class Task(base.Task):
             "rmse": math.sqrt(error),
             "mean_squared_error": error,
         }
-
-    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, np.ndarray]:
-        """Return the mean of the training."""
-        return f"{self.mean:.4g} for every text", np.zeros((len(examples), 1), np.float32)
 
     def decide(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
         """Return which numbers lie above the mean of the training, (rows,) bool."""

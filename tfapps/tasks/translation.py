@@ -15,6 +15,7 @@ from tfapps.decoding.beam import Hypothesis, Search
 from tfapps.errors import InputError
 from tfapps.printable import markdown, plain
 from tfapps.tasks import base
+from tfapps.text.columns import Reading, Table
 
 if TYPE_CHECKING:
     import keras
@@ -70,6 +71,14 @@ class Task(base.Task):
     unit = "tokens"
     headline = "bleu"
     best_headline = 100.0
+
+    @classmethod
+    def reading(cls, table: Table) -> Reading | None:
+        """Return the columns of the two languages, if it is asked for: --text from, --label to."""
+        names = table.named or table.of_kind("text")
+        if len(names) != 2:
+            return None
+        return Reading(0.0, {"source": "parallel", "languages": names})
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:

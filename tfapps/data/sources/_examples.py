@@ -86,6 +86,11 @@ class Tables(TextFiles):
 class FileSource(base.Source):
     """A source whose splits are files of the form of its config."""
 
+    @classmethod
+    def look(cls, path: Path) -> base.Looked | None:
+        """Return all columns of a file of the form that the first ending stands for."""
+        return _records.look(path, _records.ENDINGS[cls.endings[0]])
+
     @staticmethod
     def read(config: Files, split: str) -> list[Example]:
         """Return the examples of train, dev or test."""

@@ -15,8 +15,24 @@ from tfapps.errors import InputError
 _ROWS = 4096  # read at a time, so that a file that unpacks to too much is noticed early
 
 
-def read(path: Path, columns: Sequence[str]) -> list[Row]:
+def is_one(path: Path) -> bool:
+    """Return whether a file begins as Parquet files do.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(file_kinds.PARQUET)) == file_kinds.PARQUET
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read(path: Path, columns: Sequence[str] | None) -> list[Row]:
     """Return the wanted columns of all records; class numbers become names if the file has them.
+
+    Args:
+        columns: their names; None is all.
 
     Raises:
         InputError: no Parquet file, a damaged or an empty one, or a column is missing.
@@ -27,12 +43,11 @@ def read(path: Path, columns: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
     limit, size = files.most_bytes(path), 0
     try:
-        with path.open("rb") as file:
-            head = file.read(len(file_kinds.PARQUET))
-        if head != file_kinds.PARQUET:
+        if not is_one(path):
             raise InputError(f"{path}: not a Parquet file; set data.source to csv, tsv or jsonl")
         with pyarrow.parquet.ParquetFile(path) as stored:
             schema = stored.schema_arrow
+            columns = schema.names if columns is None else columns
             check_columns(columns, schema.names, str(path))
             names = _class_names(schema.metadata or {})
             for batch in stored.iter_batches(_ROWS, columns=list(columns)):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from tfapps.data import files
 from tfapps.data.sources import _parquet, _tables
 from tfapps.data.sources._tables import Row
+from tfapps.data.sources.base import Looked
 from tfapps.errors import InputError
 from tfapps.text import labels
 
@@ -51,6 +52,34 @@ def read(path: Path, form: Form, names: Sequence[str]) -> list[Row]:
     if not rows:
         raise InputError(f"{path}: an empty list, no rows")
     return rows
+
+
+def look(path: Path, name: str) -> Looked | None:
+    """Return all columns of a file of the form `name`; None if it is of another one.
+
+    Raises:
+        InputError: all rows are missing, or one is malformed.
+    """
+    if name == "parquet":
+        return Looked(_by_name(_parquet.read(path, None)), {}) if _parquet.is_one(path) else None
+    encoding = files.likely_encoding(path)
+    text = files.read_text(path, encoding)
+    options: dict[str, Any] = {} if encoding is None else {"encoding": encoding}
+    if text.lstrip()[0] in "{[":
+        rows = read(path, Form(name, encoding), ()) if name == "jsonl" else []
+        return Looked(_by_name(rows), options) if rows else None
+    table = _tables.look(path, text) if name in _USUAL else None
+    if table is None:
+        return None
+    delimiter, rows, unnamed = table
+    if delimiter != _USUAL[name]:
+        options["delimiter"] = delimiter
+    return Looked(_by_name(rows), options, unnamed)
+
+
+def _by_name(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for row in rows for name in row.fields)
+    return {name: [row.fields.get(name) for row in rows] for name in names}
 
 
 def form_of(path: str) -> Form:

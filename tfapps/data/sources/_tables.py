@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,38 @@ def read(
     if not rows:
         raise InputError(f"{path}: only a header ({_shown(header)}), no rows")
     return rows
+
+
+def look(path: Path, text: str) -> tuple[str, list[Row], int] | None:
+    """Return delimiter, records and number of columns without a name; None if it is no table.
+
+    Raises:
+        InputError: there are no rows, or one is malformed.
+    """
+    named = _NAMED.match(text)
+    cut = named[1] if named else _likely(path, text)
+    if cut is None:
+        return None
+    _, header = next(_records(path, text[named.end() :] if named else text, cut))
+    header = [labels.clean(name) for name in header]
+    names = [name for name in header if name and header.count(name) == 1]
+    return cut, read(path, text, cut, cut, names), len(header) - len(names)
+
+
+def _likely(path: Path, text: str) -> str | None:
+    """Return the delimiter that cuts the first records into the most columns, all alike."""
+    widths: dict[str, int] = {}
+    head = text.lstrip("\r\n")[:_HEAD]
+    for cut in _DELIMITERS:
+        first: list[int] = []
+        try:
+            first = [len(fields) for _, fields in itertools.islice(_records(path, head, cut), 50)]
+        except InputError:  # quotes that do not fit this delimiter
+            continue
+        whole = first[:-1] if len(text) > len(head) else first
+        if len(whole) > 1 and len(set(whole)) == 1 and whole[0] > 1:
+            widths[cut] = whole[0]
+    return max(widths, key=lambda cut: widths[cut], default=None)
 
 
 def check_columns(

@@ -9,11 +9,44 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
+
+
+class Looked(NamedTuple):
+    """What a file holds, read without a config.
+
+    Attributes:
+        columns: the values of all rows by name, None where a row has none.
+        options: of the section `data:`, how the file is written.
+        unnamed: number of columns that are left out, because no name stands for them alone.
+        tagged: it holds words with tags, and nothing has to be said of its columns.
+        rows: what a row is called.
+    """
+
+    columns: dict[str, list[Any]]
+    options: dict[str, Any]
+    unnamed: int = 0
+    tagged: bool = False
+    rows: str = "rows"
 
 
 class Source(ABC):
-    """Where rows come from; never instantiated."""
+    """Where rows come from; never instantiated.
+
+    Attributes:
+        endings: of names of files that are in the format of the source, without a dot.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def look(cls, path: Path) -> Looked | None:
+        """Return all columns of a file, for `tfapps init`; None if it has another format.
+
+        Raises:
+            InputError: the file is in this format, but damaged.
+        """
+        return None
 
     @staticmethod
     @abstractmethod

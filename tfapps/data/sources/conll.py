@@ -15,6 +15,7 @@ from tfapps.errors import InputError
 
 DOCUMENT = "-DOCSTART-"
 _BLANKS = re.compile(r"[ \t]+")
+_TAG = re.compile(r"[BIESLUM][-_]\S+", re.IGNORECASE)
 # What writers of comments begin them with; a word `#` among the columns is none of these.
 _COMMENT = re.compile(r"#[ \t]+(\S+ ?=|newdoc\b|newpar\b|(sent_)?id\b)|#(begin|end) document\b")
 
@@ -63,6 +64,27 @@ def read(config: Config, split: str) -> list[_examples.Example]:
 def read_file(config: Config, path: str | Path, labelled: bool = True) -> list[_examples.Example]:
     """Return the sentences of a file that the user names."""
     return _from_file(config, paths.locate(str(path), config.root, here_first=True))
+
+
+def look(path: Path) -> base.Looked | None:
+    """Return the words and the tags of a file; None if its lines are no words with tags."""
+    encoding = files.likely_encoding(path)
+    options = {} if encoding is None else {"encoding": encoding}
+    ending = Path(files.plain_name(path.name)).suffix.removeprefix(".")
+    if ending not in Source.endings and not _is_tagged(path, encoding):
+        return None
+    rows = _from_file(Config(train=str(path), dev=str(path), **options), path)
+    columns = {name: [row[name] for row in rows] for name in ("tokens", "tags")}
+    return base.Looked(columns, options, tagged=True, rows="sentences")
+
+
+def _is_tagged(path: Path, encoding: str | None) -> bool:
+    """Return whether the last of several columns holds tags such as B-PER, beside O."""
+    lines = files.read_lines(path, encoding)
+    fields = [_split(line) for line in lines if line.strip() and not _starts_document(line)]
+    tags = {words[-1] for words in fields}
+    named = sum(_TAG.fullmatch(tag) is not None for tag in tags)
+    return len({len(words) for words in fields}) == 1 and named >= len(tags) - 1 > 0
 
 
 def _from_file(config: Config, path: Path) -> list[_examples.Example]:
@@ -160,5 +182,7 @@ def _check_columns(config: Config, path: Path, number: int, width: int) -> None:
 class Source(base.Source):
     """What other packages ask of this file."""
 
+    endings = ("conll", "conllu", "iob", "iob2", "bio")
+    look = staticmethod(look)
     read = staticmethod(read)
     read_file = staticmethod(read_file)

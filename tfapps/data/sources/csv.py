@@ -13,3 +13,5 @@ class Config(_examples.Tables):
 
 class Source(_examples.FileSource):
     """What other packages ask of this file."""
+
+    endings = ("csv",)

@@ -17,3 +17,5 @@ class Config(_examples.Files):
 
 class Source(_examples.FileSource):
     """What other packages ask of this file."""
+
+    endings = ("parquet",)
