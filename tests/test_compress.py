@@ -98,7 +98,10 @@ def test_all_compressors_that_fit_can_be_combined(place, capsys):
 def test_changing_the_compression_keeps_the_training(place, capsys):
     first = run(config_of(place, "again", PRUNE))
     check_records(first)
-    second = run(config_of(place, "again", "{name: prune, sparsity: 0.25, epochs: 0}"))
+    other = config_of(place, "again", "{name: prune, sparsity: 0.25, epochs: 0}")
+    with pytest.raises(InputError, match=r"compress\[0\].sparsity 0.5 \(here 0.25\).*--overwrite"):
+        run(other)
+    second = run(other, overwrite=True)
     output = capsys.readouterr().out
     assert output.count("trained with the same settings as base") == 2
     assert first.manifest["stages"]["train"] == second.manifest["stages"]["train"]

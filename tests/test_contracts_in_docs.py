@@ -33,7 +33,7 @@ def test_every_member_is_in_the_table(kind):
     annotated = {name for name in contract.__annotations__ if not name.startswith("_")}
     assert names == annotated
     hooks = contracts.table(contract).partition("| hook |")[2]
-    for name in vars(contract).keys() - annotated:
+    for name in contracts.members(contract).keys() - annotated:
         assert name.startswith("_") or f"{name}(" in hooks or f"`{name}`" in hooks, name
 
 

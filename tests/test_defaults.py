@@ -49,3 +49,36 @@ def test_a_stated_learning_rate_stays_and_a_written_config_states_it():
     raw = {"task": {"name": "classification"}, "data": DATA, "model": tiny.section("model", "bert")}
     config = configs.from_dict(raw, "run")
     assert yaml.safe_load(configs.dump(config))["train"]["learning_rate"] == 3e-4
+
+
+def exports(task, data, model, **more):
+    """The artefacts of a config that states none, and of the same config written down."""
+    raw = {"task": {"name": task}, "data": data, "model": {"max_length": 16, **model}, **more}
+    config = configs.from_dict(raw, "run")
+    assert yaml.safe_load(configs.dump(config))["export"] == config.export
+    return config.export
+
+
+CORPUS = {"source": "corpus", "train": "text.txt", "dev": "text.txt"}
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "model", "expected"),
+    [
+        ("classification", DATA, "text_cnn", ["litert_dynamic"]),
+        ("translation", PAIRS, "seq2seq_lstm", ["litert_dynamic"]),
+        ("masked_lm", CORPUS, "bert", []),
+    ],
+)
+def test_a_config_without_exports_has_those_of_its_task(task, data, model, expected):
+    assert exports(task, data, tiny.section("model", model)) == expected
+
+
+def test_ranges_that_training_learned_are_exported_as_integers():
+    for bits, expected in ((8, ["litert_int8"]), (None, ["litert_dynamic"])):
+        qat = {"name": "qat", "activation_bits": bits}
+        assert exports("classification", DATA, PRESET, compress=[qat]) == expected
+
+
+def test_an_empty_list_of_exports_stays_empty():
+    assert exports("classification", DATA, PRESET, export=[]) == []

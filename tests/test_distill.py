@@ -207,7 +207,7 @@ def test_retraining_a_teacher_retrains_its_students(place):
     settings = config_of(place, "follows", taught(by="saved_models/again"), CNN)
     train(config_of(place, "again", "name: plain", CNN, "", *UNTRAINED))
     first = prepare(settings).fingerprint
-    train(config_of(place, "again", "name: plain", CNN, "seed: 8\n", *UNTRAINED))
+    train(config_of(place, "again", "name: plain", CNN, "seed: 8\n", *UNTRAINED), overwrite=True)
     assert prepare(settings).fingerprint != first
 
 

@@ -21,7 +21,8 @@ from tfapps.runs.lessons import lessons
 from tfapps.runs.prepared import prepare
 from tfapps.serve.predictor import Predictor
 from tfapps.stages import ensemble as stage
-from tfapps.stages.ensemble import DROP, ensemble, member
+from tfapps.stages.ensemble import DROP, ensemble
+from tfapps.stages.members import member
 from tfapps.stages.run import run
 from tfapps.train.answers import TEACHER_LOGITS
 from tfapps.verify import parity
@@ -320,7 +321,7 @@ def test_every_member_learns_the_only_row_of_a_label(place, kind, monkeypatch):
     # A run that only reads its data; its answers are random.
     learned = []
 
-    def read(settings):
+    def read(settings, overwrite, owner):
         prepared = prepare(settings)
         learned.append(prepared.task.labels)
         bundle = SimpleNamespace(config_path=place / f"{settings.name}.yaml")

@@ -139,7 +139,10 @@ def test_a_killed_run_is_kept_while_another_config_of_its_name_runs(place, unint
     kept = "unfinished work of another config or other data is kept in saved_models/.tiny.state"
     assert f"tiny: {kept} (train_" in other.stdout
     assert "resumes at step" not in other.stderr
-    finished = started(place, "changed")
+    refused = started(place, "changed")
+    assert refused.returncode == 2
+    assert "seed 14 (here 13). It is kept: train under another name, name=tiny-2" in refused.stderr
+    finished = started(place, "changed", overrides=["--overwrite"])
     assert finished.returncode == 0, finished.stderr
     assert "resumes at step" in finished.stderr
     same(place / "changed/saved_models/tiny", uninterrupted)

@@ -2,11 +2,12 @@
 
 import io
 import json
+import os
 import sys
 
 import pytest
 
-from tfapps.cli import _output, _texts
+from tfapps.cli import _lines, _output, _texts
 from tfapps.errors import InputError
 from tfapps.printable import json_line
 from tfapps.text import lines
@@ -105,6 +106,45 @@ def test_standard_input_that_is_no_text_is_refused_with_its_line(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"fine\n\xff\n")))
     with pytest.raises(InputError, match="standard input:2: byte 0xff is not valid UTF-8"):
         _texts.questions([], False)
+
+
+@pytest.fixture
+def pipe(monkeypatch):
+    """What writes into the pipe that is standard input."""
+    end, start = os.pipe()
+    with os.fdopen(end, "r") as reader, os.fdopen(start, "wb", buffering=0) as writer:
+        monkeypatch.setattr("sys.stdin", reader)
+        yield writer
+
+
+def test_lines_are_read_as_they_come(pipe):
+    lines = _lines.batches(4)
+    pipe.write("\ufeffone\r\n\ntw".encode())
+    assert next(lines) == ["one", ""]  # the writer is still there
+    pipe.write(b"o\n" + b"".join(b"%d\n" % number for number in range(9)))
+    assert [next(lines) for _ in range(3)] == [
+        ["two", "0", "1", "2"],
+        ["3", "4", "5", "6"],
+        ["7", "8"],
+    ]
+    pipe.write(b"x" * 50_000)
+    pipe.close()
+    assert list(lines) == [["x" * 50_000]]
+
+
+def test_lines_before_one_that_is_no_text_are_answered(pipe):
+    pipe.write(b"fine\nfine too\n\xff\nmore\n")
+    lines = _lines.batches(256)
+    assert next(lines) == ["fine", "fine too"]
+    with pytest.raises(InputError, match="standard input:3: byte 0xff is not valid UTF-8"):
+        next(lines)
+
+
+@pytest.mark.parametrize("content", [b"", "\ufeff".encode()])
+def test_standard_input_may_be_empty(content, pipe):
+    pipe.write(content)
+    pipe.close()
+    assert list(_lines.batches(2)) == []
 
 
 def test_a_tab_in_a_single_text_is_mentioned(capsys):

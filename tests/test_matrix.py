@@ -241,7 +241,7 @@ def place(tmp_path_factory):
 def start(folder, row, name, rows, verb="run"):
     """Run the config of a row."""
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({**raw(row, rows), "data": data(row)}))
+    path.write_text(yaml.safe_dump({"export": [], **raw(row, rows), "data": data(row)}))
     done = tfapps(verb, path, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done

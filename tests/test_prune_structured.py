@@ -291,7 +291,7 @@ def test_run_with_quantization_after_it(tmp_path):
     (tmp_path / "small.yaml").write_text(
         TINY.partition("export:")[0]
         + "compress: [{name: prune_structured, layers: 1, heads: 1, units: 0.5, epochs: 1}, "
-        "{name: qat, epochs: 1}]\n"
+        "{name: qat, epochs: 1}]\nexport: []\n"
     )
     done = tfapps("run", "small.yaml", "train.epochs=1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

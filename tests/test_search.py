@@ -304,6 +304,7 @@ class Trainings:
     def __init__(self, monkeypatch):
         self.seen = []
         self.raises = {}
+        self.judge = lambda rate: 1.0 - abs(math.log10(rate) + 3) / 10
         monkeypatch.setattr(stage, "fit_trial", self)
 
     def __call__(self, run, log_dir, values):
@@ -311,7 +312,7 @@ class Trainings:
         error = self.raises.pop(len(self.seen), None)
         if error:
             raise error
-        metric = -abs(math.log10(run.train.learning_rate) + 3)
+        metric = self.judge(run.train.learning_rate)
         record = Record(float(run.train.epochs), 1, 0.0, {"accuracy": metric}, 0.0, 0.0, 0.0)
         return History("accuracy", [record], record.epoch, metric)
 
@@ -349,6 +350,26 @@ def test_the_best_trial_is_written_as_a_whole_config(place, trainings, capsys):
     assert len(lines) == 6 + 1 + 5 + 2
     assert lines[7].split()[0] == str(int(best["trial"]) + 1)
     assert lines[-1] == f"tfapps run {folder.relative_to(place) / 'best.yaml'}"
+
+
+@pytest.mark.parametrize(
+    ("metric", "warning"),
+    [
+        (0.75, "warning: all 6 trials have accuracy 0.7500, so none is better than another."),
+        (
+            0.5,
+            "warning: the best trial has learned nothing that its dev set shows: accuracy 0.5000, "
+            "and 0.5000 without reading a text (fruit for every text).",
+        ),
+    ],
+)
+def test_trials_that_tie_end_with_a_warning(metric, warning, place, trainings, capsys):
+    trainings.judge = lambda rate: metric
+    tuned(place)
+    *_, command, last = capsys.readouterr().out.splitlines()
+    assert command.startswith("tfapps run")
+    assert last.startswith(warning)
+    assert "Widen the ranges of search.space" in last
 
 
 @pytest.mark.parametrize("name", registry.names("search"))

@@ -133,7 +133,10 @@ def test_a_delta_beside_another_preset_is_refused(place):
     contents = {
         path: path.read_bytes() for path in place.glob("saved_models/base/*") if path.is_file()
     }
-    train(config.load(place / "base.yaml", ["train.epochs=0", "task.head_start=means"]))
+    train(
+        config.load(place / "base.yaml", ["train.epochs=0", "task.head_start=means"]),
+        overwrite=True,
+    )
     try:
         with pytest.raises(InputError, match="trained from other weights than saved_models/base"):
             rebuild(prepare_of(bundle), bundle, None, None)

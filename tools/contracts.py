@@ -25,13 +25,22 @@ def table(kind: type) -> str:
         defaults = ", ".join(f"`{getattr(kind, name)!r}`" for name in names.split(", "))
         lines.append(f"| `{names}` | {defaults} | {text} |")
     lines += ["", "| hook | | what it does |", "| --- | --- | --- |"]
-    for name, member in vars(kind).items():
+    for name, member in members(kind).items():
         if name.startswith("_") or not (callable(member) or hasattr(member, "__get__")):
             continue
         function = getattr(member, "fget", None) or getattr(member, "__func__", member)
         needed = "required" if getattr(function, "__isabstractmethod__", False) else ""
         lines.append(f"| `{_call(kind, name, member)}` | {needed} | {_first(function)} |")
     return "\n".join(lines) + "\n"
+
+
+def members(kind: type) -> dict[str, Any]:
+    """Return what a class and its own bases define, that of the class first."""
+    owners = [owner for owner in kind.__mro__ if owner.__module__ not in ("abc", "builtins")]
+    names: dict[str, Any] = {}
+    for owner in owners:
+        names = {**names, **{n: m for n, m in vars(owner).items() if n not in names}}
+    return names
 
 
 def attributes(kind: type) -> dict[str, str]:

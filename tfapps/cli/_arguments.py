@@ -24,6 +24,15 @@ def config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def overwrite_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --overwrite, shared by every verb that writes a run."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a finished run of this name that was made of other values or other data",
+    )
+
+
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add RUN and --artifact, shared by every verb that starts from a bundle."""
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")

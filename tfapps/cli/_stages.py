@@ -19,15 +19,19 @@ class StageVerb:
         name: of the verb, of the module in `tfapps.stages` and of the function in it.
         HELP: one line for `--help`.
         show: prints what the stage returns.
+        replaces: whether it takes `--overwrite`.
     """
 
     name: str
     HELP: str
     show: Callable[[Any], None] = lambda result: None
+    replaces: bool = False
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the verb's arguments."""
         _arguments.config_arguments(parser)
+        if self.replaces:
+            _arguments.overwrite_argument(parser)
 
     def main(self, arguments: argparse.Namespace) -> None:
         """Run the stage; Keras is loaded once the config is known to be right."""
@@ -37,15 +41,20 @@ class StageVerb:
         settings = configs.load(arguments.config, arguments.overrides)
         import_keras()
         stage = importlib.import_module(f"tfapps.stages.{self.name}")
-        self.show(getattr(stage, self.name)(settings))
+        options = {"overwrite": arguments.overwrite} if self.replaces else {}
+        self.show(getattr(stage, self.name)(settings, **options))
 
 
 STAGES = {
     verb.name: verb
     for verb in (
-        StageVerb("run", "train, compress, export and verify; resumes an interrupted run"),
-        StageVerb("train", "train the model of a config and write its bundle"),
-        StageVerb("compress", "compress the model of a config and write its bundle"),
+        StageVerb(
+            "run",
+            "train, compress, export and verify; resumes an interrupted run",
+            replaces=True,
+        ),
+        StageVerb("train", "train the model of a config and write its bundle", replaces=True),
+        StageVerb("compress", "compress the model of a config and write its bundle", replaces=True),
         StageVerb("export", "export a trained run to the artefacts of its config"),
         StageVerb("verify", "run every exported artefact on the dev set against the Keras model"),
         StageVerb(
@@ -57,6 +66,7 @@ STAGES = {
             "ensemble",
             "train several runs and combine their answers; resumes an interrupted one",
             show=lambda bundle: print(f"bundle: {bundle.path}"),
+            replaces=True,
         ),
     )
 }

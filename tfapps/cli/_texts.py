@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfapps.text.questions import Question
 
+LINES = 256  # of standard input that are answered at once, where so many are there
+
 
 def questions(texts: Sequence[str], paired: bool) -> list[Question]:
-    """Return the inputs of a run: the texts, or the lines of standard input for none or `-`.
+    """Return the inputs of a run: the texts, or all lines of standard input for none or `-`.
 
     Args:
         paired: whether the run reads pairs of texts; see `tfapps.text.questions.question`.
@@ -20,20 +22,43 @@ def questions(texts: Sequence[str], paired: bool) -> list[Question]:
     Raises:
         InputError: standard input is not UTF-8, or a line is not what the run reads.
     """
+    return [question for batch in stream(texts, paired) for question in batch]
+
+
+def stream(texts: Sequence[str], paired: bool) -> Iterator[list[Question]]:
+    """Yield the inputs of a run in batches; lines of standard input as soon as they are there.
+
+    Args:
+        paired: whether the run reads pairs of texts.
+
+    Raises:
+        InputError: as `questions`; the lines before the wrong one were yielded.
+    """
+    from tfapps.cli import _lines
+    from tfapps.errors import InputError
     from tfapps.text.questions import question
 
     typed = bool(texts) and list(texts) != ["-"]
-    lines = list(map(_typed, texts)) if typed else _standard_input()
     place = "text {}" if typed else "standard input:{}"
-    lines_read = [question(line, paired, place.format(n)) for n, line in enumerate(lines, 1)]
-    tabs = 0 if paired else sum("\t" in line for line in lines)
+    number, tabs = 0, 0
+    for lines in [list(map(_typed, texts))] if typed else _lines.batches(LINES):
+        batch: list[Question] = []
+        for line in lines:
+            number += 1
+            tabs += not paired and "\t" in line
+            try:
+                batch.append(question(line, paired, place.format(number)))
+            except InputError:
+                if batch and not typed:
+                    yield batch
+                raise
+        yield batch
     if tabs:
         print(
             f"{tabs} text(s) contain a tab; this run reads single texts, so the columns of a line "
             "are one text",
             file=sys.stderr,
         )
-    return lines_read
 
 
 def _typed(text: str) -> str:
@@ -44,21 +69,6 @@ def _typed(text: str) -> str:
         return text.encode("ascii", "surrogateescape").decode("utf-8")
     except UnicodeError:  # it has been read already, or is not UTF-8
         return text
-
-
-def _standard_input() -> list[str]:
-    from tfapps.errors import InputError
-    from tfapps.text import lines
-
-    content = sys.stdin.buffer.read()
-    try:
-        return lines.split(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"standard input:{line}: byte 0x{content[error.start]:02x} is not valid UTF-8; convert "
-            "the text first"
-        ) from None
 
 
 def write(content: bytes, file: Path) -> None:

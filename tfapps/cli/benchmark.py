@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tfapps import extras
 from tfapps.cli._arguments import open_bundle
 
 HELP = "measure size, latency, throughput and peak memory of a run's artefacts"
@@ -28,16 +29,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print a table, one line an artefact."""
     import json
+    import sys
 
-    from tfapps.cli._quiet import import_keras
+    from tfapps.cli._quiet import import_backend
     from tfapps.config import load as configs
-    from tfapps.stages.benchmark import benchmark, table
+    from tfapps.stages.benchmark import benchmark, measurable, table
 
     bundle = open_bundle(arguments.run)
     settings = configs.load(bundle.config_path)
-    import_keras()
-    figures = benchmark(bundle, settings, arguments.rows, arguments.threads, arguments.artifact)
+    names = arguments.artifact or measurable(bundle)
+    for name in names:
+        import_backend(name)
+    figures = benchmark(bundle, settings, arguments.rows, arguments.threads, names)
     print(table(bundle, figures))
+    if not arguments.artifact and "keras" not in names:
+        print(f"keras: not measured; run: {extras.install_command('keras')}", file=sys.stderr)
     print(f"training curves: tensorboard --logdir {bundle.path / 'logs'}")
     if arguments.json:
         print(json.dumps(figures))

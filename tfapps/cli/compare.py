@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tfapps import extras
 from tfapps.cli._arguments import bundle_path
 
 HELP = "compare all artefacts of several runs in a table and a picture"
@@ -15,7 +16,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE.png",
-        default="compare.png",
         help="file of the picture (default compare.png)",
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -24,13 +24,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Write the picture, print the table."""
     import json
+    import sys
     from pathlib import Path
 
     from tfapps.stages.compare import compare, draw, table
 
     comparison = compare([bundle_path(run) for run in arguments.runs])
-    draw(comparison, Path(arguments.out))
+    picture = arguments.out or "compare.png"
+    drawn = bool(arguments.out) or extras.installed("matplotlib")
+    if drawn:
+        draw(comparison, Path(picture))
     print(table(comparison))
-    print(f"picture: {arguments.out}")
+    if drawn:
+        print(f"picture: {picture}")
+    else:
+        command = extras.install_command("matplotlib")
+        print(f"picture: not drawn; run: {command}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(comparison))

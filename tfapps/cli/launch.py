@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tfapps.cli._arguments import config_arguments
+from tfapps.cli._arguments import config_arguments, overwrite_argument
 
 HELP = "run a config on several workers on this machine, as on several machines"
 
@@ -12,6 +12,7 @@ HELP = "run a config on several workers on this machine, as on several machines"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     config_arguments(parser)
+    overwrite_argument(parser)
     parser.add_argument("--workers", type=int, default=2, help="number of workers (default 2)")
     parser.add_argument(
         "--restarts",
@@ -38,4 +39,5 @@ def main(arguments: argparse.Namespace) -> int:
             "on several workers"
         )
     command = ["run", arguments.config, *arguments.overrides]
+    command += ["--overwrite"] if arguments.overwrite else []
     return launch.launch(settings.name, command, arguments.workers, arguments.restarts)

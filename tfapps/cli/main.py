@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from tfapps import extras, keras_backend
 from tfapps.cli import _output, _pipes, _stages
 from tfapps.errors import Failure, InputError
 from tfapps.printable import plain
 from tfapps.processes import signals
+from tfapps.version import VERSION
 
 VERBS = (
     "init",
@@ -44,10 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed honestly, 2 bad input.
     """
-    # TensorFlow and LiteRT print start-up notes from C++ unless this is set before they load.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Off by default on processors without AVX512, where its products are quicker all the same.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    keras_backend.configure()
     if argv is None:
         _pipes.open_closed()
     _output.escape()
@@ -72,7 +70,8 @@ def _only_prints(arguments: argparse.Namespace) -> bool:
 def _answer(arguments: argparse.Namespace) -> int:
     """Run the verb; its exit code."""
     try:
-        return arguments.main(arguments) or 0
+        with extras.explained():
+            return arguments.main(arguments) or 0
     except InputError as error:
         for line in str(error).split("\n"):
             print(f"error: {plain(line)}", file=sys.stderr)
@@ -101,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="tfapps",
         description="Train, compress, export and verify text models from one YAML config.",
     )
+    parser.add_argument("--version", action="version", version=f"tfapps {VERSION}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for name in VERBS:
         verb = verb_of(name)

@@ -72,16 +72,17 @@ def main(arguments: argparse.Namespace) -> None:
         _ask_all([arguments.run, *arguments.also], arguments.texts)
         return
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
-    questions = _texts.questions(arguments.texts, predictor.paired)
     in_colour = _coloured.enabled() and not arguments.json
-    answers = predictor(questions) if questions else []
-    for question, answer in zip(questions, answers, strict=True):
-        if in_colour and "entities" in answer:
-            print(_coloured.entities(question, answer["entities"]), *_rest(answer), flush=True)
-        else:
-            print(json_line({**fields_of(question), **answer}), flush=True)
-    if arguments.attention is not None and questions:
-        _texts.write(predictor.attention(questions[0]), arguments.attention)
+    for questions in _texts.stream(arguments.texts, predictor.paired):
+        for question, answer in zip(questions, predictor(questions), strict=True):
+            if in_colour and "entities" in answer:
+                print(_coloured.entities(question, answer["entities"]), *_rest(answer))
+            else:
+                print(json_line({**fields_of(question), **answer}))
+        sys.stdout.flush()
+        if arguments.attention is not None:
+            _texts.write(predictor.attention(questions[0]), arguments.attention)
+            arguments.attention = None  # of the first text only
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) truncated to the model's length", file=sys.stderr)
 
@@ -111,11 +112,12 @@ def _ask_all(runs: list[str], texts: list[str]) -> None:
     from tfapps.text.questions import fields_of
 
     shared = Shared.open([bundle_path(run) for run in runs])
-    questions = _texts.questions(texts, shared.paired)
-    answers = {name: run(questions) if questions else [] for name, run in shared.runs.items()}
-    for number, question in enumerate(questions):
-        by_run = {name: of_run[number] for name, of_run in answers.items()}
-        print(json_line({**fields_of(question), **by_run}), flush=True)
+    for questions in _texts.stream(texts, shared.paired):
+        answers = {name: run(questions) for name, run in shared.runs.items()}
+        for number, question in enumerate(questions):
+            by_run = {name: of_run[number] for name, of_run in answers.items()}
+            print(json_line({**fields_of(question), **by_run}))
+        sys.stdout.flush()
 
 
 def _rest(answer: dict[str, Any]) -> list[str]:

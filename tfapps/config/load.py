@@ -126,6 +126,8 @@ class _Checker:
             )
         built["compress"], compressors = self._compressors(raw)
         built["export"] = self._each(raw, "export", self._artifact)
+        if raw.get("export") is None:
+            built["export"] = defaults.export(task_module, built["compress"])
         built["lengths"] = self._each(raw, "lengths", self._length)
         modules = {"task": task_module, "model": model_module, "ensemble": ensemble_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}

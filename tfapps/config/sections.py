@@ -174,6 +174,7 @@ class RunConfig(Section):
     draw: DrawConfig | None = None
     ensemble: SerializeAsAny[Section] | None = None
     compress: Annotated[list[SerializeAsAny[Section]], LOGGED] = []
+    # A file without `export:` has those of `config.defaults`; the default here is for fingerprints.
     export: Annotated[list[str], LOGGED] = []
     # Below model.max_length: LiteRT files answer short texts sooner.
     lengths: Annotated[list[int], ADDED, LOGGED] = []

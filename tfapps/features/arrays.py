@@ -21,8 +21,3 @@ def as_list(outputs: Any) -> list[Any]:
     if not isinstance(outputs, dict):
         return [outputs]
     return [outputs[name] for name in sorted(outputs)]
-
-
-def logits_of(outputs: Any) -> Any:
-    """Return the logits among outputs: the only output, or one of several."""
-    return outputs["logits"] if isinstance(outputs, dict) else outputs

@@ -180,12 +180,11 @@ class Prepared:
         """
         features = padding.dense(self.encoded[split], self.features, rows)
         targets = self.targets(split)
-        masking = self.masking
-        if masking is None:
+        if self.task.masking() is None:  # `masking` runs on TensorFlow
             return features, targets
         if rows is not None:
             targets = {name: column[rows] for name, column in targets.items()}
-        changed = masking(features, targets, (self.config.seed, 0))
+        changed = self.masking(features, targets, (self.config.seed, 0))
         return tuple({n: np.asarray(value) for n, value in part.items()} for part in changed)
 
 

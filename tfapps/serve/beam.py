@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from tfapps.printable import json_line
 from tfapps.serve.predictor import Predictor
 from tfapps.text.questions import Question, fields_of, question
 
-INSTALL = "pip install -r requirements-beam.txt"
 HERE = "--runner=FnApiRunner"  # inside this process
 
 
@@ -28,14 +28,19 @@ def predict(
         options: of Beam, `--runner=FlinkRunner` for one; without any it all runs in this process.
 
     Raises:
-        InputError: no run, no such artefact, no files, a line that is no text, or no Beam.
+        InputError: no run, no such artefact, no files, or a line that is no text.
         Failure: Beam could not do it.
     """
-    beam, filesystems = _beam()
+    import apache_beam as beam
+    from apache_beam.io import filesystems
+    from apache_beam.options import pipeline_options as options_of_beam
+
     Predictor.open(run, artifact)  # a faulty run is reported before anything starts
+    if lines == os.path.basename(lines):
+        lines = os.path.join(os.curdir, lines)  # Beam finds no pattern that names no folder
     if not filesystems.FileSystems.match([lines])[0].metadata_list:
         raise InputError(f"{lines}: no such files; --input takes a pattern, quoted for the shell")
-    pipeline_options = beam.options.pipeline_options.PipelineOptions(list(options) or [HERE])
+    pipeline_options = options_of_beam.PipelineOptions(list(options) or [HERE])
     try:
         with beam.Pipeline(options=pipeline_options) as pipeline:
             _ = (
@@ -50,16 +55,6 @@ def predict(
         raise
     except Exception as error:
         raise _worker_error(error) from error
-
-
-def _beam() -> tuple[Any, Any]:
-    try:
-        import apache_beam as beam
-        from apache_beam.io import filesystems
-        from apache_beam.options import pipeline_options  # noqa: F401  an attribute from now on
-    except ImportError:
-        raise InputError(f"--runner beam needs Apache Beam, which is not here: {INSTALL}") from None
-    return beam, filesystems
 
 
 def _answer(beam: Any, run: str, artifact: str | None) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfapps import extras
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.presets import offline
@@ -23,7 +24,7 @@ def benchmark(
     """Measure size, latency, throughput and peak memory of artefacts.
 
     Args:
-        artifacts: names of the artefacts; None is all but the SavedModel, which is code.
+        artifacts: names of the artefacts; None is `measurable`.
         rows: number of single dev rows that are timed for each artefact.
         threads: of a LiteRT artefact; TensorFlow chooses its own number.
 
@@ -32,12 +33,11 @@ def benchmark(
         artefact is a file that runs by itself), and its headline metric on the dev set.
     """
     from tfapps.backends.base import SERVE
-    from tfapps.serve.artifacts import SAVED_MODEL, open_runner
+    from tfapps.serve.artifacts import open_runner
     from tfapps.verify import cost as measuring
 
-    if artifacts is None:
-        artifacts = [name for name in bundle.artifacts() if name != SAVED_MODEL]
-    files = {name: bundle.artifact(name) for name in artifacts}
+    names = measurable(bundle) if artifacts is None else artifacts
+    files = {name: bundle.artifact(name) for name in names}
     with offline.bundle(bundle.path):
         prepared = prepare(config, bundle)
     features = prepared.arrays("dev", np.arange(min(rows, len(prepared.encoded["dev"]))))
@@ -58,6 +58,17 @@ def benchmark(
             measured[headline] = dev[name][headline]
         figures[name] = measured
     return figures
+
+
+def measurable(bundle: Bundle) -> list[str]:
+    """Return the artefacts that are measured by default: LiteRT files, and Keras if installed.
+
+    A SavedModel is code: it must always be asked for.
+    """
+    from tfapps.serve.artifacts import SAVED_MODEL
+
+    excluded = {SAVED_MODEL} if extras.installed("keras") else {SAVED_MODEL, "keras"}
+    return [name for name in bundle.artifacts() if name not in excluded]
 
 
 def table(bundle: Bundle, figures: dict[str, dict[str, Any]]) -> str:

@@ -20,9 +20,10 @@ from tfapps.graph.clone import clone
 from tfapps.graph.precision import precision
 from tfapps.runs import contents, fingerprints, unfinished
 from tfapps.runs.contents import compression_key
+from tfapps.runs.finished import finished
 from tfapps.runs.lessons import lessons
 from tfapps.runs.outputs import logits_of, outputs_of
-from tfapps.runs.prepared import Prepared, prepare, retokenized
+from tfapps.runs.prepared import Prepared, load_rows, prepare, retokenized
 from tfapps.runs.trained import find_trained
 from tfapps.stages import train as training
 
@@ -32,13 +33,21 @@ if TYPE_CHECKING:
     from tfapps.train.checkpoint import Checkpoint
 
 
-def compress(config: RunConfig) -> Bundle:
-    """Compress the trained bundle of a config.
+def compress(config: RunConfig, overwrite: bool = False) -> Bundle:
+    """Compress the trained bundle of a config, unless that was done.
+
+    Args:
+        overwrite: replace a finished run that is compressed in another way, or of another config.
 
     Raises:
         InputError: nothing was trained with this config and data.
     """
-    prepared = prepare(config)
+    rows = load_rows(config)
+    bundle = finished(config, rows, overwrite=overwrite)
+    if bundle:
+        print(f"{config.name}: already compressed as this config says")
+        return bundle
+    prepared = prepare(config, rows=rows)
     source = find_trained(prepared)
     if source is None:
         raise InputError(

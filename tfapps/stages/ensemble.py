@@ -28,28 +28,32 @@ from tfapps.config import load as configs
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data import draws
-from tfapps.errors import ConfigError, Failure, InputError
+from tfapps.errors import Failure, InputError
 from tfapps.presets import offline
 from tfapps.runs import unjudged
 from tfapps.runs.card import card
+from tfapps.runs.finished import refuse_ensemble_over
 from tfapps.runs.prepared import Prepared, prepare
 from tfapps.runs.unfinished import OUTPUT
 from tfapps.stages import soup
+from tfapps.stages.members import member
 from tfapps.stages.run import run
 from tfapps.verify import parity
 
 # Largest drop of the headline metric from the Keras members to their quantized files: errors of
 # members even out.
 DROP = 0.02
-ROWS = ("data", "draw", "split_seed")  # sections that decide which rows a run learns from
 COPIED = ("config.yaml", "metrics.json", WEIGHTS, DELTA, COMPRESSION, ARCHITECTURE)
 
 
-def ensemble(config: RunConfig) -> Bundle:
+def ensemble(config: RunConfig, overwrite: bool = False) -> Bundle:
     """Train the members that are not trained yet, and write the bundle of the ensemble.
 
+    Args:
+        overwrite: replace a finished ensemble, and members, of other values or other data.
+
     Raises:
-        InputError: no ensemble section.
+        InputError: no ensemble section, or a finished run would be replaced.
         Failure: an artefact of the ensemble is worse than its Keras members.
     """
     if config.ensemble is None:
@@ -60,55 +64,14 @@ def ensemble(config: RunConfig) -> Bundle:
     kind = registry.plugin("ensemble", config.ensemble.name)
     members = [member(config, kind, i) for i in _numbers(config)]  # all are checked first
     if kind.averages_weights:
-        return soup.soup(config, kind, members)
+        return soup.soup(config, kind, members, overwrite)
     alone = config.model_copy(update={"ensemble": None})
     prepared = prepare(alone)
-    work = _Work(config, kind, prepared)
+    refuse_ensemble_over(config, prepared.fingerprint, overwrite)
+    work = _Work(config, kind, prepared, overwrite)
     for number in _numbers(config):
         work.train(number)
     return work.write()
-
-
-def member(config: RunConfig, kind: Any, number: int, **more: Any) -> RunConfig:
-    """Return the config of a member: the ensemble's config with the member's settings.
-
-    Members split their rows as the ensemble does, whatever their own seed is: they are evaluated
-    on its dev set, and their rows are numbered as its rows.
-
-    Raises: ConfigError for an invalid variant, or one that changes the rows.
-    """
-    raw = config.model_dump(mode="json", exclude_unset=True)
-    raw["ensemble"] = None
-    raw["name"] = f"{config.name}_{number}"
-    raw["split_seed"] = config.rows_seed
-    variants = config.ensemble.variants or [{}]
-    changes = kind.member(config.ensemble, number, config.seed) | more
-    _check_rows(config, kind, changes, variants)
-    for key, value in {**changes, **variants[number % len(variants)]}.items():
-        *path, last = key.split(".")
-        place = raw
-        for part in path:
-            if not isinstance(place.setdefault(part, {}), dict):
-                place[part] = {}
-            place = place[part]
-        place[last] = value
-    return configs.from_dict(raw, raw["name"])
-
-
-def _check_rows(
-    config: RunConfig, kind: Any, changes: dict[str, Any], variants: list[dict[str, Any]]
-) -> None:
-    """Check that neither a fixed draw nor a variant changes the rows of the members."""
-    if config.draw is not None and (kind.sequential or "draw" in changes):
-        raise ConfigError([f"draw: {config.ensemble.name} draws the rows itself; leave it out"])
-    keys = [key for variant in variants for key in variant if key.split(".")[0] in ROWS]
-    if keys:
-        raise ConfigError(
-            [
-                f"ensemble.variants: got {keys[0]}, but all members share the rows of the "
-                "ensemble, which judges them on its dev set; set it for all of them instead"
-            ]
-        )
 
 
 def _numbers(config: RunConfig) -> range:
@@ -118,8 +81,11 @@ def _numbers(config: RunConfig) -> range:
 class _Work:
     """State of one ensemble."""
 
-    def __init__(self, config: RunConfig, kind: Any, prepared: Prepared) -> None:
+    def __init__(
+        self, config: RunConfig, kind: Any, prepared: Prepared, overwrite: bool = False
+    ) -> None:
         self.config, self.kind, self.prepared = config, kind, prepared
+        self.overwrite = overwrite
         self.activation = prepared.task.activation
         self.members: list[Bundle] = []
         self.train_logits: list[np.ndarray] = []
@@ -137,7 +103,8 @@ class _Work:
             if drawn is not None:
                 rows = draws.with_every_label(np.array(drawn), self.prepared.rows["train"])
                 more["draw"] = {"file": str(self._noted(number, rows.tolist()))}
-        self.members.append(run(member(self.config, self.kind, number, **more)))
+        settings = member(self.config, self.kind, number, **more)
+        self.members.append(run(settings, self.overwrite, owner=self.config.name))
         if self.kind.sequential:
             self.train_logits.append(self._logits_of(self.members[-1], "train"))
 

@@ -34,6 +34,9 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     exporters: dict[str, list[str]] = defaultdict(list)
     for name in config.export:
         exporters[registry.artifacts()[name]].append(name)
+    removed = [n for n in bundle.artifacts() if n not in ("keras", *config.export)]
+    if removed:
+        print(f"removing {', '.join(removed)}, which export: does not name any more", flush=True)
     calibration = _calibration(prepared) if exporters else []
     with bundles.writing(bundle.path, base=bundle) as draft:
         for stale in ("saved_model", "litert"):

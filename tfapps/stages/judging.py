@@ -10,6 +10,7 @@ from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import METRICS, PROOF, Bundle, write_json
 from tfapps.config import effects
 from tfapps.config import load as configs
+from tfapps.runs import trivial
 from tfapps.runs.card import card
 from tfapps.runs.outputs import judged
 from tfapps.runs.prepared import Prepared
@@ -41,6 +42,8 @@ def write(folder: Path, prepared: Prepared, model: keras.Model, notes: Mapping[s
             for name, picture in task.pictures(*answers).items():
                 (folder / f"{name}.png").write_bytes(picture)
     metrics |= notes
+    if floor := trivial.measured(prepared):
+        metrics[trivial.KEY] = floor
     write_json(folder / METRICS, metrics)
     (folder / "README.md").write_text(card(prepared.config, metrics, {}), encoding="utf-8")
 

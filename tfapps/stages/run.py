@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tfapps.bundle.bundle import MANIFEST, Bundle
+from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.processes import workers
-from tfapps.runs import fingerprints, unfinished
+from tfapps.runs import trivial, unfinished
 from tfapps.runs.card import artifact_table
+from tfapps.runs.finished import finished
 from tfapps.runs.prepared import Prepared, load_rows, prepare, refuse_ensemble
-from tfapps.runs.trained import find_trained, is_compressed
-from tfapps.runs.unfinished import OUTPUT
+from tfapps.runs.trained import find_trained
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
 from tfapps.stages.export import artifacts_key, export_prepared
@@ -20,26 +18,38 @@ from tfapps.stages.train import train_prepared
 from tfapps.stages.verify import verify_prepared
 
 
-def run(config: RunConfig) -> Bundle:
-    """Train, compress, export and verify; skip what was already done for this config."""
+def run(config: RunConfig, overwrite: bool = False, owner: str | None = None) -> Bundle:
+    """Train, compress, export and verify; skip what was already done for this config.
+
+    Args:
+        overwrite: replace a finished run of other values or other data.
+        owner: the ensemble that the run is a member of.
+    """
+    prepared, bundle = weights_of(config, overwrite, owner)
+    return proven(prepared, bundle) if workers.chief() else bundle
+
+
+def weights_of(
+    config: RunConfig, overwrite: bool = False, owner: str | None = None
+) -> tuple[Prepared, Bundle]:
+    """Train and compress, unless that was done; see `run`."""
     refuse_ensemble(config)
     training.join_workers(config)
     rows = load_rows(config)
-    bundle = finished(config, rows)
+    bundle = finished(config, rows, overwrite=overwrite, owner=owner)
     if bundle:
         print(f"{config.name}: already trained with this config and data")
         prepared = prepare(config, bundle, rows)
-        bundle = current(prepared, bundle)
+        if workers.chief():
+            bundle = current(prepared, bundle)
     else:
         prepared = prepare(config, rows=rows)
         source = find_trained(prepared) if config.compress else None
         bundle = source or train_prepared(prepared)
         if config.compress:
             prepared, bundle = compress_prepared(prepared, bundle)
-    if not workers.chief():
-        unfinished.remove_copies()
-        return bundle
-    return proven(prepared, bundle)
+    unfinished.remove_copies()
+    return prepared, bundle
 
 
 def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
@@ -50,17 +60,13 @@ def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
     else:
         bundle = verify_prepared(prepared, export_prepared(prepared, bundle))
     _print_summary(bundle)
+    if not config.export and prepared.task.exported:
+        print(
+            f"export: [], so nothing was exported; add {prepared.task.exported[0]}, say, and run "
+            "it again: the model is not trained again"
+        )
+    trivial.warn(config, bundle.metrics)
     return bundle
-
-
-def finished(config: RunConfig, rows: dict[str, Any]) -> Bundle | None:
-    """Return the config's bundle if it is trained, and compressed if the config asks for it."""
-    path = OUTPUT / config.name
-    if not (path / MANIFEST).exists():
-        return None
-    bundle = Bundle.open(path)
-    done = fingerprints.trained_by(bundle, config, rows) and is_compressed(bundle, config)
-    return bundle if done else None
 
 
 def _print_summary(bundle: Bundle) -> None:

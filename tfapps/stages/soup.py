@@ -11,14 +11,17 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.errors import InputError
 from tfapps.runs import unfinished
-from tfapps.runs.prepared import Prepared, prepare
+from tfapps.runs.finished import finished
+from tfapps.runs.prepared import Prepared, load_rows, prepare
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
 from tfapps.stages.judging import current
-from tfapps.stages.run import finished, proven, run
+from tfapps.stages.run import proven, weights_of
 
 
-def soup(config: RunConfig, kind: Any, members: Sequence[RunConfig]) -> Bundle:
+def soup(
+    config: RunConfig, kind: Any, members: Sequence[RunConfig], overwrite: bool = False
+) -> Bundle:
     """Train the members, average them, then compress, export and verify the result.
 
     Members are not compressed or exported, only the soup: it costs as much as one run.
@@ -26,12 +29,14 @@ def soup(config: RunConfig, kind: Any, members: Sequence[RunConfig]) -> Bundle:
     Raises:
         InputError: the weights of members differ in shape.
     """
+    rows = load_rows(config)
+    bundle = finished(config, rows, overwrite=overwrite)
     runs = []
     for number, settings in enumerate(members, start=1):
         print(f"member {number} of {len(members)}", flush=True)
-        runs.append(run(settings.model_copy(update={"compress": [], "export": []})))
-    prepared = prepare(config, runs[0])
-    bundle = finished(prepared.config, prepared.rows)
+        alone = settings.model_copy(update={"compress": [], "export": []})
+        runs.append(weights_of(alone, overwrite, owner=config.name)[1])
+    prepared = prepare(config, runs[0], rows)
     if bundle:
         print(f"{config.name}: already averaged")
         prepared = prepare(config, bundle, prepared.rows)

@@ -19,11 +19,12 @@ from tfapps.graph import weights
 from tfapps.graph.clone import in_float32
 from tfapps.graph.precision import precision
 from tfapps.processes import workers
-from tfapps.runs import fingerprints, teachers, unfinished, unjudged
+from tfapps.runs import fingerprints, teachers, trivial, unfinished, unjudged
+from tfapps.runs.finished import finished
 from tfapps.runs.head_start import start_head
 from tfapps.runs.lessons import Lessons, lessons
 from tfapps.runs.outputs import judged
-from tfapps.runs.prepared import Prepared, prepare, refuse_ensemble
+from tfapps.runs.prepared import Prepared, load_rows, prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
 from tfapps.stages import judging
 
@@ -35,12 +36,24 @@ if TYPE_CHECKING:
     from tfapps.train.loop import Evaluation
 
 
-def train(config: RunConfig) -> Bundle:
-    """Train the model and write its bundle, replacing an older one when it is complete."""
+def train(config: RunConfig, overwrite: bool = False) -> Bundle:
+    """Train the model and write its bundle, unless that was done.
+
+    Args:
+        overwrite: train in any case, and replace the finished run of this name.
+    """
     refuse_ensemble(config)
     join_workers(config)
-    bundle = train_prepared(prepare(config))
+    rows = load_rows(config)
+    bundle = None if overwrite else finished(config, rows, compressed=False)
+    if bundle:
+        print(f"{config.name}: already trained with this config and data")
+        if workers.chief():
+            bundle = judging.current(prepare(config, bundle, rows), bundle)
+    else:
+        bundle = train_prepared(prepare(config, rows=rows))
     unfinished.remove_copies()
+    trivial.warn(config, bundle.metrics)
     return bundle
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import io
 import itertools
 import json
 import math
@@ -23,7 +24,7 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import splits
 from tfapps.errors import ConfigError, Failure, InputError
 from tfapps.printable import plain
-from tfapps.runs import contents, fingerprints
+from tfapps.runs import contents, fingerprints, trivial
 from tfapps.runs.lessons import lessons
 from tfapps.runs.prepared import prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
@@ -96,7 +97,14 @@ class _Search:
         self._write_best(best[0])  # a kill may have come between a trial and this
         print("\n".join(table(best[:SHOWN])))
         print(f"tensorboard --logdir {self.folder}\ntfapps run {self.folder / BEST}")
+        trivial.warn_of_trials(self.config, best, self._trivial(best[0]["headline"]))
         return self.folder / BEST
+
+    def _trivial(self, headline: str) -> dict[str, Any]:
+        """Return the trivial answer of the dev set; empty where trials have another task."""
+        with contextlib.redirect_stdout(io.StringIO()):  # each trial has logged it already
+            prepared = prepare(self.config)
+        return trivial.measured(prepared) if headline == prepared.task.headline else {}
 
     def _write_best(self, row: Mapping[str, Any]) -> None:
         named = {**row["values"], "name": f"{self.config.name}_best"}

@@ -7,14 +7,14 @@ those inside of functions.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tfapps.features.arrays import logits_of
+from tfapps.tasks._judging import Judging, logits_of
 
 if TYPE_CHECKING:
     import keras
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from tfapps.features.feature import Feature
     from tfapps.text.columns import Reading, Table
 
+__all__ = ["Task", "logits_of"]
 
-class Task(ABC):
+
+class Task(Judging):
     """What is learned from examples, and how outputs are judged and turned into answers.
 
     The attributes without `ClassVar` may depend on the config: set them in `__init__`.
@@ -32,9 +34,11 @@ class Task(ABC):
     Attributes:
         form: how a model is run, a file of `tfapps/forms/`.
         needs: what a model has to provide, see `provides` of the models.
+        exported: the artefacts of a config without `export:`.
         not_compressed: the reason why runs are not compressed; None if they may be.
         running_text: learns from a `Corpus` by hiding tokens of it, instead of from rows.
-        classifies: each text has one row of logits (b, c), as explanations and class weights need.
+        classifies: each text has one row of logits (b, c), a number for each label. Explanations
+            and `train.class_weights` need this.
         comparable: the logits of a text mean the same whatever model they are of. Ensembles of
             answers, teachers with another tokenizer, and texts without labels need this.
         tags_words: each word has a row of logits, from which `tag_numbers` decodes tags.
@@ -62,6 +66,7 @@ class Task(ABC):
 
     form: ClassVar[str] = "single"
     needs: ClassVar[str] = "encoder"
+    exported: ClassVar[tuple[str, ...]] = ("litert_dynamic",)
     not_compressed: ClassVar[str | None] = None
     running_text: ClassVar[bool] = False
     classifies: ClassVar[bool] = False
@@ -179,7 +184,11 @@ class Task(ABC):
         return None
 
     def places(self, columns: dict[str, Any], tokenizer: Any) -> list[np.ndarray]:
-        """Return where the pieces of each text (of a pair, both) stand in one encoded example."""
+        """Return where the pieces of each text (of a pair, both) stand in the one encoded row.
+
+        Args:
+            columns: `encode` of one example.
+        """
         ids, segments = columns["token_ids"][0], columns["segment_ids"][0]
         special = np.isin(ids, list(tokenizer.special_ids))
         return [np.flatnonzero(~special & (segments == segment)) for segment in (0, 1)]
@@ -201,7 +210,8 @@ class Task(ABC):
 
         Args:
             embed: examples -> the vectors that reach `vector_layer`, (b, d).
-            examples, run: those of the training, and its config.
+            examples: those of the training.
+            run: the config.
 
         Raises:
             InputError: what the head is to start from is missing or does not fit.
@@ -242,58 +252,3 @@ class Task(ABC):
             final: False after an epoch, where a search may be narrower.
         """
         raise NotImplementedError(f"{type(self).__module__}: form is seq2seq, but has no search")
-
-    # From outputs to metrics and answers, in numpy
-
-    @abstractmethod
-    def predict_metrics(
-        self, outputs: Any, targets: dict[str, Any], examples: Any
-    ) -> dict[str, float]:
-        """Return the metrics of metrics.json, the headline among them.
-
-        Args:
-            outputs: logits (b, ...), a dictionary of several outputs, what `reduce` returned, or
-                for `seq2seq` the answers that the search found for each row.
-            targets: dense columns.
-        """
-
-    def decide(self, outputs: Any, examples: Any) -> Any:
-        """Return the predictions that `verify` compares, an array or a list with one an example."""
-        return logits_of(outputs).argmax(axis=-1)
-
-    def tag_numbers(self, outputs: Any, examples: Any) -> list[np.ndarray]:
-        """Return the numbers of the tags of each example, (words,) each; see `tags_words`."""
-        raise NotImplementedError(f"{type(self).__module__}: tags_words, but has no tag_numbers")
-
-    @abstractmethod
-    def decode(self, outputs: Any, examples: Any) -> list[dict[str, Any]]:
-        """Turn outputs into the answers that people read, one for each text."""
-
-    def report(
-        self, outputs: Any, targets: dict[str, Any], examples: Any
-    ) -> tuple[dict[str, Any], str]:
-        """Return details for report.json and report.txt; by default the metrics."""
-        metrics = self.predict_metrics(outputs, targets, examples)
-        return metrics, "".join(f"{name} {value:.4f}\n" for name, value in metrics.items())
-
-    def pictures(self, outputs: Any, targets: dict[str, Any], examples: Any) -> dict[str, bytes]:
-        """Return PNG pictures by name, for the bundle and TensorBoard."""
-        return {}
-
-    def notes(
-        self, outputs: Any, targets: dict[str, Any], examples: Any, limit: int = 20
-    ) -> dict[str, str]:
-        """Return markdown by name for TensorBoard; texts go through `tfapps.printable`."""
-        return {}
-
-    def labels_without_rows(self, targets: dict[str, Any], examples: Any) -> list[str]:
-        """Return the labels that no row has, for the log."""
-        return []
-
-    def projection(self, model: keras.Model) -> tuple[np.ndarray, list[str]] | None:
-        """Return vectors (v, d) and their names for TensorBoard's projector; None for none."""
-        return None
-
-    def attention_png(self, outputs: Any, examples: Any) -> bytes | None:
-        """Draw the attention of the first answer as PNG; None if there is none to draw."""
-        return None

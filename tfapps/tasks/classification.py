@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -213,6 +213,16 @@ class Task(base.Task):
         from tfapps.metrics.classes import balanced_weights
 
         return balanced_weights(targets["label"], len(self.labels))
+
+    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, np.ndarray]:
+        """Return the most frequent label, or the frequent labels with the best F1 together."""
+        from tfapps.metrics.classes import frequent
+
+        always = frequent(columns["label"], len(self.labels))
+        logits = np.full(len(self.labels), -20.0, np.float32)
+        logits[always] = 20.0
+        answer = f"{', '.join(self.labels[i] for i in always)} for every text"
+        return answer, np.tile(logits, (len(examples), 1))
 
     def decide(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
         """Return the answer of each row: (rows,) class number, or (rows, c) 0/1."""

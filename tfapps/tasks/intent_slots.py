@@ -133,6 +133,15 @@ class Task(tagging.Task):
         intent = softmax_cross_entropy(outputs["intent"], targets["label"], count, label_smoothing)
         return slots + self.config.intent_weight * intent
 
+    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, Any]:
+        """Return the most frequent intent, and no entity."""
+        _, outputs = super().trivial(columns, examples)
+        known = columns["label"][columns["label"] >= 0]
+        intent = np.bincount(known, minlength=len(self.intents))
+        likeliest = self.intents[intent.argmax()]
+        outputs["intent"] = np.broadcast_to(intent, (len(examples), len(intent)))
+        return f"{likeliest} and no entity for every text", outputs
+
     def decide(self, outputs: Outputs, examples: Examples) -> list[Any]:
         """Return the intent and the tags of the words of each sentence."""
         numbers = _of_sentences(outputs, examples).argmax(axis=-1)

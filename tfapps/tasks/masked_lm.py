@@ -13,11 +13,11 @@ from tfapps import registry
 from tfapps.config.effects import ANSWERS
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
-from tfapps.features.arrays import logits_of
 from tfapps.features.feature import Feature
 from tfapps.metrics.probability import softmax
 from tfapps.printable import markdown, plain
 from tfapps.tasks import _guessing, _packing, base
+from tfapps.tasks.base import logits_of
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +49,7 @@ class Config(Section):
 class Task(base.Task):
     """How text becomes rows, what is hidden in them, and how guesses are judged and written."""
 
+    exported = ()  # it is the preset of other runs
     not_compressed = "compress the runs that use it as their preset"
     running_text = reduces = True
     # The table of the embeddings, where it is the output matrix, belongs to the encoder.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,10 @@ class Task(base.Task):
             "rmse": math.sqrt(error),
             "mean_squared_error": error,
         }
+
+    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, np.ndarray]:
+        """Return the mean of the training."""
+        return f"{self.mean:.4g} for every text", np.zeros((len(examples), 1), np.float32)
 
     def decide(self, logits: np.ndarray, examples: Examples = ()) -> np.ndarray:
         """Return which numbers lie above the mean of the training, (rows,) bool."""

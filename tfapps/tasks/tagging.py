@@ -13,10 +13,10 @@ from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
 from tfapps.decoding import viterbi
 from tfapps.errors import InputError
-from tfapps.features.arrays import logits_of
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import _entities, _windows, base
 from tfapps.tasks._labels import check_seen
+from tfapps.tasks.base import logits_of
 from tfapps.text import tags as schemes
 from tfapps.text.columns import Reading, Table
 
@@ -194,6 +194,14 @@ class Task(base.Task):
         )
         words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
         return ops.divide(ops.negative(log_probability), ops.maximum(words, 1.0))
+
+    def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, Any]:
+        """Return that no word is part of an entity."""
+        length = 1 + max((max(window["places"], default=0) for window in examples), default=0)
+        outside = np.eye(len(self.tags), dtype=np.float32)[0]
+        logits = np.broadcast_to(outside, (len(examples), length, len(self.tags)))
+        transitions = np.zeros((1, len(self.tags) + 2, len(self.tags)), np.float32)
+        return "no entity in any text", {"logits": logits, "transitions": transitions}
 
     def decide(self, outputs: Outputs, examples: Examples) -> list[Any]:
         """Return what is answered for each sentence: the tags of its words, in IOB2."""
