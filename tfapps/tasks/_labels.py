@@ -10,18 +10,20 @@ from typing import Any
 from tfapps.errors import InputError
 from tfapps.printable import shortened
 from tfapps.registry import nearest
+from tfapps.tasks import _texts
 from tfapps.text.columns import MARKS, Reading, Table
 from tfapps.text.labels import normal
 
 SHOWN = 8
 
 
-def reading(table: Table, columns: dict[str, Any] | None) -> Reading | None:
-    """Return what a config of classification says of a table.
+def reading(table: Table) -> Reading | None:
+    """Return the columns of texts and labels, and whether a row may have several labels.
 
-    Args:
-        columns: options of `data:` with the columns of texts and labels; None if there are none.
+    Raises:
+        InputError: it cannot be decided which columns are meant.
     """
+    columns = _texts.reading(table)
     if columns is None:
         return None
     labels = table.columns[columns["label"]]

@@ -16,7 +16,6 @@ from tfapps.errors import InputError
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _labels, _shown, _texts, base
 from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
-from tfapps.text.columns import Reading, Table
 
 if TYPE_CHECKING:
     import keras
@@ -62,6 +61,7 @@ class Task(base.Task):
     targets = ("label",)
     heads = (_heads.HEAD,)
     vector_layer = _heads.VECTOR
+    reading = staticmethod(_labels.reading)
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
         super().__init__(config)
@@ -80,11 +80,6 @@ class Task(base.Task):
     def ready(cls, config: Config) -> bool:
         """Return whether the head is set without training."""
         return config.start != "random"
-
-    @classmethod
-    def reading(cls, table: Table) -> Reading | None:
-        """Return the columns of texts and labels, and whether a row may have several labels."""
-        return _labels.reading(table, _texts.reading(table))
 
     @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:

@@ -72,11 +72,9 @@ class Task(base.Task):
     @classmethod
     def reading(cls, table: Table) -> Reading | None:
         """Return the columns of words and tags, where the file has to be told."""
-        if table.tagged:
-            return Reading(1.0, {})
         names = table.lists()
-        if names is None:
-            return None
+        if table.tagged or names is None:
+            return Reading(1.0, {}) if table.tagged else None
         return Reading(0.9, {"source": "tagged", "tokens": names[0], "tags": names[1]})
 
     @classmethod
