@@ -28,7 +28,7 @@ LINES = [
     {"train", "compress", "export", "verify", "explain", "ensembles", "search"},
     {"runs", "serve"},
     {"stages"},
-    {"cli", "apps"},
+    {"cli", "apps", "api"},
 ]
 LINE_OF = {
     part: number for number, line in enumerate([GROUND, *LINES, {"__main__"}]) for part in line

@@ -1,16 +1,8 @@
-"""Arguments that several verbs share, and the runs that they name."""
+"""Arguments that several verbs share."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from tfapps.errors import InputError
-
-if TYPE_CHECKING:
-    from tfapps.bundle.bundle import Bundle
 
 
 def config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,26 +40,3 @@ def texts_argument(parser: argparse.ArgumentParser) -> None:
         help="texts; `-` or none reads lines from stdin; separate the texts of a pair by a tab, "
         "or give `text` and `text_pair` of a JSON object",
     )
-
-
-def bundle_path(run: str) -> Path:
-    """Return the folder of a run given by folder or by name under `saved_models/`."""
-    path = Path(run)
-    return path if path.exists() or os.sep in run else Path("saved_models") / run
-
-
-def open_bundle(run: str, several: bool = False) -> Bundle:
-    """Open a run given by folder or by name, checked against its manifest.
-
-    Args:
-        several: whether it may be an ensemble.
-    """
-    from tfapps.bundle.bundle import MEMBERS, Bundle
-
-    bundle = Bundle.open(bundle_path(run))
-    if bundle.members and not several:
-        raise InputError(
-            f"{bundle.path} is an ensemble, expected a single run; give one of its members, "
-            f"{bundle.path / MEMBERS}/0 say"
-        )
-    return bundle

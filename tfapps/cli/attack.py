@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tfapps.cli._arguments import open_bundle
+from tfapps.bundle.opening import open_bundle
 
 HELP = "measure a run's accuracy under adversaries, typing errors and missing words"
 

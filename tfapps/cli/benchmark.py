@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tfapps import extras
-from tfapps.cli._arguments import open_bundle
+from tfapps.bundle.opening import open_bundle
 
 HELP = "measure size, latency, throughput and peak memory of a run's artefacts"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tfapps import extras
-from tfapps.cli._arguments import bundle_path
+from tfapps.bundle.opening import bundle_path
 
 HELP = "compare all artefacts of several runs in a table and a picture"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from tfapps.cli._arguments import open_bundle, run_arguments
+from tfapps.bundle.opening import open_bundle
+from tfapps.cli._arguments import run_arguments
 
 HELP = "evaluate any artefact of a run on any file"
 

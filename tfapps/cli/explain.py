@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfapps.cli._arguments import open_bundle, texts_argument
+from tfapps.bundle.opening import open_bundle
+from tfapps.cli._arguments import texts_argument
 from tfapps.printable import json_line
 
 if TYPE_CHECKING:

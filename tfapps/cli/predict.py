@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tfapps.cli._arguments import bundle_path, run_arguments, texts_argument
+from tfapps.bundle.opening import bundle_path
+from tfapps.cli._arguments import run_arguments, texts_argument
 from tfapps.printable import json_line, plain
 
 HELP = "predict with any artefact of a run: texts in, JSON lines out"

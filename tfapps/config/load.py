@@ -65,6 +65,33 @@ def from_dict(raw: dict[str, Any], default_name: str) -> RunConfig:
     return _Checker([]).run(raw, default_name)
 
 
+def of_python(config: str | Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> RunConfig:
+    """Check a config file, or its content as a dictionary, with other values.
+
+    Args:
+        overrides: values by key; a mapping changes only the keys it names.
+
+    Raises: ConfigError with every problem of the config.
+    Example: `of_python("intents.yaml", {"train": {"epochs": 2}, "export": []})`.
+    """
+    if isinstance(config, Mapping):
+        raw = _merged(config, overrides)
+        if raw.get("name") is None:
+            raise ConfigError(["name: missing; a config that is no file must state its name"])
+        return from_dict(raw, "")
+    path = Path(config)
+    return from_dict(_merged(strict_yaml.read(path), overrides), _default_name(path))
+
+
+def _merged(raw: Mapping[Any, Any], changes: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return a copy of `raw` in which a mapping of `changes` changes only the keys it names."""
+    merged = dict(raw)
+    for key, value in changes.items():
+        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
 def options(section: type[Section], texts: Sequence[str], path: str) -> Section:
     """Return a plug-in's Config from `key=value` texts alone.
 

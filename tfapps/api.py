@@ -1,0 +1,117 @@
+"""tfapps from Python: run a config, load a run to predict with it, evaluate it on a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfapps import extras, keras_backend
+
+if TYPE_CHECKING:
+    from tfapps.bundle.bundle import Bundle
+    from tfapps.serve.ensemble import Ensemble
+    from tfapps.serve.predictor import Predictor
+
+
+def run(config: str | os.PathLike | Mapping[str, Any], **overrides: Any) -> Bundle:
+    """Train, compress, export and verify; stages that are already done are skipped.
+
+    Does the same as `tfapps run`, and writes `saved_models/<name>` in the current folder.
+
+    Args:
+        config: a YAML file, or its content as a dictionary; a dictionary states its `name`.
+        overrides: values of the config by key; a dictionary changes only the keys it names.
+
+    Returns:
+        The finished run: its `path`, its `metrics` by split and artefact, and its `artifacts()`.
+
+    Raises:
+        ConfigError: with every problem of the config.
+        InputError: the data cannot be read, or a package of an extra is not installed.
+        Failure: an exported file differs too much from the trained model, for one.
+
+    Example:
+        >>> bundle = tfapps.run("support.yaml", train={"epochs": 3}, name="support_3")
+        >>> bundle.metrics["dev"]["litert_dynamic"]["accuracy"]
+        0.9153
+    """
+    from tfapps.config import load as configs
+
+    keras_backend.configure()
+    settings = configs.of_python(config, overrides)
+    with extras.explained():
+        from tfapps.stages import run as stage
+
+        return stage.run(settings)
+
+
+def load(
+    run: str | os.PathLike | Bundle, artifact: str | None = None, threads: int = 1
+) -> Predictor | Ensemble:
+    """Open a run to predict with it; a LiteRT file needs neither TensorFlow nor Keras.
+
+    Args:
+        run: what `tfapps.run` returned, a run's folder, or its name under `saved_models/`.
+        artifact: which of its artefacts answers; None takes the most faithful LiteRT file.
+        threads: CPU threads of a LiteRT artefact.
+
+    Returns:
+        A predictor: called with a list of texts, it returns a list of answers.
+
+    Raises:
+        InputError: no such run or artefact, a damaged file, or a package of an extra is not
+            installed.
+
+    Example:
+        >>> predictor = tfapps.load("support", "litert_dynamic")
+        >>> predictor(["Where is my parcel?"])
+        [{'label': 'track_order', 'score': 0.9862, 'top': [...]}]
+    """
+    keras_backend.configure()
+    with extras.explained():
+        from tfapps.serve.predictor import Predictor
+
+        return Predictor.open(_path(run), artifact, threads)
+
+
+def evaluate(
+    run: str | os.PathLike | Bundle, data: str | os.PathLike, artifact: str | None = None
+) -> dict[str, float]:
+    """Measure an artefact of a run on a file, as `tfapps evaluate` does.
+
+    Args:
+        run: what `tfapps.run` returned, a run's folder, or its name under `saved_models/`.
+        data: a file in the format of the run's data source.
+        artifact: which of its artefacts is measured; None is the Keras model.
+
+    Returns:
+        The task's metrics by name, `accuracy` and `macro_f1` for one.
+
+    Raises:
+        InputError: no such run, artefact or file, a file that cannot be read, or a package of an
+            extra is not installed.
+
+    Example:
+        >>> tfapps.evaluate("support", "test.csv", "litert_dynamic")["accuracy"]
+        0.9107
+    """
+    from tfapps.bundle.opening import open_bundle
+    from tfapps.config import load as configs
+
+    keras_backend.configure()
+    bundle = open_bundle(_path(run), several=True)
+    with extras.explained():
+        from tfapps.stages import evaluate as stage
+
+        settings = configs.load(bundle.config_path)
+        _, metrics = stage.evaluate(bundle, settings, os.fspath(data), artifact or "keras")
+    return metrics
+
+
+def _path(run: str | os.PathLike | Bundle) -> os.PathLike:
+    """Return the folder of a run."""
+    from tfapps.bundle.bundle import Bundle
+    from tfapps.bundle.opening import bundle_path
+
+    return run.path if isinstance(run, Bundle) else bundle_path(run)
