@@ -41,6 +41,7 @@ def run(config: str | os.PathLike | Mapping[str, Any], **overrides: Any) -> Bund
     keras_backend.configure()
     settings = configs.of_python(config, overrides)
     with extras.explained():
+        keras_backend.import_keras()
         from tfapps.stages import run as stage
 
         return stage.run(settings)
@@ -72,6 +73,8 @@ def load(
     with extras.explained():
         from tfapps.serve.predictor import Predictor
 
+        if artifact:
+            keras_backend.import_backend(artifact)
         return Predictor.open(_path(run), artifact, threads)
 
 
@@ -105,6 +108,7 @@ def evaluate(
         from tfapps.stages import evaluate as stage
 
         settings = configs.load(bundle.config_path)
+        keras_backend.import_backend(artifact or "keras")
         _, metrics = stage.evaluate(bundle, settings, os.fspath(data), artifact or "keras")
     return metrics
 

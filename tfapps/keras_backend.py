@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 VARIABLE = "KERAS_BACKEND"
@@ -35,6 +37,29 @@ def configure() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Off by default on processors without AVX512, where its products are quicker all the same.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def import_keras() -> None:
+    """Import Keras without the notes its backend prints from C++, which are shown if it fails."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            importlib.import_module("keras")
+        except BaseException:
+            captured.seek(0)
+            os.write(original, captured.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+
+
+def import_backend(artifact: str) -> None:
+    """Import Keras if the artefact needs it; LiteRT files run without."""
+    if not artifact.startswith("litert_"):
+        import_keras()
 
 
 def _asked() -> tuple[str, str]:

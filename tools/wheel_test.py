@@ -3,8 +3,8 @@
     python -m tools.wheel_test
 
 Builds the sdist, and the wheel from the sdist. One environment gets the wheel with the extra
-`train`, and trains and exports a small model; another gets the wheel alone, and answers from the
-LiteRT file that the first one made. Fails if the second is 200 MB or more.
+`train`, trains and exports a small model and executes the notebook. Another gets the wheel alone,
+and answers from the LiteRT file that the first one made. Fails if the second is 200 MB or more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import venv
@@ -22,6 +23,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = ROOT / "docs" / "tutorials" / "python_api.ipynb"
 MOST_BYTES = 200_000_000  # of the packages that serving needs, compiled modules included
 INSTALLER = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel"}
 ROWS = 240
@@ -48,6 +50,7 @@ def main() -> None:
         wheel = build(folder / "dist")
         trainer = environment(folder / "train", f"{wheel}[train]")
         trained = train(trainer, folder / "work")
+        run(trainer / "python", ROOT / "tools" / "notebook.py", NOTEBOOK, "--check", cwd=folder)
         server = environment(folder / "serve", str(wheel))
         check_size(folder / "serve")
         serve(server, trained, folder / "elsewhere")
@@ -58,6 +61,12 @@ def build(folder: Path) -> Path:
     """Build sdist and wheel into a folder; return the wheel."""
     run(sys.executable, "-m", "build", "--outdir", folder, ROOT, cwd=ROOT)
     (wheel,) = folder.glob("*.whl")
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = run("git", "ls-files", "tests", "tools", "configs", "docs", cwd=ROOT).split()
+    if missing := sorted(set(tracked) - packed):
+        raise SystemExit(f"{sdist.name} lacks {', '.join(missing[:5])}: see MANIFEST.in")
     inside = zipfile.ZipFile(wheel).namelist()
     expected = ("tfapps/samples/support_intents/train.tsv", "licenses/LICENSE")
     missing = [name for name in expected if not any(file.endswith(name) for file in inside)]

@@ -35,8 +35,8 @@ class StageVerb:
 
     def main(self, arguments: argparse.Namespace) -> None:
         """Run the stage; Keras is loaded once the config is known to be right."""
-        from tfapps.cli._quiet import import_keras
         from tfapps.config import load as configs
+        from tfapps.keras_backend import import_keras
 
         settings = configs.load(arguments.config, arguments.overrides)
         import_keras()

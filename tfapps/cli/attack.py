@@ -27,9 +27,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Print a line an attack; the picture and the figures are in the bundle."""
     import json
 
-    from tfapps.cli._quiet import import_keras
     from tfapps.config import load as configs
     from tfapps.errors import InputError
+    from tfapps.keras_backend import import_keras
     from tfapps.stages import attack
 
     epsilons = arguments.epsilon or attack.EPSILONS

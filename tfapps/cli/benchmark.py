@@ -31,8 +31,8 @@ def main(arguments: argparse.Namespace) -> None:
     import json
     import sys
 
-    from tfapps.cli._quiet import import_backend
     from tfapps.config import load as configs
+    from tfapps.keras_backend import import_backend
     from tfapps.stages.benchmark import benchmark, measurable, table
 
     bundle = open_bundle(arguments.run)

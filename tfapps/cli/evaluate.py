@@ -23,8 +23,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print the task's metrics."""
     from tfapps import registry
-    from tfapps.cli._quiet import import_backend
     from tfapps.config import load as configs
+    from tfapps.keras_backend import import_backend
     from tfapps.stages.evaluate import evaluate
 
     bundle = open_bundle(arguments.run, several=True)

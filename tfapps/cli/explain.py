@@ -52,9 +52,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print a line a text, or for `--faithful` a line a method."""
     from tfapps import registry
-    from tfapps.cli._quiet import import_keras
     from tfapps.config import load as configs
     from tfapps.errors import InputError
+    from tfapps.keras_backend import import_keras
 
     for text in _senseless(arguments):
         raise InputError(text)

@@ -60,7 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text, or on a terminal the text with its entities in colour."""
     from tfapps.cli import _coloured, _texts
-    from tfapps.cli._quiet import import_backend
+    from tfapps.keras_backend import import_backend
     from tfapps.serve.predictor import Predictor
     from tfapps.text.questions import fields_of
 
@@ -106,7 +106,7 @@ def _over_beam(arguments: argparse.Namespace) -> None:
 def _ask_all(runs: list[str], texts: list[str]) -> None:
     """Print one JSON object a text, with the answer of every run under its name."""
     from tfapps.cli import _texts
-    from tfapps.cli._quiet import import_keras
+    from tfapps.keras_backend import import_keras
 
     import_keras()
     from tfapps.serve.deltas import Shared

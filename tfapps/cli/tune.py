@@ -16,9 +16,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Run the verb."""
-    from tfapps.cli._quiet import import_keras
     from tfapps.config import load as configs
     from tfapps.errors import InputError
+    from tfapps.keras_backend import import_keras
 
     settings = configs.load(arguments.config, arguments.overrides)
     if settings.search is None:
