@@ -24,21 +24,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "docs" / "tutorials" / "python_api.ipynb"
+QUESTION = "Hallo wo ist mein Paket, Bestellung 12"
 MOST_BYTES = 200_000_000  # of the packages that serving needs, compiled modules included
 INSTALLER = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel"}
 ROWS = 240
-CONFIG = """\
-task: {name: classification}
-data: {source: csv, train: support.csv, text: text, label: label, dev: 0.2}
-model: {name: text_cnn, embedding_size: 16, filters: 16, max_length: 16}
-text: {vocabulary_size: 300, min_frequency: 1}
-train: {epochs: 6, batch_size: 16, learning_rate: 5.0e-3}
-export: [litert_dynamic]
-"""
-WORDS = {
-    "parcel": ("where is my parcel", "the parcel is late", "track the delivery"),
-    "refund": ("i want my money back", "refund the order", "when is the refund paid"),
-    "account": ("i forgot my password", "change my address", "close the account"),
+CONFIG, SAMPLE = "intents_bert_sample", "tfapps/samples/support_intents"
+TEXTS = {
+    "Lieferung": ("wo ist mein Paket", "das Paket ist verspätet", "Lieferung verfolgen"),
+    "Erstattung": ("ich möchte mein Geld zurück", "wann kommt die Erstattung"),
+    "Konto": ("ich habe mein Passwort vergessen", "meine Adresse ändern", "Konto schließen"),
 }
 
 
@@ -68,7 +62,7 @@ def build(folder: Path) -> Path:
     if missing := sorted(set(tracked) - packed):
         raise SystemExit(f"{sdist.name} lacks {', '.join(missing[:5])}: see MANIFEST.in")
     inside = zipfile.ZipFile(wheel).namelist()
-    expected = ("tfapps/samples/support_intents/train.tsv", "licenses/LICENSE")
+    expected = (f"tfapps/configs/{CONFIG}.yaml", f"{SAMPLE}/train.tsv", "licenses/LICENSE")
     missing = [name for name in expected if not any(file.endswith(name) for file in inside)]
     if missing or any(file.startswith(("tests/", "tools/")) for file in inside):
         raise SystemExit(f"{wheel.name}: missing {missing}, or holds tests")
@@ -91,7 +85,7 @@ def train(programs: Path, folder: Path) -> Path:
     """Train and export a small model on a CSV; return the folder of its run."""
     folder.mkdir()
     write_csv(folder / "support.csv")
-    (folder / "support.yaml").write_text(CONFIG, encoding="utf-8")
+    run(programs / "tfapps", "init", "support.csv", cwd=folder)
     output = run(programs / "tfapps", "run", "support.yaml", cwd=folder)
     if "litert_dynamic" not in output:
         raise SystemExit(f"tfapps run printed no row of litert_dynamic:\n{output}")
@@ -107,16 +101,16 @@ def serve(programs: Path, trained: Path, folder: Path) -> None:
         "import tfapps, sys; assert 'numpy' not in sys.modules",
         cwd=folder,
     )
-    for command in ("--version", "--help", "list"):
-        run(programs / "tfapps", command, cwd=folder)
-    answer = run(programs / "tfapps", "predict", "./support", "where is the parcel", cwd=folder)
-    if '"label": "parcel"' not in answer:
-        raise SystemExit(f"tfapps predict: expected the label parcel, got {answer}")
+    for command in (["--version"], ["--help"], ["list"], ["init", "--from", CONFIG]):
+        run(programs / "tfapps", *command, cwd=folder)
+    answer = run(programs / "tfapps", "predict", "./support", QUESTION, cwd=folder)
+    if '"label": "Lieferung"' not in answer:
+        raise SystemExit(f"tfapps predict: expected the label Lieferung, got {answer}")
     run(programs / "tfapps", "compare", "./support", cwd=folder)
     shutil.copy(trained.parent.parent / "support.csv", folder)
     run(programs / "tfapps", "benchmark", "./support", "--rows", "20", cwd=folder)
     refused = run(
-        *(programs / "tfapps", "predict", "./support", "--artifact", "keras", "parcel"),
+        *(programs / "tfapps", "predict", "./support", "--artifact", "keras", "Paket"),
         cwd=folder,
         code=2,
     )
@@ -141,15 +135,16 @@ def check_size(environment: Path) -> None:
 
 
 def write_csv(file: Path) -> None:
-    """Write a small table that a model learns in seconds."""
+    """Write a table as Excel in Europe does: semicolons, CP1252, a first column without a name."""
     random_ = random.Random(1)
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["text", "label"])
-        for _ in range(ROWS):
-            label = random_.choice(sorted(WORDS))
-            start = random_.choice(["please", "hello", "so", "today", "again"])
-            writer.writerow([f"{start} {random_.choice(WORDS[label])}", label])
+    with file.open("w", newline="", encoding="cp1252") as stream:
+        writer = csv.writer(stream, delimiter=";")
+        writer.writerow(["", "Text", "Thema"])
+        for number in range(ROWS):
+            label = random_.choice(sorted(TEXTS))
+            start = random_.choice(["Hallo", "Guten Tag", "Hilfe", "bitte", "heute"])
+            order = f"Bestellung {random_.randrange(1000)}"
+            writer.writerow([number, f"{start} {random_.choice(TEXTS[label])}, {order}", label])
 
 
 def run(*command: object, cwd: Path, code: int = 0) -> str:
