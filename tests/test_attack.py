@@ -1,5 +1,6 @@
 """The report on robustness."""
 
+import io
 import json
 
 import numpy as np
@@ -8,6 +9,9 @@ from running import copied, tfapps
 
 from tfapps.bundle.bundle import Bundle
 from tfapps.data import noise
+from tfapps.errors import InputError
+from tfapps.stages._steps import Steps
+from tfapps.stages.attacks import ATTACKS, DEFAULT, chosen
 
 
 def test_letters_are_mistyped_as_often_as_asked():
@@ -33,7 +37,8 @@ def test_words_go_missing_as_often_as_asked():
 
 def test_the_report_is_printed_and_stored(workplace):
     copied(workplace, "attacked")
-    done = tfapps("attack", "attacked", "--epsilon", "0.5", "2", "--json", cwd=workplace)
+    options = ("--attacks", "all", "--epsilon", "0.5", "2", "--json")
+    done = tfapps("attack", "attacked", *options, cwd=workplace)
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert set(figures) == {
@@ -59,9 +64,48 @@ def test_the_report_is_printed_and_stored(workplace):
     [
         (["--epsilon", "-1"], "--epsilon: got -1.0, expected more than 0"),
         (["--rows", "0"], "--rows: got 0, expected 1 or more"),
+        (["--seconds", "0"], "--seconds: got 0, expected more than 0"),
+        (["--attacks", "pgd"], "--attacks: unknown attack 'pgd': expected one of fgm_l2, fgsm_max"),
     ],
 )
 def test_an_invalid_attack_is_refused(workplace, more, text):
     done = tfapps("attack", "tiny", *more, cwd=workplace)
     assert (done.returncode, done.stdout) == (2, "")
     assert text in done.stderr
+
+
+def test_the_default_attacks_are_the_quick_ones_and_a_budget_leaves_some_out(workplace):
+    copied(workplace, "quick")
+    done = tfapps("attack", "quick", "--rows", "8", cwd=workplace)
+    assert done.stdout.startswith("the first 8 of 24 dev rows\n")
+    assert set(Bundle.open(workplace / "saved_models/quick").metrics["robustness"]) == set(DEFAULT)
+    steps, *_ = done.stderr.splitlines()
+    assert steps.startswith("1/9 steps  fgm_l2 0.01: accuracy ")
+    options = ("--attacks", "missing_words", "--seconds", "1e-9")
+    done = tfapps("attack", "quick", *options, cwd=workplace)
+    left = "left out after 1e-09 s: missing_words 0.1, missing_words 0.2; give more --seconds"
+    assert left in done.stdout
+
+
+def test_words_with_tags_are_not_left_out():
+    assert [a.name for a in chosen(None, tagged=True)] == ["fgm_l2", "mistyped_letters"]
+    assert len(chosen(["all"], tagged=True)) == len(ATTACKS) - 1
+    with pytest.raises(InputError, match="missing_words would leave out words that have a tag"):
+        chosen(["missing_words"], tagged=True)
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_steps_are_a_bar_with_the_time_left_on_a_terminal():
+    stream = Terminal()
+    with Steps(4, stream) as progress:
+        progress.step(2)
+        progress.end("one attack: accuracy 0.5000")
+        progress.step(2)
+    assert "one attack: accuracy 0.5000\n" in stream.getvalue()
+    assert "0/4 [00:00<?" in stream.getvalue()

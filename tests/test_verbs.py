@@ -198,9 +198,8 @@ def test_explain_scores_each_word(tiny_runs, name, method):
 @pytest.mark.parametrize("name", can("attack", slow=("classification", "pairs", "intent_slots")))
 def test_attack_starts_from_what_was_measured(tiny_runs, name):
     folder = tiny_runs(name)
-    figures = json.loads(
-        lines(tfapps("attack", name, "--epsilon", "0.5", "--json", cwd=folder))[-1]
-    )
+    options = ("--attacks", "all", "--epsilon", "0.5", "--json")
+    figures = json.loads(lines(tfapps("attack", name, *options, cwd=folder))[-1])
     metrics = Bundle.open(folder / "saved_models" / name).metrics
     clean = metrics["dev"]["keras"][metrics["headline"]]
     assert {"fgm_l2", "fgsm_max", "pgd_l2", "pgd_max", "mistyped_letters"} <= set(figures)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,30 +20,39 @@ from tfapps.runs.notes import note
 from tfapps.runs.outputs import outputs_of
 from tfapps.runs.prepared import Prepared, prepare, retokenized
 from tfapps.runs.trained import rebuild
+from tfapps.stages import attacks
+from tfapps.stages._steps import Steps
+from tfapps.stages.attacks import Attack
 
 if TYPE_CHECKING:
     import keras
 
-EPSILONS = (0.01, 0.03, 0.1)
-RATES = (0.05, 0.1, 0.2)
+CHANGES = {"mistyped_letters": noise.mistyped, "missing_words": noise.thinned}
 KEY = "robustness"
 PICTURE = f"{KEY}.png"
 
 
 def attack(
-    bundle: Bundle, config: RunConfig, epsilons: Sequence[float] = EPSILONS, rows: int | None = None
+    bundle: Bundle,
+    config: RunConfig,
+    epsilons: Sequence[float] = attacks.EPSILONS,
+    rows: int = attacks.ROWS,
+    names: Sequence[str] | None = None,
+    seconds: float | None = None,
 ) -> dict[str, dict[str, float]]:
     """Evaluate the Keras model of a run on its dev set under attack; store it in the bundle.
 
     Args:
         epsilons: sizes of the perturbation, as shares of the size of a text's embeddings.
-        rows: uses the first rows of the dev set; None is all.
+        rows: uses the first rows of the dev set.
+        names: of the attacks; None for the quick ones.
+        seconds: no further strength is tried after so long; None is no limit.
 
     Returns:
         {attack: {strength: headline metric}}; strength 0 is the unchanged dev set.
 
     Raises:
-        InputError: the task does not give one answer per text.
+        InputError: the task does not give one answer per text, or an attack does not fit it.
     """
     task = registry.load("task", config.task.name).Task
     if registry.plugin("form", task.form).searches or task.running_text:
@@ -52,10 +63,23 @@ def attack(
     with offline.bundle(bundle.path):
         prepared = _first(prepare(config, bundle), rows)
         model = rebuild(prepared, bundle, None, None)
+    tagged = "tokens" in prepared.rows["dev"][0]
+    strengths = [
+        (attack, strength)
+        for attack in attacks.chosen(names, tagged)
+        for strength in (epsilons if attack.norm else attacks.RATES)
+    ]
     clean = _metric(prepared, outputs_of(prepared, model, "dev"))
-    results = _by_embeddings(prepared, model, epsilons)
-    results |= _by_typing(prepared, model)
-    figures = {name: {"0": clean, **values} for name, values in results.items()}
+    figures: dict[str, dict[str, float]] = {}
+    work = _Work(prepared, model, seconds)
+    with Steps(work.steps(strengths)) as progress:
+        for attack, strength in strengths:
+            if figures and work.is_over():
+                break
+            metric = work.metric(attack, strength, progress.step)
+            figures.setdefault(attack.name, {"0": clean})[f"{strength:g}"] = metric
+            progress.end(f"{attack.name} {strength:g}: {prepared.task.headline} {metric:.4f}")
+    _report_left(strengths, figures, seconds)
     _note(bundle, prepared.task.headline, figures)
     return figures
 
@@ -69,10 +93,11 @@ def table(headline: str, figures: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def _first(prepared: Prepared, rows: int | None) -> Prepared:
+def _first(prepared: Prepared, rows: int) -> Prepared:
     """Return the data with only the first `rows` sentences or texts of the dev set."""
-    if rows is None:
+    if rows >= len(prepared.rows["dev"]):
         return prepared
+    print(f"the first {rows} of {len(prepared.rows['dev'])} dev rows", flush=True)
     first_rows = {**prepared.rows, "dev": prepared.rows["dev"][:rows]}
     return retokenized(dataclasses.replace(prepared, rows=first_rows), prepared.tokenizer)
 
@@ -82,42 +107,62 @@ def _metric(prepared: Prepared, outputs: Any) -> float:
     return task.predict_metrics(outputs, prepared.targets("dev"), examples)[task.headline]
 
 
-def _by_embeddings(
-    prepared: Prepared, model: keras.Model, epsilons: Sequence[float]
-) -> dict[str, dict[str, float]]:
-    from tfapps.train.attacked import STEPS, Adversary
+class _Work:
+    """The attacks on one model.
 
-    batches = prepared.evaluation_batches("dev")
-    adversary = Adversary(model, prepared.task.loss, batches)
-    results: dict[str, dict[str, float]] = {}
-    for name, norm, steps in (
-        ("fgm_l2", "l2", 1),
-        ("fgsm_max", "max", 1),
-        ("pgd_l2", "l2", STEPS),
-        ("pgd_max", "max", STEPS),
-    ):
-        results[name] = {}
-        for epsilon in epsilons:
-            print(f"{name} {epsilon:g}", flush=True)
-            outputs = adversary.outputs(norm, epsilon, steps)
-            results[name][f"{epsilon:g}"] = _metric(prepared, outputs)
-    return results
+    Args:
+        seconds: the budget; None is no limit.
+    """
+
+    def __init__(self, prepared: Prepared, model: keras.Model, seconds: float | None) -> None:
+        self.prepared, self.model = prepared, model
+        self.end = None if seconds is None else time.monotonic() + seconds
+        self.batches = prepared.evaluation_batches("dev").steps_per_epoch
+
+    def is_over(self) -> bool:
+        """Return whether the budget is used up."""
+        return self.end is not None and time.monotonic() >= self.end
+
+    def steps(self, strengths: Sequence[tuple[Attack, float]]) -> int:
+        """Return the number of steps of all attacks, for the progress."""
+        return sum(attack.steps * self.batches for attack, _ in strengths)
+
+    @functools.cached_property
+    def adversary(self) -> Any:
+        """Return what moves embeddings; it is compiled once."""
+        from tfapps.train.attacked import Adversary
+
+        task = self.prepared.task
+        return Adversary(self.model, task.loss, self.prepared.evaluation_batches("dev"))
+
+    def metric(self, attack: Attack, strength: float, on_step: Callable[..., None]) -> float:
+        """Return the headline metric under one attack of one strength."""
+        if attack.norm is not None:
+            outputs = self.adversary.outputs(attack.norm, strength, attack.steps, on_step)
+            return _metric(self.prepared, outputs)
+        random = np.random.default_rng(self.prepared.config.seed)
+        dev = self.prepared.rows["dev"]
+        rows = [_changed(row, CHANGES[attack.name], strength, random) for row in dev]
+        changed = dataclasses.replace(self.prepared, rows={**self.prepared.rows, "dev": rows})
+        changed = retokenized(changed, self.prepared.tokenizer)
+        metric = _metric(changed, outputs_of(changed, self.model, "dev"))
+        on_step(self.batches)
+        return metric
 
 
-def _by_typing(prepared: Prepared, model: keras.Model) -> dict[str, dict[str, float]]:
-    kinds: dict[str, Callable[..., str]] = {"mistyped_letters": noise.mistyped}
-    if "tokens" not in prepared.rows["dev"][0]:  # whose tags would be missing as well
-        kinds["missing_words"] = noise.thinned
-    results: dict[str, dict[str, float]] = {}
-    for name, change in kinds.items():
-        results[name] = {}
-        for rate in RATES:
-            random = np.random.default_rng(prepared.config.seed)
-            rows = [_changed(row, change, rate, random) for row in prepared.rows["dev"]]
-            changed = dataclasses.replace(prepared, rows={**prepared.rows, "dev": rows})
-            changed = retokenized(changed, prepared.tokenizer)
-            results[name][f"{rate:g}"] = _metric(changed, outputs_of(changed, model, "dev"))
-    return results
+def _report_left(
+    strengths: Sequence[tuple[Attack, float]],
+    figures: dict[str, dict[str, float]],
+    seconds: float | None,
+) -> None:
+    """Print what the budget left out."""
+    left = [
+        f"{attack.name} {strength:g}"
+        for attack, strength in strengths
+        if f"{strength:g}" not in figures.get(attack.name, {})
+    ]
+    if left:
+        print(f"left out after {seconds:g} s: {', '.join(left)}; give more --seconds or fewer rows")
 
 
 def _changed(

@@ -14,8 +14,7 @@ from tfapps.graph import cut
 from tfapps.train import embedded
 from tfapps.train.forward import in_order, joined
 
-# Steps of the stronger adversary, and the length of one in shares of epsilon.
-STEPS, STEP = 10, 0.25
+STEP = 0.25  # the length of one of several steps, in shares of epsilon
 
 
 class Adversary:
@@ -62,13 +61,20 @@ class Adversary:
         }
         self._outputs = tf.function(outputs, input_signature=[features, delta], autograph=False)
 
-    def outputs(self, norm: embedded.Norm, epsilon: float, steps: int) -> Any:
+    def outputs(
+        self,
+        norm: embedded.Norm,
+        epsilon: float,
+        steps: int,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> Any:
         """Return outputs (rows, ...) in row order, of each text at its worst neighbour found.
 
         Args:
             norm: of the ball that limits the change.
             epsilon: radius of the ball, as a share of the size of a text's embeddings.
             steps: 1 is one step to the edge (FGM, FGSM), more are projected (PGD).
+            on_step: called after each step of each batch.
         """
         step = 1.0 if steps == 1 else STEP
         parts = []
@@ -76,6 +82,7 @@ class Adversary:
             delta = self._still(features)
             for _ in range(steps):
                 delta = self._climbed[norm](features, targets, delta, epsilon, step)
+                on_step()
             parts.append(map_arrays(lambda tensor: tensor.numpy(), self._outputs(features, delta)))
         order = np.asarray(self._batches.order(0))
         return map_arrays(lambda *arrays: in_order(joined(arrays), order), *parts)
