@@ -74,7 +74,9 @@ def test_bad_input_is_refused_before_beam_starts(workplace, folder, tmp_path, mo
         "give --input PATTERN and --output PREFIX": tfapps(
             "predict", "tiny", *FLAGS, cwd=workplace
         ),
-        "cannot be combined with --also": over(workplace, f"{folder}/*", answers, "--also", "tiny"),
+        "cannot be combined with --also, ": over(
+            workplace, f"{folder}/*", answers, "--also", "tiny"
+        ),
         "litert_int4": over(workplace, f"{folder}/*", answers, "--artifact", "litert_int4"),
     }
     monkeypatch.setitem(sys.modules, "apache_beam", None)

@@ -31,6 +31,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="print JSON lines, not coloured entities, on a terminal too",
     )
     parser.add_argument(
+        "--csv",
+        metavar="COLUMN",
+        action="append",
+        help="TEXT is a table (- for standard input) with texts in this column; it is printed with "
+        "the answers as further columns; for pairs give --csv twice",
+    )
+    parser.add_argument(
         "--attention",
         metavar="FILE.png",
         type=Path,
@@ -46,7 +53,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--input", metavar="PATTERN", help="input files of --runner beam, one text a line"
     )
     parser.add_argument(
-        "--output", metavar="PREFIX", help="prefix of the output files of --runner beam"
+        "--output",
+        metavar="FILE",
+        help="file that --csv writes, or prefix of the output files of --runner beam",
     )
     parser.add_argument(
         "--beam",
@@ -59,7 +68,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Print one JSON object a text, or on a terminal the text with its entities in colour."""
-    from tfapps.cli import _coloured, _texts
+    from tfapps.cli import _coloured, _table, _texts
     from tfapps.keras_backend import import_backend
     from tfapps.serve.predictor import Predictor
     from tfapps.text.questions import fields_of
@@ -69,10 +78,17 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.runner == "beam":
         _over_beam(arguments)
         return
+    _check_options(arguments)
     if arguments.also:
         _ask_all([arguments.run, *arguments.also], arguments.texts)
         return
     predictor = Predictor.open(bundle_path(arguments.run), arguments.artifact)
+    if arguments.csv:
+        rows = _table.answer(predictor, arguments.texts, arguments.csv, arguments.output)
+        if arguments.output:
+            print(f"{arguments.output}: {rows} rows")
+        _report_truncated(predictor)
+        return
     in_colour = _coloured.enabled() and not arguments.json
     for questions in _texts.stream(arguments.texts, predictor.paired):
         for question, answer in zip(questions, predictor(questions), strict=True):
@@ -84,8 +100,24 @@ def main(arguments: argparse.Namespace) -> None:
         if arguments.attention is not None:
             _texts.write(predictor.attention(questions[0]), arguments.attention)
             arguments.attention = None  # of the first text only
+    _report_truncated(predictor)
+
+
+def _report_truncated(predictor: Any) -> None:
     if predictor.truncated:
         print(f"{predictor.truncated} text(s) truncated to the model's length", file=sys.stderr)
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that would have no effect."""
+    from tfapps.errors import InputError
+
+    if arguments.input or (arguments.output and not arguments.csv):
+        raise InputError(
+            "--input goes with --runner beam, --output with that or with --csv; leave it out"
+        )
+    if arguments.csv and (arguments.also or arguments.attention or arguments.json):
+        raise InputError("--csv cannot be combined with --also, --attention or --json")
 
 
 def _over_beam(arguments: argparse.Namespace) -> None:
@@ -97,8 +129,8 @@ def _over_beam(arguments: argparse.Namespace) -> None:
         raise InputError(
             "--runner beam reads files, not texts: give --input PATTERN and --output PREFIX"
         )
-    if arguments.also or arguments.attention:
-        raise InputError("--runner beam cannot be combined with --also or --attention")
+    if arguments.also or arguments.attention or arguments.csv:
+        raise InputError("--runner beam cannot be combined with --also, --attention or --csv")
     run = bundle_path(arguments.run)
     beam.predict(run, arguments.artifact, arguments.input, arguments.output, arguments.beam)
 

@@ -29,6 +29,45 @@ class Row(NamedTuple):
     fields: dict[str, Any]
 
 
+class Table(NamedTuple):
+    """All columns of a file.
+
+    Attributes:
+        delimiter: between columns.
+        header: their names.
+        rows: the fields of each, as many as names.
+    """
+
+    delimiter: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def whole(path: Path, text: str, names: Sequence[str]) -> Table:
+    """Return all columns of a table with a header, those without a name as well.
+
+    Args:
+        path: of the file, for messages.
+        text: its content.
+        names: of the columns that are needed.
+
+    Raises:
+        InputError: a column is missing, or a row is malformed (naming the line).
+    """
+    named = _NAMED.match(text)
+    text = text[named.end() :] if named else text
+    cut = named[1] if named else _sniffed(path, text, ",", names)
+    records = _records(path, text, cut)
+    header = [labels.clean(name) for name in next(records)[1]]
+    check_columns(names, header, str(path), cut)
+    rows = []
+    for line, fields in records:
+        if len(fields) != len(header):
+            raise InputError(_misfit(f"{path}:{line}", len(fields), header, cut))
+        rows.append(fields)
+    return Table(cut, header, rows)
+
+
 def read(
     path: Path, text: str, usual: str, delimiter: str | None, names: Sequence[str]
 ) -> list[Row]:
@@ -52,6 +91,8 @@ def read(
     _, header = next(records)
     header = [labels.clean(name) for name in header]
     check_columns(names, header, str(path), cut)
+    if not delimiter and not named and cut != usual:
+        print(f"{path}: columns are separated by {_DELIMITERS[cut]}")
     numbers = {name: header.index(name) for name in names}
     rows = []
     for line, fields in records:
@@ -150,8 +191,6 @@ def _sniffed(path: Path, text: str, usual: str, names: Sequence[str]) -> str:
             continue
         headers[cut] = [labels.clean(name) for name in header]
         if set(names) <= set(headers[cut]):
-            if cut != usual:
-                print(f"{path}: columns are separated by {_DELIMITERS[cut]}")
             return cut
     if len(headers.get(usual, "")) > 1:
         return usual
