@@ -75,3 +75,18 @@ def test_wrong_runs_and_missing_extras_are_refused(workplace, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     with pytest.raises(InputError, match=r'needs sklearn, .*pip install "tfapps\[train\]"'):
         tfapps.evaluate("tiny", "dev.tsv", "litert_float32")
+
+
+def test_a_finished_run_of_other_values_is_kept_unless_it_may_be_overwritten(
+    workplace, monkeypatch
+):
+    monkeypatch.chdir(workplace)
+    monkeypatch.setenv("TFAPPS_DATA", str(workplace))
+    with pytest.raises(InputError, match=r"seed 13 \(here 14\). It is kept: .* --overwrite"):
+        tfapps.run("tiny.yaml", seed=14)
+    options = {}
+    monkeypatch.setattr(
+        "tfapps.stages.run.run", lambda config, overwrite: options.update(overwrite=overwrite)
+    )
+    tfapps.run("tiny.yaml", seed=14, overwrite=True)
+    assert options == {"overwrite": True}

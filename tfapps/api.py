@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from tfapps.serve.predictor import Predictor
 
 
-def run(config: str | os.PathLike | Mapping[str, Any], **overrides: Any) -> Bundle:
+def run(
+    config: str | os.PathLike | Mapping[str, Any], *, overwrite: bool = False, **overrides: Any
+) -> Bundle:
     """Train, compress, export and verify; stages that are already done are skipped.
 
     Does the same as `tfapps run`, and writes `saved_models/<name>` in the current folder.
 
     Args:
         config: a YAML file, or its content as a dictionary; a dictionary states its `name`.
+        overwrite: replace a finished run of this name that was made of other values or other data.
         overrides: values of the config by key; a dictionary changes only the keys it names.
 
     Returns:
@@ -28,7 +31,8 @@ def run(config: str | os.PathLike | Mapping[str, Any], **overrides: Any) -> Bund
 
     Raises:
         ConfigError: with every problem of the config.
-        InputError: the data cannot be read, or a package of an extra is not installed.
+        InputError: a finished run would be replaced, the data cannot be read, or a package of an
+            extra is not installed.
         Failure: an exported file differs too much from the trained model, for one.
 
     Example:
@@ -44,7 +48,7 @@ def run(config: str | os.PathLike | Mapping[str, Any], **overrides: Any) -> Bund
         keras_backend.import_keras()
         from tfapps.stages import run as stage
 
-        return stage.run(settings)
+        return stage.run(settings, overwrite)
 
 
 def load(
