@@ -17,7 +17,7 @@ OLD = {
     "keras": {"bytes": 4_000_000},
     "litert_int8": {
         "bytes": 1_000_000,
-        "metric_drop": 0.025,
+        "metric_drop": 0.03,
         "agreement": 0.95,
         "max_logit_difference": 0.5,
         "p50_ms": 2.5,
@@ -51,10 +51,61 @@ def cells(line):
     ids=["unverified", "old", "new"],
 )
 def test_the_card_has_a_cell_for_every_figure(proof, keras, int8):
-    header, rule, *rows = artifact_table("accuracy", METRICS, proof)
-    assert cells(header)[1:4] == ["size (MB)", "gzip (MB)", "accuracy"]
+    header, rule, *rows, blank, dev, drop = artifact_table("accuracy", METRICS, proof)
+    assert cells(header)[1:4] == ["size (MB)", "gzip (MB)", "accuracy (dev)"]
     assert len(cells(rule)) == len(cells(header)) == 9
     assert [cells(row) for row in rows] == [["keras", *keras], ["litert_int8", *int8]]
+    assert blank == ""
+    assert dev.startswith("dev: the rows that chose the best epoch")
+    assert drop == "drop: what is lost on dev against keras."
+
+
+TESTED = {
+    "test": {"keras": {"accuracy": 0.88}, "litert_int8": {"accuracy": 0.871}},
+    "tested": {
+        "keras": {"rows": 412, "interval": [0.8450, 0.9080]},
+        "litert_int8": {"rows": 412, "interval": None},
+    },
+}
+
+
+def test_test_figures_have_their_rows_and_their_interval():
+    header, _, keras, int8, *lines = artifact_table("accuracy", METRICS | TESTED, NEW)
+    assert cells(header)[3:5] == ["accuracy (dev)", "accuracy (test)"]
+    assert cells(keras)[3:5] == ["0.9000", "0.8800 (0.845 to 0.908)"]
+    assert cells(int8)[3:5] == ["0.8750", "0.8710"]
+    assert "test: 412 rows that nothing was trained or chosen on; in brackets" in "\n".join(lines)
+
+
+def test_a_test_figure_of_an_older_run_has_no_interval():
+    older = METRICS | {"test": {"keras": {"accuracy": 0.88}}}
+    _, _, keras, int8, *lines = artifact_table("accuracy", older, NEW)
+    assert (cells(keras)[4], cells(int8)[4]) == ("0.8800", "-")
+    assert not any("95 %" in line for line in lines)
+
+
+COMPRESSED = {
+    "uncompressed": {"dev": {"accuracy": 0.95}, "bytes": 9_000_000, "gzip_bytes": 8_000_000},
+    "compression": [
+        {"name": "trim_vocabulary", "dev": {"accuracy": 0.94}, "report": {"pieces": 812}},
+        {"name": "qat", "dev": {"accuracy": 0.9}, "report": {}},
+    ],
+}
+
+
+def test_drops_are_against_the_model_before_compression_and_the_card_has_each_step():
+    raw = {"task": {"name": "classification"}, "model": {"name": "bilstm"}}
+    raw["data"] = {"source": "tsv", "train": "t", "dev": "d"}
+    text = card(configs.from_dict(raw, "run"), METRICS | COMPRESSED, NEW)
+    tables = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    assert tables[2] == ["uncompressed", "9.00", "8.00", "0.9500", *"-----"]
+    assert [row[4] for row in tables[3:5]] == ["0.0500", "0.0750"]
+    assert tables[7:] == [
+        ["trained", "0.9500", ""],
+        ["trim_vocabulary", "0.9400", "pieces 812"],
+        ["qat", "0.9000", ""],
+    ]
+    assert "drop: what is lost on dev against the model before compression." in text
 
 
 @pytest.mark.parametrize(("proof", "more"), [(OLD, set()), (NEW, {"gzip_bytes", "partitions"})])

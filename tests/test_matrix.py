@@ -52,6 +52,7 @@ AXES = {
     "mean": list(MEANS),
     "compressor": ["none", *registry.names("compressor")],
     "dev": ["file", "fraction"],
+    "test": ["none", "fraction"],
     "lengths": ["one", "two"],
     "precision": ["float32", "mixed_bfloat16"],
 }
@@ -102,7 +103,7 @@ def raw(row, rows=()):
 
 def teacher(row, rows):
     """The run that a row with `distill` learns from, as a row; the same vocabulary as the row's."""
-    alike = {axis: row[axis] for axis in ("case", "model", "dev")}
+    alike = {axis: row[axis] for axis in ("case", "model", "dev", "test")}
     able = {"compressor": "none"} | alike
     plain = (r for r in rows if r["objective"] != "distill" and "ensemble" not in r)
     fits = (r for r in plain if able.items() <= r.items())
@@ -126,7 +127,8 @@ def needed(row, rows):
 def data(row):
     """The data of a row, in a folder of its own."""
     run = RUNS.get(row["case"]) or RUNS[CASES[row["case"]]["name"]]
-    return {**run.data, "root": "data"} | ({"dev": 0.25} if row["dev"] == "fraction" else {})
+    shares = {split: 0.25 for split in ("dev", "test") if row[split] == "fraction"}
+    return {**run.data, "root": "data", **shares}
 
 
 def allowed(row):
@@ -261,6 +263,7 @@ def runs(folder, row, rows):
     assert keras.config.dtype_policy().name == "float32"  # that of a run is its own
     metrics = json.loads((folder / "saved_models" / name / "metrics.json").read_text())
     assert metrics["dev"]["keras"][metrics["headline"]] is not None
+    assert list(metrics.get("test", {})) == ["keras"] * (row["test"] == "fraction")
     return name
 
 

@@ -25,6 +25,16 @@ def overwrite_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def size_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --max-mb, shared by every verb that recommends a file."""
+    parser.add_argument(
+        "--max-mb",
+        metavar="MB",
+        help="the most that the recommended file may weigh, as gate.max_mb=MB; the verb fails if "
+        "no file is as small without losing more than gate.max_drop",
+    )
+
+
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add RUN and --artifact, shared by every verb that starts from a bundle."""
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")

@@ -20,25 +20,32 @@ class StageVerb:
         HELP: one line for `--help`.
         show: prints what the stage returns.
         replaces: whether it takes `--overwrite`.
+        ships: whether it recommends a file, and takes `--max-mb`.
     """
 
     name: str
     HELP: str
     show: Callable[[Any], None] = lambda result: None
     replaces: bool = False
+    ships: bool = False
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the verb's arguments."""
         _arguments.config_arguments(parser)
         if self.replaces:
             _arguments.overwrite_argument(parser)
+        if self.ships:
+            _arguments.size_argument(parser)
 
     def main(self, arguments: argparse.Namespace) -> None:
         """Run the stage; Keras is loaded once the config is known to be right."""
         from tfapps.config import load as configs
         from tfapps.keras_backend import import_keras
 
-        settings = configs.load(arguments.config, arguments.overrides)
+        overrides = list(arguments.overrides)
+        if self.ships and arguments.max_mb is not None:
+            overrides.append(f"gate.max_mb={arguments.max_mb}")
+        settings = configs.load(arguments.config, overrides)
         import_keras()
         stage = importlib.import_module(f"tfapps.stages.{self.name}")
         options = {"overwrite": arguments.overwrite} if self.replaces else {}
@@ -52,6 +59,7 @@ STAGES = {
             "run",
             "train, compress, export and verify; resumes an interrupted run",
             replaces=True,
+            ships=True,
         ),
         StageVerb("train", "train the model of a config and write its bundle", replaces=True),
         StageVerb("compress", "compress the model of a config and write its bundle", replaces=True),
@@ -67,6 +75,7 @@ STAGES = {
             "train several runs and combine their answers; resumes an interrupted one",
             show=lambda bundle: print(f"bundle: {bundle.path}"),
             replaces=True,
+            ships=True,
         ),
     )
 }

@@ -14,7 +14,14 @@ from pydantic import ValidationError
 from tfapps import registry
 from tfapps.config import defaults, messages, strict_yaml, together
 from tfapps.config import space as spaces
-from tfapps.config.sections import DrawConfig, RunConfig, Section, TextConfig, TrainConfig
+from tfapps.config.sections import (
+    DrawConfig,
+    GateConfig,
+    RunConfig,
+    Section,
+    TextConfig,
+    TrainConfig,
+)
 from tfapps.config.strict_yaml import show
 from tfapps.errors import ConfigError, InputError
 
@@ -144,9 +151,9 @@ class _Checker:
         built["objective"], objective_module = self._plugin(
             "objective", raw.get("objective"), "objective", default="plain"
         )
-        built["draw"] = built["ensemble"] = ensemble_module = None
-        if raw.get("draw") is not None:
-            built["draw"] = self.section(DrawConfig, raw["draw"], "draw")
+        built["ensemble"] = ensemble_module = None
+        for key, section in (("draw", DrawConfig), ("gate", GateConfig)):
+            built[key] = None if raw.get(key) is None else self.section(section, raw[key], key)
         if raw.get("ensemble") is not None:
             built["ensemble"], ensemble_module = self._plugin(
                 "ensemble", raw["ensemble"], "ensemble"

@@ -132,6 +132,21 @@ class DrawConfig(Section):
         return self
 
 
+class GateConfig(Section):
+    """What an exported file may lose, weigh and take to be recommended.
+
+    Attributes:
+        max_drop: of the headline metric on dev, against the model before compression; a share of
+            its best value, which is 100 for BLEU.
+        max_mb: millions of bytes of the file.
+        max_ms: median latency of a text, as the machine that runs verify measures it.
+    """
+
+    max_drop: float = Field(0.02, ge=0, le=1)
+    max_mb: float | None = Field(None, gt=0)
+    max_ms: float | None = Field(None, gt=0)
+
+
 class DataOptions(NamedTuple):
     """Defaults of the options of `data:` that a source may not have.
 
@@ -178,6 +193,8 @@ class RunConfig(Section):
     export: Annotated[list[str], LOGGED] = []
     # Below model.max_length: LiteRT files answer short texts sooner.
     lengths: Annotated[list[int], ADDED, LOGGED] = []
+    # Of the file to ship; a run fails if no file is within a gate that its config states.
+    gate: Annotated[GateConfig | None, ADDED, LOGGED] = None
     # Read by `tfapps tune` alone.
     search: Annotated[SerializeAsAny[Section] | None, ADDED, LOGGED] = None
 

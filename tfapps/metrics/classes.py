@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tfapps.metrics import intervals
+from tfapps.metrics.calibration import expected_calibration_error
 from tfapps.printable import plain
 
 
@@ -100,6 +102,40 @@ def class_report_text(truth: np.ndarray, predicted: np.ndarray, labels: Sequence
     if absent:
         text += f"\nabsent (no row, no prediction; in no average): {', '.join(absent)}\n"
     return text
+
+
+def scores(truth: np.ndarray, predicted: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Return accuracy, F1 and calibration error; for multi-label `micro_f1` too.
+
+    Args:
+        truth: (rows,) class numbers, or (rows, c) 0/1 for multi-label.
+        predicted: same shape as `truth`.
+        probability: of each class, (rows, c).
+    """
+    f1 = f1_scores(truth, predicted, probability.shape[1])
+    if truth.ndim > 1:
+        confidence = np.maximum(probability, 1 - probability).ravel()
+        correct = ((probability >= 0.5) == (truth >= 0.5)).ravel()
+        accuracy = float((predicted == truth).all(axis=-1).mean())
+    else:
+        confidence, correct = probability.max(axis=-1), predicted == truth
+        accuracy = float(correct.mean())
+        f1.pop("micro_f1")
+    error = expected_calibration_error(confidence, correct)
+    return {"accuracy": accuracy, **f1, "calibration_error": error}
+
+
+def interval(truth: np.ndarray, predicted: np.ndarray) -> intervals.Interval | None:
+    """Return the 95 % interval of the accuracy, or of `micro_f1` for multi-label.
+
+    Args:
+        truth: (rows,) class numbers, or (rows, c) 0/1 for multi-label.
+        predicted: same shape as `truth`.
+    """
+    if truth.ndim == 1:
+        return intervals.wilson(int((truth == predicted).sum()), len(truth))
+    right = ((truth > 0) & (predicted > 0)).sum(axis=1)
+    return intervals.of_ratio(2 * right, (truth > 0).sum(axis=1) + (predicted > 0).sum(axis=1))
 
 
 def f1_scores(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfapps.metrics import fonts
+from tfapps.metrics import fonts, intervals
 from tfapps.printable import plain
 
 Tags = Sequence[Sequence[str]]
@@ -38,6 +38,16 @@ def scores(truth: Tags, predicted: Tags) -> dict[str, float]:
         "strict_f1": float(strict[2]),
         **{f"token_{name}_f1": float(value) for name, value in averages.items()},
     }
+
+
+def interval(truth: Tags, predicted: Tags) -> intervals.Interval | None:
+    """Return the 95 % interval of `f1` of `scores`, over sentences drawn whole."""
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    pairs = zip(truth, predicted, strict=True)
+    entities = [(set(get_entities(list(a))), set(get_entities(list(b)))) for a, b in pairs]
+    right = np.array([2 * len(a & b) for a, b in entities])
+    return intervals.of_ratio(right, np.array([len(a) + len(b) for a, b in entities]))
 
 
 def report(truth: Tags, predicted: Tags) -> dict[str, dict[str, dict[str, float]]]:

@@ -7,6 +7,7 @@ from typing import Any
 from tfapps import registry
 from tfapps.config.sections import RunConfig
 from tfapps.printable import markdown
+from tfapps.runs import figures
 
 
 def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
@@ -19,6 +20,8 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
     headline = metrics["headline"]
     data = {"source": config.data.source}
     data |= config.data.model_dump(exclude_none=True, exclude_defaults=True)
+    splits = {name: getattr(config.data, name) for name in ("train", "dev", "test")}
+    data |= {name: split for name, split in splits.items() if split is not None}
     lines = [
         f"# {config.name}",
         "",
@@ -30,39 +33,80 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
         "",
         *artifact_table(headline, metrics, proof),
         "",
+        *_steps(headline, metrics),
         *_greedy(config),
-        f"Figures are {headline} on the dev set; all of them are in `metrics.json`, the comparison "
-        "of each file with the Keras model in `verify.json`. gzip is the size of a download; "
-        "partitions are the pieces that the CPU delegate of LiteRT takes a file in, 1 is best.",
+        "All figures are in `metrics.json`, and the comparison of each file with the Keras model "
+        "that it was exported from in `verify.json`. gzip is the size of a download; partitions "
+        "are the pieces that the CPU delegate of LiteRT takes a file in, 1 is best.",
         "",
         "```",
-        f'tfapps predict saved_models/{config.name} "your text"',
+        example_command(config, metrics.get("recommended"), f"saved_models/{config.name}"),
         f"tensorboard --logdir saved_models/{config.name}/logs",
         "```",
     ]
     return "\n".join(lines) + "\n"
 
 
+def example_command(config: RunConfig, recommended: str | None, path: str) -> str:
+    """Return a command that tries a run.
+
+    Args:
+        recommended: the artefact to ship; it answers by default, unless it is code.
+    """
+    artifact = " --artifact saved_model" if recommended == "saved_model" else ""
+    text = '"your text"'
+    if config.data_options.text_pair is not None:
+        text = '\'{"text": "one text", "text_pair": "another"}\''
+    return f"tfapps predict {path}{artifact} {text}"
+
+
 def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]) -> list[str]:
-    """Return one markdown row an artefact: sizes, headline metric, drop, partitions, latency."""
-    rows = [
-        f"| artefact | size (MB) | gzip (MB) | {headline} | drop | agreement "
-        "| max logit difference | partitions | latency p50 (ms) |",
-        f"| --- |{' ---: |' * 8}",
-    ]
-    for name, figures in metrics["dev"].items():
-        proven = proof.get(name, {})
-        rows.append(
-            f"| {name} | {number(proven.get('bytes'), 1e-6, 2)} "
-            f"| {number(proven.get('gzip_bytes'), 1e-6, 2)} "
-            f"| {proven.get('metric', figures[headline]):.4f} "
-            f"| {number(proven.get('metric_drop'), 1, 4)} | {number(proven.get('agreement'), 1, 4)}"
-            f" | {number(proven.get('max_logit_difference'), 1, 6)} "
-            f"| {number(proven.get('partitions'), 1, 0)} | {number(proven.get('p50_ms'), 1, 2)} |"
+    """Return a markdown table with a row for each artefact, and lines that explain it."""
+    rows = figures.rows(metrics, proof)
+    tested = any(row["test"] is not None for row in rows)
+    titles = ["artefact", "size (MB)", "gzip (MB)", f"{headline} (dev)"]
+    titles += [f"{headline} (test)"] if tested else []
+    titles += ["drop", "agreement", "max logit difference", "partitions", "latency p50 (ms)"]
+    lines = [f"| {' | '.join(titles)} |", f"| --- |{' ---: |' * (len(titles) - 1)}"]
+    for row in rows:
+        name = f"{row['artifact']} (recommended)" if row["recommended"] else row["artifact"]
+        cells = [name, number(row["bytes"], 1e-6, 2), number(row["gzip_bytes"], 1e-6, 2)]
+        cells += [number(row["metric"], 1, 4), *([_with_interval(row)] if tested else [])]
+        units = {"drop": 4, "agreement": 4, "max_logit_difference": 6, "partitions": 0, "p50_ms": 2}
+        cells += [number(row[key], 1, digits) for key, digits in units.items()]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", *_explained(rows, metrics, proof)]
+
+
+def _with_interval(row: dict[str, Any]) -> str:
+    """Write a test figure and its 95 % interval."""
+    digits = 4 if row["metric"] <= 1 else 2
+    figure = number(row["test"], 1, digits)
+    if row["interval"] is None:
+        return figure
+    low, high = (number(end, 1, digits - 1) for end in row["interval"])
+    return f"{figure} ({low} to {high})"
+
+
+def _explained(
+    rows: list[dict[str, Any]], metrics: dict[str, Any], proof: dict[str, Any]
+) -> list[str]:
+    """Say which rows the figures of a table are of."""
+    lines = ["dev: the rows that chose the best epoch, so these figures are a little too good."]
+    counts = {row["artifact"]: row["rows"] for row in rows if row["rows"] is not None}
+    if counts:
+        some = [f"{name} on the first {n}" for name, n in counts.items() if n < counts["keras"]]
+        more = f" ({', '.join(some)})" if some else ""
+        lines.append(
+            f"test: {counts['keras']} rows that nothing was trained or chosen on{more}; in "
+            "brackets the 95 % interval."
         )
     if "rows" in proof.get("keras", {}):
-        rows += ["", f"All on the first {proof['keras']['rows']} rows of the dev set."]
-    return rows
+        lines.append(f"All on the first {proof['keras']['rows']} rows of the dev set.")
+    if any(row["recommended"] for row in rows):
+        lines.append("recommended: the smallest file within the gate, see `gate:` of the config.")
+    against = "the model before compression" if figures.UNCOMPRESSED in metrics else "keras"
+    return [*lines, f"drop: what is lost on dev against {against}."]
 
 
 def number(value: float | None, scale: float, digits: int) -> str:
@@ -70,12 +114,25 @@ def number(value: float | None, scale: float, digits: int) -> str:
     return "-" if value is None else f"{value * scale:.{digits}f}"
 
 
+def _steps(headline: str, metrics: dict[str, Any]) -> list[str]:
+    """Return a table of what each step of `compress:` cost."""
+    before = metrics.get(figures.UNCOMPRESSED)
+    if before is None:
+        return []
+    lines = [f"| step of compression | {headline} (dev) | report |", "| --- | ---: | --- |"]
+    lines.append(f"| trained | {before['dev'][headline]:.4f} | |")
+    for step in metrics["compression"]:
+        report = ", ".join(f"{key} {value:.4g}" for key, value in step["report"].items())
+        lines.append(f"| {step['name']} | {step['dev'][headline]:.4f} | {report} |")
+    return [*lines, ""]
+
+
 def _greedy(config: RunConfig) -> list[str]:
     exporters = registry.artifacts()
     kinds = {name: registry.plugin("exporter", exporters[name]) for name in config.export}
     searching = [name for name, kind in kinds.items() if name in kind.searching]
     note = f"{', '.join(searching)} takes the likeliest token each time, and is compared with the "
-    return [f"{note}Keras model doing the same.", ""] if searching else []
+    return [f"{note}Keras model doing the same, but for its drop.", ""] if searching else []
 
 
 def _note(config: RunConfig) -> list[str]:

@@ -15,20 +15,27 @@ if TYPE_CHECKING:
     from tfapps.config.sections import RunConfig
     from tfapps.forms.base import Form
 
-# Faithful before small: float32 equals the trained model, float16 nearly, the dynamic ones are
-# verified to within 0.02, the others only to within 0.10, so they must be asked for unless nothing
-# but the training code itself is left. A SavedModel is code: it must always be asked for.
+# Where a run recommends no file, faithful before small: float32 equals the trained model, float16
+# nearly, the dynamic ones are verified to within 0.02, the others only to within 0.10, so they must
+# be asked for unless nothing but the training code itself is left. A SavedModel is code: it must
+# always be asked for.
 PREFERENCE = ("litert_float32", "litert_float16", "litert_dynamic", "litert_aeq_dynamic")
 PREFERENCE += ("litert_int8", "litert_aeq_int8", "litert_int4", "litert_int4e")
 SAVED_MODEL = "saved_model"
 
 
-def preferred(artifacts: Sequence[str]) -> str:
+def preferred(artifacts: Sequence[str], recommended: Any = None) -> str:
     """Return the artefact that answers when nobody says which; never a SavedModel, which is code.
+
+    Args:
+        artifacts: of the run.
+        recommended: the one to ship, as metrics.json has it: what is tried is what is shipped.
 
     Raises:
         InputError: there is none.
     """
+    if recommended in artifacts and recommended != SAVED_MODEL:
+        return str(recommended)
     others = [name for name in artifacts if name not in (*PREFERENCE, "keras", SAVED_MODEL)]
     for name in (*PREFERENCE, *others, "keras"):
         if name in artifacts:

@@ -70,8 +70,9 @@ class Predictor:
 
         Args:
             path: the run's folder.
-            artifact: which artefact answers; None takes the first there of `PREFERENCE`, then
-                any other, then the Keras model, but never a SavedModel, which is code.
+            artifact: which artefact answers; None takes the recommended one, else the first there
+                of `PREFERENCE`, then any other, then the Keras model, but never a SavedModel,
+                which is code.
             threads: CPU threads of each interpreter of a LiteRT artefact.
 
         Raises:
@@ -83,7 +84,9 @@ class Predictor:
 
         bundle = Bundle.open(Path(path))
         run = configs.load(bundle.config_path)
-        name = artifact if artifact is not None else preferred(bundle.artifacts())
+        name = artifact
+        if name is None:
+            name = preferred(bundle.artifacts(), bundle.metrics.get("recommended"))
         if bundle.members:
             return _ensemble(cls, bundle, run, name, threads)
         tokenizer = Tokenizer.load(bundle.text)

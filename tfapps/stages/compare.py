@@ -10,7 +10,9 @@ from tfapps.bundle.bundle import Bundle
 from tfapps.config import strict_yaml
 from tfapps.errors import InputError
 from tfapps.printable import plain
+from tfapps.runs import figures
 from tfapps.runs.card import number
+from tfapps.runs.figures import UNCOMPRESSED
 
 LEGEND = (
     "* on the Pareto front: no other artefact beats it in metric or size without losing the other"
@@ -28,8 +30,9 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         `headline`: name of the metric; `same_data`: whether the runs' configs name the same data;
-        `rows`: run, artifact, metric, drop, bytes, gzip_bytes, partitions, p50_ms (None where it
-        was not measured), and pareto, whether the row is on the front of metric and size.
+        `rows`: of every artefact, run and what `tfapps.runs.figures.rows` holds of it, and pareto,
+        whether it is on the front of metric and size. A model before compression has a row too,
+        which is on no front: no bundle holds it.
 
     Raises:
         InputError: a line for each run that is missing, damaged or not verified, and one if the
@@ -54,7 +57,9 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
         for row in _rows(name, bundle)
     ]
     for row in rows:
-        row["pareto"] = not any(_beats(other, row) for other in rows)
+        row["pareto"] = row["artifact"] != UNCOMPRESSED and not any(
+            _beats(other, row) for other in rows if other["artifact"] != UNCOMPRESSED
+        )
     rows.sort(key=lambda row: (-row["metric"], row["bytes"], row["run"], row["artifact"]))
     data = [strict_yaml.read(bundle.config_path) for bundle in bundles]
     same_data = all(config["data"] == data[0]["data"] for config in data)
@@ -64,7 +69,8 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
 def table(comparison: dict[str, Any]) -> str:
     """Return `compare`'s rows as a text table, with a star for the Pareto front."""
     columns = (
-        (comparison["headline"], "metric", 1, 4),
+        ("dev", "metric", 1, 4),
+        ("test", "test", 1, 4),
         ("drop", "drop", 1, 4),
         ("size MB", "bytes", 1e-6, 2),
         ("gzip MB", "gzip_bytes", 1e-6, 2),
@@ -73,14 +79,17 @@ def table(comparison: dict[str, Any]) -> str:
     )
     rows = comparison["rows"]
     run = max(len("run"), *(len(plain(row["run"])) for row in rows))
-    artifact = max(len("artefact"), *(len(row["artifact"]) for row in rows))
+    names = [f"{row['artifact']}{' (recommended)' * row['recommended']}" for row in rows]
+    artifact = max(len("artefact"), *map(len, names))
     titles = "".join(f"{title:>11}" for title, *_ in columns)
     lines = [f"  {'run':<{run}}  {'artefact':<{artifact}}{titles}"]
-    for row in rows:
+    for row, name in zip(rows, names, strict=True):
         cells = "".join(f"{number(row[key], *unit):>11}" for _, key, *unit in columns)
         star = "*" if row["pareto"] else " "
-        lines.append(f"{star} {plain(row['run']):<{run}}  {row['artifact']:<{artifact}}{cells}")
-    return "\n".join([*lines, LEGEND, *([] if comparison["same_data"] else [OTHER_DATA])])
+        lines.append(f"{star} {plain(row['run']):<{run}}  {name:<{artifact}}{cells}")
+    splits = f"{comparison['headline']} on dev, which chose the epoch, and on the test set"
+    lines += [splits, LEGEND]
+    return "\n".join([*lines, *([] if comparison["same_data"] else [OTHER_DATA])])
 
 
 def draw(comparison: dict[str, Any], file: Path) -> None:
@@ -137,15 +146,7 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _rows(run: str, bundle: Bundle) -> list[dict[str, Any]]:
-    metrics, proof = bundle.metrics, bundle.proof
-    rows = []
-    for artifact, figures in metrics["dev"].items():
-        measured = proof[artifact]
-        row = {"run": run, "artifact": artifact, "metric": figures[metrics["headline"]]}
-        row |= {"drop": measured.get("metric_drop"), "bytes": measured["bytes"]}
-        row |= {key: measured.get(key) for key in ("gzip_bytes", "partitions", "p50_ms")}
-        rows.append(row)
-    return rows
+    return [{"run": run, **row} for row in figures.rows(bundle.metrics, bundle.proof)]
 
 
 def _beats(first: dict[str, Any], second: dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from tfapps.graph.clone import clone
 from tfapps.graph.precision import precision
 from tfapps.runs import contents, fingerprints, unfinished
 from tfapps.runs.contents import compression_key
+from tfapps.runs.figures import uncompressed
 from tfapps.runs.finished import finished
 from tfapps.runs.lessons import lessons
 from tfapps.runs.outputs import logits_of, outputs_of
@@ -88,6 +89,7 @@ def compress_prepared(prepared: Prepared, source: Bundle) -> tuple[Prepared, Bun
         for index in range(len(config.compress)):
             work.step(index)
         notes = {"training": source.metrics["training"], "compression": work.notes}
+        notes |= uncompressed(source)
         training.write_model(draft, work.prepared, work.model, notes, origin=prepared)
         write_json(
             draft.path / COMPRESSION,

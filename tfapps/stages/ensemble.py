@@ -30,14 +30,15 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import draws
 from tfapps.errors import Failure, InputError
 from tfapps.presets import offline
-from tfapps.runs import unjudged
+from tfapps.runs import gate, unjudged
 from tfapps.runs.card import card
 from tfapps.runs.finished import refuse_ensemble_over
 from tfapps.runs.prepared import Prepared, prepare
 from tfapps.runs.unfinished import OUTPUT
-from tfapps.stages import soup
+from tfapps.stages import gating, soup
 from tfapps.stages.members import member
 from tfapps.stages.run import run
+from tfapps.stages.testing import KEYS
 from tfapps.verify import parity
 
 # Largest drop of the headline metric from the Keras members to their quantized files: errors of
@@ -155,7 +156,7 @@ class _Work:
             )
 
     def write(self) -> Bundle:
-        """Evaluate on the dev set, and write the bundle."""
+        """Evaluate on the dev set, then on the test set, and write the bundle."""
         learned, task = self._learned(), self.prepared.task
         headline, target = task.headline, OUTPUT / self.config.name
         names = [n for n in self.members[0].artifacts() if n in ("keras", *self.config.export)]
@@ -166,10 +167,7 @@ class _Work:
         unjudged.log(task, self.prepared.targets("dev"), self.prepared.examples["dev"], "dev")
         for name in names:
             print(f"evaluating {name} of {len(self.members)} members", flush=True)
-            member_logits = [self._logits_of(bundle, "dev", name) for bundle in self.members]
-            logits = self.kind.combine(
-                self.config.ensemble, member_logits, learned, self.activation
-            )
+            logits = self._combined("dev", name, learned)
             reference = logits if reference is None else reference
             examples = self.prepared.examples["dev"]
             figures = task.predict_metrics(logits, self.prepared.targets("dev"), examples)
@@ -179,6 +177,9 @@ class _Work:
                 parity.check(name, proof[name], headline, limit=_limit(name, self.members))
             except Failure as failure:
                 failures.append(str(failure))
+        metrics |= {} if failures else self._tested(names, learned)
+        chosen = gate.choose(self.config, metrics, proof)
+        metrics[gate.KEY] = None if failures else chosen.recommended
         with bundles.writing(target) as draft:
             self._fill(draft.path, learned, metrics, proof)
             draft.stages["ensemble"] = self.prepared.fingerprint
@@ -186,7 +187,26 @@ class _Work:
         print(f"{headline} {metrics['dev']['keras'][headline]:.4f}, best member {best:.4f}")
         if failures:
             raise Failure("; ".join(failures))
-        return Bundle.open(target)
+        bundle = Bundle.open(target)
+        gating.report(self.config, bundle)
+        return bundle
+
+    def _combined(self, split: str, artifact: str, learned: dict[str, Any]) -> np.ndarray:
+        logits = [self._logits_of(bundle, split, artifact) for bundle in self.members]
+        return self.kind.combine(self.config.ensemble, logits, learned, self.activation)
+
+    def _tested(self, names: Sequence[str], learned: dict[str, Any]) -> dict[str, Any]:
+        """Return the figures of the artefacts on the test set, if there is one."""
+        if "test" not in self.prepared.rows:
+            return {}
+        task, metrics, notes = self.prepared.task, {}, {}
+        truth = self.prepared.targets("test"), self.prepared.examples["test"]
+        for name in names:
+            print(f"testing {name} on {len(truth[1])} rows", flush=True)
+            logits = self._combined("test", name, learned)
+            metrics[name] = task.predict_metrics(logits, *truth)
+            notes[name] = {"rows": len(truth[1]), "interval": task.interval(logits, *truth)}
+        return dict(zip(KEYS, (metrics, notes), strict=True))
 
     def _proof(
         self, name: str, logits: np.ndarray, reference: np.ndarray, figures: Any, metrics: Any

@@ -1,4 +1,4 @@
-"""The figures of a bundle's Keras model, and the same again where only its answers changed."""
+"""The dev figures of a bundle's Keras model, and the same where only its answers changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LASTING = ("training", "compression", "parameters")  # figures that come from tr
 
 
 def write(folder: Path, prepared: Prepared, model: keras.Model, notes: Mapping[str, Any]) -> None:
-    """Evaluate a model, and write config, metrics, report, pictures and model card.
+    """Evaluate a model on dev, and write config, metrics, report, pictures and model card.
 
     Args:
         folder: of the bundle that is written.
@@ -31,17 +31,14 @@ def write(folder: Path, prepared: Prepared, model: keras.Model, notes: Mapping[s
     """
     task = prepared.task
     (folder / "config.yaml").write_text(configs.dump(prepared.config), encoding="utf-8")
-    metrics: dict[str, Any] = {"headline": task.headline}
-    for split in [name for name in ("dev", "test") if name in prepared.encoded]:
-        answers = judged(prepared, model, split)
-        metrics[split] = {"keras": task.predict_metrics(*answers)}
-        if split == "dev":
-            report, text = task.report(*answers)
-            write_json(folder / "report.json", report)
-            (folder / "report.txt").write_text(text, encoding="utf-8")
-            for name, picture in task.pictures(*answers).items():
-                (folder / f"{name}.png").write_bytes(picture)
-    metrics |= notes
+    answers = judged(prepared, model, "dev")
+    dev = {"keras": task.predict_metrics(*answers)}
+    metrics: dict[str, Any] = {"headline": task.headline, "dev": dev, **notes}
+    report, text = task.report(*answers)
+    write_json(folder / "report.json", report)
+    (folder / "report.txt").write_text(text, encoding="utf-8")
+    for name, picture in task.pictures(*answers).items():
+        (folder / f"{name}.png").write_bytes(picture)
     if floor := trivial.measured(prepared):
         metrics[trivial.KEY] = floor
     write_json(folder / METRICS, metrics)

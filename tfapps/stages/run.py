@@ -10,6 +10,7 @@ from tfapps.runs.card import artifact_table
 from tfapps.runs.finished import finished
 from tfapps.runs.prepared import Prepared, load_rows, prepare, refuse_ensemble
 from tfapps.runs.trained import find_trained
+from tfapps.stages import gating
 from tfapps.stages import train as training
 from tfapps.stages.compress import compress_prepared
 from tfapps.stages.export import artifacts_key, export_prepared
@@ -59,6 +60,7 @@ def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
         print(f"{config.name}: already exported and verified")
     else:
         bundle = verify_prepared(prepared, export_prepared(prepared, bundle))
+    bundle = gating.marked(config, bundle)
     _print_summary(bundle)
     if not config.export and prepared.task.exported:
         print(
@@ -66,6 +68,7 @@ def proven(prepared: Prepared, bundle: Bundle) -> Bundle:
             "it again: the model is not trained again"
         )
     trivial.warn(config, bundle.metrics)
+    gating.report(config, bundle)
     return bundle
 
 

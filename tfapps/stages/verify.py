@@ -1,4 +1,4 @@
-"""Run every artefact and compare it with the Keras model."""
+"""Run every artefact, compare it with the Keras model, and evaluate it on the test set."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle, write_json
 from tfapps.config.sections import RunConfig
 from tfapps.errors import Failure
+from tfapps.runs import gate
 from tfapps.runs.card import card
-from tfapps.runs.dev import Dev, dev
+from tfapps.runs.held_out import HeldOut, held_out
 from tfapps.runs.prepared import Prepared
 from tfapps.runs.trained import open_trained, rebuild
 from tfapps.stages.export import artifacts_key
 from tfapps.stages.judging import current
+from tfapps.stages.testing import KEYS, Tested
 
 LATENCY_ROWS = 50
 
 
 def verify(config: RunConfig) -> Bundle:
     """Run every artefact on the whole dev set and compare it with the Keras model.
+
+    Those that pass are evaluated on the test set, if there is one.
 
     Raises:
         Failure: an artefact is outside its tolerance; verify.json holds the figures.
@@ -34,7 +38,14 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
     config, metrics = prepared.config, bundle.metrics
     proof: dict[str, Any] = {"keras": _sizes(bundle.weights)}
     metrics["dev"] = {"keras": metrics["dev"]["keras"]}
-    failures = _prove_all(prepared, bundle, proof, metrics["dev"]) if config.export else []
+    metrics = {key: value for key, value in metrics.items() if key not in KEYS}
+    failures: list[str] = []
+    if config.export or "test" in prepared.encoded:
+        model = rebuild(prepared, bundle, None, None)
+        tested = Tested(prepared, model)
+        failures = _prove_all(prepared, bundle, model, proof, metrics["dev"], tested)
+        metrics |= {} if failures else tested.figures()
+    metrics[gate.KEY] = None if failures else gate.choose(config, metrics, proof).recommended
     with bundles.writing(bundle.path, base=bundle) as draft:
         write_json(draft.path / "verify.json", proof)
         write_json(draft.path / "metrics.json", metrics)
@@ -48,14 +59,21 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
 
 
 def _prove_all(
-    prepared: Prepared, bundle: Bundle, proof: dict[str, Any], figures: dict[str, Any]
+    prepared: Prepared,
+    bundle: Bundle,
+    model: Any,
+    proof: dict[str, Any],
+    figures: dict[str, Any],
+    tested: Tested,
 ) -> list[str]:
     """Add the proof and the metrics of each artefact; return what failed."""
     from tfapps.export.parts import integers
+    from tfapps.serve.artifacts import open_runner
     from tfapps.verify import parity
 
-    model = rebuild(prepared, bundle, None, None)
-    dev_set = dev(prepared, model)
+    if not prepared.config.export:
+        return []
+    dev_set = held_out(prepared, model, "dev")
     rounded = integers.rounds_activations(model)
     headline, scale = prepared.task.headline, prepared.task.best_headline
     if dev_set.rows < len(prepared.encoded["dev"]):
@@ -64,23 +82,24 @@ def _prove_all(
     failures = []
     for name in prepared.config.export:
         print(f"verifying {name} on {dev_set.rows} rows", flush=True)
-        proof[name], figures[name] = _prove(prepared, bundle, name, dev_set)
+        runner = open_runner(name, bundle, prepared.config, prepared.task, prepared.tokenizer)
+        proof[name], figures[name] = _prove(prepared, bundle, name, runner, dev_set)
         try:
             parity.check(name, proof[name], headline=headline, scale=scale, rounded=rounded)
         except Failure as failure:
             failures.append(str(failure))
+        else:
+            tested.add(name, runner)
     return failures
 
 
 def _prove(
-    prepared: Prepared, bundle: Bundle, name: str, dev_set: Dev
+    prepared: Prepared, bundle: Bundle, name: str, runner: Any, dev_set: HeldOut
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the figures of one artefact."""
-    from tfapps.serve.artifacts import open_runner
     from tfapps.verify import cost
 
     task, features, file = prepared.task, dev_set.features, bundle.artifact(name)
-    runner = open_runner(name, bundle, prepared.config, task, prepared.tokenizer)
     outputs = runner(features)
     figures = dev_set.figures(outputs)
     before = dev_set.figures(dev_set.reference(runner.likeliest))[task.headline]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfapps.metrics.intervals import Interval
+
 if TYPE_CHECKING:
     import keras
 
@@ -26,6 +28,13 @@ class Judging(ABC):
                 for `seq2seq` the answers that the search found for each row.
             targets: dense columns.
         """
+
+    def interval(self, outputs: Any, targets: Any, examples: Any) -> Interval | None:
+        """Return the 95 % interval of the headline metric, see `tfapps.metrics.intervals`.
+
+        None where there is none, which is the default.
+        """
+        return None
 
     def trivial(self, columns: Mapping[str, Any], examples: Any) -> tuple[str, Any] | None:
         """Return the answer that reads no text, in words and as outputs; None if there is none.

@@ -13,6 +13,8 @@ from pydantic import Field, model_validator
 from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.effects import ANSWERS
 from tfapps.errors import InputError
+from tfapps.metrics import classes
+from tfapps.metrics.intervals import Interval
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _labels, _shown, _texts, base
 from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
@@ -205,9 +207,7 @@ class Task(base.Task):
         Args:
             targets: the training columns: label, (rows,) or (rows, c).
         """
-        from tfapps.metrics.classes import balanced_weights
-
-        return balanced_weights(targets["label"], len(self.labels))
+        return classes.balanced_weights(targets["label"], len(self.labels))
 
     def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, np.ndarray]:
         """Return the most frequent label, or the frequent labels with the best F1 together."""
@@ -229,23 +229,12 @@ class Task(base.Task):
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
     ) -> dict[str, float]:
         """Judge logits (rows, c) against targets: the figures of metrics.json."""
-        from tfapps.metrics.calibration import expected_calibration_error
-        from tfapps.metrics.classes import f1_scores
+        probability = sigmoid(logits) if self.config.multi_label else softmax(logits)
+        return classes.scores(targets["label"], self.decide(logits), probability)
 
-        truth, predicted = targets["label"], self.decide(logits)
-        scores = f1_scores(truth, predicted, len(self.labels))
-        if self.config.multi_label:
-            probability = sigmoid(logits)
-            confidence = np.maximum(probability, 1 - probability).ravel()
-            correct = ((probability >= 0.5) == (truth >= 0.5)).ravel()
-            accuracy = float((predicted == truth).all(axis=-1).mean())
-        else:
-            confidence = softmax(logits).max(axis=-1)
-            correct = predicted == truth
-            accuracy = float(correct.mean())
-            scores.pop("micro_f1")
-        calibration = expected_calibration_error(confidence, correct)
-        return {"accuracy": accuracy, **scores, "calibration_error": calibration}
+    def interval(self, logits: np.ndarray, targets: Any, examples: Any = ()) -> Interval | None:
+        """Return the 95 % interval of the accuracy or (multi-label) of `micro_f1`."""
+        return classes.interval(targets["label"], self.decide(logits))
 
     def report(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()
@@ -255,9 +244,7 @@ class Task(base.Task):
 
     def labels_without_rows(self, targets: dict[str, Any], examples: Examples = ()) -> list[str]:
         """Return the labels that no row has: nothing is said of them by the figures."""
-        from tfapps.metrics.classes import without_rows
-
-        return without_rows(targets["label"], self.labels)
+        return classes.without_rows(targets["label"], self.labels)
 
     def pictures(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples = ()

@@ -12,6 +12,8 @@ from pydantic import Field
 from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.effects import ANSWERS
 from tfapps.errors import InputError
+from tfapps.metrics import intervals
+from tfapps.metrics.intervals import Interval
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import tagging
 from tfapps.tasks._labels import check_seen, numbered
@@ -158,6 +160,13 @@ class Task(tagging.Task):
         intent, frame = np.mean(right, axis=0)
         figures = super().predict_metrics(outputs, targets, examples)
         return {"frame_accuracy": float(frame), "accuracy": float(intent), **figures}
+
+    def interval(self, outputs: Outputs, targets: Any, examples: Examples) -> Interval | None:
+        """Return the 95 % interval of the share of sentences that are right as a whole."""
+        decided = self.decide(outputs, examples)
+        truth = zip(_intents(examples), self._truth(examples), strict=True)
+        right = [answer == wanted for answer, wanted in zip(decided, truth, strict=True)]
+        return intervals.wilson(sum(right), len(right))
 
     def labels_without_rows(self, targets: dict[str, Any], examples: Examples) -> list[str]:
         """Return the labels of no entity, and the intents of no sentence."""

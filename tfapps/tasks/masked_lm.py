@@ -14,8 +14,10 @@ from tfapps.config.effects import ANSWERS
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
 from tfapps.features.feature import Feature
+from tfapps.metrics import guesses
+from tfapps.metrics.intervals import Interval
 from tfapps.metrics.probability import softmax
-from tfapps.printable import markdown, plain
+from tfapps.printable import markdown
 from tfapps.tasks import _guessing, _packing, base
 from tfapps.tasks.base import logits_of
 
@@ -235,27 +237,22 @@ class Task(base.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
     ) -> dict[str, float]:
         """Judge guesses, as `reduce` returns them: `accuracy` and `perplexity` of hidden tokens."""
-        hidden = outputs["truth"] > 0
-        right = (outputs["best"] == outputs["truth"])[hidden]
-        loss = -float(outputs["log_prob"][hidden].mean(dtype=np.float64))
-        figures = {"accuracy": float(right.mean()), "perplexity": float(np.exp(min(loss, 50)))}
+        figures = guesses.scores(outputs)
         if self.targets:
             figures["pair_accuracy"] = float((outputs["said"] == outputs["label"]).mean())
         return figures
+
+    def interval(self, outputs: Outputs, targets: Any, examples: Any) -> Interval | None:
+        """Return the 95 % interval of the accuracy."""
+        return guesses.interval(outputs)
 
     def report(
         self, outputs: Outputs, targets: dict[str, Any], examples: Any
     ) -> tuple[dict[str, Any], str]:
         """Return the figures, and the tokens that were missed most."""
-        figures, hidden = self.predict_metrics(outputs, targets, examples), outputs["truth"] > 0
-        truth = outputs["truth"][hidden].astype(int)
-        missed = truth[(outputs["best"] != outputs["truth"])[hidden]]
-        pieces = self.tokenizer.pieces()
-        counts, of = (np.bincount(numbers, minlength=len(pieces)) for numbers in (missed, truth))
+        figures = self.predict_metrics(outputs, targets, examples)
         lines = [f"{name} {value:.4f}" for name, value in figures.items()]
-        lines += ["", "missed  of  piece"]
-        worst = np.argsort(-counts, kind="stable")[:50]
-        lines += [f"{counts[i]:>6} {of[i]:>4}  {plain(pieces[i])}" for i in worst]
+        lines += ["", *guesses.missed(outputs, self.tokenizer.pieces())]
         return figures, "\n".join(lines) + "\n"
 
     def notes(

@@ -13,6 +13,8 @@ from pydantic import Field
 from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
 from tfapps.errors import InputError
+from tfapps.metrics import intervals
+from tfapps.metrics.intervals import Interval
 from tfapps.printable import markdown
 from tfapps.tasks import _texts, base
 from tfapps.text.columns import Reading, Table
@@ -151,6 +153,13 @@ class Task(base.Task):
             "rmse": math.sqrt(error),
             "mean_squared_error": error,
         }
+
+    def interval(self, logits: np.ndarray, targets: Any, examples: Any = ()) -> Interval | None:
+        """Return the 95 % interval of Pearson's correlation."""
+        answers, truth = np.float64(logits[:, 0]), np.float64(targets["label"])
+        return intervals.bootstrap(
+            lambda rows: _correlation(answers[rows], truth[rows]), len(answers)
+        )
 
     def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, np.ndarray]:
         """Return the mean of the training."""

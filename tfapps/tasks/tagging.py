@@ -13,6 +13,8 @@ from tfapps.bundle.bundle import read_json, write_json
 from tfapps.config.sections import Section
 from tfapps.decoding import viterbi
 from tfapps.errors import InputError
+from tfapps.metrics import entities
+from tfapps.metrics.intervals import Interval
 from tfapps.metrics.probability import softmax
 from tfapps.tasks import _entities, _windows, base
 from tfapps.tasks._labels import check_seen
@@ -213,16 +215,16 @@ class Task(base.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> dict[str, float]:
         """Judge the tags of all sentences: entities, and words."""
-        from tfapps.metrics import entities
-
         return entities.scores(self._truth(examples), self._tags(outputs, examples))
+
+    def interval(self, outputs: Outputs, targets: Any, examples: Examples) -> Interval | None:
+        """Return the 95 % interval of the F1 of entities."""
+        return entities.interval(self._truth(examples), self._tags(outputs, examples))
 
     def report(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> tuple[dict[str, Any], str]:
         """Return precision, recall, F1 and support of labels and tags, as data and as text."""
-        from tfapps.metrics import entities
-
         report = entities.report(self._truth(examples), self._tags(outputs, examples))
         return report, entities.report_text(report, self.labels)
 
@@ -235,12 +237,10 @@ class Task(base.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> dict[str, bytes]:
         """Draw the F1 of the labels as PNG."""
-        from tfapps.metrics import entities
         from tfapps.metrics.pictures import f1_bars_png
 
-        report = entities.report(self._truth(examples), self._tags(outputs, examples))
-        rows = {label: report["entities"].get(label) for label in self.labels}
-        rows = {label: row for label, row in rows.items() if row}
+        report = entities.report(self._truth(examples), self._tags(outputs, examples))["entities"]
+        rows = {label: report[label] for label in self.labels if report.get(label)}
         return {"f1_by_label": f1_bars_png(rows, self.labels)}
 
     def notes(
@@ -248,8 +248,8 @@ class Task(base.Task):
     ) -> dict[str, str]:
         """Return a markdown table of the first sentences with a wrong entity."""
         truth, predicted = self._truth(examples), self._tags(outputs, examples)
-        sentences = _windows.sentences(examples)
-        return {"mistakes": _entities.mistakes(sentences, truth, predicted, limit)}
+        mistakes = _entities.mistakes(_windows.sentences(examples), truth, predicted, limit)
+        return {"mistakes": mistakes}
 
     def decode(self, outputs: Outputs, examples: Examples) -> list[dict[str, Any]]:
         """Turn outputs into answers, without Keras or TensorFlow.
@@ -291,8 +291,7 @@ class Task(base.Task):
         return viterbi.marginals(logits, outputs["transitions"][0], self.allowed)
 
     def _iob2(self, numbers: np.ndarray) -> list[str]:
-        tags = [self.tags[number] for number in numbers]
-        return schemes.to_iob2(tags, "iob2")
+        return schemes.to_iob2([self.tags[number] for number in numbers], "iob2")
 
     def _truth(self, examples: Examples) -> list[list[str]]:
         return _windows.stitched(examples, [window["tags"] for window in examples])

@@ -13,7 +13,9 @@ from tfapps.config.effects import ANSWERS
 from tfapps.config.sections import Section
 from tfapps.decoding.beam import Hypothesis, Search
 from tfapps.errors import InputError
-from tfapps.printable import markdown, plain
+from tfapps.metrics import fonts, translation
+from tfapps.metrics.intervals import Interval
+from tfapps.printable import markdown
 from tfapps.tasks import base
 from tfapps.text.columns import Reading, Table
 
@@ -209,23 +211,22 @@ class Task(base.Task):
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> dict[str, float]:
         """Judge translations: BLEU, chrF and TER of the best of each sentence."""
-        from tfapps.metrics import translation
-
         references = [example["target"] for example in examples]
         return translation.scores(self._best(outputs, examples), references)
+
+    def interval(self, outputs: Outputs, targets: Any, examples: Examples) -> Interval | None:
+        """Return the 95 % interval of BLEU."""
+        references = [example["target"] for example in examples]
+        return translation.bleu_interval(self._best(outputs, examples), references)
 
     def report(
         self, outputs: Outputs, targets: dict[str, Any], examples: Examples
     ) -> tuple[dict[str, Any], str]:
         """Return scores with their signatures, and every sentence with its translation."""
-        from tfapps.metrics import fonts, translation
-
         scores = self.predict_metrics(outputs, targets, examples)
-        data = {"scores": scores, "signatures": translation.signatures()}
-        lines = [f"{name} {scores[name]:.2f} {text}" for name, text in data["signatures"].items()]
-        for example, best in zip(examples, self._best(outputs, examples), strict=True):
-            texts = [("<", example["text"]), ("=", example["target"]), (">", best)]
-            lines += ["", *(f"{mark} {plain(text)}" for mark, text in texts)]
+        data: dict[str, Any] = {"scores": scores, "signatures": translation.signatures()}
+        pairs = [(example["text"], example["target"]) for example in examples]
+        lines = translation.report_lines(data, pairs, self._best(outputs, examples))
         numbered = "".join(map(fonts.legend_text, self._pieces(outputs[0][0], examples[0])))
         return data, "\n".join(lines) + "\n" + numbered
 
@@ -273,8 +274,8 @@ class Task(base.Task):
             `{"translation", "score"}` a row, and with `n_best` over 1 `"n_best": [[text, score]]`.
         """
         answers = []
-        for translation, example in zip(outputs, examples, strict=True):
-            candidates = [[self._text(one, example), round(one.score, 4)] for one in translation]
+        for hypotheses, example in zip(outputs, examples, strict=True):
+            candidates = [[self._text(one, example), round(one.score, 4)] for one in hypotheses]
             answer: dict[str, Any] = {"translation": candidates[0][0], "score": candidates[0][1]}
             if self.config.n_best > 1:
                 answer["n_best"] = candidates

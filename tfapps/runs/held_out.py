@@ -1,4 +1,4 @@
-"""The dev set as artefacts are judged on it: all of it, or as many rows as memory has room for."""
+"""Dev or test set as artefacts are judged on it: all, or as many rows as memory has room for."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ SAMPLE = 64  # rows, where each has logits for a whole vocabulary at many places
 
 
 @dataclass(frozen=True)
-class Dev:
-    """The dev set, as verify needs it.
+class HeldOut:
+    """A set of rows, as verify needs it.
 
     Attributes:
+        rows: of the set, as the task takes them.
         features: {name: (rows, ...)}, what an artefact is given.
         reference: what the Keras model says of them; True takes the likeliest token each time.
         figures: outputs -> the task's metrics.
+        interval: outputs -> the 95 % interval of the headline metric, or None.
         decide: outputs -> the task's decisions.
     """
 
@@ -34,22 +36,23 @@ class Dev:
     features: Mapping[str, np.ndarray]
     reference: Callable[[bool], Any]
     figures: Callable[[Any], dict[str, float]]
+    interval: Callable[[Any], tuple[float, float] | None]
     decide: Callable[[Any], Any]
 
 
-def dev(prepared: Prepared, model: keras.Model) -> Dev:
-    """Return the dev set of a run."""
-    task, examples = prepared.task, prepared.examples["dev"]
+def held_out(prepared: Prepared, model: keras.Model, split: str) -> HeldOut:
+    """Return the dev or test set of a run."""
+    task, examples = prepared.task, prepared.examples[split]
     decide = functools.partial(task.decide, examples=examples)
     if task.reduces:
-        return _sample(prepared, model, decide)
-    targets = prepared.targets("dev")
+        return _sample(prepared, model, split, decide)
+    targets = prepared.targets(split)
 
     @functools.cache
     def reference(likeliest: bool) -> Any:
-        return outputs_of(prepared, model, "dev", likeliest=likeliest)
+        return outputs_of(prepared, model, split, likeliest=likeliest)
 
-    features = prepared.arrays("dev")
+    features = prepared.arrays(split)
     if task.tags_words:  # logits of all places, up to the end of the longest row
         logits = reference(False)
         length = (logits["logits"] if isinstance(logits, dict) else logits).shape[1]
@@ -58,13 +61,18 @@ def dev(prepared: Prepared, model: keras.Model) -> Dev:
     def figures(outputs: Any) -> dict[str, float]:
         return task.predict_metrics(outputs, targets, examples)
 
-    return Dev(len(examples), features, reference, figures, decide)
+    def interval(outputs: Any) -> tuple[float, float] | None:
+        return task.interval(outputs, targets, examples)
+
+    return HeldOut(len(examples), features, reference, figures, interval, decide)
 
 
-def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]) -> Dev:
+def _sample(
+    prepared: Prepared, model: keras.Model, split: str, decide: Callable[[Any], Any]
+) -> HeldOut:
     task = prepared.task
-    rows = np.arange(min(SAMPLE, len(prepared.encoded["dev"])))
-    features, targets = prepared.samples("dev", rows)
+    rows = np.arange(min(SAMPLE, len(prepared.encoded[split])))
+    features, targets = prepared.samples(split, rows)
 
     @functools.cache
     def reference(likeliest: bool) -> Any:
@@ -74,4 +82,7 @@ def _sample(prepared: Prepared, model: keras.Model, decide: Callable[[Any], Any]
         reduced = map_arrays(np.asarray, task.reduce(targets, outputs))
         return task.predict_metrics(reduced, targets, ())
 
-    return Dev(len(rows), features, reference, figures, decide)
+    def interval(outputs: Any) -> tuple[float, float] | None:
+        return task.interval(map_arrays(np.asarray, task.reduce(targets, outputs)), targets, ())
+
+    return HeldOut(len(rows), features, reference, figures, interval, decide)
