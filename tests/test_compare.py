@@ -12,8 +12,8 @@ from running import ROOT
 from tfapps.bundle.bundle import write_json, writing
 from tfapps.cli.main import main
 from tfapps.errors import InputError
-from tfapps.metrics import pictures
-from tfapps.stages.compare import compare, table
+from tfapps.metrics import drawing, tradeoffs
+from tfapps.stages.compare import compare, data_names, table
 
 BIG = {"keras": (0.9, 8.0), "litert_float32": (0.9, 8.0), "litert_int8": (0.88, 2.0)}
 SMALL = {"keras": (0.8, 4.0), "litert_int8": (0.8, 1.0)}
@@ -87,6 +87,7 @@ def test_every_artefact_of_every_run_best_first_then_smallest(place):
     ]
     assert actual["rows"][2] == {
         "run": "big",
+        "data": "data",
         "artifact": "litert_int8",
         "recommended": False,
         "metric": 0.88,
@@ -266,17 +267,20 @@ def test_neither_help_nor_the_verb_loads_tensorflow(place, arguments):
 def drawn(monkeypatch, rows):
     """The matplotlib figure behind `tradeoffs_png`, drawn with every warning an error."""
     figures = []
-    monkeypatch.setattr(pictures, "_png", lambda figure: figures.append(figure) or b"")
+    monkeypatch.setattr(drawing, "png", lambda figure: figures.append(figure) or b"")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pictures.tradeoffs_png(rows, "accuracy")
+        tradeoffs.tradeoffs_png(rows, "accuracy")
         figures[0].canvas.draw()
     return figures[0]
 
 
-def row(run="a", artifact="keras", metric=0.9, megabytes=8.0, p50_ms=None, pareto=False):
+def row(
+    run="a", artifact="keras", metric=0.9, megabytes=8.0, p50_ms=None, pareto=False, data="train"
+):
     return {
         "run": run,
+        "data": data,
         "artifact": artifact,
         "metric": metric,
         "bytes": megabytes * 1e6,
@@ -354,6 +358,47 @@ def test_the_picture_does_not_magnify_noise(monkeypatch):
     by_size, _ = drawn(monkeypatch, [row(metric=0.9, pareto=True), row("b", metric=0.9001)]).axes
     low, high = by_size.get_ylim()
     assert high - low >= 0.02 * 0.9
+
+
+def test_runs_on_different_data_have_fronts_of_their_own(monkeypatch):
+    rows = [
+        row(pareto=True, data="b"),
+        row("x", "litert_int8", 0.5, 2.0, pareto=True, data="a"),
+        row("x", "litert_int4", 0.4, 1.0, pareto=True, data="a"),
+    ]
+    expected = {"a": [(1.0, 0.4), (2.0, 0.5)], "b": [(8.0, 0.9)]}
+    assert tradeoffs.fronts(rows) == expected
+    figure = drawn(monkeypatch, rows)
+    by_size, _ = figure.axes
+    lines = [line for line in by_size.lines if len(line.get_xdata()) > 1]
+    corners = [list(zip(*line.get_data(), strict=True))[1:-1] for line in lines]
+    assert corners == list(expected.values())
+    assert len({line.get_linestyle() for line in lines}) == 2
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names[-2:] == ["Pareto front, a", "Pareto front, b"]
+
+
+def test_artefacts_are_written_beside_their_points_without_overlap(monkeypatch):
+    kinds = ("keras", "litert_float32", "litert_dynamic", "litert_int8")
+    rows = [
+        row(f"run_{i}", kind, 0.8 + i / 50, 8.0 / (1 + j), 1.0 + j, pareto=not (i or j))
+        for i in range(5)
+        for j, kind in enumerate(kinds)
+    ]
+    for axes in drawn(monkeypatch, rows).axes:
+        texts = [text for text in axes.texts if text.get_text()]
+        assert {text.get_text() for text in texts} <= {"keras", "float32", "dynamic", "int8"}
+        assert len(texts) > 15
+        boxes = [text.get_window_extent() for text in texts]
+        for number, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:number])
+
+
+def test_equal_data_has_one_name_and_other_data_of_that_name_a_number():
+    first, other = {"train": "a.tsv"}, {"train": "a.tsv", "limit": 5}
+    names = data_names([first, other, {"source": "sample", "sample": "news"}, dict(first)])
+    assert names == ["a.tsv", "a.tsv (2)", "news", "a.tsv"]
 
 
 def test_compare_without_a_run_is_a_usage_error(capsys):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import keras
 
 CHANGES = {"mistyped_letters": noise.mistyped, "missing_words": noise.thinned}
+BY_GRADIENT = "gradient attacks: step, share of the size of the embeddings"
+BY_TYPING = "typing errors: share of the letters or words"
 KEY = "robustness"
 PICTURE = f"{KEY}.png"
 
@@ -80,7 +82,7 @@ def attack(
             figures.setdefault(attack.name, {"0": clean})[f"{strength:g}"] = metric
             progress.end(f"{attack.name} {strength:g}: {prepared.task.headline} {metric:.4f}")
     _report_left(strengths, figures, seconds)
-    _note(bundle, prepared.task.headline, figures)
+    _note(bundle, prepared.task.headline, figures, len(prepared.rows["dev"]))
     return figures
 
 
@@ -177,8 +179,17 @@ def _changed(
     return new
 
 
-def _note(bundle: Bundle, headline: str, figures: dict[str, dict[str, float]]) -> None:
-    from tfapps.metrics.pictures import curves_png
+def panels(figures: dict[str, dict[str, float]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the figures by what their strength is, for a panel each: gradients, and typing."""
+    typed = {name: values for name, values in figures.items() if name in CHANGES}
+    attacked = {name: values for name, values in figures.items() if name not in CHANGES}
+    sides = {BY_GRADIENT: attacked, BY_TYPING: typed}
+    return {across: curves for across, curves in sides.items() if curves}
+
+
+def _note(bundle: Bundle, headline: str, figures: dict[str, dict[str, float]], rows: int) -> None:
+    from tfapps.metrics.curves import panels_png
 
     flat = {f"{name}_{s}": value for name, values in figures.items() for s, value in values.items()}
-    note(bundle, KEY, figures, curves_png(figures, headline), flat)
+    picture = panels_png(panels(figures), headline, f"robustness on {rows} rows of the dev set")
+    note(bundle, KEY, figures, picture, flat)

@@ -15,7 +15,8 @@ from tfapps.runs.card import number
 from tfapps.runs.figures import UNCOMPRESSED
 
 LEGEND = (
-    "* on the Pareto front: no other artefact beats it in metric or size without losing the other"
+    "* on the Pareto front: no other artefact on the same data beats it in metric or size without "
+    "losing the other"
 )
 OTHER_DATA = (
     "note: `data:` differs between these runs; their metrics compare only on the same dev rows"
@@ -30,9 +31,10 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         `headline`: name of the metric; `same_data`: whether the runs' configs name the same data;
-        `rows`: of every artefact, run and what `tfapps.runs.figures.rows` holds of it, and pareto,
-        whether it is on the front of metric and size. A model before compression has a row too,
-        which is on no front: no bundle holds it.
+        `rows`: of every artefact, run, data (a name for its section `data:`) and what
+        `tfapps.runs.figures.rows` holds of it, and pareto, whether it is on the front of metric
+        and size among the runs on the same data. A model before compression has a row too, which
+        is on no front: no bundle holds it.
 
     Raises:
         InputError: a line for each run that is missing, damaged or not verified, and one if the
@@ -51,18 +53,19 @@ def compare(paths: Sequence[Path]) -> dict[str, Any]:
         )
     if problems:
         raise InputError("\n".join(problems))
+    data = [strict_yaml.read(bundle.config_path)["data"] for bundle in bundles]
     rows = [
-        row
-        for name, bundle in zip(_names(bundles), bundles, strict=True)
+        {**row, "data": data_set}
+        for name, bundle, data_set in zip(_names(bundles), bundles, data_names(data), strict=True)
         for row in _rows(name, bundle)
     ]
     for row in rows:
+        same = [other for other in rows if other["data"] == row["data"]]
         row["pareto"] = row["artifact"] != UNCOMPRESSED and not any(
-            _beats(other, row) for other in rows if other["artifact"] != UNCOMPRESSED
+            _beats(other, row) for other in same if other["artifact"] != UNCOMPRESSED
         )
     rows.sort(key=lambda row: (-row["metric"], row["bytes"], row["run"], row["artifact"]))
-    data = [strict_yaml.read(bundle.config_path) for bundle in bundles]
-    same_data = all(config["data"] == data[0]["data"] for config in data)
+    same_data = all(section == data[0] for section in data)
     return {"headline": next(iter(judged)), "same_data": same_data, "rows": rows}
 
 
@@ -98,7 +101,7 @@ def draw(comparison: dict[str, Any], file: Path) -> None:
     Raises:
         InputError: the file's name does not end in `.png`, or it cannot be written.
     """
-    from tfapps.metrics.pictures import tradeoffs_png
+    from tfapps.metrics.tradeoffs import tradeoffs_png
 
     if file.suffix.lower() != ".png":
         raise InputError(f"{file}: expected the name of a picture that ends in .png")
@@ -143,6 +146,20 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
         str(bundle.path) if short.count(name) > 1 else name
         for name, bundle in zip(short, bundles, strict=True)
     ]
+
+
+def data_names(sections: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a name for the data of each run, the same for equal sections alone."""
+    short = [str(d.get("sample") or d.get("train") or d.get("source", "data")) for d in sections]
+    distinct: dict[str, list[Any]] = {}
+    names = []
+    for name, section in zip(short, sections, strict=True):
+        known = distinct.setdefault(name, [])
+        if section not in known:
+            known.append(section)
+        number = known.index(section) + 1
+        names.append(name if number == 1 else f"{name} ({number})")
+    return names
 
 
 def _rows(run: str, bundle: Bundle) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def table(figures: Mapping[str, Any]) -> str:
 
 
 def _note(bundle: Bundle, figures: Mapping[str, Any]) -> None:
-    from tfapps.metrics.pictures import panels_png
+    from tfapps.metrics.curves import panels_png
 
     methods = figures["methods"]
     panels = {

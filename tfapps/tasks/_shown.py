@@ -13,11 +13,18 @@ from tfapps.printable import markdown
 def report(
     truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
 ) -> tuple[dict[str, Any], str]:
-    """Return precision, recall, F1 and support of every class, as data and as text."""
+    """Return precision, recall, F1 and support of every class, as data and as text.
+
+    The text also lists the pairs that are confused most, of tasks with one label a row.
+    """
     from tfapps.metrics.classes import class_report, class_report_text
+    from tfapps.metrics.confusions import confusions_text
     from tfapps.metrics.fonts import legend_text
 
-    text = class_report_text(truth, predicted, labels) + legend_text(labels)
+    text = class_report_text(truth, predicted, labels)
+    if np.ndim(truth) == 1:
+        text += confusions_text(truth, predicted, labels)
+    text += legend_text(labels)
     return class_report(truth, predicted, labels), text
 
 
@@ -62,3 +69,15 @@ def mistakes(
 def confidence(answer: dict[str, Any]) -> float:
     """Return the score of an answer, the best one of several."""
     return answer["score"] if "score" in answer else max(answer["scores"], default=0.0)
+
+
+def several(
+    probability: np.ndarray, labels: Sequence[str], threshold: float
+) -> dict[str, list[Any]]:
+    """Return the labels of a text whose probabilities (c,) reach the threshold, best first."""
+    chosen = np.flatnonzero(probability >= threshold)
+    chosen = chosen[np.argsort(-probability[chosen], kind="stable")]
+    return {
+        "labels": [labels[i] for i in chosen],
+        "scores": [round(float(probability[i]), 4) for i in chosen],
+    }
