@@ -1,5 +1,6 @@
 """Small untrained runs as bundles, for tests of how a run is asked."""
 
+import functools
 import random
 
 import keras
@@ -28,16 +29,21 @@ def artifacts_of(task):
     return ARTIFACTS[registry.load("task", task).Task.form]
 
 
-def write(path, task, artifacts=None, **model):
-    """Write a bundle of a task around a model of random weights; returns its path."""
+def write(path, task, artifacts=None, more=None, **model):
+    """Write a bundle of a task around a model of random weights; returns its path.
+
+    `more` are further sections of the config; `model` changes the usual model, or names another.
+    """
+    from tfapps.runs import described
     from tfapps.stages.export import parts
 
     module = registry.load("task", task)
     raw = {
         "task": {"name": task, **tiny.of(task).options},
         "data": {"source": "sample", "sample": "support_intents"},
-        "model": {**MODELS[module.Task.needs], **model},
+        "model": model if "name" in model else {**MODELS[module.Task.needs], **model},
         "text": {"vocabulary_size": VOCABULARY[module.Task.needs], "min_frequency": 1},
+        **(more or {}),
     }
     run = configs.from_dict(raw, path.name)
     examples = tiny.of(task).labelled(TEXTS)
@@ -60,24 +66,26 @@ def write(path, task, artifacts=None, **model):
             shape = {"batch_size": batch_size, "length": length}
             return assemble(run, learned, weights_file=file, **size, **shape)
 
-        prepared = Prepared(run, learned)
+        prepared = Prepared(run, learned, tokenizer, examples)
         for name in artifacts or artifacts_of(task):
-            exporter = registry.load("exporter", registry.artifacts()[name])
+            exporter = registry.plugin("exporter", registry.artifacts()[name])
             exporter.export(
                 [name],
                 rebuild=rebuild,
-                max_length=LENGTH,
-                split=lambda full: parts(prepared, full),
+                max_length=run.model.max_length,
+                split=functools.partial(parts, prepared, exporter=exporter),
                 folder=draft.path,
             )
+        described.describe(prepared, draft.path)
     return path
 
 
 class Prepared:
-    """What `parts` of the export stage reads of prepared data."""
+    """What the export stage reads of prepared data."""
 
-    def __init__(self, run, task):
-        self.config, self.task = run, task
+    def __init__(self, run, task, tokenizer, examples):
+        self.config, self.task, self.tokenizer = run, task, tokenizer
+        self.examples = {"train": examples}
 
 
 def spread(model, scale=3.0):

@@ -121,16 +121,18 @@ def test_a_run_has_files_of_its_lengths(tmp_path):
     with at(tmp_path, 64):
         (tmp_path / "tiny.yaml").write_text(TINY)
         quick = ["model.layers=1", "train.epochs=1", "export=[litert_float32]"]
-        settings = configs.load("tiny.yaml", [*quick, "lengths=[8,12]"])
+        settings = configs.load("tiny.yaml", [*quick, "lengths=[8,12]", "probabilities=true"])
         bundle = run(settings)
         weights = bundle.weights.stat().st_mtime_ns
         file = bundle.artifact("litert_float32")
         assert signatures(file) == ["serving_default", "short_12", "short_8"]
+        assert bundle.proof["litert_float32"]["probability_difference"] < 1e-6  # of all lengths
         assert bundle.metrics["dev"]["litert_float32"] == bundle.metrics["dev"]["keras"]
         result = tfapps("predict", "tiny", "the saw", "a " * 30, cwd=tmp_path)
         assert len(result.stdout.splitlines()) == 2
         again = run(configs.load("tiny.yaml", quick))
         assert signatures(again.artifact("litert_float32")) == ["serving_default"]
+        assert "probability_difference" not in again.proof["litert_float32"]
         assert again.weights.stat().st_mtime_ns == weights  # nothing was trained again
 
 
@@ -164,3 +166,19 @@ def test_wrong_lengths_are_refused(tmp_path, lengths, problem):
 def test_tasks_whose_files_have_one_length_refuse_lengths(name):
     with pytest.raises(ConfigError, match="lengths: .* files have one length; leave it out"):
         configs.load(f"configs/{name}.yaml", ["lengths=[8]"])
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("translation_lstm_sample", []),
+        ("ner_bert_sample", ["task.crf=true"]),
+        ("intents_bert_sample", ["task={name: regression}"]),
+    ],
+)
+def test_tasks_without_probabilities_refuse_them(name, more):
+    expected = r"probabilities: got true, but no output of \w+ with these settings is a logit"
+    with pytest.raises(ConfigError, match=expected):
+        configs.load(f"configs/{name}.yaml", [*more, "probabilities=true"])
+    with pytest.raises(ConfigError, match="probabilities: got 1 .int., expected true or false"):
+        configs.load(f"configs/{name}.yaml", ["probabilities=1"])

@@ -21,23 +21,38 @@ from flatbuffers.number_types import UOffsetTFlags
 from running import ROOT
 
 from tfapps.backends.litert import interpreter, operators, partitions
+from tfapps.config import load as configs
 from tfapps.export import litert
-from tfapps.export.parts import metadata
-from tfapps.metrics.probability import softmax
+from tfapps.export.parts import carried
+from tfapps.metrics.probability import sigmoid, softmax
+from tfapps.runs.described import describe
 from tfapps.serve.predictor import Predictor
-from tfapps.stages.export import describe
-from tfapps.tasks.classification import Config, Task
+from tfapps.tasks.classification import Task
 from tfapps.text.tokenizer import Tokenizer
 
 LABELS = ["yes", "no", "can be", "weiß nicht"]
 PIECES = [f"piece{i}" for i in range(models.VOCABULARY)]
 INPUTS = ("token_ids", "padding_mask", "segment_ids")
+RUN = {
+    "data": {"source": "sample", "sample": "support_intents"},
+    "model": {"name": "bert", "size": "tiny"},
+}
+READS = {name: {"pad": 0} for name in INPUTS}
 CLIENT = os.environ.get("TFAPPS_MEDIAPIPE_PYTHON")
 
 
 def _exported(build, folder):
     litert.export(["litert_float32"], rebuild=build, max_length=models.LENGTH, folder=folder)
     return folder / "litert" / "float32.tflite"
+
+
+def _run(labels=LABELS, **more):
+    """What is the same in all files of a run."""
+    logits = {"labels": list(labels), "activation": "softmax"}
+    about = {"task": "classification", "outputs": {"logits": logits}}
+    common = {"tokenizer": lambda length, vocabulary: json.dumps([length, vocabulary]).encode()}
+    common |= {"files": {}, "pieces": PIECES, "unfit": None, "probabilities": {}}
+    return carried.Run(about=about, inputs=READS, **{**common, **more})
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +65,7 @@ def silent(tmp_path_factory):
 def described(silent, tmp_path):
     path = tmp_path / "described.tflite"
     shutil.copy(silent, path)
-    assert metadata.describe(path, PIECES, LABELS)
+    assert carried.describe(path, _run()) is None
     return path
 
 
@@ -101,6 +116,8 @@ def test_the_metadata_names_tensors_tokenizer_and_labels(described):
     assert data[4:8] == b"M001"
     root = Table.root(data)
     assert root.text(7) == "1.1.0"
+    assert "MediaPipe's TextClassifier opens this file" in root.text(1)
+    assert [file.text(0) for file in root.tables(6)] == ["tokenizer.json", "tfapps.json"]
     (graph,) = root.tables(3)
     assert [tensor.text(0) for tensor in graph.tables(2)] == ["ids", "mask", "segment_ids"]
     assert [tensor.text(0) for tensor in graph.tables(3)] == ["scores", "logits"]
@@ -121,10 +138,19 @@ def test_inputs_stand_in_the_order_of_their_metadata(described):
 
 def test_vocabulary_and_labels_are_files_in_the_file(described):
     with zipfile.ZipFile(described) as archive:
-        assert archive.namelist() == ["vocab.txt", "labels.txt"]
+        names = ["vocab.txt", "labels.txt", "tokenizer.json", "tfapps.json"]
+        assert archive.namelist() == names
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         assert archive.read("vocab.txt").decode() == "\n".join(PIECES) + "\n"
         assert archive.read("labels.txt").decode() == "\n".join(LABELS) + "\n"
+        assert json.loads(archive.read("tokenizer.json")) == [models.LENGTH, False]
+        about = json.loads(archive.read("tfapps.json"))
+    assert about["mediapipe"] is None
+    assert about["signature"] == "serving_default"
+    assert about["outputs"]["logits"]["labels"] == LABELS
+    assert about["outputs"]["scores"] == {"of": "logits"}
+    shapes = {each["name"]: (each["dtype"], each["shape"]) for each in about["inputs"]}
+    assert shapes == dict.fromkeys(INPUTS, ("int32", [1, models.LENGTH]))
 
 
 def test_pieces_are_the_vocabulary_file_line_by_line(tmp_path):
@@ -181,54 +207,127 @@ def test_equal_models_are_equal_bytes(silent, described, tmp_path):
     again = tmp_path / "again.tflite"
     shutil.copy(silent, again)
     os.utime(again, (0, 0))
-    metadata.describe(again, PIECES, LABELS)
+    carried.describe(again, _run())
     assert again.read_bytes() == described.read_bytes()
 
 
-# Files that do not fit
+# Files that MediaPipe does not open
 
 
-def test_a_model_without_segments_is_left_alone(tmp_path):
-    path = _exported(models.transformer, tmp_path)
-    before = path.read_bytes()
-    assert not metadata.describe(path, PIECES, LABELS)
-    assert path.read_bytes() == before
+def _root(path):
+    model = _model(path)
+    entry = next(entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
+    return Table.root(bytes(model.buffers[entry.buffer].data))
+
+
+@pytest.fixture(scope="module")
+def unsegmented(tmp_path_factory):
+    """A file that MediaPipe does not open, before it is described."""
+    return _exported(models.transformer, tmp_path_factory.mktemp("unsegmented"))
+
+
+def test_a_file_for_bare_litert_says_why_and_is_complete(unsegmented, tmp_path):
+    path = shutil.copy(unsegmented, tmp_path / "file.tflite")
+    features = models.features(8, names=("token_ids", "padding_mask"))
+    before, bare = form_of(path)(features), path.stat().st_size
+    reason = carried.describe(path, _run())
+    assert reason == (
+        "it reads padding_mask, token_ids, and MediaPipe gives token_ids, padding_mask, segment_ids"
+    )
+    np.testing.assert_array_equal(form_of(path)(features), before)
+    root = _root(path)
+    assert f"MediaPipe does not open this file: {reason}" in root.text(1)
+    assert "Run a file with bare LiteRT" in root.text(1)
+    (graph,) = root.tables(3)
+    assert [tensor.text(0) for tensor in graph.tables(3)] == ["logits"]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["labels.txt", "tokenizer.json", "tfapps.json"]
+        assert json.loads(archive.read("tokenizer.json")) == [models.LENGTH, True]
+        assert json.loads(archive.read("tfapps.json"))["mediapipe"] == reason
+    assert path.stat().st_size < bare + 4000
 
 
 @pytest.mark.parametrize(
-    "labels", [LABELS[:3], [*LABELS[:3], ""], [*LABELS[:3], "two\nlines"], [*LABELS[:3], "x\r"]]
-)
-def test_labels_that_are_no_lines_of_the_output_leave_the_file_alone(silent, labels):
-    before = silent.read_bytes()
-    assert not metadata.describe(silent, PIECES, labels)
-    assert silent.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("multi_label", "kind", "lowercase", "example", "fits"),
+    ("labels", "reason"),
     [
-        (False, "wordpiece", True, {"text": "a"}, True),
-        (True, "wordpiece", True, {"text": "a"}, False),
-        (False, "words", True, {"text": "a"}, False),
-        (False, "characters", True, {"text": "a"}, False),
-        (False, "wordpiece", False, {"text": "a"}, False),
-        (False, "wordpiece", True, {"text": "a", "text_pair": "b"}, False),
+        (LABELS[:3], "its output is no row of one number for each label"),
+        ([*LABELS[:3], ""], "a label is empty or has a line break"),
+        ([*LABELS[:3], "two\nlines"], "a label is empty or has a line break"),
+        ([*LABELS[:3], "x\r"], "a label is empty or has a line break"),
     ],
 )
-def test_runs_that_the_client_would_read_wrong_keep_their_files(
-    silent, tmp_path, multi_label, kind, lowercase, example, fits
+def test_labels_that_mediapipe_would_read_wrong_stay_in_the_description(
+    silent, tmp_path, labels, reason
+):
+    path = tmp_path / "file.tflite"
+    shutil.copy(silent, path)
+    assert carried.describe(path, _run(labels)).startswith(reason)
+    with zipfile.ZipFile(path) as archive:
+        assert ("labels.txt" in archive.namelist()) == (labels == LABELS[:3])
+        assert json.loads(archive.read("tfapps.json"))["outputs"]["logits"]["labels"] == labels
+
+
+@pytest.mark.parametrize(
+    ("multi_label", "kind", "lowercase", "example", "reason"),
+    [
+        (False, "wordpiece", True, {"text": "a"}, None),
+        (True, "wordpiece", True, {"text": "a"}, "it does not answer with one label"),
+        (False, "words", True, {"text": "a"}, "its tokenizer is words"),
+        (False, "characters", True, {"text": "a"}, "its tokenizer is characters"),
+        (False, "wordpiece", False, {"text": "a"}, "its vocabulary has capitals"),
+        (False, "wordpiece", True, {"text": "a", "text_pair": "b"}, "it reads pairs of texts"),
+    ],
+)
+def test_files_say_why_the_client_would_read_texts_wrong(
+    silent, tmp_path, multi_label, kind, lowercase, example, reason
 ):
     (tmp_path / "litert").mkdir()
     path = tmp_path / "litert" / "float32.tflite"
     shutil.copy(silent, path)
+    raw = {"task": {"name": "classification", "multi_label": multi_label}, **RUN}
+    config = configs.from_dict(raw, "run")
     prepared = SimpleNamespace(
-        task=Task(Config(multi_label=multi_label), LABELS),
+        config=config,
+        task=Task(config.task, LABELS),
         tokenizer=Tokenizer.train(["some words"], kind, 50, lowercase, 1),
         examples={"train": [example]},
     )
     describe(prepared, tmp_path)
-    assert zipfile.is_zipfile(path) == fits
-    assert (path.read_bytes() != silent.read_bytes()) == fits
+    with zipfile.ZipFile(path) as archive:
+        stated = json.loads(archive.read("tfapps.json"))["mediapipe"]
+        assert ("vocab.txt" in archive.namelist()) == (reason is None)
+    assert (stated or "").startswith(reason or "")
+    assert (stated is None) == (reason is None)
+
+
+# Probabilities
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_probabilities_are_a_further_output(unsegmented, tmp_path, activation):
+    path = shutil.copy(unsegmented, tmp_path / "file.tflite")
+    features = models.features(8, names=("token_ids", "padding_mask"))
+    before = form_of(path)(features)
+    carried.describe(path, _run(probabilities={"logits": activation}))
+    form = form_of(path)
+    outputs = form.run("serving_default", features)
+    function = {"softmax": softmax, "sigmoid": sigmoid}[activation]
+    np.testing.assert_array_equal(outputs["logits"], before)
+    np.testing.assert_allclose(outputs["probabilities"], function(before), atol=1e-6)
+    with zipfile.ZipFile(path) as archive:
+        stated = json.loads(archive.read("tfapps.json"))["outputs"]["probabilities"]
+    assert stated == {"of": "logits"}
+
+
+def test_probabilities_of_a_file_for_mediapipe_are_its_scores(silent, tmp_path):
+    path = tmp_path / "file.tflite"
+    shutil.copy(silent, path)
+    assert carried.describe(path, _run(probabilities={"logits": "softmax"})) is None
+    assert len(_model(path).subgraphs[0].outputs) == 2
+    features = _features(8)
+    outputs = form_of(path).run("serving_default", features)
+    np.testing.assert_array_equal(outputs["probabilities"], outputs["scores"])
+    np.testing.assert_allclose(outputs["scores"], softmax(outputs["logits"]), atol=1e-6)
 
 
 # The client itself

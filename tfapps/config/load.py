@@ -163,6 +163,7 @@ class _Checker:
         if raw.get("export") is None:
             built["export"] = defaults.export(task_module, built["compress"])
         built["lengths"] = self._each(raw, "lengths", self._length)
+        built["probabilities"] = self._flag(raw, "probabilities")
         modules = {"task": task_module, "model": model_module, "ensemble": ensemble_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
         self.problems += together.problems(built, modules, compressors)
@@ -191,6 +192,12 @@ class _Checker:
             expected = messages.expected(field.annotation, field.metadata)
             self.problems.append(f"{key}: got {show(seed)}, expected {expected}")
         return seed
+
+    def _flag(self, raw: dict[Any, Any], key: str) -> bool:
+        flag = False if raw.get(key) is None else raw[key]
+        if not isinstance(flag, bool):
+            self.problems.append(f"{key}: got {show(flag)}, expected true or false")
+        return flag
 
     def section(self, section: type[Section], raw: Any, path: str) -> Section | None:
         if raw is None:

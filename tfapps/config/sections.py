@@ -195,6 +195,8 @@ class RunConfig(Section):
     lengths: Annotated[list[int], ADDED, LOGGED] = []
     # Of the file to ship; a run fails if no file is within a gate that its config states.
     gate: Annotated[GateConfig | None, ADDED, LOGGED] = None
+    # Files give `probabilities` beside the logits.
+    probabilities: Annotated[bool, ADDED, LOGGED] = False
     # Read by `tfapps tune` alone.
     search: Annotated[SerializeAsAny[Section] | None, ADDED, LOGGED] = None
 

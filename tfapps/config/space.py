@@ -12,7 +12,7 @@ from tfapps.config import messages, strict_yaml
 from tfapps.config.sections import Section
 
 PATH = "search.space"
-UNREAD = ("name", "compress", "export", "lengths", "gate", "ensemble", "search")
+UNREAD = ("name", "compress", "export", "lengths", "gate", "probabilities", "ensemble", "search")
 _SLACK = 1e-9  # a step of 0.1 fits three times between 0 and 0.3, whatever binary floats say
 
 

@@ -36,6 +36,8 @@ def problems(
     if task and section and train:
         misfits += untrained(task, section, train)
         misfits += per_label(task, section, train, built["objective"])
+    if task and section:
+        misfits += probabilities(task, section, built["probabilities"])
     if task and section and modules["ensemble"]:
         misfits += ensemble(modules["ensemble"], task, section)
     if task and section and modules["objective"]:
@@ -231,6 +233,16 @@ def lengths(task: ModuleType, model: Any, shorter: Sequence[int | None]) -> list
         f"lengths: got {length}, expected less than model.max_length, {model.max_length}"
         for length in shorter
         if length is not None and length >= model.max_length
+    ]
+
+
+def probabilities(task: ModuleType, section: Any, asked: bool) -> list[str]:
+    """Check that a task has probabilities where files are to give them."""
+    if not asked or task.Task.probabilities(section):
+        return []
+    return [
+        f"probabilities: got true, but no output of {_name(task)} with these settings is a logit "
+        "of classes that a softmax or sigmoid makes a probability of; leave it out"
     ]
 
 

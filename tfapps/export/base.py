@@ -23,6 +23,8 @@ class Exporter(ABC):
         searching: those of them that hold a search, which takes the likeliest token each time.
         of_lengths: those of them that may have signatures of shorter lengths; `export` takes
             `lengths` if there are some.
+        adds_probabilities: outputs of probabilities are added to its .tflite files after they are
+            written; otherwise the graphs of `split` have them.
     """
 
     artifacts: ClassVar[tuple[str, ...]] = ()
@@ -30,6 +32,7 @@ class Exporter(ABC):
     only_steps: ClassVar[tuple[str, ...]] = ()
     searching: ClassVar[tuple[str, ...]] = ()
     of_lengths: ClassVar[tuple[str, ...]] = ()
+    adds_probabilities: ClassVar[bool] = False
 
     @staticmethod
     @abstractmethod

@@ -121,4 +121,5 @@ class Exporter(base.Exporter):
     """What other packages ask of this file."""
 
     artifacts = ARTIFACTS
+    adds_probabilities = True
     export = staticmethod(export)

@@ -56,4 +56,5 @@ class Exporter(base.Exporter):
     """What other packages ask of this file."""
 
     artifacts = of_steps = only_steps = searching = ARTIFACTS
+    adds_probabilities = True
     export = staticmethod(export)

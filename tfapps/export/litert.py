@@ -236,4 +236,5 @@ class Exporter(base.Exporter):
     """What other packages ask of this file."""
 
     artifacts, of_steps, of_lengths = ARTIFACTS, OF_STEPS, OF_LENGTHS
+    adds_probabilities = True
     export = staticmethod(export)

@@ -9,15 +9,19 @@ import numpy as np
 
 from tfapps.backends.base import SERVE, SHORT, Arrays, Backend
 from tfapps.errors import InputError
+from tfapps.features import padding
 from tfapps.features.feature import MASK, Feature
 from tfapps.features.padding import LOGITS
 from tfapps.forms import base
 from tfapps.forms.parts import agreement, tags_graph
+from tfapps.forms.parts.probable import PROBABILITIES, output_name
+from tfapps.metrics.probability import sigmoid, softmax
 
 if TYPE_CHECKING:
     import keras
 
 TAG = tags_graph.SIGNATURE
+JUDGED = 64  # rows whose probabilities are compared with their logits
 
 
 class Form(base.Form):
@@ -74,8 +78,9 @@ class Form(base.Form):
         decide: Callable[[Any], Any],
         examples: Any,
     ) -> dict[str, float]:
-        """Compare logits and decisions, and tags found in the file with those of its logits."""
+        """Compare logits and decisions, and what else the file gives with its own logits."""
         proof = agreement.compare(expected(False), outputs, decide, features.get(MASK))
+        proof |= self._probabilities({name: array[:JUDGED] for name, array in features.items()})
         if not self.task.tags_words or TAG not in self.backend.signatures:
             return proof
         starts = np.zeros(np.shape(features["token_ids"]), np.int32)
@@ -86,6 +91,20 @@ class Form(base.Form):
         same = [np.array_equal(row[window["places"]], numbers) for row, window, numbers in tags]
         share = float(np.mean(same))
         return {**proof, "agreement": min(proof["agreement"], share), "tag_agreement": share}
+
+    def _probabilities(self, features: Arrays) -> dict[str, float]:
+        """Return how far probabilities are from those of the file's logits; empty without any."""
+        if not any(name.endswith(PROBABILITIES) for name in self.backend.signatures[SERVE].outputs):
+            return {}
+        outputs, differences = self.run(SERVE, features), [0.0]
+        for name, activation in self.task.probabilities(self.task.config).items():
+            expected = {"softmax": softmax, "sigmoid": sigmoid}[activation](outputs[name])
+            difference = np.abs(outputs[output_name(name)] - expected)
+            if difference.ndim > 2:  # of tokens, not of the padding
+                mask = padding.pad(self.features, features, full=True)[MASK]
+                difference = difference[mask > 0]
+            differences.append(float(difference.max(initial=0.0)))
+        return {"probability_difference": max(differences)}
 
     def _inputs(self, signature: str) -> Sequence[Feature]:
         starts = Feature(tags_graph.STARTS, mask=MASK)

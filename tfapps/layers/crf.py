@@ -73,6 +73,21 @@ def log_likelihood(
     return ops.where(real_places[:, 0], ops.subtract(score, paths), 0.0)
 
 
+def word_loss(
+    logits: KerasTensor, transitions: KerasTensor, label_ids: KerasTensor, allowed: np.ndarray
+) -> KerasTensor:
+    """Return the negative log-likelihood of the tags of each window a word, (b,).
+
+    Args:
+        allowed: (k + 2, k) bool, of sentences. A window may begin and end inside of an entity; a
+            sentence, which is decoded, may not.
+    """
+    steps = np.concatenate([allowed[:-2], np.ones_like(allowed[-2:])])
+    log_probability = log_likelihood(logits, transitions, label_ids, steps)
+    words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
+    return ops.divide(ops.negative(log_probability), ops.maximum(words, 1.0))
+
+
 def _together(logits: KerasTensor, label_ids: KerasTensor) -> tuple[Any, Any, Any]:
     """Move positions with a tag to the front of each row; return logits, tags, which are real."""
     length = ops.shape(label_ids)[1]

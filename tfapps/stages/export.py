@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import shutil
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfapps import registry
+from tfapps.backends.base import SERVE
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
+from tfapps.forms.parts.probable import Probable
+from tfapps.runs import described
 from tfapps.runs.prepared import Prepared
 from tfapps.runs.trained import open_trained, rebuild
 from tfapps.stages.judging import current
@@ -52,41 +54,35 @@ def export_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
                 rebuild=functools.partial(rebuild, prepared, bundle),
                 max_length=config.model.max_length,
                 calibration=calibration,
-                split=functools.partial(parts, prepared),
+                split=functools.partial(parts, prepared, exporter=kind),
                 folder=draft.path,
             )
-        describe(prepared, draft.path)
+        described.describe(prepared, draft.path)
         (draft.path / "config.yaml").write_text(dump(config), encoding="utf-8")
         draft.stages |= {"train": prepared.fingerprint, "export": artifacts_key(config)}
     return Bundle.open(bundle.path)
 
 
-def parts(prepared: Prepared, model: Any) -> dict[str, Any]:
-    """Return a run's graphs by signature, those that files may hold."""
+def parts(prepared: Prepared, model: Any, exporter: Any = None) -> dict[str, Any]:
+    """Return a run's graphs by signature, those that files may hold.
+
+    Args:
+        exporter: if it adds no probabilities by itself, the graphs have them.
+    """
     config, task = prepared.config, prepared.task
     kind = registry.plugin("model", config.model.name)
-    return registry.plugin("form", task.form).graphs(model, kind, task, config.model.max_length)
-
-
-def describe(prepared: Prepared, folder: Path) -> None:
-    """Add metadata to the TFLite files in `folder` that a plain client can run.
-
-    Such a client takes a single text, lowercases it and splits it into word pieces.
-    """
-    from tfapps.export.parts import metadata
-
-    tokenizer, labels = prepared.tokenizer, prepared.task.labels_of_outputs
-    if labels is None or tokenizer.kind != "wordpiece" or not tokenizer.lowercase:
-        return
-    if "text_pair" in prepared.examples["train"][0]:
-        return
-    for path in sorted((folder / "litert").glob("*.tflite")):
-        metadata.describe(path, tokenizer.pieces(), labels)
+    form = registry.plugin("form", task.form)
+    graphs = form.graphs(model, kind, task, config.model.max_length)
+    activations = described.probabilities(config, task)
+    if activations and exporter is not None and not exporter.adds_probabilities:
+        graphs[SERVE] = Probable(graphs[SERVE], activations)
+    return graphs
 
 
 def artifacts_key(config: RunConfig) -> str:
     """Return the key that identifies a finished export or verify."""
-    return ",".join([*config.export, *map(str, config.lengths)])
+    more = ["probabilities"] if config.probabilities else []
+    return ",".join([*config.export, *map(str, config.lengths), *more])
 
 
 def _calibration(prepared: Prepared) -> list[dict[str, np.ndarray]]:

@@ -59,6 +59,15 @@ class Judging(ABC):
     def decode(self, outputs: Any, examples: Any) -> list[dict[str, Any]]:
         """Turn outputs into the answers that people read, one for each text."""
 
+    @classmethod
+    def probabilities(cls, config: Any) -> dict[str, str]:
+        """Return the outputs that have probabilities: {name: `softmax` or `sigmoid`} of logits."""
+        return {}
+
+    def answering(self) -> dict[str, Any]:
+        """Return what clients make answers with, for files: `outputs` by name, and more."""
+        return {"outputs": {"logits": {"activation": self.activation, "labels": [*self.labels]}}}
+
     def report(
         self, outputs: Any, targets: dict[str, Any], examples: Any
     ) -> tuple[dict[str, Any], str]:

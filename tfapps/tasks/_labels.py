@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfapps.errors import InputError
 from tfapps.printable import shortened
 from tfapps.registry import nearest
@@ -61,6 +63,29 @@ def numbered(names: Sequence[str]) -> dict[str, int]:
     Runs of earlier versions may have others.
     """
     return {normal(name): number for number, name in enumerate(names)}
+
+
+def encoded(
+    examples: Sequence[Mapping[str, Any]], labels: Sequence[str], multi_label: bool, *, drop: bool
+) -> np.ndarray:
+    """Return the labels of examples as numbers (rows,), or multi-label as 0 and 1 (rows, c).
+
+    Args:
+        drop: leave labels out that are not known, in place of an error.
+
+    Raises:
+        InputError: a label that is not known.
+    """
+    numbers, rows = numbered(labels), [of_example(each, multi_label) for each in examples]
+    if drop:
+        rows = [[label for label in row if label in numbers] for row in rows]
+    check_seen((label for row in rows for label in row), labels)
+    if not multi_label:
+        return np.array([numbers[row[0]] for row in rows], np.int32)
+    hot = np.zeros((len(rows), len(labels)), np.float32)
+    for index, row in enumerate(rows):
+        hot[index, [numbers[label] for label in row]] = 1.0
+    return hot
 
 
 def check_separated(labels: Iterable[str]) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from tfapps.errors import InputError
 from tfapps.text import surface
 from tfapps.text.columns import Table
 
 Examples = Sequence[dict[str, Any]]
+UNKNOWN = 0.5  # share of unknown pieces beyond which a text is in another script,
+FEW = 4  # if there are so many; a name or a sign alone is copied
 
 
 def reading(table: Table) -> dict[str, Any] | None:
@@ -46,3 +51,27 @@ def encode(examples: Examples, tokenizer: Any, max_length: int) -> tuple[dict[st
     columns: dict[str, Any] = surface.of_texts(tokenizer, texts, pairs, tokens)
     columns |= {"token_ids": tokens.token_ids, "segment_ids": tokens.segment_ids}
     return columns, tokens.truncated
+
+
+def check_script(examples: Examples, token_ids: Sequence[np.ndarray], tokenizer: Any) -> None:
+    """Refuse another script: of pairs all together, of texts to be answered each by itself.
+
+    Raises:
+        InputError: most of a text, or of all pairs, is in letters that the vocabulary lacks.
+    """
+    from tfapps.text.vocabulary import BLANK
+
+    # The blank in front of a word is known whatever the word is.
+    blank = tokenizer.vocabulary.get(BLANK, -1)
+    texts = [ids[ids != blank] for ids in token_ids]
+    paired = all(example.get("target") is not None for example in examples)
+    subject = "the texts" if paired else "the text"
+    rows = [np.concatenate(texts)] if paired else texts
+    for example, pieces in zip(examples, rows, strict=False):
+        unknown = pieces == tokenizer.unknown_id
+        if unknown.sum() >= FEW and unknown.mean() > UNKNOWN:
+            raise InputError(
+                f"{unknown.mean():.0%} of the pieces of {subject} are unknown to the vocabulary"
+                f" ({'the first is ' * paired}{example['text'][:40]!r}); expected the language "
+                "and the script of the training texts"
+            )

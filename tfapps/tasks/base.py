@@ -193,6 +193,10 @@ class Task(Judging):
         special = np.isin(ids, list(tokenizer.special_ids))
         return [np.flatnonzero(~special & (segments == segment)) for segment in (0, 1)]
 
+    def frame(self, tokenizer: Any) -> Sequence[int | None]:
+        """Return the special ids that `encode` puts around a text, None in place of the text."""
+        return tokenizer.frame
+
     def blank(self, tokenizer: Any) -> int:
         """Return the piece that means nothing: [MASK] where the vocabulary has it, else [UNK]."""
         return tokenizer.unknown_id if tokenizer.mask_id is None else tokenizer.mask_id

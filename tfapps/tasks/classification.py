@@ -17,7 +17,7 @@ from tfapps.metrics import classes
 from tfapps.metrics.intervals import Interval
 from tfapps.metrics.probability import sigmoid, softmax
 from tfapps.tasks import _heads, _labels, _shown, _texts, base
-from tfapps.tasks._labels import check_seen, check_separated, natural, numbered, of_example
+from tfapps.tasks._labels import check_separated, encoded, natural, of_example
 
 if TYPE_CHECKING:
     import keras
@@ -71,7 +71,11 @@ class Task(base.Task):
         self.headline = "micro_f1" if config.multi_label else "accuracy"
         self.labels_of_outputs = None if config.multi_label else self.labels
         self.activation = "sigmoid" if config.multi_label else "softmax"
-        self._number = numbered(self.labels)
+
+    @classmethod
+    def probabilities(cls, config: Config) -> dict[str, str]:
+        """Return what makes probabilities of the logits."""
+        return {"logits": "sigmoid" if config.multi_label else "softmax"}
 
     @classmethod
     def one_label(cls, config: Config) -> bool:
@@ -131,20 +135,12 @@ class Task(base.Task):
         """
         columns, truncated = _texts.encode(examples, tokenizer, max_length)
         if all(example.get("label") is not None for example in examples):
-            columns["label"] = self._encode_labels(examples)
+            columns["label"] = self._encoded(examples)
         return columns, truncated
 
-    def _encode_labels(self, examples: Examples) -> np.ndarray:
-        rows = [of_example(example, self.config.multi_label) for example in examples]
-        if self.config.min_label_count:
-            rows = [[label for label in row if label in self._number] for row in rows]
-        check_seen((label for row in rows for label in row), self.labels)
-        if not self.config.multi_label:
-            return np.array([self._number[row[0]] for row in rows], np.int32)
-        hot = np.zeros((len(rows), len(self.labels)), np.float32)
-        for index, row in enumerate(rows):
-            hot[index, [self._number[label] for label in row]] = 1.0
-        return hot
+    def _encoded(self, examples: Examples) -> np.ndarray:
+        config = self.config
+        return encoded(examples, self.labels, config.multi_label, drop=config.min_label_count > 0)
 
     def attach(self, encoder: keras.Model) -> keras.Model:
         """Put dropout and the head on the pooled state: (b, d) -> `logits` (b, classes)."""
@@ -172,7 +168,7 @@ class Task(base.Task):
             texts = _heads.label_texts(config.descriptions, self.labels, root)
             examples = [{"text": text} for text in texts]
         else:
-            label = self._encode_labels(examples)
+            label = self._encoded(examples)
         _heads.fill(config, model, embed(examples), label, len(self.labels))
 
     def loss(
@@ -268,7 +264,9 @@ class Task(base.Task):
         `{"labels": [...], "scores": [...]}`.
         """
         if self.config.multi_label:
-            return [self._many(row) for row in sigmoid(logits)]
+            return [
+                _shown.several(row, self.labels, self.config.threshold) for row in sigmoid(logits)
+            ]
         answers = []
         for row in softmax(logits):
             best = np.argsort(-row, kind="stable")[:3]
@@ -276,10 +274,7 @@ class Task(base.Task):
             answers.append({"label": top[0][0], "score": top[0][1], "top": top})
         return answers
 
-    def _many(self, probability: np.ndarray) -> dict[str, Any]:
-        chosen = np.flatnonzero(probability >= self.config.threshold)
-        chosen = chosen[np.argsort(-probability[chosen], kind="stable")]
-        return {
-            "labels": [self.labels[i] for i in chosen],
-            "scores": [round(float(probability[i]), 4) for i in chosen],
-        }
+    def answering(self) -> dict[str, Any]:
+        """Return what a client makes answers with; multi-label, the `threshold` too."""
+        threshold = {"threshold": self.config.threshold} if self.config.multi_label else {}
+        return {**super().answering(), **threshold}

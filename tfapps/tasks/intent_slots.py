@@ -67,6 +67,11 @@ class Task(tagging.Task):
         return Reading(0.0, {**tagged.data, "label": table.label("labels")})
 
     @classmethod
+    def probabilities(cls, config: Config) -> dict[str, str]:
+        """Return what makes probabilities of tags and intents."""
+        return {**super().probabilities(config), "intent": "softmax"}
+
+    @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
         """Take the labels of words and of sentences from the training examples.
 
@@ -186,6 +191,12 @@ class Task(tagging.Task):
             {"intent": self.intents[row.argmax()], "score": round(float(row.max()), 4), **answer}
             for row, answer in zip(shares, answers, strict=True)
         ]
+
+    def answering(self) -> dict[str, Any]:
+        """Return what a client makes tags and intents with."""
+        answering = super().answering()
+        intent = {"activation": "softmax", "labels": self.intents}
+        return {**answering, "outputs": {**answering["outputs"], "intent": intent}}
 
 
 def _of_sentences(outputs: Outputs, examples: Examples) -> np.ndarray:

@@ -168,12 +168,8 @@ class Task(classification.Task):
         Raises:
             InputError: no room for a text, or a label that training never saw.
         """
-        parts = [
-            part if part in (TEXT, GAP) else _ids(tokenizer, part)
-            for part in re.split(_MARKS, self.config.pattern)
-        ]
-        fixed = 1 + sum(len(part) for part in parts if not isinstance(part, str))
-        room = max_length - tokenizer.frame_size - fixed
+        frame = self.frame(tokenizer)
+        room = max_length - (len(frame) - 1)
         if room < 1:
             raise InputError(
                 f"model.max_length: got {max_length}, which leaves no room for a text in "
@@ -182,23 +178,27 @@ class Task(classification.Task):
         rows, cut = [], 0
         for ids in tokenizer.ids([example["text"] for example in examples]):
             cut += len(ids) > room
-            of = {TEXT: ids[:room], GAP: [tokenizer.mask_id]}
-            filled = [of[part] if isinstance(part, str) else part for part in parts]
-            rows.append(tokenizer.framed(np.concatenate(filled).astype(np.int32))[0])
+            filled = [ids[:room] if number is None else [number] for number in frame]
+            rows.append(np.concatenate(filled).astype(np.int32))
         columns: dict[str, Any] = {"token_ids": rows, "segment_ids": [0 * ids for ids in rows]}
         if all(example.get("label") is not None for example in examples):
-            columns["label"] = self._encode_labels(examples)
+            columns["label"] = self._encoded(examples)
         return columns, cut
+
+    def frame(self, tokenizer: Any) -> list[int | None]:
+        """Return the ids of the pattern, the gap among them."""
+        of = {TEXT: [None], GAP: [tokenizer.mask_id]}
+        parts = re.split(_MARKS, self.config.pattern)
+        filled = [of[part] if part in of else _ids(tokenizer, part).tolist() for part in parts]
+        pattern = [number for part in filled for number in part]
+        place = list(tokenizer.frame).index(None)
+        return [*tokenizer.frame[:place], *pattern, *tokenizer.frame[place + 1 :]]
 
     def places(self, columns: dict[str, Any], tokenizer: Any) -> list[np.ndarray]:
         """Return where the pieces of the text stand in the one encoded row, without the pattern."""
-        before, after = (
-            sum(1 if part == GAP else len(_ids(tokenizer, part)) for part in re.split(_MARKS, side))
-            for side in self.config.pattern.split(TEXT)
-        )
-        opening = tokenizer.framed(np.zeros(0, np.int32))[1]
-        closing = tokenizer.frame_size - opening
-        return [np.arange(opening + before, len(columns["token_ids"][0]) - closing - after)]
+        frame = self.frame(tokenizer)
+        before, length = frame.index(None), len(columns["token_ids"][0])
+        return [np.arange(before, length - (len(frame) - 1 - before))]
 
     def blank(self, tokenizer: Any) -> int:
         """Return the piece that says nothing: another [MASK] would be a second gap."""

@@ -174,6 +174,11 @@ class Task(base.Task):
         numbers = np.float64(logits[:, 0]) * self.deviation + self.mean
         return [{"number": float(f"{number:.6g}")} for number in numbers]
 
+    def answering(self) -> dict[str, Any]:
+        """Return the units of the output: `logits * deviation + mean` is the number."""
+        units = {"activation": "linear", "mean": self.mean, "deviation": self.deviation}
+        return {"outputs": {"logits": units}}
+
     def notes(
         self, logits: np.ndarray, targets: dict[str, Any], examples: Examples, limit: int = 20
     ) -> dict[str, str]:

@@ -80,6 +80,11 @@ class Task(base.Task):
         return Reading(0.9, {"source": "tagged", "tokens": names[0], "tags": names[1]})
 
     @classmethod
+    def probabilities(cls, config: Config) -> dict[str, str]:
+        """Return what makes probabilities of the logits; a CRF judges tags together."""
+        return {} if config.crf else {"logits": "softmax"}
+
+    @classmethod
     def learn(cls, config: Config, examples: Examples) -> Task:
         """Take the labels from the training examples.
 
@@ -178,22 +183,13 @@ class Task(base.Task):
         Args:
             label_smoothing: without `crf`, share of the truth given to all tags alike.
         """
+        from tfapps.layers.crf import word_loss
+        from tfapps.metrics.cross_entropy import sequence_cross_entropy
+
         label_ids = targets["label_ids"]
-        if not self.config.crf:
-            from tfapps.metrics.cross_entropy import sequence_cross_entropy
-
-            return sequence_cross_entropy(logits_of(outputs), label_ids, label_smoothing, first=1)
-        from keras import ops
-
-        from tfapps.layers.crf import log_likelihood
-
-        # A window may begin and end inside of an entity; a sentence, which is decoded, may not.
-        steps = np.concatenate([self.allowed[:-2], np.ones_like(self.allowed[-2:])])
-        log_probability = log_likelihood(
-            outputs["logits"], outputs["transitions"], label_ids, steps
-        )
-        words = ops.sum(ops.cast(ops.greater(label_ids, 0), "float32"), axis=1)
-        return ops.divide(ops.negative(log_probability), ops.maximum(words, 1.0))
+        if self.config.crf:
+            return word_loss(outputs["logits"], outputs["transitions"], label_ids, self.allowed)
+        return sequence_cross_entropy(logits_of(outputs), label_ids, label_smoothing, first=1)
 
     def trivial(self, columns: Mapping[str, Any], examples: Examples) -> tuple[str, Any]:
         """Return that no word is part of an entity."""
@@ -265,6 +261,11 @@ class Task(base.Task):
             shares = self._probabilities(logits, outputs)[np.arange(len(numbers)), numbers]
             answers.append({"entities": _entities.answers(*text, self._iob2(numbers), shares)})
         return answers
+
+    def answering(self) -> dict[str, Any]:
+        """Return what a client makes tags with; `crf` says that it needs the search for them."""
+        outputs = {"logits": {"activation": "softmax", "labels": self.tags}}
+        return {"outputs": outputs, **self.config.model_dump(include={"scheme", "split", "crf"})}
 
     def _scores(self, outputs: Outputs, examples: Examples) -> list[np.ndarray]:
         """Return the logits of the words of each sentence, (words, k)."""

@@ -16,7 +16,7 @@ from tfapps.errors import InputError
 from tfapps.metrics import fonts, translation
 from tfapps.metrics.intervals import Interval
 from tfapps.printable import markdown
-from tfapps.tasks import base
+from tfapps.tasks import _texts, base
 from tfapps.text.columns import Reading, Table
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Examples = Sequence[dict[str, Any]]
 Outputs = Sequence[Sequence[Hypothesis]]  # the best answers of each row
 TARGET_FOLDER = "target"
-UNKNOWN = 0.5  # share of unknown pieces beyond which a text is in another script,
-FEW = 4  # if there are so many; a name or a sign alone is copied
 
 
 class Config(Section):
@@ -148,7 +146,7 @@ class Task(base.Task):
             InputError: most of a text, or of all pairs, is in letters that the vocabulary lacks.
         """
         source = tokenizer.encode([e["text"] for e in examples], max_length=max_length - 1)
-        self._check_known(examples, source.token_ids)
+        _texts.check_script(examples, source.token_ids, tokenizer)
         end = np.array([tokenizer.end_id], np.int32)
         columns: dict[str, Any] = {"token_ids": [np.append(ids, end) for ids in source.token_ids]}
         truncated = source.truncated
@@ -164,25 +162,14 @@ class Task(base.Task):
             columns["pieces"] = np.array([len(ids) for ids in columns["label_ids"]], np.float32)
         return columns, truncated
 
-    def _check_known(self, examples: Examples, token_ids: Sequence[np.ndarray]) -> None:
-        """Refuse another script: of pairs all together, of texts to be answered each by itself."""
-        from tfapps.text.vocabulary import BLANK
+    def frame(self, tokenizer: Any) -> tuple[int | None, ...]:
+        """Return the end behind a text."""
+        return None, tokenizer.end_id
 
-        # The blank in front of a word is known whatever the word is.
-        blank = self.tokenizer.vocabulary.get(BLANK, -1)
-        texts = [ids[ids != blank] for ids in token_ids]
-        paired = all(example.get("target") is not None for example in examples)
-        subject = "the texts" if paired else "the text"
-        for example, pieces in zip(
-            examples, [np.concatenate(texts)] if paired else texts, strict=False
-        ):
-            unknown = pieces == self.tokenizer.unknown_id
-            if unknown.sum() >= FEW and unknown.mean() > UNKNOWN:
-                raise InputError(
-                    f"{unknown.mean():.0%} of the pieces of {subject} are unknown to the vocabulary"
-                    f" ({'the first is ' * paired}{example['text'][:40]!r}); expected the language "
-                    "and the script of the training texts"
-                )
+    def answering(self) -> dict[str, Any]:
+        """Return the ids that a translation starts and ends with."""
+        target = self.target_tokenizer
+        return {"outputs": {}, "start": target.start_id, "end": target.end_id}
 
     def attach(self, model: keras.Model) -> keras.Model:
         """Name the logits (b, t, v), in float32 whatever the precision."""

@@ -41,6 +41,7 @@ class Tokenizer:
 
     Attributes:
         surface: features of words that the model reads besides ids, see `surface`.
+        between_id: the special id between two texts of a row.
 
     Example:
         tokenizer = Tokenizer.train(["one text", "another"], "words", 100, True, 1)
@@ -56,7 +57,7 @@ class Tokenizer:
         self.unknown_id = vocabulary[UNK]
         self.start_id: int | None = vocabulary.get(BOS)
         self.end_id: int | None = vocabulary.get(EOS)
-        self._sep = vocabulary[EOS if self.kind == "bpe" else SEP]
+        self.between_id = vocabulary[EOS if self.kind == "bpe" else SEP]
         self._cls = vocabulary.get(CLS)
         self.mask_id: int | None = vocabulary.get(MASK)
         self.special_ids = {vocabulary[s] for s in SPECIALS[self.kind] if s in vocabulary}
@@ -166,7 +167,7 @@ class Tokenizer:
             raise InputError(f"max_length {max_length} is too small for {input_kind}")
         firsts = self._bodies(texts, room)
         if pairs is None:
-            token_ids = [self._frame(ids[:room]) for ids in firsts]
+            token_ids = [self.framed(ids[:room])[0] for ids in firsts]
             segment_ids = [np.zeros(len(ids), np.int32) for ids in token_ids]
             return Tokens(token_ids, segment_ids, sum(len(ids) > room for ids in firsts))
         bodies = zip(firsts, self._bodies(pairs, room), strict=True)
@@ -175,10 +176,7 @@ class Tokenizer:
         return Tokens(token_ids, segment_ids, sum(cut))
 
     def pieces_of(self, words: Sequence[str]) -> list[np.ndarray]:
-        """Return ids of each word separately, without special ones, at least one each; (n,) each.
-
-        The kind `words` does not split them.
-        """
+        """Return ids (n,) of each word, without special ones; the kind `words` does not split."""
         unique = {word: pipelines.clean(word) for word in words}
         if self.kind == "words":
             normal = self._inner.normalizer.normalize_str
@@ -193,16 +191,23 @@ class Tokenizer:
 
     def framed(self, ids: np.ndarray) -> tuple[np.ndarray, int]:
         """Return ids (n,) with special ids around them, and how many come before them."""
-        return self._frame(ids), 0 if self._cls is None else 1
+        if self._cls is None:
+            return ids, 0
+        return np.concatenate([[self._cls], ids, [self.between_id]]).astype(np.int32), 1
 
     def paired(self, first: np.ndarray, second: np.ndarray, room: int) -> tuple[Any, Any, bool]:
         """Return two rows of ids as one, with their segments, and whether they exceeded `room`."""
-        return _pairs.join(first, second, room, self._cls, self._sep)
+        return _pairs.join(first, second, room, self._cls, self.between_id)
+
+    @property
+    def frame(self) -> tuple[int | None, ...]:
+        """Return the special ids around a text, None in place of the text."""
+        return (None,) if self._cls is None else (self._cls, None, self.between_id)
 
     @property
     def frame_size(self) -> int:
         """Return the number of special ids around those of a text."""
-        return 0 if self._cls is None else 2
+        return len(self.frame) - 1
 
     def decode(
         self, ids: Sequence[int] | np.ndarray, copies: Mapping[int, str] | None = None
@@ -256,12 +261,6 @@ class Tokenizer:
     def looking_at(self, *surface: str) -> Tokenizer:
         """Return the same tokenizer for a model that also reads these features of words."""
         return Tokenizer(self._inner, surface)
-
-    def _frame(self, ids: np.ndarray) -> np.ndarray:
-        """Add [CLS] and [SEP] around the ids if the kind has them."""
-        if self._cls is None:
-            return ids
-        return np.concatenate([[self._cls], ids, [self._sep]]).astype(np.int32)
 
     def _bodies(self, texts: Sequence[str], room: int) -> list[np.ndarray]:
         """Return ids of each text without specials; exact in the first `room`, maybe cut later."""

@@ -40,6 +40,7 @@ LIMITS = {
     "litert_int4": Limit(logits=None, agreement=None, drop=0.10),
     "litert_int4e": Limit(logits=None, agreement=None, drop=0.10),
 }
+SAME_PROBABILITY = 1e-4  # of a file and its own logits
 ROUNDED = LIMITS["litert_dynamic"]  # for faithful files of a model that rounds its activations
 
 
@@ -65,7 +66,8 @@ def check(
             the dev set (higher is better), and `metric_drop`, how much lower that is than the Keras
             model's, these are judged too. So is `tag_agreement`, the share of rows whose tags,
             found in the file itself, are those of the file's own logits: of these a file may lose
-            the share that its metric may.
+            the share that its metric may. `probability_difference` is that of probabilities and
+            those of the file's own logits.
         headline: name of the metric, for the message.
         scale: its value for perfect answers.
         rounded: the Keras model rounds its activations. A value between two steps falls either way
@@ -98,6 +100,12 @@ def _problems(limit: Limit, result: Mapping[str, float], headline: str, scale: f
         problems.append(
             f"tags found in the file are those of its logits in {tags:.2%} of the rows, "
             f"expected {1.0 - limit.drop:.0%}"
+        )
+    probability = result.get("probability_difference", 0.0)
+    if not probability <= SAME_PROBABILITY:
+        problems.append(
+            f"probabilities up to {probability:.3g} away from those of the logits, allowed "
+            f"{SAME_PROBABILITY:.3g}"
         )
     if not np.isfinite(difference):
         problems.append(f"logits that are not finite ({difference})")
