@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 from fitting import FakeBatches, Task, scores, tiny_model
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto import graph_pb2
+from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from tfapps.config.sections import TrainConfig
+from tfapps.graph.weights import variables
 from tfapps.train.evaluation import Evaluation
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.progress import Progress, line
 from tfapps.train.strategy import make
+from tfapps.train.tensorboard import by_layers
 
 
 def png():
@@ -53,9 +57,16 @@ def written(tmp_path_factory):
     values = [0.25, 0.75]
 
     def evaluate():
-        return Evaluation({"accuracy": values.pop(0)}, {"confusion": png()}, {"mistakes": "| a |"})
+        metrics = {"accuracy": values.pop(0)}
+        return Evaluation(metrics, {"confusion": png()}, {"mistakes": "| a |"}, loss=0.5)
 
-    history = run(evaluate, log_dir=folder, hparams={"rate": 0.01, "name": "bert", "export": ["a"]})
+    histograms = {"histograms": True}
+    history = run(
+        evaluate,
+        train=histograms,
+        log_dir=folder,
+        hparams={"rate": 0.01, "name": "bert", "export": ["a"]},
+    )
     events = EventAccumulator(str(folder), {"tensors": 0, "images": 0})
     events.Reload()
     return history, events
@@ -95,9 +106,50 @@ def png_of(events):
     return data[2]
 
 
-def test_the_graph_is_written_with_layer_names(written):
+def test_the_loss_of_dev_is_in_one_chart_with_that_of_train(written):
     _, events = written
-    assert any("head_logits" in node.name for node in events.Graph().node)
+    assert numbers(events, "dev/loss") == [(5, 0.5), (10, 0.5)]
+    (content,) = events.Tensors(metadata.CONFIG_SUMMARY_TAG)[0].tensor_proto.string_val
+    layout = layout_pb2.Layout.FromString(content)
+    assert list(layout.category[0].chart[0].multiline.tag) == ["train/loss", "dev/loss"]
+
+
+def test_histograms_are_written_of_every_weight_if_asked_for(written, tmp_path):
+    _, events = written
+    tags = [tag for tag in events.Tags()["tensors"] if tag.startswith("weights/")]
+    assert sorted(tags) == sorted(f"weights/{path}" for path in variables(tiny_model()))
+    assert [event.step for event in events.Tensors(tags[0])] == [5, 10]
+    run(scores(0.1, 0.2), log_dir=tmp_path)
+    plain = EventAccumulator(str(tmp_path), {"tensors": 0})
+    plain.Reload()
+    assert not [tag for tag in plain.Tags()["tensors"] if tag.startswith("weights/")]
+    assert "dev/loss" not in plain.Tags()["tensors"]
+
+
+def test_the_graph_opens_as_the_layers_of_the_model(written):
+    _, events = written
+    scopes = {node.name.partition("/")[0] for node in events.Graph().node if "/" in node.name}
+    # The tiny model has operations outside of its layers.
+    assert scopes - {"functional_1"} <= {layer.name for layer in tiny_model().layers}
+    assert {"embedding_tokens", "head_logits"} <= scopes
+
+
+def test_operations_are_named_by_their_layer_and_edges_follow():
+    graph = graph_pb2.GraphDef()
+    for name, inputs in {
+        "batch": [],
+        "m_1/head_1/MatMul": ["batch"],
+        "m_1/head_2/MatMul": ["m_1/head_1/MatMul:1", "^m_1/head_1/MatMul"],
+        "m_1/odd/Add": ["m_1/head_2/MatMul"],
+    }.items():
+        graph.node.add(name=name).input.extend(inputs)
+    by_layers(graph, "m", ["head"])
+    assert [(node.name, list(node.input)) for node in graph.node] == [
+        ("batch", []),
+        ("head/MatMul", ["batch"]),
+        ("m_1/head_2/MatMul", ["head/MatMul:1", "^head/MatMul"]),
+        ("m_1/odd/Add", ["m_1/head_2/MatMul"]),
+    ]
 
 
 def test_hyper_parameters_are_written_with_the_headline(written):

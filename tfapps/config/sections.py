@@ -97,6 +97,8 @@ class TrainConfig(Section):
     # Seconds; a killed run is resumed from the last checkpoint.
     checkpoint_every: Annotated[int, LOGGED] = Field(300, ge=0)
     log_every: Annotated[int, LOGGED] = Field(20, ge=1)  # steps
+    # Of every weight, in TensorBoard, at every evaluation.
+    histograms: Annotated[bool, ADDED, LOGGED] = False
 
     @model_validator(mode="after")
     def _one_mean(self) -> TrainConfig:

@@ -23,7 +23,7 @@ from tfapps.runs import fingerprints, teachers, trivial, unfinished, unjudged
 from tfapps.runs.finished import finished
 from tfapps.runs.head_start import start_head
 from tfapps.runs.lessons import Lessons, lessons
-from tfapps.runs.outputs import judged
+from tfapps.runs.outputs import judged, loss_of
 from tfapps.runs.prepared import Prepared, load_rows, prepare, refuse_ensemble
 from tfapps.runs.unfinished import OUTPUT
 from tfapps.stages import judging
@@ -234,6 +234,7 @@ def evaluate(prepared: Prepared, model: keras.Model) -> Evaluation:
         metrics=task.predict_metrics(*answers),
         pictures=task.pictures(*answers),
         texts=task.notes(*answers),
+        loss=loss_of(prepared, *answers[:2], "dev"),
     )
 
 

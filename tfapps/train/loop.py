@@ -70,7 +70,7 @@ def fit(
         check_batch_size(strategy, config.batch_size)
     progress = Progress(config.epochs, updates(batches, config), unit, stream)
     resume = Resume(checkpoint, log_dir, config.retries)
-    with Writer(log_dir) as writer:
+    with Writer(log_dir, config.histograms) as writer:
         if resume.state is None:
             writer.hparams(hparams, f"dev/{headline}")
         try:
@@ -273,6 +273,7 @@ class _Run:
     def _report(self, record: Record, evaluation: Evaluation, ended: bool) -> None:
         """Write an evaluation to TensorBoard and to the progress lines."""
         self.writer.evaluation(evaluation, record.step)
+        self.writer.histograms(self.model, record.step)
         for scalars in _methods(self.callbacks.callbacks, "scalars"):
             self.writer.scalars(scalars(), record.step)
         self.writer.flush()
