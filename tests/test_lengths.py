@@ -180,5 +180,5 @@ def test_tasks_without_probabilities_refuse_them(name, more):
     expected = r"probabilities: got true, but no output of \w+ with these settings is a logit"
     with pytest.raises(ConfigError, match=expected):
         configs.load(f"configs/{name}.yaml", [*more, "probabilities=true"])
-    with pytest.raises(ConfigError, match="probabilities: got 1 .int., expected true or false"):
+    with pytest.raises(ConfigError, match="probabilities: got 1 .int., expected bool"):
         configs.load(f"configs/{name}.yaml", ["probabilities=1"])

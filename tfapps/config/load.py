@@ -136,8 +136,8 @@ class _Checker:
         model, model_module = self._plugin("model", raw.get("model"), "model")
         built: dict[str, Any] = {
             "name": self._name(raw, default_name),
-            "seed": self._seed(raw, "seed"),
-            "split_seed": self._seed(raw, "split_seed"),
+            "seed": self._single(raw, "seed"),
+            "split_seed": self._single(raw, "split_seed"),
             "task": task,
             "data": self._plugin("source", raw.get("data"), "data", key="source")[0],
             "model": model,
@@ -163,7 +163,7 @@ class _Checker:
         if raw.get("export") is None:
             built["export"] = defaults.export(task_module, built["compress"])
         built["lengths"] = self._each(raw, "lengths", self._length)
-        built["probabilities"] = self._flag(raw, "probabilities")
+        built["probabilities"] = self._single(raw, "probabilities")
         modules = {"task": task_module, "model": model_module, "ensemble": ensemble_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
         self.problems += together.problems(built, modules, compressors)
@@ -183,21 +183,16 @@ class _Checker:
             )
         return str(name)
 
-    def _seed(self, raw: dict[Any, Any], key: str) -> int | None:
-        field = RunConfig.model_fields[key]
-        if raw.get(key) is None:
+    def _single(self, raw: dict[Any, Any], key: str) -> Any:
+        """Return a seed or a flag."""
+        field, value = RunConfig.model_fields[key], raw.get(key)
+        if value is None:
             return field.default
-        seed = raw[key]
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        is_seed = type(value) is int and 0 <= value < 2**32
+        if not (type(value) is bool if field.annotation is bool else is_seed):
             expected = messages.expected(field.annotation, field.metadata)
-            self.problems.append(f"{key}: got {show(seed)}, expected {expected}")
-        return seed
-
-    def _flag(self, raw: dict[Any, Any], key: str) -> bool:
-        flag = False if raw.get(key) is None else raw[key]
-        if not isinstance(flag, bool):
-            self.problems.append(f"{key}: got {show(flag)}, expected true or false")
-        return flag
+            self.problems.append(f"{key}: got {show(value)}, expected {expected}")
+        return value
 
     def section(self, section: type[Section], raw: Any, path: str) -> Section | None:
         if raw is None:
