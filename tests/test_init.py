@@ -442,6 +442,7 @@ def _targets(model):
 def test_init_run_and_predict_give_an_answer(tmp_path):
     data = european(tmp_path)
     assert tfapps("init", data, "--max-mb", "1", cwd=tmp_path).returncode == 0
+    assert configs.load(tmp_path / "My_support_2025.yaml").gate.max_mb == 1
     quick = ["train.epochs=2", "model.embedding_size=16", "model.filters=8"]
     with eagerly():
         done = tfapps("run", "My_support_2025.yaml", *quick, cwd=tmp_path)

@@ -12,7 +12,7 @@ from tfapps.errors import Failure
 from tfapps.metrics.intervals import wilson
 from tfapps.runs import gate
 from tfapps.serve.artifacts import preferred
-from tfapps.stages import gating
+from tfapps.stages import gating, testing
 
 ONE_FILE = f"""
 task: {{name: classification}}
@@ -51,15 +51,28 @@ def test_the_test_rows_are_judged_for_every_file_with_their_number_and_interval(
     assert len(held_out) == 8
     for name, figures in metrics["test"].items():
         right = round(figures["accuracy"] * 8)
-        expected = {"rows": 8, "interval": pytest.approx(wilson(right, 8))}
+        expected = {"rows": 8, "repeated": 0, "interval": pytest.approx(wilson(right, 8))}
         assert metrics["tested"][name] == expected
     (place / "test.tsv").write_text(
         "text\tlabel\n" + "".join(f"{row['text']}\t{row['label']}\n" for row in held_out)
     )
     command = ("evaluate", "tiny", "--data", "test.tsv", "--artifact", "litert_dynamic", "--json")
-    again = json.loads(tfapps(*command, cwd=place).stdout.splitlines()[-1])
+    done = tfapps(*command, cwd=place)
+    assert "note:" not in done.stdout
+    again = json.loads(done.stdout.splitlines()[-1])
     assert again["rows"] == 8
     assert again["metrics"]["accuracy"] == metrics["test"]["litert_dynamic"]["accuracy"]
+
+
+def test_figures_on_the_training_file_are_called_too_good(place, run):
+    done = tfapps("evaluate", "tiny", "--data", "all.tsv", cwd=place)
+    assert "note: the run was trained on rows of all.tsv, so these figures are too" in done.stdout
+
+
+def test_test_rows_with_a_text_of_train_are_counted():
+    train = [{"text": "a", "label": "x"}, {"text": "b", "text_pair": "c"}, {"tokens": ["d", "e"]}]
+    test = [{"text": "a", "label": "y"}, {"text": "b", "text_pair": "d"}, {"tokens": ["d", "e"]}]
+    assert testing._repeated(test, train) == 2
 
 
 def test_the_model_before_compression_is_what_drops_are_against(place, run):
@@ -93,7 +106,7 @@ def test_the_gate_is_judged_anew_without_training_or_verifying(place):
     done = tfapps("run", "tiny.yaml", "name=other", "--max-mb", "1e-6", cwd=place)
     assert done.returncode == 1
     assert "already exported and verified" in done.stdout
-    assert "no file is within the gate (max_drop: 0.02, max_mb: 1e-06); nearest is" in done.stderr
+    assert "no file is within the gate (max_drop: 0.125, max_mb: 1e-06); nearest is" in done.stderr
     other = Bundle.open(place / "saved_models/other")
     assert other.metrics["recommended"] is None
     assert configs.load(other.config_path).gate.max_mb == 1e-6
@@ -155,6 +168,14 @@ def test_the_smallest_file_within_the_gate_is_recommended(section, expected):
 )
 def test_the_nearest_file_is_named_where_none_is_within_the_gate(section, nearest):
     assert gate.choose(*judged(section)) == gate.Choice(None, nearest)
+
+
+def test_a_single_dev_row_may_be_lost_unless_the_gate_says_otherwise():
+    config, metrics, proof = judged()
+    assert gate.choose(config, metrics | {"dev_rows": 24}, proof).recommended == "litert_int8"
+    assert gate.choose(config, metrics | {"dev_rows": 26}, proof).recommended == "litert_dynamic"
+    config, metrics, proof = judged({"max_drop": 0.0})
+    assert gate.choose(config, metrics | {"dev_rows": 24}, proof).recommended == "litert_float32"
 
 
 def test_the_loss_counts_against_the_model_before_compression():

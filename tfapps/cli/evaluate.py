@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     from tfapps import registry
     from tfapps.config import load as configs
     from tfapps.keras_backend import import_backend
-    from tfapps.stages.evaluate import evaluate
+    from tfapps.stages.evaluate import evaluate, holds_training_rows
 
     bundle = open_bundle(arguments.run, several=True)
     artifact = arguments.artifact or "keras"
@@ -38,5 +38,10 @@ def main(arguments: argparse.Namespace) -> None:
     rows, metrics = evaluate(bundle, settings, arguments.data, artifact)
     for name, value in metrics.items():
         print(f"{name:<20} {value:.4f}")
+    if holds_training_rows(settings, arguments.data):
+        print(
+            f"note: the run was trained on rows of {arguments.data}, so these figures are too "
+            "good; metrics.json has those of the rows that were held out"
+        )
     if arguments.json:
         print(json.dumps({"artifact": artifact, "rows": rows, "metrics": metrics}))

@@ -92,7 +92,8 @@ def _start(arguments: argparse.Namespace) -> None:
     )
     choice = choose.choose(seen, max_mb)
     named = RUN_NAME.fullmatch(file.name.removesuffix(".yaml").removesuffix(".yml"))
-    text = write.config(choice, _command(arguments), str(file), None if named else name)
+    run = None if named else name
+    text = write.config(choice, _command(arguments), str(file), run, arguments.max_mb)
     _write(text, file)
     print("\n".join(write.summary(choice, max_mb)))
     print(f"next: tfapps run {shlex.quote(str(file))}")

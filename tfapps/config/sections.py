@@ -139,12 +139,13 @@ class GateConfig(Section):
 
     Attributes:
         max_drop: of the headline metric on dev, against the model before compression; a share of
-            its best value, which is 100 for BLEU.
+            its best value, which is 100 for BLEU. None is 0.02, or a single dev row if that is
+            more.
         max_mb: millions of bytes of the file.
         max_ms: median latency of a text, as the machine that runs verify measures it.
     """
 
-    max_drop: float = Field(0.02, ge=0, le=1)
+    max_drop: float | None = Field(None, ge=0, le=1)
     max_mb: float | None = Field(None, gt=0)
     max_ms: float | None = Field(None, gt=0)
 

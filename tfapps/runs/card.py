@@ -92,13 +92,19 @@ def _explained(
     rows: list[dict[str, Any]], metrics: dict[str, Any], proof: dict[str, Any]
 ) -> list[str]:
     """Say which rows the figures of a table are of."""
-    lines = ["dev: the rows that chose the best epoch, so these figures are a little too good."]
+    number_of_rows = f"{metrics['dev_rows']} " if "dev_rows" in metrics else ""
+    lines = [
+        f"dev: the {number_of_rows}rows that chose the best epoch, so these figures are a little "
+        "too good."
+    ]
     counts = {row["artifact"]: row["rows"] for row in rows if row["rows"] is not None}
     if counts:
+        repeated = metrics["tested"]["keras"].get("repeated", 0)
+        known = f", {repeated} of them with a text that train holds too" if repeated else ""
         some = [f"{name} on the first {n}" for name, n in counts.items() if n < counts["keras"]]
         more = f" ({', '.join(some)})" if some else ""
         lines.append(
-            f"test: {counts['keras']} rows that nothing was trained or chosen on{more}; in "
+            f"test: {counts['keras']} rows that nothing was trained or chosen on{known}{more}; in "
             "brackets the 95 % interval."
         )
     if "rows" in proof.get("keras", {}):

@@ -11,6 +11,8 @@ from tfapps.config.sections import GateConfig, RunConfig
 from tfapps.runs import figures
 
 KEY = "recommended"  # in metrics.json: the name of an artefact, or null
+ROWS = "dev_rows"  # in metrics.json: rows that drops are measured on
+DROP = 0.02  # that is allowed where a gate states none, but always a single dev row
 ROUNDING = 1e-9
 LEAST = 1e-3  # against which an excess over a limit of 0 is measured
 
@@ -37,7 +39,7 @@ def choose(config: RunConfig, metrics: Mapping[str, Any], proof: Mapping[str, An
         proof: content of verify.json.
     """
     scale = registry.load("task", config.task.name).Task.best_headline
-    gate = config.gate or GateConfig()
+    gate = _resolved(config, metrics)
     others = ("keras", figures.UNCOMPRESSED)  # no files to ship
     rows = [row for row in figures.rows(metrics, proof) if row["artifact"] not in others]
     measured = [row for row in rows if row["bytes"] is not None and row["drop"] is not None]
@@ -52,14 +54,23 @@ def choose(config: RunConfig, metrics: Mapping[str, Any], proof: Mapping[str, An
     return Choice(None, f"{nearest}, {' and '.join(excesses[nearest])}")
 
 
-def advice(config: RunConfig, nearest: str) -> str:
+def advice(config: RunConfig, metrics: Mapping[str, Any], nearest: str) -> str:
     """Return what to say where no file is within the gate."""
-    gate = config.gate or GateConfig()
-    limits = [f"{key}: {value:g}" for key, value in gate if value is not None]
+    gate = _resolved(config, metrics)
+    limits = [f"{key}: {value:.3g}" for key, value in gate if value is not None]
     return (
         f"no file is within the gate ({', '.join(limits)}); nearest is {nearest}. Raise the limit "
         "under `gate:`, or change `model:`, `compress:` or `export:`"
     )
+
+
+def _resolved(config: RunConfig, metrics: Mapping[str, Any]) -> GateConfig:
+    """Return the gate of a config, with a limit of the drop."""
+    gate = config.gate or GateConfig()
+    if gate.max_drop is not None:
+        return gate
+    rows = metrics.get(ROWS)
+    return gate.model_copy(update={"max_drop": max(DROP, 1.0 / rows if rows else 0.0)})
 
 
 def _excesses(gate: GateConfig, row: Mapping[str, Any], scale: float) -> dict[str, float]:

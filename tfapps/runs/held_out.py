@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfapps.data.corpora import Corpus
 from tfapps.features.arrays import map_arrays
 from tfapps.runs.outputs import outputs_of
 from tfapps.runs.prepared import Prepared
@@ -38,6 +39,12 @@ class HeldOut:
     figures: Callable[[Any], dict[str, float]]
     interval: Callable[[Any], tuple[float, float] | None]
     decide: Callable[[Any], Any]
+
+
+def rows_of(prepared: Prepared, split: str) -> int:
+    """Return the number of rows of a split; a sentence of several windows is one."""
+    rows = prepared.rows[split]
+    return len(prepared.encoded[split]) if isinstance(rows, Corpus) else len(rows)
 
 
 def held_out(prepared: Prepared, model: keras.Model, split: str) -> HeldOut:

@@ -178,6 +178,7 @@ class _Work:
             except Failure as failure:
                 failures.append(str(failure))
         metrics |= {} if failures else self._tested(names, learned)
+        metrics[gate.ROWS] = len(self.prepared.rows["dev"])
         chosen = gate.choose(self.config, metrics, proof)
         metrics[gate.KEY] = None if failures else chosen.recommended
         with bundles.writing(target) as draft:

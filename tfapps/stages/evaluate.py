@@ -10,7 +10,9 @@ import numpy as np
 
 from tfapps import registry
 from tfapps.bundle.bundle import Bundle
+from tfapps.config import paths
 from tfapps.config.sections import RunConfig
+from tfapps.errors import InputError
 from tfapps.features.arrays import map_arrays
 from tfapps.presets import offline
 from tfapps.runs import unjudged
@@ -61,6 +63,19 @@ def evaluate(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tup
     unjudged.log(judged.task, judged.targets, judged.examples, Path(data).name)
     outputs = judged.runner(judged.features)
     return judged.rows, judged.task.predict_metrics(outputs, judged.targets, judged.examples)
+
+
+def holds_training_rows(config: RunConfig, data: str) -> bool:
+    """Return whether a file is the one that the run was trained on, or on a share of."""
+    root = config.data_options.root
+    train = getattr(config.data, "train", None)
+    if not isinstance(train, str):
+        return False
+    try:
+        path = paths.locate(data, root, here_first=True)
+        return path.samefile(paths.locate(train, root))
+    except (InputError, OSError):  # the name of a split, or a file that is gone
+        return False
 
 
 def _by_parts(bundle: Bundle, config: RunConfig, data: str, artifact: str) -> tuple[int, dict]:

@@ -44,7 +44,7 @@ def report(config: RunConfig, bundle: Bundle) -> None:
         place = f"{name} of all members" if bundle.members else str(bundle.artifact(name))
         print(f"recommended: {place}, {row['bytes'] / 1e6:.2f} MB, {_quality(metrics, row)}")
     elif choice.nearest:
-        text = gate.advice(config, choice.nearest)
+        text = gate.advice(config, metrics, choice.nearest)
         if config.gate is not None:
             raise Failure(text)
         print(f"recommended: none, as {text}")

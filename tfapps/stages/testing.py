@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfapps.data.corpora import Corpus
 from tfapps.metrics.intervals import Interval
-from tfapps.runs.held_out import HeldOut, held_out
+from tfapps.runs.held_out import HeldOut, held_out, rows_of
 from tfapps.runs.outputs import judged
 from tfapps.runs.prepared import Prepared
 
 if TYPE_CHECKING:
     import keras
 
+Example = Mapping[str, Any]
 KEYS = ("test", "tested")  # of metrics.json
 
 
@@ -31,10 +33,11 @@ class Tested:
             return
         task = prepared.task
         self._held = held_out(prepared, model, "test")
-        rows = prepared.rows["test"]  # a sentence of several windows is one row
-        whole = len(prepared.encoded["test"]) if isinstance(rows, Corpus) else len(rows)
+        rows, whole = prepared.rows["test"], rows_of(prepared, "test")
         self._rows = self._held.rows if task.reduces else whole
-        print(f"testing keras on {whole} rows", flush=True)
+        self._repeated = 0 if isinstance(rows, Corpus) else _repeated(rows, prepared.rows["train"])
+        known = f", {self._repeated} of them with a text that train holds too"
+        print(f"testing keras on {whole} rows{known if self._repeated else ''}", flush=True)
         if task.reduces:  # in parts, so that memory has room for all rows
             answers = judged(prepared, model, "test")
             self._add("keras", task.predict_metrics(*answers), whole, task.interval(*answers))
@@ -62,4 +65,14 @@ class Tested:
         self, name: str, metrics: dict[str, float], rows: int, interval: Interval | None
     ) -> None:
         self._metrics[name] = metrics
-        self._notes[name] = {"rows": rows, "interval": interval}
+        self._notes[name] = {"rows": rows, "repeated": self._repeated, "interval": interval}
+
+
+def _repeated(rows: Sequence[Example], train: Sequence[Example]) -> int:
+    """Return how many rows have a text that is in train: a figure on them is too good."""
+    known = {_text(row) for row in train}
+    return sum(_text(row) in known for row in rows)
+
+
+def _text(row: Example) -> tuple[Any, ...]:
+    return row.get("text"), row.get("text_pair"), tuple(row.get("tokens") or ())

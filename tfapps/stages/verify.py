@@ -11,7 +11,7 @@ from tfapps.config.sections import RunConfig
 from tfapps.errors import Failure
 from tfapps.runs import gate
 from tfapps.runs.card import card
-from tfapps.runs.held_out import HeldOut, held_out
+from tfapps.runs.held_out import HeldOut, held_out, rows_of
 from tfapps.runs.prepared import Prepared
 from tfapps.runs.trained import open_trained, rebuild
 from tfapps.stages.export import artifacts_key
@@ -45,6 +45,7 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         tested = Tested(prepared, model)
         failures = _prove_all(prepared, bundle, model, proof, metrics["dev"], tested)
         metrics |= {} if failures else tested.figures()
+    metrics[gate.ROWS] = rows_of(prepared, "dev")
     metrics[gate.KEY] = None if failures else gate.choose(config, metrics, proof).recommended
     with bundles.writing(bundle.path, base=bundle) as draft:
         write_json(draft.path / "verify.json", proof)

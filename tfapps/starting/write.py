@@ -29,7 +29,13 @@ def name_of(data: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", letters).strip("_")[:100] or "my_run"
 
 
-def config(choice: Choice, command: str, file: str, name: str | None = None) -> str:
+def config(
+    choice: Choice,
+    command: str,
+    file: str,
+    name: str | None = None,
+    max_mb: float | None = None,
+) -> str:
     """Return the YAML of a config.
 
     Args:
@@ -37,6 +43,7 @@ def config(choice: Choice, command: str, file: str, name: str | None = None) -> 
         command: that writes it, for its first lines.
         file: its name.
         name: of the run, where that of the file is none.
+        max_mb: the most that the file to ship may weigh, if it is asked for.
     """
     sections, look = choice.sections, choice.look
     data = [(key, value, _ABOUT_DATA.get(key, "")) for key, value in look.data.items()]
@@ -60,6 +67,10 @@ def config(choice: Choice, command: str, file: str, name: str | None = None) -> 
         lines += _comments("Drops the vocabulary entries that no text of the training rows uses.")
         lines += ["compress:", *(f"  - {{{_pairs(item)}}}" for item in sections["compress"])]
     lines += [*_comments(_size(choice)), f"export: [{', '.join(sections['export'])}]"]
+    if max_mb is not None:
+        lines.append(
+            f"gate: {{max_mb: {max_mb:g}}}  # a run fails if none of its files is as small"
+        )
     return "\n".join(lines) + "\n"
 
 
