@@ -87,7 +87,7 @@ def test_a_test_figure_of_an_older_run_has_no_interval():
 COMPRESSED = {
     "uncompressed": {"dev": {"accuracy": 0.95}, "bytes": 9_000_000, "gzip_bytes": 8_000_000},
     "compression": [
-        {"name": "trim_vocabulary", "dev": {"accuracy": 0.94}, "report": {"pieces": 812}},
+        {"name": "trim_vocabulary", "dev": {"accuracy": 0.94}, "report": {"pieces": 30522}},
         {"name": "qat", "dev": {"accuracy": 0.9}, "report": {}},
     ],
 }
@@ -102,7 +102,7 @@ def test_drops_are_against_the_model_before_compression_and_the_card_has_each_st
     assert [row[4] for row in tables[3:5]] == ["0.0500", "0.0750"]
     assert tables[7:] == [
         ["trained", "0.9500", ""],
-        ["trim_vocabulary", "0.9400", "pieces 812"],
+        ["trim_vocabulary", "0.9400", "pieces 30522"],
         ["qat", "0.9000", ""],
     ]
     assert "drop: what is lost on dev against the model before compression." in text

@@ -128,7 +128,7 @@ def _steps(headline: str, metrics: dict[str, Any]) -> list[str]:
     lines = [f"| step of compression | {headline} (dev) | report |", "| --- | ---: | --- |"]
     lines.append(f"| trained | {before['dev'][headline]:.4f} | |")
     for step in metrics["compression"]:
-        report = ", ".join(f"{key} {value:.4g}" for key, value in step["report"].items())
+        report = ", ".join(figures.reported(step["report"]))
         lines.append(f"| {step['name']} | {step['dev'][headline]:.4f} | {report} |")
     return [*lines, ""]
 

@@ -41,6 +41,11 @@ def rows(metrics: Mapping[str, Any], proof: Mapping[str, Any]) -> list[dict[str,
     return table
 
 
+def reported(report: Mapping[str, float]) -> list[str]:
+    """Write the figures that a compressor reports."""
+    return [f"{k} {v:.4g}" if abs(v) < 1000 else f"{k} {v:.0f}" for k, v in report.items()]
+
+
 def uncompressed(source: Bundle) -> dict[str, Any]:
     """Return what metrics.json keeps of a trained run that is about to be compressed."""
     from tfapps.verify import cost

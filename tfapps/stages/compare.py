@@ -90,7 +90,10 @@ def table(comparison: dict[str, Any]) -> str:
         cells = "".join(f"{number(row[key], *unit):>11}" for _, key, *unit in columns)
         star = "*" if row["pareto"] else " "
         lines.append(f"{star} {plain(row['run']):<{run}}  {name:<{artifact}}{cells}")
-    splits = f"{comparison['headline']} on dev, which chose the epoch, and on the test set"
+    splits = (
+        f"{comparison['headline']} on dev, which chose the epoch, and on the test set; drop on "
+        "dev, against the uncompressed model of a run that has one, else against keras"
+    )
     lines += [splits, LEGEND]
     return "\n".join([*lines, *([] if comparison["same_data"] else [OTHER_DATA])])
 

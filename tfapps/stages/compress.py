@@ -20,7 +20,7 @@ from tfapps.graph.clone import clone
 from tfapps.graph.precision import precision
 from tfapps.runs import contents, fingerprints, unfinished
 from tfapps.runs.contents import compression_key
-from tfapps.runs.figures import uncompressed
+from tfapps.runs.figures import reported, uncompressed
 from tfapps.runs.finished import finished
 from tfapps.runs.lessons import lessons
 from tfapps.runs.outputs import logits_of, outputs_of
@@ -144,7 +144,7 @@ class _Work:
             keeper.logs(self._logs(index))
         headline = self.prepared.task.headline
         metric = f"{headline} {figures['dev'][headline]:.4f}"
-        report = [f"{name} {value:.4g}" for name, value in figures["report"].items()]
+        report = reported(figures["report"])
         print("  ".join([f"{item.name}: {metric}", *report]), flush=True)
         self.notes.append(figures)
 
