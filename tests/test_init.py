@@ -160,7 +160,7 @@ def test_a_table_of_excel_in_europe_becomes_a_config(tmp_path, monkeypatch):
     )
     assert (data.dev, data.test) == (0.1, 0.1)
     assert config.model.preset == "minilm_l3"
-    assert [item.name for item in config.compress] == ["trim_vocabulary"]
+    assert [(item.name, item.size) for item in config.compress] == [("trim_vocabulary", 8000)]
     assert config.export == ["litert_dynamic"]
     monkeypatch.chdir(tmp_path)
     rows = registry.plugin("source", "csv").read(data, "train")

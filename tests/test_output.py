@@ -22,7 +22,8 @@ def work(arguments):
     return 3
 
 name = sys.argv[1]
-from tfapps.cli.main import main, verb_of
+from tfapps.cli._parser import verb_of
+from tfapps.cli.main import main
 verb_of(name).main = work
 sys.exit(main())
 """

@@ -143,6 +143,14 @@ def test_all_workers_restart_when_one_is_lost(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.count("worker 1 ended with -9; all start again") == 2
 
 
+def test_logs_are_removed_when_all_went_well_and_kept_otherwise(tmp_path, monkeypatch):
+    logs = tmp_path / "saved_models"
+    assert launched(tmp_path, monkeypatch, -9, times=1, restarts=1)[0] == 0
+    assert list(logs.iterdir()) == []
+    assert launched(tmp_path, monkeypatch, -9, times=9, restarts=0)[0] == 137
+    assert [file.name for file in logs.iterdir()] == [".x.worker_1.log"]
+
+
 def test_a_launch_fails_after_the_last_restart(tmp_path, monkeypatch, capsys):
     code, started = launched(tmp_path, monkeypatch, -9, times=9, restarts=1)
     assert code == 137

@@ -57,8 +57,8 @@ def import_keras() -> None:
 
 
 def import_backend(artifact: str) -> None:
-    """Import Keras if the artefact needs it; LiteRT files run without."""
-    if not artifact.startswith("litert_"):
+    """Import Keras if the artefact needs it; all others are LiteRT files."""
+    if artifact in ("keras", "saved_model"):
         import_keras()
 
 

@@ -24,9 +24,14 @@ def _without_note() -> contextlib.AbstractContextManager[None]:
     """Keep LiteRT's note about its delegate off file descriptor 2.
 
     No setting turns the note off, and the descriptor belongs to the whole process: it is set aside
-    at most once, and only by a main thread that is alone. Elsewhere the note is printed.
+    at most once, and only by a main thread that is alone, but for timers, such as that which ends
+    an idle converter. Elsewhere the note is printed.
     """
-    alone = threading.current_thread() is threading.main_thread() and threading.active_count() == 1
+    main = threading.main_thread()
+    others = [thread for thread in threading.enumerate() if thread is not main]
+    alone = threading.current_thread() is main and all(
+        isinstance(thread, threading.Timer) for thread in others
+    )
     first = not _announced.is_set()
     _announced.set()
     return _redirected() if first and alone else contextlib.nullcontext()

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from tfapps import registry
+from tfapps.bundle import artefacts, replace
 from tfapps.bundle import manifest as manifests
-from tfapps.bundle import replace
 from tfapps.bundle.manifest import MANIFEST
 from tfapps.errors import InputError
 
@@ -142,17 +142,11 @@ class Bundle:
         return self._figures(COMPRESSION)
 
     def artifact(self, name: str) -> Path:
-        """Return the file or folder of an artefact.
+        """Return the file or folder of an artefact; its name may lack `litert_`.
 
         Raises: InputError listing the available artefacts.
         """
-        available = self.artifacts()
-        if name not in available:
-            hint = f"available: {', '.join(available)}" if available else "it has none"
-            raise InputError(
-                f"{self.path} has no artefact {name!r}; {hint}; "
-                "add it to export: in the config and run tfapps export"
-            )
+        name = artefacts.full_name(name, self.artifacts(), self.path)
         if name == "keras":
             return self.weights
         if name == "saved_model":

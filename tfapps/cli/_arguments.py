@@ -35,10 +35,22 @@ def size_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --quiet and --log-file, shared by every verb that trains."""
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument(
+        "--log-file",
+        metavar="FILE",
+        help="also append all that is printed to this file; with --quiet, only there",
+    )
+
+
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add RUN and --artifact, shared by every verb that starts from a bundle."""
     parser.add_argument("run", metavar="RUN", help="a run's name or its folder")
-    parser.add_argument("--artifact", metavar="NAME", help="artefact of the run to use")
+    parser.add_argument(
+        "--artifact", metavar="NAME", help="artefact of the run to use: litert_int8, or int8"
+    )
 
 
 def texts_argument(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from tfapps.cli import _arguments
 
+_EXPORTED = "those of `export:` in the config, by default litert_dynamic"
+
 
 @dataclass
 class StageVerb:
@@ -17,17 +19,26 @@ class StageVerb:
 
     Args:
         name: of the verb, of the module in `tfapps.stages` and of the function in it.
-        HELP: one line for `--help`.
+        HELP, DETAIL: two lines for `--help`; the first is shown in the list of verbs.
+        EXAMPLES: two commands.
+        PAGE: of the documentation, in `docs/`.
+        ARTIFACT: what it makes or reads where the command names none.
         show: prints what the stage returns.
         replaces: whether it takes `--overwrite`.
         ships: whether it recommends a file, and takes `--max-mb`.
+        logs: whether it takes `--quiet` and `--log-file`.
     """
 
     name: str
     HELP: str
+    DETAIL: str
+    EXAMPLES: tuple[str, str]
+    PAGE: str = "how_to/your_own_data.md"
+    ARTIFACT: str = _EXPORTED
     show: Callable[[Any], None] = lambda result: None
     replaces: bool = False
     ships: bool = False
+    logs: bool = True
 
     def arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the verb's arguments."""
@@ -36,6 +47,8 @@ class StageVerb:
             _arguments.overwrite_argument(parser)
         if self.ships:
             _arguments.size_argument(parser)
+        if self.logs:
+            _arguments.log_arguments(parser)
 
     def main(self, arguments: argparse.Namespace) -> None:
         """Run the stage; Keras is loaded once the config is known to be right."""
@@ -58,21 +71,65 @@ STAGES = {
         StageVerb(
             "run",
             "train, compress, export and verify; resumes an interrupted run",
+            "Stages that are done are skipped; the run is written to saved_models/<name>/.",
+            ("tfapps run tickets.yaml", "tfapps run tickets.yaml train.epochs=1 name=trial"),
             replaces=True,
             ships=True,
         ),
-        StageVerb("train", "train the model of a config and write its bundle", replaces=True),
-        StageVerb("compress", "compress the model of a config and write its bundle", replaces=True),
-        StageVerb("export", "export a trained run to the artefacts of its config"),
-        StageVerb("verify", "run every exported artefact on the dev set against the Keras model"),
+        StageVerb(
+            "train",
+            "train the model of a config and write its bundle",
+            "An interrupted training is resumed; a finished one of the same values is kept.",
+            ("tfapps train tickets.yaml", "tfapps train tickets.yaml train.learning_rate=1e-4"),
+            "explanation/learning.md",
+            "keras, the trained weights",
+            replaces=True,
+        ),
+        StageVerb(
+            "compress",
+            "compress the model of a config and write its bundle",
+            "The items of `compress:` are applied in their order, each with its own fine-tuning.",
+            (
+                "tfapps compress tickets.yaml",
+                "tfapps compress tickets.yaml 'compress=[{name: qat, epochs: 1}]'",
+            ),
+            "explanation/compression.md",
+            "keras, the compressed weights",
+            replaces=True,
+        ),
+        StageVerb(
+            "export",
+            "export a trained run to the artefacts of its config",
+            "Each file holds the weights, in built-in operations and static shapes.",
+            ("tfapps export tickets.yaml", "tfapps export tickets.yaml export=[litert_int8]"),
+            "how_to/android.md",
+        ),
+        StageVerb(
+            "verify",
+            "run every exported artefact on the dev set against the Keras model",
+            "A file that differs from the model beyond its limit fails with exit code 1.",
+            ("tfapps verify tickets.yaml", "tfapps verify tickets.yaml --log-file verify.log"),
+            "explanation/reliability.md",
+            "all that were exported",
+        ),
         StageVerb(
             "inspect",
             "show the resolved config, a decoded batch, shapes and parameters; train nothing",
+            "Every value is shown with its default, and the labels as they are learned.",
+            ("tfapps inspect tickets.yaml", "tfapps inspect tickets.yaml train.batch_size=8"),
+            ARTIFACT="none is made",
             show=print,
+            logs=False,
         ),
         StageVerb(
             "ensemble",
             "train several runs and combine their answers; resumes an interrupted one",
+            "The section `ensemble:` says how; `predict` and `evaluate` take the ensemble's name.",
+            (
+                "tfapps ensemble configs/intents_bert_banking77_soup.yaml",
+                "tfapps ensemble tickets_voting.yaml ensemble.members=3",
+            ),
+            "explanation/learning.md",
             show=lambda bundle: print(f"bundle: {bundle.path}"),
             replaces=True,
             ships=True,

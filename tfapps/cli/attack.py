@@ -8,6 +8,10 @@ from tfapps.bundle.opening import open_bundle
 from tfapps.stages import attacks
 
 HELP = "measure a run's accuracy under adversaries, typing errors and missing words"
+DETAIL = "The picture and the figures are written into the run."
+ARTIFACT = "keras, whose gradients the adversaries need"
+EXAMPLES = ("tfapps attack tickets --rows 40", "tfapps attack tickets --epsilon 0.5 1 --json")
+PAGE = "how_to/explaining.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,10 @@ from tfapps import extras
 from tfapps.bundle.opening import open_bundle
 
 HELP = "measure size, latency, throughput and peak memory of a run's artefacts"
+DETAIL = "Times single dev rows of one text each, on one CPU thread unless --threads is given."
+ARTIFACT = "all of the run but saved_model, which is code"
+EXAMPLES = ("tfapps benchmark tickets", "tfapps benchmark tickets --artifact int8 --threads 4")
+PAGE = "how_to/android.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,10 @@ from tfapps import extras
 from tfapps.bundle.opening import bundle_path
 
 HELP = "compare all artefacts of several runs in a table and a picture"
+DETAIL = "The Pareto front of metric and size is marked."
+ARTIFACT = "all of every run"
+EXAMPLES = ("tfapps compare tickets tickets_small", "tfapps compare saved_models/* --out sizes.png")
+PAGE = "explanation/compression.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

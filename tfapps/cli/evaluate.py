@@ -9,6 +9,13 @@ from tfapps.bundle.opening import open_bundle
 from tfapps.cli._arguments import run_arguments
 
 HELP = "evaluate any artefact of a run on any file"
+DETAIL = "The file has the format and the columns of the run's own data."
+ARTIFACT = "keras"
+EXAMPLES = (
+    "tfapps evaluate tickets --data new.csv",
+    "tfapps evaluate tickets --data new.csv --artifact int8 --json",
+)
+PAGE = "how_to/your_own_data.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     """Print the task's metrics."""
     from tfapps import registry
+    from tfapps.bundle.artefacts import full_name
     from tfapps.config import load as configs
     from tfapps.keras_backend import import_backend
     from tfapps.stages.evaluate import evaluate, holds_training_rows
 
     bundle = open_bundle(arguments.run, several=True)
-    artifact = arguments.artifact or "keras"
-    if not bundle.members:
-        bundle.artifact(artifact)
+    artifact = full_name(arguments.artifact or "keras", bundle.artifacts(), bundle.path)
     settings = configs.load(bundle.config_path)
     # Of running text Keras judges what any artefact says.
     judged = registry.load("task", settings.task.name).Task.reduces

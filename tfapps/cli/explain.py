@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from tfapps.config.sections import RunConfig, Section
 
 HELP = "show which words of a text led to its label"
+DETAIL = "Words for the label are shaded in one colour, words against it in another."
+ARTIFACT = "keras, whose gradients most methods need"
+EXAMPLES = (
+    'tfapps explain tickets "Where is my parcel?"',
+    "tfapps explain tickets --faithful --rows 50",
+)
+PAGE = "how_to/explaining.md"
 METHOD = "integrated_gradients"
 
 

@@ -8,6 +8,10 @@ import shlex
 from pathlib import Path
 
 HELP = "look at a data file and write a commented config for it, or copy a shipped one"
+DETAIL = "Guesses columns, task, model and lengths; asks nothing and overwrites nothing."
+ARTIFACT = "litert_dynamic, in a file of at most --max-mb"
+EXAMPLES = ("tfapps init tickets.csv", "tfapps init --from intents_bert_sample")
+PAGE = "how_to/your_own_data.md"
 MAX_MB = 10.0
 RUN_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

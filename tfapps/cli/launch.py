@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from tfapps.cli._arguments import config_arguments, overwrite_argument
+from tfapps.cli._arguments import config_arguments, log_arguments, overwrite_argument
 
 HELP = "run a config on several workers on this machine, as on several machines"
+DETAIL = "The workers' logs lie in saved_models/ and are removed when all has gone well."
+ARTIFACT = "as of `tfapps run`"
+EXAMPLES = ("tfapps launch tickets.yaml", "tfapps launch tickets.yaml train.epochs=1 --workers 4")
+PAGE = "how_to/several_machines.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     config_arguments(parser)
+    log_arguments(parser)
     overwrite_argument(parser)
     parser.add_argument("--workers", type=int, default=2, help="number of workers (default 2)")
     parser.add_argument(
@@ -40,4 +45,6 @@ def main(arguments: argparse.Namespace) -> int:
         )
     command = ["run", arguments.config, *arguments.overrides]
     command += ["--overwrite"] if arguments.overwrite else []
-    return launch.launch(settings.name, command, arguments.workers, arguments.restarts)
+    chief = ["--quiet"] if arguments.quiet else []
+    chief += ["--log-file", arguments.log_file] if arguments.log_file else []
+    return launch.launch(settings.name, command, arguments.workers, arguments.restarts, chief)

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from tfapps import extras, keras_backend
-from tfapps.cli import _output, _pipes, _stages
+from tfapps.cli import _log, _output, _parser, _pipes
 from tfapps.errors import Failure, InputError
 from tfapps.printable import plain
 from tfapps.processes import signals
-from tfapps.version import VERSION
 
-VERBS = (
-    "init",
-    "run",
-    "train",
-    "compress",
-    "export",
-    "verify",
-    "inspect",
-    "evaluate",
-    "predict",
-    "benchmark",
-    "ensemble",
-    "launch",
-    "compare",
-    "attack",
-    "tune",
-    "explain",
-    "list",
-)
 # A verb of these only prints, unless one of the options is given: it may end with its reader.
-PRINTING = ("list", "inspect", "evaluate", "predict", "explain")
+PRINTING = ("list", "completion", "inspect", "evaluate", "predict", "explain")
 WRITING = ("attention", "output", "html", "faithful")
 
 
@@ -70,7 +48,7 @@ def _only_prints(arguments: argparse.Namespace) -> bool:
 def _answer(arguments: argparse.Namespace) -> int:
     """Run the verb; its exit code."""
     try:
-        with extras.explained():
+        with extras.explained(), _log.copied(arguments):
             return arguments.main(arguments) or 0
     except InputError as error:
         for line in str(error).split("\n"):
@@ -85,31 +63,12 @@ def _answer(arguments: argparse.Namespace) -> int:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse arguments; texts may also follow an option, which argparse alone does not allow."""
-    parser = _parser()
+    """Parse arguments; texts and key=value may also follow an option, unlike in argparse alone."""
+    parser = _parser.parser_of_all()
     arguments, rest = parser.parse_known_args(argv)
-    if rest and hasattr(arguments, "texts") and not any(word.startswith("--") for word in rest):
-        arguments.texts += rest
+    several = getattr(arguments, "texts", getattr(arguments, "overrides", None))
+    if rest and several is not None and not any(word.startswith("--") for word in rest):
+        several += rest
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return arguments
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tfapps",
-        description="Train, compress, export and verify text models from one YAML config.",
-    )
-    parser.add_argument("--version", action="version", version=f"tfapps {VERSION}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for name in VERBS:
-        verb = verb_of(name)
-        verb_parser = verbs.add_parser(name, help=verb.HELP, description=verb.HELP)
-        verb.arguments(verb_parser)
-        verb_parser.set_defaults(main=verb.main, verb=name)
-    return parser
-
-
-def verb_of(name: str) -> Any:
-    """Return what has the `HELP`, `arguments` and `main` of a verb: an object or its module."""
-    return _stages.STAGES.get(name) or importlib.import_module(f"tfapps.cli.{name}")

@@ -12,6 +12,13 @@ from tfapps.cli._arguments import run_arguments, texts_argument
 from tfapps.printable import json_line, plain
 
 HELP = "predict with any artefact of a run: texts in, JSON lines out"
+DETAIL = "Lines of standard input are answered as they come; TensorFlow is loaded for keras alone."
+ARTIFACT = "the recommended one, else the most faithful LiteRT file of the run"
+EXAMPLES = (
+    'tfapps predict tickets "Where is my parcel?"',
+    "tail -f log.txt | tfapps predict tickets - --artifact int8",
+)
+PAGE = "how_to/your_own_data.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

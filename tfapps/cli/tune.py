@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from tfapps.cli._arguments import config_arguments
+from tfapps.cli._arguments import config_arguments, log_arguments
 
 HELP = "search for the best values of a config's `search:`; resumes an interrupted search"
+DETAIL = "The best values are written as a config of their own."
+ARTIFACT = "none is exported"
+EXAMPLES = ("tfapps tune tickets.yaml", "tfapps tune tickets.yaml train.epochs=2")
+PAGE = "how_to/search.md"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     config_arguments(parser)
+    log_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -22,20 +22,26 @@ WAIT = 0.2  # seconds between checks of the workers
 PATIENCE = 20.0  # seconds for a worker to save and exit before it is killed
 
 
-def launch(name: str, command: Sequence[str], workers: int, restarts: int) -> int:
+def launch(
+    name: str, command: Sequence[str], workers: int, restarts: int, chief: Sequence[str] = ()
+) -> int:
     """Run `tfapps COMMAND` with this many workers; return the exit code of the first that fails.
 
-    The chief's output is printed, that of the others is in `saved_models/.<name>.worker_*`.
-    If one fails, all others are stopped and all resume from the last checkpoint.
+    The chief's output is printed, that of the others is in `saved_models/.<name>.worker_*`, files
+    which are removed once all have succeeded. If one fails, all others are stopped and all resume
+    from the last checkpoint.
 
     Args:
         name: of the run.
         restarts: maximum number of restarts.
+        chief: more of the command, for the first worker alone.
     """
     for attempt in range(restarts + 1):
-        with _started(name, command, workers) as processes:
+        with _started(name, command, workers, chief) as processes:
             lost = _first_lost(processes)
         if lost is None:
+            for number in range(1, workers):
+                _log(name, number).unlink(missing_ok=True)
             return 0
         number, code = lost
         message = f"worker {number} ended with {code}"
@@ -66,7 +72,7 @@ def free_addresses(count: int) -> list[str]:
 
 @contextlib.contextmanager
 def _started(
-    name: str, command: Sequence[str], workers: int
+    name: str, command: Sequence[str], workers: int, chief: Sequence[str]
 ) -> Iterator[list[subprocess.Popen[Any]]]:
     """Start all workers; end them on exit."""
     addresses = free_addresses(workers)
@@ -80,7 +86,7 @@ def _started(
                     out = stack.enter_context(_log(name, number).open("wb"))
                 processes.append(
                     subprocess.Popen(
-                        [sys.executable, "-m", "tfapps", *command],
+                        [sys.executable, "-m", "tfapps", *command, *(() if number else chief)],
                         env=environment(addresses, number),
                         stdout=out,
                         stderr=out,

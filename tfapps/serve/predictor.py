@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfapps import registry
+from tfapps.bundle.artefacts import full_name
 from tfapps.errors import InputError
 from tfapps.features.arrays import map_arrays
 from tfapps.features.feature import Feature
@@ -70,9 +71,9 @@ class Predictor:
 
         Args:
             path: the run's folder.
-            artifact: which artefact answers; None takes the recommended one, else the first there
-                of `PREFERENCE`, then any other, then the Keras model, but never a SavedModel,
-                which is code.
+            artifact: which artefact answers, `litert_int8` say, or `int8`; None takes the
+                recommended one, else the first there of `PREFERENCE`, then any other, then the
+                Keras model, but never a SavedModel, which is code.
             threads: CPU threads of each interpreter of a LiteRT artefact.
 
         Raises:
@@ -84,9 +85,11 @@ class Predictor:
 
         bundle = Bundle.open(Path(path))
         run = configs.load(bundle.config_path)
-        name = artifact
-        if name is None:
-            name = preferred(bundle.artifacts(), bundle.metrics.get("recommended"))
+        names = bundle.artifacts()
+        if artifact is None:
+            name = preferred(names, bundle.metrics.get("recommended"))
+        else:
+            name = full_name(artifact, names, bundle.path)
         if bundle.members:
             return _ensemble(cls, bundle, run, name, threads)
         tokenizer = Tokenizer.load(bundle.text)
@@ -168,11 +171,6 @@ def _ensemble(
     kind: type[Predictor], bundle: Bundle, run: RunConfig, name: str, threads: int
 ) -> Ensemble:
     """Return every member of a bundle, opened; the files were checked already."""
-    if name not in bundle.artifacts():
-        raise InputError(
-            f"{bundle.path} has no artefact {name!r} in all members; there: "
-            f"{', '.join(bundle.artifacts()) or 'none'}"
-        )
     return Ensemble(
         members=[kind.open(path, name, threads) for path in bundle.members],
         config=run.ensemble,

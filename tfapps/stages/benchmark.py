@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfapps import extras
+from tfapps.bundle.artefacts import full_name
 from tfapps.bundle.bundle import Bundle
 from tfapps.config.sections import RunConfig
 from tfapps.presets import offline
@@ -36,7 +37,10 @@ def benchmark(
     from tfapps.serve.artifacts import open_runner
     from tfapps.verify import cost as measuring
 
-    names = measurable(bundle) if artifacts is None else artifacts
+    available = bundle.artifacts()
+    names = measurable(bundle)
+    if artifacts is not None:
+        names = [full_name(name, available, bundle.path) for name in artifacts]
     files = {name: bundle.artifact(name) for name in names}
     with offline.bundle(bundle.path):
         prepared = prepare(config, bundle)

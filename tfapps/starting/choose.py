@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import math
 from collections import Counter
@@ -15,6 +16,7 @@ import numpy as np
 from tfapps import registry
 from tfapps.config.sections import TextConfig
 from tfapps.errors import InputError
+from tfapps.models.base import Weights
 from tfapps.starting.look import SHARE, Look
 from tfapps.starting.points import POINTS, Point
 from tfapps.text import languages
@@ -30,6 +32,9 @@ FIXED_SECONDS = 60  # of starting, exporting and verifying
 ENTRY_BYTES = 8  # of a vocabulary entry beside its weights: its text, and scales of its row
 FILE_BYTES = 100_000  # of the graph and of what the file says of itself
 FEWEST = 500  # entries of a vocabulary
+# Of a pre-trained vocabulary, where the budget has room: texts that training has not seen need more
+# than it used. On support_intents 8,000 in place of 3,775 gave 0.910 in place of 0.893.
+TRIMMED = 8_000
 MB = 1_000_000
 
 
@@ -76,7 +81,7 @@ class Choice:
     sections: dict[str, Any]
     max_length: int
     size: float
-    weights: Any
+    weights: Weights
     seconds: float
     passed_over: list[str]
 
@@ -170,18 +175,17 @@ def _tried(
     text = dict(point.text)
     if text.get("tokenizer") == "words" and not language.spaced:
         text["tokenizer"] = "characters"
-    least = weights.others + FILE_BYTES
-    if least > max_mb * MB:
-        return least + FEWEST * (weights.entry + ENTRY_BYTES)
-    measures = _measured(task, module.Model, config, text, rows, bool(point.compress))
-    size = least + measures.entries * (weights.entry + ENTRY_BYTES)
+    smallest = _bytes(weights, FEWEST)
+    if smallest > max_mb * MB:
+        return smallest
+    used = _measured(task, module.Model, config, text, rows, bool(point.compress))
+    measures = _fitted(used, weights, max_mb * MB, bool(point.compress))
+    size = _bytes(weights, measures.entries)
     if size > max_mb * MB:
-        room = int((max_mb * MB - least) / (weights.entry + ENTRY_BYTES)) // 100 * 100
-        if point.compress or room < FEWEST:
-            return size if point.compress else least + FEWEST * (weights.entry + ENTRY_BYTES)
-        text["vocabulary_size"] = room
-        measures = Measures(measures.lengths, room, limited=True)
-        size = least + room * (weights.entry + ENTRY_BYTES)
+        return size
+    if measures.limited:
+        text["vocabulary_size"] = measures.entries
+    compress = [{**item, "size": measures.entries} for item in point.compress]
     max_length = _length(measures.lengths)
     train, seconds = _training(point, len(rows), np.minimum(measures.lengths, max_length))
     sections = {
@@ -189,7 +193,7 @@ def _tried(
         "model": {**model, "max_length": max_length},
         "text": text,
         "train": {**train, **point.train},
-        "compress": [dict(item) for item in point.compress],
+        "compress": compress,
         "export": ["litert_dynamic"],
     }
     return Choice(
@@ -229,6 +233,26 @@ def _measured(
     spelled = spelling(tokenizer.vocabulary, SPECIALS["wordpiece"])
     used = {*np.concatenate(columns["token_ids"]).tolist(), *map(tokenizer.vocabulary.get, spelled)}
     return Measures(lengths, len(used))
+
+
+def _bytes(weights: Weights, entries: int) -> float:
+    """Return the bytes of a file whose weights take one each."""
+    return weights.others + FILE_BYTES + entries * (weights.entry + ENTRY_BYTES)
+
+
+def _fitted(measures: Measures, weights: Weights, budget: float, trims: bool) -> Measures:
+    """Return the vocabulary that the file holds.
+
+    That of a pre-trained model (`trims`) keeps all that the rows use, and is filled up to `TRIMMED`
+    where there is room; one that is learned is cut to the room there is.
+    """
+    room = int((budget - _bytes(weights, 0)) / (weights.entry + ENTRY_BYTES))
+    if trims:
+        entries = max(measures.entries, min(TRIMMED, room // 100 * 100))
+        return dataclasses.replace(measures, entries=entries)
+    if measures.entries <= room:
+        return measures
+    return Measures(measures.lengths, max(FEWEST, room // 100 * 100), limited=True)
 
 
 def _length(lengths: np.ndarray) -> int:

@@ -64,7 +64,10 @@ def config(
         f"train: {{{_pairs(sections['train'])}}}",
     ]
     if sections["compress"]:
-        lines += _comments("Drops the vocabulary entries that no text of the training rows uses.")
+        lines += _comments(
+            "Keeps the vocabulary entries that the training rows use, and the most similar others "
+            "up to `size`, which new texts may need."
+        )
         lines += ["compress:", *(f"  - {{{_pairs(item)}}}" for item in sections["compress"])]
     lines += [*_comments(_size(choice)), f"export: [{', '.join(sections['export'])}]"]
     if max_mb is not None:
