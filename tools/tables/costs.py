@@ -1,4 +1,4 @@
-"""Tables of what formats, tuners and many GPUs cost."""
+"""Tables of what formats, tuners, many GPUs, tests and extras cost."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ FORMS = {
 TUNERS = {
     "full": "all weights trained",
     "adalora": "`adalora`, starting with half as many ranks more",
+}
+
+EXTRAS = {
+    "": (
+        "`predict`, `benchmark` and `compare` with LiteRT files, `init` and `list`; no TensorFlow"
+    ),
+    "[train]": (
+        "`run` and all other commands: TensorFlow, Keras, compression, export, metrics and pictures"
+    ),
+    "[train,text]": "KerasHub presets, TFDS data sets, Parquet, Zstandard and ONNX files",
+    "[train,search]": "`tune`, by Optuna",
+    "[beam]": "`predict --runner beam`, by Apache Beam",
+    "[all]": "all of these",
 }
 
 
@@ -68,4 +81,19 @@ def tests() -> str:
     return table(("group", "CPU seconds"), rows)
 
 
-TABLES = {"formats": formats, "tuners": tuners, "gpus": gpus, "tests": tests}
+def extras() -> str:
+    """Return the table of what each extra adds, and takes on disk."""
+    rows = []
+    for extra, size in read("install_sizes")["megabytes"].items():
+        package = f'"tfapps{extra}"' if extra else "tfapps"
+        rows.append((f"`pip install {package}`", EXTRAS[extra], f"{size:,} MB"))
+    return table(("command", "what it adds", "installed size:"), rows)
+
+
+TABLES = {
+    "formats": formats,
+    "tuners": tuners,
+    "gpus": gpus,
+    "tests": tests,
+    "extras": extras,
+}
