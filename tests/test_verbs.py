@@ -165,9 +165,11 @@ def test_benchmark_measures_every_artefact(tiny_runs, name):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_only_files_that_a_plain_client_reads_right_describe_themselves(tiny_runs, name):
+def test_files_say_whether_a_plain_client_reads_them_right(tiny_runs, name):
     file = tiny_runs(name) / "saved_models" / name / "litert" / "float32.tflite"
-    assert zipfile.is_zipfile(file) == (name == "classification")
+    with zipfile.ZipFile(file) as carried:
+        about = json.loads(carried.read("tfapps.json"))
+    assert (about["mediapipe"] is None) == (name == "classification")
 
 
 @pytest.mark.parametrize("name", can("explain"))
