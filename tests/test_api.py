@@ -37,7 +37,7 @@ def test_a_run_is_run_loaded_and_evaluated(workplace, monkeypatch, capsys):
     for same in (finished, finished.path, workplace / "saved_models" / "tiny"):
         assert tfapps.load(same)(texts) == expected
     assert tfapps.load(finished, "litert_dynamic").artifact == "litert_dynamic"
-    metrics = tfapps.evaluate(finished, "dev.tsv", "litert_float32")
+    metrics = tfapps.evaluate(finished, "dev.tsv", "float32")  # the short name
     assert metrics["accuracy"] == finished.metrics["dev"]["litert_float32"]["accuracy"]
     assert tfapps.evaluate("tiny", Path("dev.tsv")) == pytest.approx(
         finished.metrics["dev"]["keras"]

@@ -119,6 +119,15 @@ def test_a_missing_extra_is_bad_input_in_one_line(tmp_path):
     assert done.stderr == expected
 
 
+@pytest.mark.parametrize("name", ["litert_float32", "float32"])
+def test_a_litert_file_answers_without_keras(workplace, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    done = tfapps("predict", "tiny", "a saw", "--artifact", name, cwd=workplace)
+    assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.chdir(workplace)
+    assert package.load("tiny", name).artifact == "litert_float32"
+
+
 def test_a_missing_module_of_no_extra_is_a_fault():
     with pytest.raises(ModuleNotFoundError), extras.explained():
         import tfapps.nowhere  # noqa: F401

@@ -58,7 +58,8 @@ def load(
 
     Args:
         run: what `tfapps.run` returned, a run's folder, or its name under `saved_models/`.
-        artifact: which of its artefacts answers; None takes the most faithful LiteRT file.
+        artifact: which of its artefacts answers; None takes the recommended one, else the
+            most faithful LiteRT file.
         threads: CPU threads of a LiteRT artefact.
 
     Returns:
@@ -103,17 +104,19 @@ def evaluate(
         >>> tfapps.evaluate("support", "test.csv", "litert_dynamic")["accuracy"]
         0.9107
     """
+    from tfapps.bundle.artefacts import full_name
     from tfapps.bundle.opening import open_bundle
     from tfapps.config import load as configs
 
     keras_backend.configure()
     bundle = open_bundle(_path(run), several=True)
+    name = full_name(artifact or "keras", bundle.artifacts(), bundle.path)
     with extras.explained():
         from tfapps.stages import evaluate as stage
 
         settings = configs.load(bundle.config_path)
-        keras_backend.import_backend(artifact or "keras")
-        _, metrics = stage.evaluate(bundle, settings, os.fspath(data), artifact or "keras")
+        keras_backend.import_backend(name)
+        _, metrics = stage.evaluate(bundle, settings, os.fspath(data), name)
     return metrics
 
 
