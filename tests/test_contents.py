@@ -126,7 +126,7 @@ def test_keys_without_named_files_are_stable(place):
     )
     items = [item.model_dump(mode="json") for item in run.compress]
     assert compression_key(run) == hashlib.sha256(json.dumps(items).encode()).hexdigest()
-    settings = run.model_copy(update={"name": "", "compress": []})
+    settings = run.model_copy(update={"name": "", "compress": [], "export": []})
     expected = hashlib.sha256((configs.dump(settings) + "null" * 3).encode()).hexdigest()
     assert fingerprint(run, {}) == expected
 

@@ -52,8 +52,8 @@ def answer(predictor: Any, texts: Sequence[str], columns: Sequence[str], output:
             if not start:
                 keys = list(answers[0]) if answers else []
                 writer.writerow(_shown([*table.header, *_names(keys, table.header)], stream))
-            for row, given in zip(rows, answers, strict=True):
-                writer.writerow(_shown([*row, *(_cell(given.get(key)) for key in keys)], stream))
+            for row, fields in zip(rows, answers, strict=True):
+                writer.writerow(_shown([*row, *(_cell(fields.get(key)) for key in keys)], stream))
             stream.flush()
     return len(table.rows)
 

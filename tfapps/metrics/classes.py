@@ -45,8 +45,8 @@ def frequent(truth: np.ndarray, classes: int) -> np.ndarray:
     order = np.argsort(-counts, kind="stable")
     if truth.ndim == 1:
         return order[:1]
-    given = len(truth) * np.arange(1, classes + 1)
-    f1 = 2 * np.cumsum(counts[order]) / (given + counts.sum())
+    answered = len(truth) * np.arange(1, classes + 1)
+    f1 = 2 * np.cumsum(counts[order]) / (answered + counts.sum())
     return order[: f1.argmax() + 1]
 
 
