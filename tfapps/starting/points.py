@@ -49,7 +49,7 @@ POINTS = (
     Point(
         {"name": "bert", "preset": "minilm_l6"},
         "MiniLM, 6 layers, pre-trained on English",
-        speed=2_500,
+        speed=2_300,
         epochs=(2, 5, 20),
         steps=600,
         train=_TUNED,
@@ -60,7 +60,7 @@ POINTS = (
     Point(
         {"name": "bert", "preset": "minilm_l3"},
         "MiniLM, 3 layers, pre-trained on English",
-        speed=5_000,
+        speed=3_500,
         epochs=(2, 5, 20),
         steps=600,
         train=_TUNED,
