@@ -182,6 +182,14 @@ def test_only_a_file_is_split_where_splits_have_names(config, expected):
     assert (config.dev, config.test) == expected
 
 
+def test_several_dev_files_of_running_text_are_no_share(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(f"Text {name}.\n")
+    files = {"root": str(tmp_path), "train": "a.txt", "dev": ["b.txt", "c.txt"]}
+    loaded = splits.load(corpus.Config(**files), 13)
+    assert list(loaded["dev"].sentences()) == ["Text b.", "Text c."]
+
+
 def test_running_text_is_not_split():
     with pytest.raises(ValidationError, match=r"got 0\.1, but running text .* expected a file"):
         corpus.Config(train="t.txt", dev="d.txt", test=0.1)
