@@ -301,6 +301,23 @@ def test_the_budget_decides_the_model(tmp_path):
     assert "minilm_l3 would take at least" in " ".join(models[1].passed_over)
 
 
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (9_500, (9_000, 1)),  # all that the rows use
+        (7_050, (7_000, 2)),  # not those that occur once; then filled up
+        (4_600, (4_600, 4)),
+        (3_000, (4_000, 5)),  # rarer ones cannot be dropped: the next model is tried
+    ],
+)
+def test_rare_entries_are_dropped_before_a_smaller_model_is_taken(room, expected):
+    weights = choose.Weights(entry=384, others=5_500_000)
+    used = choose.Measures([5], 9_000, by_count=[9_000, 6_000, 5_000, 4_500, 4_000])
+    budget = choose._bytes(weights, room)
+    fitted = choose._fitted(used, weights, budget, trims=True)
+    assert (fitted.entries, fitted.min_count) == expected
+
+
 def test_a_vocabulary_is_cut_to_the_budget(tmp_path):
     words = table(("text", lambda i: " ".join(f"w{i % 40}x{j}" for j in range(60))), LABEL, rows=80)
     free, tight = chosen(tmp_path, 1, words), chosen(tmp_path, 0.4, words)
@@ -351,6 +368,7 @@ def test_each_point_is_a_config(point):
         (["Где моя посылка"], ("Cyrillic", None, False)),
         (["我的包裹在哪里"], ("Chinese", None, False)),
         (["私の荷物はどこですか"], ("Japanese", None, False)),
+        (["我的包裹在哪里" * 5 + "の"], ("Chinese", None, False)),
         ([], ("Latin", "English", False)),
     ],
 )

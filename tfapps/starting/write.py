@@ -65,8 +65,8 @@ def config(
     ]
     if sections["compress"]:
         lines += _comments(
-            "Keeps the vocabulary entries that the training rows use, and the most similar others "
-            "up to `size`, which new texts may need."
+            "Keeps the vocabulary entries that the training rows use (at least `min_count` times), "
+            "and the most similar others up to `size`, which new texts may need."
         )
         lines += ["compress:", *(f"  - {{{_pairs(item)}}}" for item in sections["compress"])]
     lines += [*_comments(_size(choice)), f"export: [{', '.join(sections['export'])}]"]

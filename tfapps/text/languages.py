@@ -26,6 +26,7 @@ _WORDS = {
 _COMMON = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 _LETTERS = regex.compile(r"\p{L}+")
 _SHARE = 0.05  # of all words, at least, that are common ones of the language
+_KANA = 0.1  # share of kana in Japanese texts, at least
 _PLAIN = 0.99  # share of ASCII letters of a text that may be English where its words are few
 
 
@@ -67,9 +68,10 @@ def guess(texts: Iterable[str]) -> Language:
             letters.update(map(_script, word))
             common.update(name for name, known in _COMMON.items() if word in known)
     script, count = letters.most_common(1)[0] if letters else ("Latin", 0)
-    if "Japanese" in letters and script == "Chinese":  # whose texts hold Chinese characters too
-        script, count = "Japanese", count + letters["Japanese"]
     total = max(1, letters.total())
+    # Japanese texts hold Chinese characters too; Chinese ones hold hardly any kana.
+    if script == "Chinese" and letters["Japanese"] >= _KANA * total:
+        script, count = "Japanese", count + letters["Japanese"]
     if script != "Latin":
         return Language(script, count / total, None, False)
     (best, times), *_ = common.most_common(1) or [("English", 0)]
