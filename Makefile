@@ -9,7 +9,7 @@ JOBS   ?= 2
 # Of the examples that hypothesis draws in test-slow; `make test-slow SEED=...` repeats a run.
 SEED   ?= $(shell date +%s)
 
-.PHONY: setup demo test test-slow wheel-test lint format clean
+.PHONY: setup demo test test-slow wheel-test lint format docs clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup
+	$(BIN)/zensical build --strict -f mkdocs.yml
 
 clean:
 	rm -rf $(VENV) .cache build dist *.egg-info

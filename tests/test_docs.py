@@ -2,9 +2,15 @@
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from running import ROOT
+
+from tools import blocks, reference
 
 DOC = ROOT / "docs/explanation/architecture.md"
 NAME = re.compile(r"`(tfapps(?:\.\w+)+)`")
@@ -51,6 +57,24 @@ def test_links_between_documents_lead_somewhere():
         text = path.read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([\w./-]+\.md)(?:#[\w-]+)?\)", text):
             assert (path.parent / link).is_file(), f"{path.name}: {link}"
+
+
+def test_the_reference_is_what_the_command_line_prints():
+    for path, actual, expected in blocks.pages(reference.TOOL, reference.block):
+        assert actual == expected, f"{path.name}: run `python -m tools.reference`"
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    """Each page is in the navigation, and each link leads to a page and a heading."""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    zensical = Path(sys.executable).with_name("zensical")
+    command = [str(zensical), "build", "--strict", "-f", "mkdocs.yml"]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    pages = {path.relative_to(tmp_path / "docs") for path in (tmp_path / "docs").rglob("*.md")}
+    listed = re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M)
+    assert {str(page) for page in pages} == set(listed)
 
 
 @pytest.mark.parametrize(

@@ -175,13 +175,13 @@ def phrases():
     return [
         (
             "explanation/learning.md",
-            f"an accuracy of {at['0']} on 200 texts, {at['0.01']} at their worst neighbours "
-            f"within 0.01, {at['0.03']} within 0.03 and {at['0.1']} within 0.1",
+            f"an accuracy of {at['0']} on 200 texts of its dev set, {at['0.01']} at their "
+            f"worst neighbours within 0.01, {at['0.03']} within 0.03 and {at['0.1']} within 0.1",
         ),
         (
             "explanation/learning.md",
-            f"has {bilstm['accuracy']:.3f} in {megabytes(bilstm)} MB, while its teacher's is "
-            f"{teacher:.1f} MB; that of the 2-layer student has {layers['accuracy']:.3f} in "
+            f"has {bilstm['accuracy']:.3f} on dev in {megabytes(bilstm)} MB, while its teacher's "
+            f"is {teacher:.1f} MB; that of the 2-layer student has {layers['accuracy']:.3f} in "
             f"{megabytes(layers)} MB",
         ),
         (
