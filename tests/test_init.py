@@ -387,6 +387,8 @@ def test_languages_are_guessed(texts, expected):
         ([i % 40 for i in range(80)], "numbers"),
         (list(range(5, 50)), "row numbers"),
         ([sentence(i) for i in range(30)], "text"),
+        ([f"where is my order {'abcdefgh'[i % 8]}" for i in range(20)], "text"),
+        ([f"order of kind {'abcd'[i % 4]}" for i in range(20)], "labels"),
         ([f"T-{i:05}" for i in range(30)], "names"),
         (["same"] * 9, "one value"),
         ([None, "", " "], "nothing"),

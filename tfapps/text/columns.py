@@ -32,6 +32,9 @@ LOOKED_AT = 2000  # values whose words are counted
 FEW = 20  # different whole numbers are classes, more are amounts
 MARKS = ";|,"  # between several labels of a row
 REPEATED = 0.5  # most different values a row, of labels
+# The same of longer labels: short texts, such as the tickets of a phone, repeat each other too.
+LONG_REPEATED = 0.2
+WORDS_OF_A_LONG_LABEL = 3  # at least, on average
 WORDS_OF_A_LABEL = 6  # at most, on average
 WORDS_OF_A_TEXT = 2  # at least, on average
 SIMILAR = 0.5  # of the words of the longest text column: a shorter one is no rival
@@ -84,7 +87,8 @@ class Column:
     def _repeats(self, counts: Counter[str]) -> bool:
         """Return whether values are few and short, as labels are."""
         words = sum(len(_WORD.findall(value)) * count for value, count in counts.items())
-        few = 0 < len(counts) <= REPEATED * len(self.filled)
+        long = words >= WORDS_OF_A_LONG_LABEL * counts.total()
+        few = 0 < len(counts) <= (LONG_REPEATED if long else REPEATED) * len(self.filled)
         return few and words <= WORDS_OF_A_LABEL * counts.total()
 
     def _parts(self, mark: str) -> Counter[str]:
