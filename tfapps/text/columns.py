@@ -32,10 +32,8 @@ LOOKED_AT = 2000  # values whose words are counted
 FEW = 20  # different whole numbers are classes, more are amounts
 MARKS = ";|,"  # between several labels of a row
 REPEATED = 0.5  # most different values a row, of labels
-# The same of longer labels: short texts, such as the tickets of a phone, repeat each other too.
-LONG_REPEATED = 0.2
-WORDS_OF_A_LONG_LABEL = 3  # at least, on average
-WORDS_OF_A_LABEL = 6  # at most, on average
+LONG_REPEATED = 0.2  # the same of labels of 3 words or more: short texts repeat each other too
+LONGEST = 6  # words of a label, on average
 WORDS_OF_A_TEXT = 2  # at least, on average
 SIMILAR = 0.5  # of the words of the longest text column: a shorter one is no rival
 _WORD = regex.compile(rf"(?V1)[{UNSPACED}]|[\p{{L}}--[{UNSPACED}]]+")
@@ -87,9 +85,8 @@ class Column:
     def _repeats(self, counts: Counter[str]) -> bool:
         """Return whether values are few and short, as labels are."""
         words = sum(len(_WORD.findall(value)) * count for value, count in counts.items())
-        long = words >= WORDS_OF_A_LONG_LABEL * counts.total()
-        few = 0 < len(counts) <= (LONG_REPEATED if long else REPEATED) * len(self.filled)
-        return few and words <= WORDS_OF_A_LABEL * counts.total()
+        share = LONG_REPEATED if words >= 3 * counts.total() else REPEATED
+        return 0 < len(counts) <= share * len(self.filled) and words <= LONGEST * counts.total()
 
     def _parts(self, mark: str) -> Counter[str]:
         """Return the parts of values that hold several labels, with a mark between."""
