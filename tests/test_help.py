@@ -1,4 +1,4 @@
-"""What a stranger is told: --help of every verb, the keys of configs, completion, logs, names."""
+"""Help: --help of every verb, the keys of configs, completion, logs, names of artefacts."""
 
 import io
 import json

@@ -1,7 +1,7 @@
 """Tables of the contracts of plug-ins, made from their docstrings: `python -m tools.contracts`.
 
 A page of docs/ holds each table between two marks, which name the class; a test compares it with
-what is made here.
+the generated table.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def ticks(axis: Any, names: Sequence[str], **look: Any) -> None:
 
 
 def colours(count: int) -> list[Any]:
-    """Return so many colours that can be told apart."""
+    """Return a number of distinct colours."""
     import matplotlib
 
     if count <= 10:

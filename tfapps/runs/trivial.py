@@ -30,7 +30,7 @@ def reached(metric: float | None, trivial: Mapping[str, Any]) -> bool:
     """Return whether a headline metric on the dev set is no better than the trivial answer.
 
     Args:
-        metric: None if it was no number.
+        metric: None if it was not a number.
         trivial: what `measured` returned.
     """
     if metric is None or not trivial or not math.isfinite(metric):

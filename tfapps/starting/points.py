@@ -8,7 +8,6 @@ from typing import Any
 
 # Of pre-trained encoders; those of the shipped configs intents_bert_banking77 and ner_bert.
 _TUNED = {"learning_rate": 1e-4, "head_learning_rate": 1e-3, "warmup": 0.1}
-_TRIM = ({"name": "trim_vocabulary"},)
 
 
 @dataclass(frozen=True)
@@ -45,29 +44,24 @@ class Point:
     pairs: bool = True
 
 
+def _minilm(preset: str, layers: int, speed: int) -> Point:
+    """Return a pre-trained encoder, with the vocabulary entries that the data uses."""
+    return Point(
+        {"name": "bert", "preset": preset},
+        f"MiniLM, {layers} layers, pre-trained on English",
+        speed=speed,
+        epochs=(2, 5, 20),
+        steps=600,
+        train=_TUNED,
+        compress=({"name": "trim_vocabulary"},),
+        tagging={"case": True},
+        english=True,
+    )
+
+
 POINTS = (
-    Point(
-        {"name": "bert", "preset": "minilm_l6"},
-        "MiniLM, 6 layers, pre-trained on English",
-        speed=2_300,
-        epochs=(2, 5, 20),
-        steps=600,
-        train=_TUNED,
-        compress=_TRIM,
-        tagging={"case": True},
-        english=True,
-    ),
-    Point(
-        {"name": "bert", "preset": "minilm_l3"},
-        "MiniLM, 3 layers, pre-trained on English",
-        speed=3_500,
-        epochs=(2, 5, 20),
-        steps=600,
-        train=_TUNED,
-        compress=_TRIM,
-        tagging={"case": True},
-        english=True,
-    ),
+    _minilm("minilm_l6", 6, speed=2_300),
+    _minilm("minilm_l3", 3, speed=3_500),
     Point(
         {"name": "bilstm_cnn"},
         "a bidirectional LSTM over words and their letters, from nothing",

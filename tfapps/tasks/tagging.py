@@ -73,7 +73,7 @@ class Task(base.Task):
 
     @classmethod
     def reading(cls, table: Table) -> Reading | None:
-        """Return the columns of words and tags, where the file has to be told."""
+        """Return the columns of words and tags, where the config must name them."""
         names = table.lists()
         if table.tagged or names is None:
             return Reading(1.0, {}) if table.tagged else None

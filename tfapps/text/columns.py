@@ -247,7 +247,7 @@ class Table:
         return ", ".join(str(self.columns[name]) for name in names)
 
     def shown(self) -> str:
-        """Return all columns with what they hold, for messages."""
+        """Return all columns and their contents, for messages."""
         return f"columns: {self._list(list(self.columns))}"
 
 

@@ -6,5 +6,5 @@ A page holds each table between two marks, which name a function of a module of 
     <!-- end -->
 
 `python -m tools.tables` writes the tables and the pictures of all pages; a test compares the pages
-with what is made here.
+with the generated tables.
 """
