@@ -1,4 +1,4 @@
-"""ai-edge-quantizer's files: the weights are the grid of the model's own, and the file runs."""
+"""litert-quantizer's files: the weights are the grid of the model's own, and the file runs."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_the_exporter_imports_no_quantizer():
 
     program = (
         "import sys, tfapps.export.edge_quantizer, tfapps.export.parts.embedding\n"
-        "assert not {'tensorflow', 'keras', 'ai_edge_quantizer'} & set(sys.modules)"
+        "assert not {'tensorflow', 'keras', 'litert_quantizer'} & set(sys.modules)"
     )
     root = Path(__file__).resolve().parents[1]
     subprocess.run([sys.executable, "-c", program], cwd=root, check=True)

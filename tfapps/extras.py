@@ -11,7 +11,7 @@ from tfapps.errors import InputError
 # Extra -> the modules that tfapps imports from it; its packages are in pyproject.toml.
 MODULES = {
     "train": (
-        *("tensorflow", "keras", "tensorflow_model_optimization", "ai_edge_quantizer"),
+        *("tensorflow", "keras", "tensorflow_model_optimization", "litert_quantizer"),
         *("flatbuffers", "matplotlib", "sacrebleu", "safetensors", "scipy", "seqeval"),
         *("sklearn", "tensorboard", "tqdm"),
     ),

@@ -1,4 +1,4 @@
-"""LiteRT files with 4- and 8-bit weights, made by ai-edge-quantizer from the float32 file.
+"""LiteRT files with 4- and 8-bit weights, made by litert-quantizer from the float32 file.
 
 In every one of them the weights of dense layers are integers with a scale for each output,
 max|w| / 7 in 4 bits and max|w| / 127 in 8, and embedding tables with one for each row; so weights
@@ -6,7 +6,7 @@ that training left on such a grid come out as they were. The inputs of a product
 int8 as they come: one delegate partition, where weights that are turned back into floats cost one
 for each matrix and ten times the time.
 
-LSTMs stay float32, since ai-edge-quantizer does not know the op: a model that is mostly LSTM is
+LSTMs stay float32, since litert-quantizer does not know the op: a model that is mostly LSTM is
 smaller as `litert_dynamic`.
 """
 

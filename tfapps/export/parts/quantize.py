@@ -1,6 +1,6 @@
 """The child's side of the edge_quantizer exporter: float32 .tflite -> quantized .tflite.
 
-ai-edge-quantizer reports its progress on both output streams and has a runtime of its own, so it
+litert-quantizer reports its progress on both output streams and has a runtime of its own, so it
 never runs inside the caller's process.
 """
 
@@ -15,7 +15,7 @@ BITS = {"int4": (4, 8), "int4e": (4, 4), "aeq_dynamic": (8, 8), "aeq_int8": (8, 
 
 def quantize(source: str, kind: str, target: str, calibration: str | None = None) -> None:
     """Quantize matrices and tables, min-max and symmetric, with a scale per channel or row."""
-    from ai_edge_quantizer import qtyping, quantizer
+    from litert_quantizer import qtyping, quantizer
 
     matrices, tables = BITS[kind]
     op = qtyping.TFLOperationName
@@ -44,8 +44,8 @@ def _ranges(source: str, recipe: Any, calibration: str) -> dict[str, Any]:
     The quantizer's own default is a moving average of both, which cuts off what is rare.
     """
     import numpy as np
-    from ai_edge_quantizer import calibrator, recipe_manager
-    from ai_edge_quantizer.utils import qsv_utils
+    from litert_quantizer import calibrator, recipe_manager
+    from litert_quantizer.utils import qsv_utils
 
     with np.load(calibration, allow_pickle=False) as arrays:
         columns = {name: arrays[name] for name in arrays.files}
