@@ -182,7 +182,7 @@ def test_every_section_reports_at_once():
     assert problems(raw) == [
         "trian: unknown key; did you mean 'train'?; known: name, seed, split_seed, task, data, "
         "model, text, train, tuning, objective, draw, ensemble, compress, export, lengths, "
-        "gate, probabilities, search",
+        "gate, verify, probabilities, search",
         "task.name: unknown task 'clasification': expected one of classification, translation; "
         "did you mean 'classification'?",
         "model.max_length: got 1000 (int), expected int >= 2 and <= 512",
@@ -288,7 +288,7 @@ def test_a_name_must_be_a_string():
 def test_keys_that_are_no_strings():
     assert problems({**good(train={1: 2}), True: 1}) == [
         "True: unknown key; known: name, seed, split_seed, task, data, model, text, train, tuning, "
-        "objective, draw, ensemble, compress, export, lengths, gate, probabilities, search",
+        "objective, draw, ensemble, compress, export, lengths, gate, verify, probabilities, search",
         "train.1: unknown key; known: " + ", ".join(sections.TrainConfig.model_fields),
     ]
 

@@ -35,7 +35,7 @@ MARKED = {
     ("train", "train"): {"log_every", "checkpoint_every", "histograms"},
     ("run", "run"): {
         *("name", "split_seed", "compress", "export"),
-        *("lengths", "gate", "probabilities", "search"),
+        *("lengths", "gate", "verify", "probabilities", "search"),
     },
 }
 PLACES = {
@@ -106,6 +106,7 @@ def test_every_option_of_a_whole_run_counts_or_is_marked():
     first = fingerprints.fingerprint(RUN, {})
     changes = {"name": "other", "split_seed": 5, "export": ["saved_model"], "lengths": [8]}
     changes |= {"probabilities": True, "gate": sections.GateConfig(max_mb=3.0)}
+    changes |= {"verify": sections.VerifyConfig(max_mb=3.0)}
     changes["compress"] = [registry.load("compressor", "qat").Config()]
     changes["search"] = registry.load("search", "random").Config.model_construct(space={})
     for name, value in changes.items():

@@ -12,16 +12,9 @@ import yaml
 from pydantic import ValidationError
 
 from tfapps import registry
-from tfapps.config import defaults, messages, strict_yaml, together
+from tfapps.config import defaults, limits, messages, strict_yaml, together
 from tfapps.config import space as spaces
-from tfapps.config.sections import (
-    DrawConfig,
-    GateConfig,
-    RunConfig,
-    Section,
-    TextConfig,
-    TrainConfig,
-)
+from tfapps.config.sections import OPTIONAL, RunConfig, Section, TextConfig, TrainConfig
 from tfapps.config.strict_yaml import show
 from tfapps.errors import ConfigError, InputError
 
@@ -152,7 +145,7 @@ class _Checker:
             "objective", raw.get("objective"), "objective", default="plain"
         )
         built["ensemble"] = ensemble_module = None
-        for key, section in (("draw", DrawConfig), ("gate", GateConfig)):
+        for key, section in OPTIONAL.items():
             built[key] = None if raw.get(key) is None else self.section(section, raw[key], key)
         if raw.get("ensemble") is not None:
             built["ensemble"], ensemble_module = self._plugin(
@@ -167,6 +160,7 @@ class _Checker:
         modules = {"task": task_module, "model": model_module, "ensemble": ensemble_module}
         modules |= {"objective": objective_module, "tuning": tuner_module}
         self.problems += together.problems(built, modules, compressors)
+        self.problems += limits.problems(raw.get("verify"), built["export"], ensemble_module)
         built["search"] = self._search(raw, default_name, built["train"])
         if self.problems:
             raise ConfigError(self.problems)

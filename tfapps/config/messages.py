@@ -29,6 +29,10 @@ def as_meant(value: Any, annotation: Any) -> Any:
         for option in options:
             if isinstance(option, type) and issubclass(option, PurePath):
                 return option(value)
+    if isinstance(value, dict):
+        for option in options:
+            if get_origin(option) is dict:
+                return {key: as_meant(item, get_args(option)[1]) for key, item in value.items()}
     if isinstance(value, list):
         for option in options:
             if get_origin(option) in (list, tuple) and get_args(option):

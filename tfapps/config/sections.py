@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from pydantic import (
 
 from tfapps.config import messages
 from tfapps.config.effects import LOGGED
+from tfapps.config.strict_yaml import show
 
 
 class Section(BaseModel):
@@ -150,6 +151,75 @@ class GateConfig(Section):
     max_ms: float | None = Field(None, gt=0)
 
 
+Limits = float | dict[str, float]  # for every exported file, or by the name of an artefact
+
+
+class VerifyConfig(Section):
+    """What exported files must keep to: a run whose files do not ends with exit code 1.
+
+    Each limit is a number for every file of `export:`, or a mapping from artefacts to numbers.
+
+    Attributes:
+        max_loss: of the headline metric on dev, against the model before compression, 0 to 1; a
+            share of its best value, which is 100 for BLEU.
+        min_agreement: share of dev rows that get the decision of the Keras model, 0 to 1.
+        max_mb: millions of bytes of the file.
+        max_ms: median latency of a text, as the machine that runs verify measures it.
+    """
+
+    shares: ClassVar[tuple[str, ...]] = ("max_loss", "min_agreement")
+
+    max_loss: Limits | None = None
+    min_agreement: Limits | None = None
+    max_mb: Limits | None = None
+    max_ms: Limits | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
+        value = messages.as_meant(value, Limits)
+        share = info.field_name in cls.shares
+        expected = f"expected a number {'from 0 to 1' if share else 'above 0'}"
+        wrong = [
+            f"{name}got {show(number)}, {expected}"
+            for name, number in _numbers(value).items()
+            if not _is_number(number) or not (0 <= number <= 1 if share else number > 0)
+        ]
+        if isinstance(value, dict):
+            odd = [show(name) for name in value if not isinstance(name, str)]
+            wrong += [f"got the key {name}, expected the name of an artefact" for name in odd]
+        if value == {}:
+            wrong.append(f"got {{}}, {expected}, or such numbers by the name of an artefact")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return value
+
+    def limits(self, exported: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Return {artefact: {key: limit}} of the exported artefacts that have limits."""
+        by_name: dict[str, dict[str, float]] = {}
+        for key, value in self:
+            for name in exported:
+                limit = value.get(name) if isinstance(value, dict) else value
+                if limit is not None:
+                    by_name.setdefault(name, {})[key] = limit
+        return by_name
+
+
+def _numbers(value: Any) -> dict[str, Any]:
+    """Return {start of a message: number} of a limit; empty for what is not a limit at all."""
+    if isinstance(value, dict):
+        return {f"{name}: ": number for name, number in value.items()}
+    return {"": value} if _is_number(value) else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# Sections of no plug-in that a config may leave out.
+OPTIONAL = {"draw": DrawConfig, "gate": GateConfig, "verify": VerifyConfig}
+
+
 class DataOptions(NamedTuple):
     """Defaults of the options of `data:` that a source may not have.
 
@@ -198,6 +268,8 @@ class RunConfig(Section):
     lengths: Annotated[list[int], ADDED, LOGGED] = []
     # Of the file to ship; a run fails if no file is within a gate that its config states.
     gate: Annotated[GateConfig | None, ADDED, LOGGED] = None
+    # A run fails if a file does not keep to it.
+    verify: Annotated[VerifyConfig | None, ADDED, LOGGED] = None
     # Files give `probabilities` beside the logits.
     probabilities: Annotated[bool, ADDED, LOGGED] = False
     # Read by `tfapps tune` alone.

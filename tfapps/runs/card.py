@@ -7,7 +7,7 @@ from typing import Any
 from tfapps import registry
 from tfapps.config.sections import RunConfig
 from tfapps.printable import markdown
-from tfapps.runs import figures
+from tfapps.runs import figures, requirements
 
 
 def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
@@ -67,6 +67,8 @@ def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]
     titles = ["artefact", "size (MB)", "gzip (MB)", f"{headline} (dev)"]
     titles += [f"{headline} (test)"] if tested else []
     titles += ["drop", "agreement", "max logit difference", "partitions", "latency p50 (ms)"]
+    judged = requirements.summary(proof)
+    titles += ["verify"] if judged else []
     lines = [f"| {' | '.join(titles)} |", f"| --- |{' ---: |' * (len(titles) - 1)}"]
     for row in rows:
         name = f"{row['artifact']} (recommended)" if row["recommended"] else row["artifact"]
@@ -74,6 +76,7 @@ def artifact_table(headline: str, metrics: dict[str, Any], proof: dict[str, Any]
         cells += [number(row["metric"], 1, 4), *([_with_interval(row)] if tested else [])]
         units = {"drop": 4, "agreement": 4, "max_logit_difference": 6, "partitions": 0, "p50_ms": 2}
         cells += [number(row[key], 1, digits) for key, digits in units.items()]
+        cells += [judged.get(row["artifact"], "-")] if judged else []
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", *_explained(rows, metrics, proof)]
 
@@ -111,6 +114,7 @@ def _explained(
         lines.append(f"All on the first {proof['keras']['rows']} rows of the dev set.")
     if any(row["recommended"] for row in rows):
         lines.append("recommended: the smallest file within the gate, see `gate:` of the config.")
+    lines += requirements.listed(proof)
     against = "the model before compression" if figures.UNCOMPRESSED in metrics else "keras"
     return [*lines, f"drop: what is lost on dev against {against}."]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfapps import registry
 from tfapps.config.sections import GateConfig, RunConfig
-from tfapps.runs import figures
+from tfapps.runs import figures, requirements
 
 KEY = "recommended"  # in metrics.json: the name of an artefact, or null
 ROWS = "dev_rows"  # in metrics.json: rows that drops are measured on
@@ -34,13 +34,16 @@ class Choice:
 def choose(config: RunConfig, metrics: Mapping[str, Any], proof: Mapping[str, Any]) -> Choice:
     """Return the smallest exported file within the gate; of equal ones the better.
 
+    A file that does not keep to `verify:` is none to ship.
+
     Args:
         metrics: content of metrics.json.
         proof: content of verify.json.
     """
     scale = registry.load("task", config.task.name).Task.best_headline
     gate = _resolved(config, metrics)
-    others = ("keras", figures.UNCOMPRESSED)  # no files to ship
+    failed = requirements.missed(config, requirements.judged(config, metrics, proof))
+    others = ("keras", figures.UNCOMPRESSED, *failed)  # no files to ship
     rows = [row for row in figures.rows(metrics, proof) if row["artifact"] not in others]
     measured = [row for row in rows if row["bytes"] is not None and row["drop"] is not None]
     by_size = sorted(measured, key=lambda row: (row["bytes"], -row["metric"], row["artifact"]))

@@ -30,7 +30,7 @@ from tfapps.config.sections import RunConfig
 from tfapps.data import draws
 from tfapps.errors import Failure, InputError
 from tfapps.presets import offline
-from tfapps.runs import gate, unjudged
+from tfapps.runs import gate, requirements, unjudged
 from tfapps.runs.card import card
 from tfapps.runs.finished import refuse_ensemble_over
 from tfapps.runs.prepared import Prepared, prepare
@@ -179,6 +179,7 @@ class _Work:
                 failures.append(str(failure))
         metrics |= {} if failures else self._tested(names, learned)
         metrics[gate.ROWS] = len(self.prepared.rows["dev"])
+        proof = requirements.judged(self.config, metrics, proof)
         chosen = gate.choose(self.config, metrics, proof)
         metrics[gate.KEY] = None if failures else chosen.recommended
         with bundles.writing(target) as draft:

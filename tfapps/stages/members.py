@@ -20,7 +20,8 @@ def member(config: RunConfig, kind: Any, number: int, **more: Any) -> RunConfig:
     Raises: ConfigError for an invalid variant, or one that changes the rows.
     """
     raw = config.model_dump(mode="json", exclude_unset=True)
-    raw["ensemble"] = raw["gate"] = None  # the gate is for the files of all members together
+    # The limits are for the files of all members together.
+    raw["ensemble"] = raw["gate"] = raw["verify"] = None
     raw["name"] = f"{config.name}_{number}"
     raw["split_seed"] = config.rows_seed
     variants = config.ensemble.variants or [{}]

@@ -7,13 +7,15 @@ from typing import Any
 
 from tfapps.bundle import bundle as bundles
 from tfapps.bundle.bundle import Bundle, write_json
+from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.errors import Failure
-from tfapps.runs import gate
+from tfapps.runs import gate, requirements
 from tfapps.runs.card import card
 from tfapps.runs.held_out import HeldOut, held_out, rows_of
 from tfapps.runs.prepared import Prepared
 from tfapps.runs.trained import open_trained, rebuild
+from tfapps.stages import gating
 from tfapps.stages.export import artifacts_key
 from tfapps.stages.judging import current
 from tfapps.stages.testing import KEYS, Tested
@@ -27,10 +29,15 @@ def verify(config: RunConfig) -> Bundle:
     Those that pass are evaluated on the test set, if there is one.
 
     Raises:
-        Failure: an artefact is outside its tolerance; verify.json holds the figures.
+        Failure: an artefact is outside its tolerance, or does not keep to `verify:`; verify.json
+            holds the figures.
     """
     prepared, bundle = open_trained(config)
-    return verify_prepared(prepared, current(prepared, bundle))
+    bundle = verify_prepared(prepared, current(prepared, bundle))
+    problems = gating.missed(config, bundle)
+    if problems:
+        raise Failure("\n".join(problems))
+    return bundle
 
 
 def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
@@ -46,10 +53,12 @@ def verify_prepared(prepared: Prepared, bundle: Bundle) -> Bundle:
         failures = _prove_all(prepared, bundle, model, proof, metrics["dev"], tested)
         metrics |= {} if failures else tested.figures()
     metrics[gate.ROWS] = rows_of(prepared, "dev")
+    proof = requirements.judged(config, metrics, proof)
     metrics[gate.KEY] = None if failures else gate.choose(config, metrics, proof).recommended
     with bundles.writing(bundle.path, base=bundle) as draft:
         write_json(draft.path / "verify.json", proof)
         write_json(draft.path / "metrics.json", metrics)
+        (draft.path / "config.yaml").write_text(dump(config), encoding="utf-8")
         (draft.path / "README.md").write_text(card(config, metrics, proof), encoding="utf-8")
         draft.stages.pop("verify", None)
         if not failures:
