@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "tfapps"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TOOLS = sorted((PACKAGE.parent / "tools").rglob("*.py"))  # not in the wheel
 # What is no package: everyone may import it, and it imports nothing but its like.
-GROUND = {"errors", "extras", "keras_backend", "printable", "registry", "version"}
+GROUND = {"errors", "extras", "keras_backend", "printable", "registry", "saved_layers", "version"}
 # From the bottom up. A part imports those of lower lines only, never one beside it.
 LINES = [
     {"config", "bundle", "processes", "samples"},

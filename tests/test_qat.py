@@ -141,8 +141,9 @@ def test_a_pattern_without_a_layer_and_a_model_without_one_are_refused():
     with pytest.raises(InputError, match=r"keep_float: 'blok_\*' matches no layer; .* embeddings"):
         qat.quantize(classifier(), keep_float=["blok_*"])
     inputs = keras.Input((4,))
-    with pytest.raises(InputError, match="no layer can be quantized; build the model from"):
-        qat.quantize(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
+    model = keras.Model(inputs, keras.layers.LayerNormalization(name="norm")(inputs), name="plain")
+    with pytest.raises(InputError, match=r"no layer of plain can be quantized:\nfloat: norm \(Lay"):
+        qat.quantize(model)
 
 
 # Training

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfapps import extras, keras_backend
 
 if TYPE_CHECKING:
+    import keras
+
     from tfapps.bundle.bundle import Bundle
+    from tfapps.compress.stock.report import Report
     from tfapps.serve.ensemble import Ensemble
     from tfapps.serve.predictor import Predictor
 
@@ -118,6 +121,73 @@ def evaluate(
         keras_backend.import_backend(name)
         _, metrics = stage.evaluate(bundle, settings, os.fspath(data), name)
     return metrics
+
+
+def quantize(
+    model: keras.Model,
+    weight_bits: int = 8,
+    activation_bits: int | None = 8,
+    embedding_bits: int | None = 8,
+    keep_float: Sequence[str] = (),
+) -> keras.Model:
+    """Return the same Keras model, ready for quantization-aware training.
+
+    Weights are copied. The layers round weights and activations to the grids of integers from now
+    on, as the integer file will; ranges of activations are learned in `fit`, and weights train on.
+    Prints which layers are quantized and why the others are not; `tfapps.report(model)` returns it.
+
+    Args:
+        model: any functional or Sequential Keras 3 model, of layers of Keras, KerasHub, tfapps, or
+            your own; models and layers within it count too.
+        weight_bits: of kernels, 4 to 8.
+        activation_bits: of the inputs and outputs of kernels; None leaves them float.
+        embedding_bits: of embedding tables, a range for each row; None leaves them float.
+        keep_float: patterns of names or paths of layers that stay float, such as `["head"]`.
+
+    Returns:
+        A new model, not compiled.
+
+    Raises:
+        InputError: the model has no layer that can be quantized, or no input shape, or a pattern
+            matches no layer.
+
+    Example:
+        >>> small = tfapps.quantize(model)
+        >>> small.compile("adam", loss)
+        >>> small.fit(x, y, epochs=3)
+        >>> tfapps.export_litert(small, "model.tflite", kinds=["int8"])
+    """
+    keras_backend.configure()
+    keras_backend.import_keras()
+    from tfapps.compress import qat
+
+    result = qat.quantize(
+        model,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        embedding_bits=embedding_bits,
+        keep_float=keep_float,
+    )
+    print(report(result), flush=True)
+    return result
+
+
+def report(model: keras.Model) -> Report:
+    """Return which layers of a model are quantized, and why the others are not.
+
+    Args:
+        model: what `tfapps.quantize` returned, also after it was saved and loaded.
+
+    Returns:
+        Its rows `quantized` and `floats`; printed, it is a table.
+
+    Example:
+        >>> [row.layer for row in tfapps.report(small).floats]
+        ['softmax']
+    """
+    from tfapps.compress.stock import report as reports
+
+    return reports.report(model)
 
 
 def _path(run: str | os.PathLike | Bundle) -> os.PathLike:

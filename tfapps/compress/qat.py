@@ -7,9 +7,8 @@ Integer-Arithmetic-Only Inference").
 
 from __future__ import annotations
 
-import fnmatch
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from tfapps.compress.parts.job import Job
 
 CALIBRATION_BATCHES = 16
-# Layers that do not change values at inference.
-TRANSPARENT = ("Dropout", "Identity")
 
 
 class Config(FineTune):
@@ -39,7 +36,7 @@ class Config(FineTune):
             is faster on a CPU, the latter is for accelerators that support only integers.
         delay: fraction of the steps before rounding starts; ranges are tracked meanwhile.
         freeze: fraction of the steps after which ranges of activations no longer change.
-        keep_float: patterns of layer names that stay float.
+        keep_float: patterns of names of layers that stay float; also of layers within layers.
     """
 
     name: str = "qat"
@@ -92,6 +89,13 @@ def trains_ranges(config: Config) -> bool:
     return bool(config.activation_bits)
 
 
+def report(config: Config, model: keras.Model) -> dict[str, Any]:
+    """Return how many layers are quantized, and which are not."""
+    from tfapps.compress.stock import report as reports
+
+    return reports.report(model).as_dict()
+
+
 def quantize(
     model: keras.Model,
     *,
@@ -102,9 +106,20 @@ def quantize(
     per_channel: bool = True,
     keep_float: Sequence[str] = (),
 ) -> keras.Model:
-    """Rebuild a functional model of `tfapps.layers` with quantizers; weights are copied.
+    """Rebuild a functional or Sequential Keras model with quantizers; weights are copied.
 
-    Call `calibrate` on it before training it, and `settle` afterwards.
+    Layers of `tfapps.layers` are made again with bits; layers of `keras.layers` become their twins
+    of `tfapps.compress.stock`. Call `calibrate` on the model before training it for a few steps,
+    and `settle` afterwards.
+
+    Args:
+        model: any functional or Sequential Keras model; models and layers within it count too.
+        weight_bits: of kernels, 4 to 8.
+        activation_bits: of the inputs and outputs of kernels; None leaves them float.
+        embedding_bits: of tables; None leaves them float.
+        activations: of `tfapps.layers`: "products", or "all" for scores and sums too.
+        per_channel: a range for each output channel of a kernel, else one for a kernel.
+        keep_float: patterns of names or paths of layers that stay float.
 
     Raises:
         InputError: the model has no layer to quantize, or a `keep_float` pattern matches none.
@@ -114,39 +129,28 @@ def quantize(
         >>> calibrate(model, [features])
         >>> model.compile("adam", loss); model.fit(data); settle(model)
     """
+    from tfapps.compress.parts import rebuilding
+    from tfapps.compress.stock import copying
+    from tfapps.compress.stock import quantize as stock
+    from tfapps.compress.stock import report as reports
     from tfapps.errors import InputError
-    from tfapps.graph.clone import clone, leaves
 
-    layers = leaves(model)
-    float_layers = _matching([layer.name for layer in layers], keep_float)
-    everything = activations == "all"
-
-    def change(layer: Any) -> dict[str, Any]:
-        if layer.name in float_layers:
-            return {}
-        arguments = layer.get_config()
-        product = "weight_bits" in arguments
-        done = everything and "quantize_input" in arguments and _follows_a_norm(layer, float_layers)
-        values = {
-            "weight_bits": embedding_bits if _is_table(layer) else weight_bits,
-            "activation_bits": activation_bits if product or everything else None,
-            "quantize_scores": everything,
-            "per_channel": per_channel,
-            "quantize_input": not done,
-            "equalize": per_channel and not everything,
-        }
-        return {key: value for key, value in values.items() if key in arguments}
-
-    if not any("weight_bits" in change(layer) for layer in layers):
-        raise InputError(
-            "qat: no layer can be quantized; build the model from the layers in tfapps.layers"
-        )
-    return clone(model, change)
+    copying.check(model)
+    settings = stock.Settings(
+        weight_bits, activation_bits, embedding_bits, per_channel, tuple(keep_float)
+    )
+    result = rebuilding.rebuild(model, settings, everything=activations == "all")
+    result = stock.quantize(result or copying.copy(model), settings)
+    summary = reports.report(result)
+    if not summary.quantized:
+        raise InputError(f"qat: no layer of {model.name} can be quantized:\n{summary}")
+    return result
 
 
 def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     """Set the ranges of activations from batches of features."""
     from tfapps.layers.fake_quant import in_model
+    from tfapps.layers.quantized import in_model as rounding
 
     moving = [quantizer for quantizer in in_model(model) if quantizer.kind in ("moving", "all")]
     for quantizer in moving:
@@ -154,9 +158,8 @@ def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     _settle_ranges(model)
     for features in batches:
         model(features, training=False)
-    for layer in model._flatten_layers():
-        if hasattr(layer, "equalize_input"):
-            layer.equalize_input()
+    for layer in rounding(model):
+        layer.equalize_input()
     _settle_ranges(model)
     for quantizer in moving:
         ranges, quantizer.seen = quantizer.seen, None
@@ -170,45 +173,18 @@ def settle(model: keras.Model) -> None:
     Weights between two grid points could be rounded up in one graph and down
     in another.
     """
+    from tfapps.layers.quantized import in_model as rounding
+
     _settle_ranges(model)
-    for layer in model._flatten_layers():
-        if hasattr(layer, "round_weights"):
-            layer.round_weights()
+    for layer in rounding(model):
+        layer.round_weights()
 
 
 def _settle_ranges(model: keras.Model) -> None:
-    for layer in model._flatten_layers():
-        if hasattr(layer, "settle_ranges"):
-            layer.settle_ranges()
+    from tfapps.layers.quantized import in_model as rounding
 
-
-def _matching(names: Sequence[str], patterns: Sequence[str]) -> set[str]:
-    """Return the names of the layers that match a pattern; each pattern must match one."""
-    from tfapps.errors import InputError
-
-    for pattern in patterns:
-        if not fnmatch.filter(names, pattern):
-            raise InputError(
-                f"qat.keep_float: {pattern!r} matches no layer; expected a pattern of layer names: "
-                f"{', '.join(names[:12])}, ..."
-            )
-    return {name for pattern in patterns for name in fnmatch.filter(names, pattern)}
-
-
-def _is_table(layer: Any) -> bool:
-    return "Embedding" in type(layer).__name__
-
-
-def _follows_a_norm(layer: Any, float_layers: Collection[str]) -> bool:
-    """Return whether the layer's first input comes from a normalisation, which quantizes it."""
-    tensor = layer.input
-    while True:
-        if isinstance(tensor, list | tuple | dict):
-            tensor = next(iter(tensor.values() if isinstance(tensor, dict) else tensor))
-        source = tensor._keras_history.operation
-        if type(source).__name__ not in TRANSPARENT:
-            return type(source).__name__ == "LayerNorm" and source.name not in float_layers
-        tensor = source.input
+    for layer in rounding(model):
+        layer.settle_ranges()
 
 
 def _schedule(model: keras.Model, start: int, stop: int) -> Any:
@@ -260,3 +236,4 @@ class Compressor(base.Compressor):
     callbacks = staticmethod(callbacks)
     finish = staticmethod(finish)
     trains_ranges = staticmethod(trains_ranges)
+    report = staticmethod(report)

@@ -9,10 +9,11 @@ from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import by_row
+from tfapps.layers.quantized import Quantized
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Embedding(Arguments, keras.layers.Embedding):
+class Embedding(Quantized, Arguments, keras.layers.Embedding):
     """`keras.layers.Embedding` with `weight_bits`: a range for each row; None leaves it float.
 
     Shapes: ids (b, t) -> (b, t, d).

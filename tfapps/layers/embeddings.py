@@ -9,10 +9,11 @@ from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import by_row
+from tfapps.layers.quantized import Quantized
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class BertEmbeddings(Arguments):
+class BertEmbeddings(Quantized, Arguments):
     """The input of a BERT encoder before its first normalisation.
 
     Args:

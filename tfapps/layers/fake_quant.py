@@ -37,6 +37,8 @@ class FakeQuant(Arguments):
             the rest too few steps. `learn` sets the factors where needed (similar to
             Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias
             Correction"); before a product with a range for each channel they cost nothing.
+        warm: start the moving average as the mean of the batches so far. Without it, the average
+            moves from `start` by a thousandth a step: short trainings need `learn` first.
 
     Shapes: any -> the same.
 
@@ -54,6 +56,7 @@ class FakeQuant(Arguments):
         decay: float = 0.999,
         start: Sequence[float] | None = None,
         equalize: bool = False,
+        warm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,7 +68,7 @@ class FakeQuant(Arguments):
         self.symmetric, self.narrow, self.decay = symmetric, narrow, decay
         default = (0.0, 0.0) if kind == "all" else (-6.0, 6.0)
         self.start = tuple(default if start is None else start)
-        self.equalize = equalize
+        self.equalize, self.warm = equalize, warm
         self.off = False  # pass values through permanently
         self.native: Any = None  # the exporter's operation, which the converter supports
         self.phase: Any = None  # see `Phase`; None: quantize, and update the range
@@ -87,6 +90,8 @@ class FakeQuant(Arguments):
 
         self.low = end("low", self.start[0])
         self.high = end("high", self.start[1])
+        if self.warm:
+            self.batches = self.add_weight(name="batches", initializer="zeros", trainable=False)
         if self.equalize:
             self.gain = self.add_weight(
                 name="gain",
@@ -148,10 +153,12 @@ class FakeQuant(Arguments):
             low, high = low.min(), high.max()
         self.low.assign(low)
         self.high.assign(high)
+        if self.warm:
+            self.batches.assign(1 / (1 - self.decay))
 
     def _follow(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
         """Update the range from that of `x`; return the new range."""
-        ends = []
+        ends, share = [], self._share()
         for weight, end, wider in zip(
             (self.low, self.high),
             self.range_of(x, self.axis),
@@ -161,12 +168,20 @@ class FakeQuant(Arguments):
             before = ops.convert_to_tensor(weight)
             rate = 1.0 if self.phase is None else ops.convert_to_tensor(self.phase.following)
             if self.kind == "moving":
-                end = before - (before - end) * ((1.0 - self.decay) * rate)
+                end = before - (before - end) * (share * rate)
             elif self.kind == "all":
                 end = before + (wider(before, end) - before) * rate
             weight.assign(end)
             ends.append(end)
         return ends[0], ends[1]
+
+    def _share(self) -> Any:
+        """Return how much of a moving average the current batch is."""
+        if not self.warm:
+            return 1.0 - self.decay
+        count = ops.add(self.batches, 1.0)
+        self.batches.assign(count)
+        return ops.maximum(ops.divide(1.0, count), 1.0 - self.decay)
 
     def _round(self, x: KerasTensor, low: Any, high: Any) -> KerasTensor:
         low, high = ops.convert_to_tensor(low), ops.convert_to_tensor(high)

@@ -18,10 +18,11 @@ from tfapps.layers.fake_quant import (
     value_quantizer,
     weight_quantizer,
 )
+from tfapps.layers.quantized import Quantized
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class Linear(Arguments):
+class Linear(Quantized, Arguments):
     """Affine map of the last axis, done as one 2-D matrix product.
 
     Why not `keras.layers.Dense`: on 3-D input it leaves shape arithmetic in the exported graph,

@@ -9,6 +9,7 @@ from keras import KerasTensor, ops
 
 from tfapps.layers._arguments import Arguments
 from tfapps.layers.fake_quant import FakeQuant, build, isolate, quantized, value_quantizer
+from tfapps.layers.quantized import Quantized
 
 GATES = 4
 States = list[KerasTensor]
@@ -47,7 +48,7 @@ class _Cell(keras.layers.LSTMCell):
 
 
 @keras.saving.register_keras_serializable("tfapps")
-class LSTM(Arguments, keras.layers.LSTM):
+class LSTM(Quantized, Arguments, keras.layers.LSTM):
     """`keras.layers.LSTM`, with quantized kernels, input and state where bits are given.
 
     A GPU uses its fused kernel as usual. Elsewhere the input of all positions is multiplied by its

@@ -41,9 +41,10 @@ def rows(metrics: Mapping[str, Any], proof: Mapping[str, Any]) -> list[dict[str,
     return table
 
 
-def reported(report: Mapping[str, float]) -> list[str]:
-    """Write the figures that a compressor reports."""
-    return [f"{k} {v:.4g}" if abs(v) < 1000 else f"{k} {v:.0f}" for k, v in report.items()]
+def reported(report: Mapping[str, Any]) -> list[str]:
+    """Write the figures that a compressor reports; lists of layers stay in metrics.json."""
+    numbers = {k: v for k, v in report.items() if not isinstance(v, dict)}
+    return [f"{k} {v:.4g}" if abs(v) < 1000 else f"{k} {v:.0f}" for k, v in numbers.items()]
 
 
 def uncompressed(source: Bundle) -> dict[str, Any]:

@@ -23,11 +23,11 @@ def bake(model: Any) -> None:
     What is left is a float model whose weights lie on the grids of their training, from which a
     symmetric quantizer gets back the same integers.
     """
+    from tfapps.layers import quantized
     from tfapps.layers.fake_quant import in_model
 
-    for layer in model._flatten_layers():
-        if hasattr(layer, "bake"):
-            layer.bake()
+    for layer in quantized.in_model(model):
+        layer.bake()
     for quantizer in in_model(model):
         quantizer.off = True
 

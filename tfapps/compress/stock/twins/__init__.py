@@ -1,0 +1,1 @@
+"""Layers with fake quantizers, one kind of Keras layer a file."""
