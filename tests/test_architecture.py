@@ -26,7 +26,7 @@ LINES = [
     {"models", "tasks", "tuning", "data", "backends"},
     {"assembly", "forms", "starting"},
     {"train", "compress", "export", "verify", "explain", "ensembles", "search"},
-    {"runs", "serve"},
+    {"runs", "serve", "edge"},
     {"stages"},
     {"cli", "apps", "api"},
 ]

@@ -57,7 +57,11 @@ def export(
     """
     kinds = [name for name in ARTIFACTS if name in names]
     target, integer = Path(folder) / "litert", "litert_int8"
-    batches = calibration_batches(integer, calibration) if integer in kinds else []
+    batches: Sequence[Mapping[str, np.ndarray]] = ()
+    if integer in kinds and (
+        _has_rows(calibration) or needs_calibration(rebuild(1, max_length))
+    ):
+        batches = calibration_batches(integer, calibration)
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         forms: dict[str, Form] = {}
         for name in kinds:
@@ -66,10 +70,10 @@ def export(
             key = f"{'integer' if kind == 'int8' else 'float'}_{len(several)}"
             if key not in forms:
                 models = {length: rebuild(1, length) for length in (max_length, *several)}
-                if name == integer:
+                if batches and name == integer:
                     inputs = models[max_length].inputs
                     rows = calibration_rows(batches, {t.name: t.shape for t in inputs})
-                forms[key] = _save(models, split, Path(temporary) / key, rows)
+                forms[key] = _save(models, split, Path(temporary) / key, name == integer, rows)
             target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
 
@@ -91,12 +95,14 @@ def _save(
     models: Mapping[int, Any],
     split: module.Split,
     saved: Path,
+    integer: bool,
     rows: Mapping[str, np.ndarray] | None,
 ) -> Form:
-    """Save in the form for integers if there are `rows`, else in that for floats.
+    """Save in the form for integers, or in that for floats.
 
     Args:
         models: by length, the longest first.
+        rows: of the calibration; None if the model has trained ranges.
     """
     from tfapps.export.parts import attention as attentions
     from tfapps.export.parts import integers
@@ -104,21 +110,20 @@ def _save(
     from tfapps.forms.parts import greedy_graph, tags_graph
 
     form, (model, *shorter) = Form(saved), models.values()
-    # The fused LSTM takes no ranges from the graph: it has to be calibrated.
-    fused = any(not getattr(lstm, "quantize_products", False) for lstm in lstms.layers(model))
-    if rows and integers.rounds_activations(model) and not fused:
+    if integer and not needs_calibration(model):
         integers.integers(model)
         form = form._replace(trained=True)
     else:
         for each in (model, *shorter):
             integers.bake(each)
             if rows:
-                form = form._replace(attention=attentions.soften_masks(each) > 0)
+                softened = attentions.soften_masks(each) > 0
+                form = form._replace(attention=softened or attentions.is_stock(each))
             lstms.fuse(each, rows)
     graphs = dict(split(model))
     # The search around a step does more, in a smaller file.
     graphs.pop(greedy_graph.SIGNATURE, None)
-    if rows:
+    if integer:
         graphs.pop(tags_graph.SIGNATURE, None)  # one signature alone can be calibrated
     graphs |= {f"{SHORT}{length}": models[length] for length in list(models)[1:]}
     module.save(graphs, saved)
@@ -137,6 +142,18 @@ def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] |
         convert(form.saved, kind, target, rows, float_elementwise=form.attention)
 
 
+def needs_calibration(model: Any) -> bool:
+    """Return whether `litert_int8` of a model needs rows: its ranges were not trained.
+
+    The fused LSTM takes no ranges from the graph: it always has to be calibrated.
+    """
+    from tfapps.export.parts import integers
+    from tfapps.export.parts import lstm as lstms
+
+    fused = any(not getattr(lstm, "quantize_products", False) for lstm in lstms.layers(model))
+    return fused or not integers.rounds_activations(model)
+
+
 def calibration_batches(
     artifact: str, calibration: Sequence[Mapping[str, np.ndarray]]
 ) -> list[Mapping[str, np.ndarray]]:
@@ -148,12 +165,15 @@ def calibration_batches(
     Raises:
         InputError: there is no row.
     """
-    batches = [batch for batch in calibration if len(next(iter(batch.values())))]
-    if not batches:
+    if not _has_rows(calibration):
         raise InputError(
             f"{artifact} needs calibration batches, got none; train on data that has examples"
         )
-    return batches
+    return [batch for batch in calibration if len(next(iter(batch.values())))]
+
+
+def _has_rows(calibration: Sequence[Mapping[str, np.ndarray]]) -> bool:
+    return any(len(next(iter(batch.values()))) for batch in calibration)
 
 
 def calibration_rows(
@@ -169,9 +189,10 @@ def calibration_rows(
 
     rows = {}
     for name in batches[0]:
-        columns, (_, length, *inner) = [np.asarray(batch[name]) for batch in batches], shapes[name]
-        feature = Feature(name, columns[0].dtype.name, (None, *inner), length)
-        columns = [padding.pad([feature], {name: c}, full=True)[name] for c in columns]
+        columns, (_, *shape) = [np.asarray(batch[name]) for batch in batches], shapes[name]
+        if shape:
+            feature = Feature(name, columns[0].dtype.name, (None, *shape[1:]), shape[0])
+            columns = [padding.pad([feature], {name: c}, full=True)[name] for c in columns]
         rows[name] = np.concatenate(columns)[:ROWS]
     return rows
 

@@ -19,3 +19,18 @@ def soften_masks(model: Any) -> int:
     for layer in masks:
         layer.blocked = MASKED
     return sum(isinstance(layer, AttentionBias) for layer in masks)
+
+
+def is_stock(model: Any) -> bool:
+    """Return whether a model has layers of Keras whose sums and softmax need floats."""
+    import keras
+
+    kinds = (
+        keras.layers.MultiHeadAttention,
+        keras.layers.GroupQueryAttention,
+        keras.layers.Attention,
+        keras.layers.AdditiveAttention,
+        keras.layers.LayerNormalization,
+        keras.layers.RMSNormalization,
+    )
+    return any(isinstance(layer, kinds) for layer in model._flatten_layers())
