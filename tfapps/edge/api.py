@@ -31,37 +31,29 @@ def prune(
     end: float = 0.6,
     frequency: int = 20,
     block: tuple[int, int] | None = None,
-    pooling: str = "AVG",
     m_by_n: tuple[int, int] | None = None,
     include: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
 ) -> keras.callbacks.Callback:
-    """Prune the weights of a model while `fit` trains it: the smallest become zeros.
+    """Prune the smallest weights of a model while `fit` trains it, as the tfmot toolkit does.
 
-    Masks are constraints of the weights: they hold after every optimizer step, in later fits too,
-    and there is nothing to strip. Schedules and masks are those of the TensorFlow Model
-    Optimization toolkit. The model itself is pruned; no copy is made.
+    Masks are constraints of the weights: they hold in later fits too, with nothing to strip.
 
     Args:
-        model: functional or Sequential.
+        model: functional or Sequential; changed in place.
         sparsity: share of zeros in each pruned weight at the end.
         steps: optimizer steps of the fit; None takes them from `fit`; 0 prunes at once.
         schedule: "polynomial" prunes more and more, "constant" all at `begin`.
-        initial_sparsity: share of zeros that a polynomial schedule begins with.
-        power: exponent of the polynomial schedule.
-        begin: fraction of the steps after which the first weights are pruned.
-        end: fraction of the steps after which masks no longer change.
+        initial_sparsity, power: where "polynomial" begins, and its exponent.
+        begin, end: fractions of the steps between which the masks change.
         frequency: steps between updates of the masks.
         block: rows and columns that are pruned together, (4, 1) for one.
-        pooling: how the weights of a block are scored, "AVG" or "MAX".
         m_by_n: in place of a sparsity: (2, 4) makes zeros of 2 in every 4 inputs of an output.
-        include: patterns of weight paths; None takes every kernel but those of depthwise
-            convolutions.
+        include: patterns of weight paths; None takes all kernels but depthwise ones.
         exclude: patterns of weight paths that stay unchanged.
 
     Returns:
-        The callback for `model.fit(..., callbacks=[...])`. It adds `sparsity` to the logs of each
-        epoch, and its `report()` counts the zeros.
+        The callback for `fit`. It adds `sparsity` to the logs; its `report()` counts the zeros.
 
     Raises:
         InputError: the model is of another kind, or a value or pattern is wrong.
@@ -71,12 +63,12 @@ def prune(
     """
     options = {"sparsity": None if m_by_n else sparsity, "m_by_n": m_by_n, "schedule": schedule}
     options |= {"initial_sparsity": initial_sparsity, "power": power, "begin": begin, "end": end}
-    options |= {"frequency": frequency, "block": block, "pooling": pooling}
+    options |= {"frequency": frequency, "block": block, "include": include, "exclude": exclude}
     keras_backend.configure()
     with extras.explained():
         from tfapps.edge import sparse
 
-        return sparse.pruner(model, steps, include=include, exclude=exclude, **options)
+        return sparse.pruner(model, steps, **options)
 
 
 def cluster(
@@ -125,9 +117,8 @@ def export_litert(
 ) -> dict[str, Path]:
     """Write a model as LiteRT (TFLite) files with built-in ops only.
 
-    A file takes one row (batch 1) of static shape. Its inputs are called as those of the model, or
-    `input_0`, `input_1`, ... where these have no names; its outputs as the keys of a dictionary
-    that the model returns, else `output_0`, `output_1`, ...
+    A file takes one row (batch 1) of static shape. Inputs have the names of the model's, or
+    `input_0`, ... without; outputs the keys of a dictionary, else `output_0`, ...
 
     - `float32`: as exact as the model.
     - `float16`: weights of half the size, computed in float32.
@@ -139,17 +130,15 @@ def export_litert(
         model: functional or Sequential.
         path: a folder, in which each kind is `<kind>.tflite`; or a `.tflite` file for one kind.
         kinds: which of the kinds.
-        calibration: rows of inputs as for `model.predict`, of which the first 200 are used: `int8`
-            reads the ranges of activations off them. A model of `tfapps.quantize` has trained
-            ranges and needs none, unless it has an LSTM.
+        calibration: rows as for `model.predict`, of which the first 200 are used: `int8` reads the
+            ranges of activations off them, unless `tfapps.quantize` trained them.
         length: what open axes become, the number of tokens for one.
 
     Returns:
         The file of each kind.
 
     Raises:
-        InputError: the model is of another kind, has an open axis without `length` or a layer
-            that cannot be copied; an unknown kind; or `int8` needs `calibration`.
+        InputError: the model, a kind or the calibration is not as expected.
         Failure: an op is not built in, or the converter failed.
 
     Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from tfapps.backends.base import SERVE, Arrays
 from tfapps.backends.litert import LiteRT
 from tfapps.edge import arrays, checks, measures, static, table
+from tfapps.edge.files import KINDS, SUFFIX
 from tfapps.edge.reports import FileReport, OutputReport
 from tfapps.errors import InputError
 from tfapps.verify import cost
@@ -34,7 +35,11 @@ def verify(
 
 
 def _files(path: Path) -> list[Path]:
-    files = sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    files = [path]
+    if path.is_dir():
+        names = sorted(path.glob(f"*{SUFFIX}"))
+        files = sorted(names, key=lambda file: order.get(file.stem, len(order)))
     if not files:
         raise InputError(
             f"verify_litert: {path} has no .tflite file; write some with tfapps.export_litert"

@@ -72,7 +72,7 @@ def copied(model: Any) -> Any:
             reason = str(error).strip().splitlines()
             raise InputError(
                 f"{layer.name} ({type(layer).__name__}) cannot be copied: "
-                f"{reason[0] if reason else type(error).__name__}; give the layer a get_config "
+                f"{reason[-1] if reason else type(error).__name__}; give the layer a get_config "
                 "that returns its arguments, as saving it needs too"
             ) from error
 

@@ -34,12 +34,12 @@ def export(
 ) -> None:
     """Write `folder/litert/<kind>.tflite` for each of `names`.
 
-    `litert_float16` has float16 weights and computes in float32; `litert_sparse` keeps of a
-    pruned matrix what is not zero, and where that is; `litert_dynamic` has int8
-    weights and float activations, `litert_int8` integers throughout (int32 ids in, float32 logits
-    out), its ranges read off the calibration batches; in a model with attention only the matrix
-    products are integers, because the rest would ruin it. A model trained with quantizers brings
-    its ranges along; its float files have rounded weights and leave activations as they are.
+    `litert_float16` has float16 weights and computes in float32; `litert_sparse` keeps of a pruned
+    matrix what is not zero, and where that is; `litert_dynamic` has int8 weights and float
+    activations, `litert_int8` integers throughout (int32 ids in, float32 logits out), its ranges
+    read off the calibration batches; in a model with attention only the matrix products are
+    integers, because the rest would ruin it. A model trained with quantizers brings its ranges
+    along; its float files have rounded weights and leave activations as they are.
 
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
@@ -52,16 +52,12 @@ def export(
         folder: the bundle being written.
 
     Raises:
-        InputError: `litert_int8` without calibration batches.
+        InputError: `litert_int8` without calibration batches or trained ranges.
         Failure: the converter failed or crashed, or the file needs more than built-in ops.
     """
     kinds = [name for name in ARTIFACTS if name in names]
     target, integer = Path(folder) / "litert", "litert_int8"
-    batches: Sequence[Mapping[str, np.ndarray]] = ()
-    if integer in kinds and (
-        _has_rows(calibration) or needs_calibration(rebuild(1, max_length))
-    ):
-        batches = calibration_batches(integer, calibration)
+    batches = _batches(kinds, calibration, lambda: rebuild(1, max_length))
     with tempfile.TemporaryDirectory(prefix="tfapps_export_") as temporary:
         forms: dict[str, Form] = {}
         for name in kinds:
@@ -71,8 +67,8 @@ def export(
             if key not in forms:
                 models = {length: rebuild(1, length) for length in (max_length, *several)}
                 if batches and name == integer:
-                    inputs = models[max_length].inputs
-                    rows = calibration_rows(batches, {t.name: t.shape for t in inputs})
+                    shapes = {tensor.name: tensor.shape for tensor in models[max_length].inputs}
+                    rows = calibration_rows(batches, shapes)
                 forms[key] = _save(models, split, Path(temporary) / key, name == integer, rows)
             target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
@@ -82,12 +78,13 @@ class Form(NamedTuple):
     """A SavedModel that files are converted from.
 
     Attributes:
-        attention: it has attention, so that only some of it may be calibrated to integers.
+        products_only: it has attention or loops, of which only the matrix products may be
+            calibrated to integers.
         trained: ranges of its activations were trained and stand in the graph.
     """
 
     saved: Path
-    attention: bool = False
+    products_only: bool = False
     trained: bool = False
 
 
@@ -105,11 +102,11 @@ def _save(
         rows: of the calibration; None if the model has trained ranges.
     """
     from tfapps.export.parts import attention as attentions
-    from tfapps.export.parts import integers
+    from tfapps.export.parts import integers, loops
     from tfapps.export.parts import lstm as lstms
     from tfapps.forms.parts import greedy_graph, tags_graph
 
-    form, (model, *shorter) = Form(saved), models.values()
+    form, (model, *shorter), written_out = Form(saved), models.values(), []
     if integer and not needs_calibration(model):
         integers.integers(model)
         form = form._replace(trained=True)
@@ -118,7 +115,8 @@ def _save(
             integers.bake(each)
             if rows:
                 softened = attentions.soften_masks(each) > 0
-                form = form._replace(attention=softened or attentions.is_stock(each))
+                form = form._replace(products_only=softened or attentions.is_stock(each))
+                loops.unroll(each, written_out)
             lstms.fuse(each, rows)
     graphs = dict(split(model))
     # The search around a step does more, in a smaller file.
@@ -126,8 +124,9 @@ def _save(
     if integer:
         graphs.pop(tags_graph.SIGNATURE, None)  # one signature alone can be calibrated
     graphs |= {f"{SHORT}{length}": models[length] for length in list(models)[1:]}
+    written_out.clear()  # of those that were traced for the ranges of fused ones
     module.save(graphs, saved)
-    return form
+    return form._replace(products_only=form.products_only or bool(written_out))
 
 
 def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] | None) -> None:
@@ -139,7 +138,7 @@ def _write(form: Form, kind: str, target: Path, rows: Mapping[str, np.ndarray] |
         convert(form.saved, "trained_int8", target)
         target.write_bytes(embedding.integer_tables(target.read_bytes()))
     else:
-        convert(form.saved, kind, target, rows, float_elementwise=form.attention)
+        convert(form.saved, kind, target, rows, float_elementwise=form.products_only)
 
 
 def needs_calibration(model: Any) -> bool:
@@ -152,6 +151,18 @@ def needs_calibration(model: Any) -> bool:
 
     fused = any(not getattr(lstm, "quantize_products", False) for lstm in lstms.layers(model))
     return fused or not integers.rounds_activations(model)
+
+
+def _batches(
+    kinds: Sequence[str],
+    calibration: Sequence[Mapping[str, np.ndarray]],
+    model: Callable[[], Any],
+) -> list[Mapping[str, np.ndarray]]:
+    """Return the batches for `litert_int8`, none if it is not of `kinds` or has trained ranges."""
+    integer = "litert_int8"
+    if integer not in kinds or not (_has_rows(calibration) or needs_calibration(model())):
+        return []
+    return calibration_batches(integer, calibration)
 
 
 def calibration_batches(
