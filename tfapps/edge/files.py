@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfapps.backends.litert import LiteRT
 from tfapps.edge import arrays, checks, static
-from tfapps.errors import InputError
+from tfapps.errors import Failure, InputError
 from tfapps.export import edge_quantizer, litert
 
 KINDS = ("float32", "float16", "dynamic", "int8", "int4")
@@ -42,9 +43,25 @@ def export(
     with tempfile.TemporaryDirectory(prefix="tfapps_litert_") as temporary:
         _write(list(targets), rebuild, rows, Path(temporary))
         for kind, target in targets.items():
+            _check_runs(Path(temporary) / "litert" / f"{kind}{SUFFIX}")
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(Path(temporary) / "litert" / f"{kind}{SUFFIX}", target)
     return targets
+
+
+def _check_runs(file: Path) -> None:
+    """Run a file once, so that none is handed out which LiteRT refuses.
+
+    Raises:
+        Failure: it does.
+    """
+    try:
+        LiteRT(file)
+    except InputError as error:
+        raise Failure(
+            f"export_litert: LiteRT cannot run the {file.stem} form of this model; export another "
+            f"kind, dynamic for one ({error})"
+        ) from error
 
 
 def _targets(path: Path, kinds: Sequence[str]) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ELEMENTWISE = ("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "SUB", "MUL", "ADD", "SOFTMAX", "GELU")
-ELEMENTWISE += ("SUM", "DIV", "MAXIMUM", "LOGISTIC", "TANH", "PACK")
+ELEMENTWISE += ("SUM", "DIV", "MAXIMUM", "LOGISTIC", "TANH")
 
 
 def convert(
