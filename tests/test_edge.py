@@ -293,3 +293,21 @@ def test_wrong_metrics_are_refused():
         measures.comparison(outputs, np.zeros(2), "f1")
     with pytest.raises(InputError, match="got a metric, but no targets"):
         measures.comparison(outputs, None, "accuracy")
+
+
+def test_quantize_keeps_zeros_and_clusters():
+    model = small()
+    tfapps.prune(model, 0.5, steps=0)
+    tfapps.cluster(model, 8)
+    quantized = tfapps.quantize(model)
+    quantized.compile("adam", LOSS)
+    quantized.fit(ROWS, CLASSES, epochs=2, verbose=0)
+    for before, after in zip(model.layers, quantized.layers, strict=True):
+        kernel = after.kernel.numpy()
+        np.testing.assert_array_equal(before.kernel.numpy() == 0, kernel == 0)
+        assert len(np.unique(kernel)) <= 8
+        assert np.abs(before.kernel.numpy() - kernel).max() > 0
+    pruned = small()
+    tfapps.prune(pruned, 0.5, steps=0)
+    ranges = [tfapps.quantize(each).layers[0].kernel_range.low.shape for each in (model, pruned)]
+    assert ranges == [(), (16,)]  # a range for each channel would split clusters

@@ -132,9 +132,10 @@ def quantize(
 ) -> keras.Model:
     """Return the same Keras model, ready for quantization-aware training.
 
-    Weights are copied. The layers round weights and activations to the grids of integers from now
-    on, as the integer file will; ranges of activations are learned in `fit`, and weights train on.
-    Prints which layers are quantized and why the others are not; `tfapps.report(model)` returns it.
+    Weights are copied; zeros of `tfapps.prune` and clusters of `tfapps.cluster` stay. The layers
+    round weights and activations to the grids of integers from now on, as the integer file will;
+    ranges of activations are learned in `fit`, and weights train on. Prints which layers are
+    quantized and why the others are not; `tfapps.report(model)` returns it.
 
     Args:
         model: any functional or Sequential Keras 3 model, of layers of Keras, KerasHub, tfapps, or
@@ -161,7 +162,7 @@ def quantize(
     keras_backend.import_keras()
     from tfapps.compress import qat
 
-    result = qat.quantize(
+    result = qat.quantize_compressed(
         model,
         weight_bits=weight_bits,
         activation_bits=activation_bits,

@@ -147,6 +147,27 @@ def quantize(
     return result
 
 
+def quantize_compressed(model: keras.Model, **options: Any) -> keras.Model:
+    """Quantize a model, and keep the zeros of `prune` and the clusters of `cluster` in later fits.
+
+    A range for each channel would split clusters, so a clustered kernel has one.
+
+    Args:
+        options: of `quantize`, without `per_channel`.
+
+    Raises:
+        InputError: as `quantize`.
+    """
+    from tfapps.compress._constraints import Clusters, add, has_constraint, links
+
+    result = quantize(model, per_channel=not has_constraint(model, Clusters), **options)
+    targets = {weight.path: weight for weight in result.weights}
+    for weight in model.weights:
+        for link in links(weight) if weight.path in targets else ():
+            add(targets[weight.path], link)
+    return result
+
+
 def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
     """Set the ranges of activations from batches of features."""
     from tfapps.layers.fake_quant import in_model
