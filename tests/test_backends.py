@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import export_models as models
 import numpy as np
 import pytest
-from asking import form_of
+from asking import form_of, same_as_interpreter
 from running import ROOT
 
-from tfapps.backends import _interpreter
-from tfapps.backends._interpreter import NOTE
-from tfapps.backends.base import SERVE
+from tfapps.backends import _quiet, _sessions
+from tfapps.backends._compiled import has_state
+from tfapps.backends._interpreter import InterpreterSession
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
 from tfapps.features import padding
@@ -23,6 +23,8 @@ from tfapps.features.feature import tokens
 from tfapps.forms import base
 
 LENGTH = models.LENGTH
+NOTE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+NOTE += b"INFO: [environment.cc:36] Creating LiteRT environment with options\n"
 
 
 @pytest.fixture(scope="module")
@@ -137,27 +139,40 @@ def test_standard_error_is_not_redirected_from_a_thread_or_beside_one(folder):
         [sys.executable, "-c", program, file], capture_output=True, text=True, cwd=ROOT
     )
     assert (child.returncode, child.stdout) == (0, "")
-    assert child.stderr.splitlines() in ([], [NOTE.decode()])
+    assert all(_quiet.REPORT.match(line.encode()) for line in child.stderr.splitlines())
 
 
 def test_what_is_written_while_a_file_is_loaded_is_kept(capfd):
-    with _interpreter._redirected():
-        os.write(2, b"warning: something else\n" + NOTE + b"\n")
-    assert capfd.readouterr().err == "warning: something else\n"
+    with _quiet._redirected():
+        os.write(2, b"warning: something else\n" + NOTE + b"ERROR: Node 7 failed\n")
+    assert capfd.readouterr().err == "warning: something else\nERROR: Node 7 failed\n"
 
 
 def test_an_op_that_refuses_a_row_is_a_failure(folder):
     from tfapps.errors import Failure
 
     runner = form_of(folder / "litert" / "float32.tflite")
+    expected = runner(_ids(1, LENGTH))
+    unknown = {"token_ids": np.full((1, LENGTH), models.VOCABULARY + 9, np.int32)}
+    with pytest.raises(Failure, match=r"stopped in the middle: .*out of bounds.*GATHER"):
+        runner(unknown)
+    np.testing.assert_array_equal(runner(_ids(1, LENGTH)), expected)
 
-    def refuse(**row):
-        raise RuntimeError("div.cc:262 zero_point\nNode 33 failed")
 
-    with runner.backend._sessions.borrowed() as session:
-        session.runs[SERVE] = refuse
-    with pytest.raises(Failure, match=r"stopped in the middle: div\.cc:262 zero_point Node 33"):
-        runner(_ids(1, LENGTH))
+def test_a_file_that_a_compiled_model_refuses_runs_in_an_interpreter(folder, monkeypatch):
+    from ai_edge_litert.compiled_model import CompiledModel
+
+    def refuse(*_, **__):
+        raise RuntimeError("Failed to load model from buffer")
+
+    monkeypatch.setattr(CompiledModel, "from_buffer", refuse)
+    same_as_interpreter(folder / "litert" / "float32.tflite", InterpreterSession)
+
+
+def test_damaged_bytes_have_no_state(folder):
+    full = (folder / "litert" / "float32.tflite").read_bytes()
+    for content in (b"", b"\xff" * 64, *(full[:size] for size in range(4, 4000, 97))):
+        assert has_state(content) in (True, False)  # LiteRT says what is wrong with them
 
 
 def test_threads_get_the_answers_of_one(folder):
@@ -176,8 +191,8 @@ def test_threads_get_the_answers_of_one(folder):
 
 
 def test_a_pool_makes_no_more_sessions_than_cores(folder, monkeypatch):
-    monkeypatch.setattr(_interpreter, "cores", lambda: 4)
-    pool = _interpreter.Sessions(folder / "litert" / "float32.tflite", threads=2)
+    monkeypatch.setattr(_sessions, "cores", lambda: 4)
+    pool = _sessions.Sessions(folder / "litert" / "float32.tflite", threads=2)
     with pool.borrowed() as first, pool.borrowed() as second:
         assert first is not second
         assert not pool._places.acquire(blocking=False)  # a third caller waits
@@ -186,7 +201,7 @@ def test_a_pool_makes_no_more_sessions_than_cores(folder, monkeypatch):
 
 
 def test_a_file_that_is_replaced_later_changes_nothing(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(_interpreter, "cores", lambda: 2)
+    monkeypatch.setattr(_sessions, "cores", lambda: 2)
     path = tmp_path / "float32.tflite"
     path.write_bytes((folder / "litert" / "float32.tflite").read_bytes())
     runner, features = form_of(path), _ids(3, LENGTH)

@@ -1,16 +1,17 @@
-"""The bundle: every byte of it is checked."""
+"""The bundle: every byte that is used is checked, and no other."""
 
 import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 
 import numpy as np
 import pytest
 from drafts import fill, left
 
-from tfapps.bundle import bundle
+from tfapps.bundle import bundle, manifest
 from tfapps.bundle.bundle import Bundle, read_json, write_json, writing
 from tfapps.errors import InputError
 
@@ -23,9 +24,9 @@ def path(tmp_path):
     return path
 
 
-def says(path, **options):
+def says(path):
     with pytest.raises(InputError) as caught:
-        Bundle.open(path, **options)
+        Bundle.open(path).verify()
     return str(caught.value)
 
 
@@ -126,7 +127,52 @@ def test_a_damaged_file_is_named(path, name, damage):
     text = says(path)
     assert text.startswith(f"{file}: {reason.get(damage, 'changed or truncated')}")
     assert text.endswith("run it again")
-    assert Bundle.open(path, verify=False).path == path
+    uses = {
+        "config.yaml": lambda run: run.config_path,
+        "weights.safetensors": lambda run: run.artifact("keras"),
+        "litert/int8.tflite": lambda run: run.artifact("int8"),
+    }
+    opened = Bundle.open(path)
+    with pytest.raises(InputError, match=re.escape(text)):
+        uses.pop(name)(opened)
+    assert [use(opened).is_file() for use in uses.values()] == [True, True]
+    with pytest.raises(InputError, match=re.escape(text)), writing(path, base=opened):
+        pass
+    assert Bundle.open(path).manifest == opened.manifest
+
+
+def test_the_bytes_that_are_read_are_those_that_were_hashed(path):
+    file = path / "litert/int8.tflite"
+    content = Bundle.open(path).content("int8")
+    assert content == (file, b"first", hashlib.sha256(b"first").hexdigest())
+    file.write_bytes(b"worst")
+    with pytest.raises(InputError, match=r"int8\.tflite: changed or truncated"):
+        Bundle.open(path).content("litert_int8")
+    file.unlink()
+    with pytest.raises(InputError, match=r"int8\.tflite: missing, though"):
+        Bundle.open(path).content("litert_int8")
+    assert Bundle.open(path).content("keras") is None
+
+
+@pytest.mark.parametrize("use", ["weights", "text", "metrics"])
+def test_a_file_is_hashed_once_and_one_that_is_not_used_never(path, monkeypatch, use):
+    hashed = []
+    digest = manifest.digest
+    monkeypatch.setattr(manifest, "digest", lambda file: hashed.append(file) or digest(file))
+    opened = Bundle.open(path)
+    for _ in range(2):
+        getattr(opened, use)
+    names = {"weights": "weights.safetensors", "text": "text/tokenizer.json"}
+    assert hashed == [path / names.get(use, "metrics.json")]
+
+
+def test_what_changes_while_it_is_copied_is_noticed(path, monkeypatch):
+    """A file that was used before is hashed again, as the next manifest calls it good."""
+    opened = Bundle.open(path)
+    opened.weights.write_bytes(b"changed since")
+    expected = re.escape(f"{opened.weights}: changed or truncated")
+    with pytest.raises(InputError, match=expected), writing(path, base=opened):
+        pass
 
 
 def test_logs_and_state_may_change(path):
@@ -151,7 +197,7 @@ def test_a_manifest_of_another_shape(path, text):
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "text/../../x", ""])
 def test_a_manifest_that_points_outside(path, name):
     (path / "manifest.json").write_text(json.dumps({"files": {name: "0" * 64}}))
-    assert f"{name!r} is not a file inside the run" in says(path, verify=False)
+    assert f"{name!r} is not a file inside the run" in says(path)
 
 
 def test_a_manifest_whose_digest_is_no_string(path):
@@ -216,10 +262,9 @@ NAMES += ["text/", "text/.", "text/..", "config.yaml:stream", "text/a\x00b", "te
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("verify", [True, False])
-def test_a_name_that_means_another_file_elsewhere_is_refused(path, name, verify):
+def test_a_name_that_means_another_file_elsewhere_is_refused(path, name):
     (path / "manifest.json").write_text(json.dumps({"files": {name: "0" * 64}}))
-    assert "is not a file inside the run" in says(path, verify=verify)
+    assert "is not a file inside the run" in says(path)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "text", "text/tokenizer.json", "manifest.json"])

@@ -9,7 +9,7 @@ import gather_files
 import numpy as np
 import pytest
 import tflite_weights
-from asking import form_of
+from asking import form_of, same_as_interpreter
 
 from tfapps.backends.litert import interpreter, partitions
 from tfapps.errors import Failure, InputError
@@ -217,6 +217,7 @@ def test_files_agree_with_the_model_in_one_partition(files, kind):
     if kind != "aeq_int8":  # its ranges are those of the calibration
         np.testing.assert_allclose(logits, expected, atol=0.03 * np.abs(expected).max())
     assert partitions(files / f"{kind}.tflite") == 1
+    same_as_interpreter(files / f"{kind}.tflite")
 
 
 def test_fewer_bits_are_smaller_files(files):

@@ -10,8 +10,10 @@ from pathlib import Path
 import export_models as models
 import numpy as np
 import pytest
-from asking import form_of
+from asking import form_of, same_as_interpreter
 
+from tfapps.backends._compiled import CompiledSession
+from tfapps.backends._interpreter import InterpreterSession
 from tfapps.backends.base import SERVE
 from tfapps.backends.litert import operators, partitions
 from tfapps.errors import Failure, InputError
@@ -119,6 +121,15 @@ def test_float16_is_close_to_the_model_and_nearly_half_the_size(build, request):
     assert 0 < np.abs(difference).max() < 1e-2
     size = (folder / "float16.tflite").stat().st_size
     assert size < 0.65 * (folder / "float32.tflite").stat().st_size
+
+
+def test_files_answer_as_an_interpreter_does(transformer, recurrent):
+    """A fused LSTM has state, which no `CompiledModel` could set to zero before a text."""
+    for session, folder in ((CompiledSession, transformer), (InterpreterSession, recurrent)):
+        files = sorted(folder.iterdir())
+        assert len(files) >= 4
+        for path in files:
+            same_as_interpreter(path, session)
 
 
 def test_the_signature_keeps_names_and_integer_ids(transformer):

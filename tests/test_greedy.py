@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from asking import translator
+from asking import same_as_interpreter, translator
 from seq2seq_models import WORDS, fill
 
+from tfapps.backends._interpreter import InterpreterSession
 from tfapps.backends.keras import Keras
 from tfapps.backends.litert import LiteRT, interpreter
 from tfapps.backends.opening import open_file
@@ -177,6 +178,8 @@ def test_the_signatures_of_a_file_tell_where_its_search_is(exported, tmp_path):
     litert.export(["litert_float32"], folder=tmp_path, **common)
     steps = tmp_path / "litert" / "float32.tflite"
     assert set(interpreter(steps).get_signature_list()) == {"encode", "step"}
+    same_as_interpreter(steps, InterpreterSession)
+    same_as_interpreter(exported.file, InterpreterSession)
     assert not exported.form(LiteRT(steps)).likeliest
     assert exported.form(LiteRT(exported.file)).likeliest
     half = LiteRT(steps)

@@ -4,11 +4,11 @@ import export_models as models
 import keras
 import numpy as np
 import pytest
-from asking import form_of, signatures
+from asking import form_of, same_as_interpreter, signatures
 from keras import ops
 from running import TINY, at, tfapps
 
-from tfapps.backends._interpreter import Session
+from tfapps.backends._compiled import CompiledSession
 from tfapps.backends.litert import interpreter
 from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
@@ -77,13 +77,13 @@ def test_answers_are_those_of_the_model_whatever_the_length(tmp_path, name):
 def test_a_row_takes_the_least_length_that_holds_it(tmp_path, monkeypatch):
     runner = form_of(export(models.transformer, tmp_path) / "float32.tflite")
     taken = []
-    call = Session.call
+    call = CompiledSession.call
 
     def noted(session, signature, row):
         taken.append((signature, {column.shape for column in row.values()}))
         return call(session, signature, row)
 
-    monkeypatch.setattr(Session, "call", noted)
+    monkeypatch.setattr(CompiledSession, "call", noted)
     runner(rows())
     least = [min(n for n in (*SHORTER, LENGTH) if n >= count) for count in range(1, LENGTH + 1)]
     names = {LENGTH: "serving_default", **{length: f"short_{length}" for length in SHORTER}}
@@ -103,6 +103,7 @@ def test_weights_are_there_once_and_the_first_graph_is_the_longest(tmp_path):
         assert (several / file).stat().st_size < 1.25 * (one / file).stat().st_size
         first = interpreter(several / file).get_input_details()
         assert {tuple(detail["shape"]) for detail in first} == {(1, LENGTH)}
+        same_as_interpreter(several / file)
         outputs = [form_of(folder / file)(rows()) for folder in (one, several)]
         assert (outputs[0].argmax(-1) == outputs[1].argmax(-1)).mean() >= 0.9
         if name != "litert_dynamic":  # which rounds what it computes by the largest of it

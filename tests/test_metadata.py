@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tokenizers
 from ai_edge_litert import schema_py_generated as schema
-from asking import form_of
+from asking import form_of, same_as_interpreter
 from flatbuffers.number_types import UOffsetTFlags
 from running import ROOT
 
@@ -109,12 +109,16 @@ def _model(path):
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
 
 
-def test_the_metadata_names_tensors_tokenizer_and_labels(described):
-    model = _model(described)
+def _metadata(path):
+    model = _model(path)
     entry = next(entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
     data = bytes(model.buffers[entry.buffer].data)
     assert data[4:8] == b"M001"
-    root = Table.root(data)
+    return Table.root(data)
+
+
+def test_the_metadata_names_tensors_tokenizer_and_labels(described):
+    root = _metadata(described)
     assert root.text(7) == "1.1.0"
     assert "MediaPipe's TextClassifier opens this file" in root.text(1)
     assert [file.text(0) for file in root.tables(6)] == ["tokenizer.json", "tfapps.json"]
@@ -326,8 +330,14 @@ def test_probabilities_of_a_file_for_mediapipe_are_its_scores(silent, tmp_path):
     assert len(_model(path).subgraphs[0].outputs) == 2
     features = _features(8)
     outputs = form_of(path).run("serving_default", features)
-    np.testing.assert_array_equal(outputs["probabilities"], outputs["scores"])
-    np.testing.assert_allclose(outputs["scores"], softmax(outputs["logits"]), atol=1e-6)
+    assert outputs.keys() == {"logits", "probabilities"}
+    np.testing.assert_allclose(outputs["probabilities"], softmax(outputs["logits"]), atol=1e-6)
+    same_as_interpreter(path)  # `CompiledModel` opens it: no tensor has two names
+    with zipfile.ZipFile(path) as archive:
+        stated = json.loads(archive.read("tfapps.json"))["outputs"]
+    assert stated == {"logits": stated["logits"], "probabilities": {"of": "logits"}}
+    (graph,) = _metadata(path).tables(3)
+    assert [tensor.text(0) for tensor in graph.tables(3)] == ["scores", "logits"]
 
 
 # The client itself

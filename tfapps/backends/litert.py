@@ -6,8 +6,10 @@ import os
 
 import numpy as np
 
-from tfapps.backends._interpreter import Sessions, interpreter
+from tfapps.backends._interpreter import interpreter
+from tfapps.backends._sessions import Sessions
 from tfapps.backends.base import Arrays, Backend
+from tfapps.bundle.manifest import Content
 
 
 def operators(path: str | os.PathLike) -> list[str]:
@@ -25,10 +27,11 @@ def partitions(path: str | os.PathLike) -> int:
 class LiteRT(Backend):
     """The signatures of a file, all of whose shapes are static.
 
-    Each call has an interpreter of a pool, see `Sessions`.
+    Each call has a session of a pool, see `Sessions`.
 
     Args:
-        threads: CPU threads of each interpreter.
+        threads: CPU threads of each session.
+        content: of the file, if it was read before.
 
     Example:
         >>> backend = LiteRT("litert/float32.tflite")
@@ -38,9 +41,11 @@ class LiteRT(Backend):
         InputError: the file is missing or damaged.
     """
 
-    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
+    def __init__(
+        self, path: str | os.PathLike, threads: int = 1, content: Content | None = None
+    ) -> None:
         self.name = str(path)
-        self._sessions = Sessions(path, threads)
+        self._sessions = Sessions(path, threads, content)
         self.signatures = self._sessions.signatures
 
     def call(self, signature: str, arrays: Arrays) -> dict[str, np.ndarray]:

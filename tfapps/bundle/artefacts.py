@@ -30,3 +30,8 @@ def full_name(name: str, available: Sequence[str], path: Path) -> str:
         f"{path} has no artefact {name!r}; {hint}{registry.hint(name, available)}; "
         "add it to export: in the config and run tfapps export"
     )
+
+
+def file_of(artifact: str) -> str:
+    """Return the file of a LiteRT artefact by the name that the manifest has for it."""
+    return f"litert/{artifact.removeprefix(PREFIX)}.tflite"

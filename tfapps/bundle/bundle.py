@@ -37,18 +37,21 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 class Bundle:
     """A finished run on disk, possibly untrusted: only files in its manifest are read.
 
+    Each is hashed when it is first used.
+
     Example: `Bundle.open("saved_models/intents").artifact("litert_int8")`.
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
+        self.files = manifests.Files(path, manifest["files"])
 
     @classmethod
-    def open(cls, path: str | Path, verify: bool = True) -> Bundle:
-        """Open a bundle, by default after hashing every file its manifest lists.
+    def open(cls, path: str | Path) -> Bundle:
+        """Open a bundle, after reading its manifest alone.
 
-        Raises: InputError naming the file that is missing, truncated or changed.
+        Raises: InputError for a folder that is no run, or a damaged manifest.
         """
         path = Path(path)
         replace.restore(path)
@@ -56,26 +59,32 @@ class Bundle:
             raise InputError(_no_bundle(path))
         if not (path / MANIFEST).is_file():
             raise InputError(f"{path}: no {MANIFEST}, so this is not a finished run; run it again")
-        manifest = manifests.check(path, read_json(manifests.plain(path, MANIFEST)))
-        if verify:
-            for name, digest in manifest["files"].items():
-                manifests.verify(path, name, digest)
-        return cls(path, manifest)
+        return cls(path, manifests.check(path, read_json(manifests.plain(path, MANIFEST))))
+
+    def verify(self) -> Bundle:
+        """Hash every file that the manifest lists, and return this bundle.
+
+        Raises: InputError naming the file that is missing, truncated or changed.
+        """
+        self.files.verify()
+        return self
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that the manifest lists.
+        """Return the path of a file that the manifest lists, hashed.
 
-        Raises: InputError if the manifest lists no such file, or it is missing or a link.
+        Raises: InputError if the manifest lists no such file, or it is damaged or a link.
         """
-        if name not in self.manifest["files"]:
-            raise InputError(f"{self.path}: {MANIFEST} lists no {name}; run it again")
-        try:
-            return manifests.plain(self.path, name)
-        except OSError as error:
-            raise InputError(f"{self.path / name}: {error.strerror}; run it again") from error
+        return self.files.path(name)
 
-    def _folder(self, name: str) -> Path:
-        return manifests.check_folder(self.path, name, self.manifest["files"])
+    def content(self, artifact: str) -> manifests.Content | None:
+        """Read the file of an artefact, hashed; None for one that is no single `.tflite` file.
+
+        Raises: InputError listing the available artefacts, or naming a damaged file.
+        """
+        name = artefacts.full_name(artifact, self.artifacts(), self.path)
+        if not name.startswith(artefacts.PREFIX):
+            return None
+        return self.files.content(artefacts.file_of(name))
 
     def _figures(self, name: str) -> dict[str, Any]:
         figures = read_json(self.file(name)) if name in self.manifest["files"] else {}
@@ -91,7 +100,7 @@ class Bundle:
     @property
     def text(self) -> Path:
         """Return the tokenizer's folder."""
-        return self._folder("text")
+        return self.files.folder("text")
 
     @property
     def weights(self) -> Path:
@@ -142,7 +151,7 @@ class Bundle:
         return self._figures(COMPRESSION)
 
     def artifact(self, name: str) -> Path:
-        """Return the file or folder of an artefact; its name may lack `litert_`.
+        """Return the file or folder of an artefact, hashed; its name may lack `litert_`.
 
         Raises: InputError listing the available artefacts.
         """
@@ -150,13 +159,13 @@ class Bundle:
         if name == "keras":
             return self.weights
         if name == "saved_model":
-            return self._folder(name)
-        return self.file(f"litert/{name.removeprefix('litert_')}.tflite")
+            return self.files.folder(name)
+        return self.file(artefacts.file_of(name))
 
     def artifacts(self) -> list[str]:
         """Return what can be run: `keras`, `saved_model`, then each `litert_*` of the manifest."""
         if self.members:
-            each = [Bundle.open(path, verify=False).artifacts() for path in self.members]
+            each = [Bundle.open(path).artifacts() for path in self.members]
             return [name for name in each[0] if all(name in artifacts for artifacts in each)]
         names = set()
         for name in self.manifest["files"]:
@@ -182,7 +191,7 @@ class Draft:
 def writing(path: str | Path, *, base: Bundle | None = None) -> Iterator[Draft]:
     """Write a bundle next to `path` and swap it in at the end: a crash leaves the old one or none.
 
-    The draft starts with copies of base's files; copies, because a stage that wrote into a
+    The draft starts with hashed copies of base's files; copies, because a stage that wrote into a
     hard link would change the old bundle as well.
     Raises: InputError if the folder cannot be written or another process is writing it.
     Example: `with writing("saved_models/intents") as draft: save(model, draft.path / name)`.
@@ -247,15 +256,13 @@ def _is_ours(entries: set[str]) -> bool:
 
 
 def _copy(base: Bundle, folder: Path) -> None:
-    for name in base.manifest["files"]:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(base.path / name, folder / name)
+    base.files.copy(folder)
     if (base.path / "logs").is_dir():
         shutil.copytree(base.path / "logs", folder / "logs", ignore=_links, dirs_exist_ok=True)
 
 
 def _links(folder: str, names: list[str]) -> list[str]:
-    """Return links, which may lead out of the run: logs are in no manifest."""
+    # They may lead out of the run: logs are in no manifest.
     return [name for name in names if os.path.islink(os.path.join(folder, name))]
 
 

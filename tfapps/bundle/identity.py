@@ -20,7 +20,7 @@ def of_weights(name: str | None) -> str:
     if not name or not folder.is_dir():
         return ""
     if (folder / MANIFEST).is_file():
-        files = Bundle.open(folder, verify=False).manifest["files"]
+        files = Bundle.open(folder).manifest["files"]
         # An ensemble has those of its members.
         weights = [n for n in sorted(files) if n.rpartition("/")[2] in (WEIGHTS, DELTA)]
         return " ".join(files[name] for name in weights)

@@ -21,7 +21,7 @@ def bundle_path(run: str | os.PathLike) -> Path:
 
 
 def open_bundle(run: str | os.PathLike, several: bool = False) -> Bundle:
-    """Open a run given by folder or by name, checked against its manifest.
+    """Open a run given by folder or by name; its files are hashed when they are used.
 
     Args:
         several: whether it may be an ensemble.

@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.seconds is not None and not arguments.seconds > 0:
         raise InputError(f"--seconds: got {arguments.seconds:g}, expected more than 0")
     attacks.chosen(arguments.attacks, tagged=False)
-    bundle = open_bundle(arguments.run)
+    bundle = open_bundle(arguments.run).verify()  # figures and a picture are written into it
     settings = configs.load(bundle.config_path)
     import_keras()
     figures = attack.attack(

@@ -71,6 +71,8 @@ def main(arguments: argparse.Namespace) -> None:
         explainer = registry.load("explainer", name)
         options = configs.options(explainer.Config, [*arguments.set, f"name={name}"], name)
     bundle = open_bundle(arguments.run)
+    if arguments.faithful:
+        bundle.verify()  # figures and a picture are written into it
     settings = configs.load(bundle.config_path)
     import_keras()
     if arguments.faithful:

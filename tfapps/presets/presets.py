@@ -200,7 +200,7 @@ def _section(folder: Path, name: str) -> dict[str, Any]:
 def _run_shape(folder: Path) -> BertShape:
     from safetensors import safe_open
 
-    architecture = Bundle.open(folder, verify=False).architecture
+    architecture = Bundle.open(folder).architecture
     if architecture:
         return shape_of(architecture)
     config = _section(folder, "model")

@@ -48,12 +48,12 @@ def finished(
     if not (path / MANIFEST).exists():
         return None
     wanted = compression_key(config) if compressed else ""
-    bundle = _opened(path, overwrite, verify=False)
+    bundle = _opened(path, overwrite)
     if bundle is None:
         return None
     trained = fingerprints.trained_by(bundle, config, rows)
     if trained and _compression(bundle) == wanted:
-        return _opened(path, overwrite, verify=True)
+        return _opened(path, overwrite, whole=True)
     if overwrite or (trained and _will_be_compressed(bundle)):
         return None
     name = _free_name(owner or config.name)
@@ -72,7 +72,7 @@ def refuse_ensemble_over(config: RunConfig, fingerprint: str, overwrite: bool) -
     path = SHARED / config.name
     if overwrite or not (path / MANIFEST).exists():
         return
-    bundle = Bundle.open(path, verify=False)
+    bundle = Bundle.open(path)
     own = _config(bundle)
     same_members = bundle.manifest["stages"].get("ensemble") == fingerprint
     if own is not None and same_members and own.ensemble == config.ensemble:
@@ -82,10 +82,18 @@ def refuse_ensemble_over(config: RunConfig, fingerprint: str, overwrite: bool) -
     )
 
 
-def _opened(path: Path, overwrite: bool, verify: bool) -> Bundle | None:
-    """Return a bundle; None for a damaged one that may be replaced."""
+def _opened(path: Path, overwrite: bool, whole: bool = False) -> Bundle | None:
+    """Return a bundle after hashing its config; None for a damaged one that may be replaced.
+
+    Args:
+        whole: hash every file.
+    """
     try:
-        return Bundle.open(path, verify=verify)
+        bundle = Bundle.open(path)
+        if whole:
+            return bundle.verify()
+        _ = bundle.config_path
+        return bundle
     except InputError as error:
         if overwrite:
             return None

@@ -68,7 +68,7 @@ def _origins(config: RunConfig, seen: set[Path]) -> Iterator[tuple[Path, RunConf
         seen.add(folder)
         bundle = Bundle.open(folder)
         for path in bundle.members or [folder]:
-            run = configs.load(Path(path) / bundle.config_path.name)
+            run = configs.load(Bundle.open(path).config_path)
             yield folder, run
             yield from _origins(run, seen)
 

@@ -27,7 +27,7 @@ def open_trained(config: RunConfig) -> tuple[Prepared, Bundle]:
         InputError: there is none, or config or data changed since it was trained: what the files
             say about the model would be wrong.
     """
-    bundle = Bundle.open(OUTPUT / config.name)
+    bundle = Bundle.open(OUTPUT / config.name).verify()  # its files go into a new bundle
     prepared = prepare(config, bundle)
     if not is_trained(bundle, prepared):
         raise InputError(
@@ -53,8 +53,9 @@ def find_trained(prepared: Prepared) -> Bundle | None:
     manifests = OUTPUT.glob(f"[!.]*/{MANIFEST}")
     for file in sorted(manifests, key=lambda file: (file.parent != own, file)):
         try:
-            if _is_source(Bundle.open(file.parent, verify=False), prepared, known):
-                return Bundle.open(file.parent)
+            bundle = Bundle.open(file.parent)
+            if _is_source(bundle, prepared, known):
+                return bundle.verify()
         except InputError as error:
             print(f"skipped: {plain(str(error))}", flush=True)
     return None

@@ -56,8 +56,9 @@ def open_runner(
     Raises:
         InputError: the run has no such artefact, or its file is damaged.
     """
-    file = bundle.artifact(name)
     if name == "keras":
         return form_of(of_bundle(bundle, run, task, tokenizer), run, task)
+    content = bundle.content(name)
+    file = bundle.artifact(name) if content is None else content.path
     form = registry.plugin("form", task.form)
-    return form(open_file(file, threads), features(run, task), task)
+    return form(open_file(file, threads, content), features(run, task), task)

@@ -133,6 +133,7 @@ def _opened(paths: Sequence[Path]) -> tuple[list[Bundle], list[str]]:
 
 def _verified(path: Path) -> Bundle:
     bundle = Bundle.open(path)
+    _ = bundle.config_path, bundle.metrics, bundle.proof  # all that is read: damage is listed here
     # A new export keeps the old figures; only the stage shows whether they are current.
     if "verify" not in bundle.manifest.get("stages", {}):
         raise InputError(

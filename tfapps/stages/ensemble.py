@@ -21,7 +21,6 @@ from tfapps.bundle.bundle import (
     MEMBERS,
     WEIGHTS,
     Bundle,
-    read_json,
     write_json,
 )
 from tfapps.config import load as configs
@@ -263,11 +262,12 @@ def _logits(bundle: Bundle, rows: Sequence[Any], artifact: str = "keras") -> np.
 
 def _copy(bundle: Bundle, folder: Path, exports: list[str]) -> None:
     """Copy the files that a member needs to predict, with a manifest of their own."""
-    files = [bundle.path / name for name in COPIED] + sorted(bundle.text.rglob("*"))
+    manifest = bundle.manifest
+    files = [bundle.file(name) for name in COPIED if name in manifest["files"]]
+    files += sorted(bundle.text.rglob("*"))
     for name in bundle.artifacts():
         if name in exports:
             files += _files(bundle.artifact(name))
-    manifest = read_json(bundle.path / MANIFEST)
     hashes = {}
     for file in files:
         name = file.relative_to(bundle.path)

@@ -23,6 +23,7 @@ ABOUT, TOKENIZER, LABELS = "tfapps.json", "tokenizer.json", "labels.txt"
 # Inputs of the signature in the order that MediaPipe uses, with the names it looks for.
 INPUTS = {"token_ids": "ids", "padding_mask": "mask", "segment_ids": "segment_ids"}
 SCORES = "scores"  # its first output
+MEDIAPIPE = {**INPUTS, output_name(LOGITS): SCORES}
 MAIN = (SERVE, "translate", "encode")  # of these the first that a file has is where one begins
 PAGE = "Run a file with bare LiteRT"  # in the documentation of tfapps
 
@@ -54,7 +55,8 @@ def describe(path: Path, run: Run) -> str | None:
     """Give a file everything that it takes to run it, and outputs of probabilities.
 
     Names and values of the outputs that it has stay. A classifier that MediaPipe can read gets
-    `scores`, the softmax of its logits, as the first of its outputs.
+    `scores`, the softmax of its logits, as the first of its outputs. If probabilities are added,
+    the signature calls it so.
 
     Args:
         path: the .tflite file, overwritten.
@@ -70,8 +72,10 @@ def describe(path: Path, run: Run) -> str | None:
     unfit = run.unfit or _unfit(model, outputs)
     label_files = _label_files(outputs)
     if unfit is None:
-        _serve_mediapipe(model, run.probabilities)
-        outputs[SCORES] = {"of": LOGITS}
+        # One name a tensor: `CompiledModel` opens no file whose signature has two for one.
+        first = output_name(LOGITS) if LOGITS in run.probabilities else SCORES
+        _serve_mediapipe(model, first)
+        outputs[first] = {"of": LOGITS}
     scores.add_probabilities(model, run.probabilities)
     outputs |= {output_name(name): {"of": name} for name in run.probabilities}
     about = {**run.about, **_stated(model, run.inputs), "outputs": outputs, "mediapipe": unfit}
@@ -79,7 +83,7 @@ def describe(path: Path, run: Run) -> str | None:
     content = metadata.metadata(
         "TextClassifier" if unfit is None else f"tfapps {about['task']}",
         _description(about["task"], unfit),
-        _graphs(model, label_files, outputs, INPUTS if unfit is None else {}),
+        _graphs(model, label_files, outputs, MEDIAPIPE if unfit is None else {}),
         [name for name in files if name not in (VOCABULARY_FILE, *label_files.values())],
         bert_tokenizer=unfit is None,
     )
@@ -110,18 +114,17 @@ def _unfit(model: Any, outputs: Mapping[str, Mapping[str, Any]]) -> str | None:
     return None
 
 
-def _serve_mediapipe(model: Any, probabilities: Mapping[str, str]) -> None:
-    """Put a softmax behind the logits, and list inputs and outputs in MediaPipe's order."""
-    from ai_edge_litert import schema_py_generated as schema
+def _serve_mediapipe(model: Any, name: str) -> None:
+    """Put a softmax behind the logits, and list inputs and outputs in MediaPipe's order.
 
+    Args:
+        name: of the softmax in the signature.
+    """
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     inputs, logits = _indices(signature.inputs), _indices(signature.outputs)[LOGITS]
-    tensor = scores.add(model, signature, logits, "softmax", SCORES)
-    graph.inputs = [inputs[name] for name in INPUTS]
+    tensor = scores.add(model, signature, logits, "softmax", name)
+    graph.inputs = [inputs[key] for key in INPUTS]
     graph.outputs = [tensor, logits]
-    if LOGITS in probabilities:  # the same tensor: MediaPipe would take another for a second answer
-        name = output_name(LOGITS).encode()
-        signature.outputs.append(schema.TensorMapT(name=name, tensorIndex=tensor))
 
 
 def _stated(model: Any, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -164,7 +167,7 @@ def _graphs(
     """Return the tensors of the graphs that have a signature, and of those before them.
 
     Args:
-        names: what inputs are called, if not as in the signature.
+        names: what inputs and outputs are called, if not as in the signature.
     """
     signatures = {entry.subgraphIndex: entry for entry in model.signatureDefs}
     graphs = []
@@ -173,13 +176,15 @@ def _graphs(
             graphs.append(metadata.Graph())
             continue
         graph, signature = model.subgraphs[number], signatures[number]
-        given = {i: name for name, i in reversed(_indices(signature.outputs).items())}
+        given = {i: name for name, i in _indices(signature.outputs).items()}
         taken = {i: name for name, i in _indices(signature.inputs).items()}
         graphs.append(
             metadata.Graph(
                 [names.get(taken[i], taken[i]) for i in graph.inputs],
                 {
-                    given[i]: label_files.get(outputs.get(given[i], {}).get("of", given[i]))
+                    names.get(given[i], given[i]): label_files.get(
+                        outputs.get(given[i], {}).get("of", given[i])
+                    )
                     for i in graph.outputs
                 },
             )
