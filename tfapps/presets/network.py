@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -36,6 +33,11 @@ def unreachable(urls: Iterable[str]) -> str | None:
 
 
 def _answers(host: str) -> bool:
+    # Imported here: they take time, and most processes download nothing.
+    import ssl
+    import urllib.error
+    import urllib.request
+
     try:
         urllib.request.urlopen(urllib.request.Request(host, method="HEAD"), timeout=SECONDS).close()
     except urllib.error.HTTPError:

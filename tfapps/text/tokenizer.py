@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,18 +51,28 @@ class Tokenizer:
 
     def __init__(self, inner: tokenizers.Tokenizer, surface: Sequence[str] = ()) -> None:
         self._inner, self.surface = inner, tuple(surface)
-        self.vocabulary = vocabulary = inner.get_vocab(with_added_tokens=False)
         self.kind = pipelines.kind_of(inner)
-        self.vocabulary_size = max(vocabulary.values()) + 1
-        self.pad_id = vocabulary[PAD]
-        self.unknown_id = vocabulary[UNK]
-        self.start_id: int | None = vocabulary.get(BOS)
-        self.end_id: int | None = vocabulary.get(EOS)
-        self.between_id = vocabulary[EOS if self.kind == "bpe" else SEP]
-        self._cls = vocabulary.get(CLS)
-        self.mask_id: int | None = vocabulary.get(MASK)
-        self.special_ids = {vocabulary[s] for s in SPECIALS[self.kind] if s in vocabulary}
+        between = EOS if self.kind == "bpe" else SEP
+        names = {PAD, UNK, BOS, EOS, CLS, MASK, between, *SPECIALS[self.kind]}
+        ids = {name: inner.model.token_to_id(name) for name in names}
+        known = {name: number for name, number in ids.items() if number is not None}
+        self.pad_id, self.unknown_id, self.between_id = known[PAD], known[UNK], known[between]
+        self.start_id: int | None = ids[BOS]
+        self.end_id: int | None = ids[EOS]
+        self.mask_id: int | None = ids[MASK]
+        self._cls = ids[CLS]
+        self.special_ids = {known[name] for name in SPECIALS[self.kind] if name in known}
         self.special_ids -= {self.unknown_id}
+
+    @functools.cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """Return the id of each piece; made when it is asked for, because that takes time."""
+        return self._inner.get_vocab(with_added_tokens=False)
+
+    @functools.cached_property
+    def vocabulary_size(self) -> int:
+        """Return one more than the highest id."""
+        return max(self.vocabulary.values()) + 1
 
     @classmethod
     def from_wordpiece(

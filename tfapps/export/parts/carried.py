@@ -128,7 +128,7 @@ def _serve_mediapipe(model: Any, name: str) -> None:
 
 
 def _stated(model: Any, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the names of the signatures, the one to begin with, and its inputs."""
+    """Return the names of the signatures, the one to begin with, its inputs, and what runs them."""
     from ai_edge_litert import schema_py_generated as schema
 
     dtypes = {schema.TensorType.INT32: "int32", schema.TensorType.FLOAT32: "float32"}
@@ -144,7 +144,9 @@ def _stated(model: Any, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         }
         for name, index in _indices(signatures[main].inputs).items()
     ]
-    return {"signatures": sorted(signatures), "signature": main, "inputs": inputs}
+    stateful = any(tensor.isVariable for graph in model.subgraphs for tensor in graph.tensors)
+    api = "Interpreter" if stateful else "CompiledModel"  # which opens no file with state
+    return {"signatures": sorted(signatures), "signature": main, "inputs": inputs, "api": api}
 
 
 def _files(run: Run, about: Mapping[str, Any], label_files: Mapping[str, str]) -> dict[str, bytes]:
