@@ -70,6 +70,13 @@ def kind_of(inner: tokenizers.Tokenizer) -> str:
     return "characters" if isinstance(inner.decoder, decoders.Fuse) else "words"
 
 
+def special_ids(inner: tokenizers.Tokenizer) -> dict[str, int]:
+    """Return the ids of the special pieces that a vocabulary has; listing all of it takes time."""
+    names = {name for specials in SPECIALS.values() for name in specials}
+    ids = {name: inner.model.token_to_id(name) for name in names}
+    return {name: number for name, number in ids.items() if number is not None}
+
+
 def clean(text: str) -> str:
     """Replace lone surrogates, which JSON can contain and the library rejects."""
     try:

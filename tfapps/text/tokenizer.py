@@ -52,21 +52,16 @@ class Tokenizer:
     def __init__(self, inner: tokenizers.Tokenizer, surface: Sequence[str] = ()) -> None:
         self._inner, self.surface = inner, tuple(surface)
         self.kind = pipelines.kind_of(inner)
-        between = EOS if self.kind == "bpe" else SEP
-        names = {PAD, UNK, BOS, EOS, CLS, MASK, between, *SPECIALS[self.kind]}
-        ids = {name: inner.model.token_to_id(name) for name in names}
-        known = {name: number for name, number in ids.items() if number is not None}
-        self.pad_id, self.unknown_id, self.between_id = known[PAD], known[UNK], known[between]
-        self.start_id: int | None = ids[BOS]
-        self.end_id: int | None = ids[EOS]
-        self.mask_id: int | None = ids[MASK]
-        self._cls = ids[CLS]
-        self.special_ids = {known[name] for name in SPECIALS[self.kind] if name in known}
-        self.special_ids -= {self.unknown_id}
+        ids = pipelines.special_ids(inner)
+        self.pad_id, self.unknown_id = ids[PAD], ids[UNK]
+        self.start_id, self.end_id = ids.get(BOS), ids.get(EOS)
+        self.between_id = ids[EOS if self.kind == "bpe" else SEP]
+        self._cls, self.mask_id = ids.get(CLS), ids.get(MASK)
+        self.special_ids = {ids[s] for s in SPECIALS[self.kind] if s in ids} - {self.unknown_id}
 
     @functools.cached_property
     def vocabulary(self) -> dict[str, int]:
-        """Return the id of each piece; made when it is asked for, because that takes time."""
+        """Return the id of each piece."""
         return self._inner.get_vocab(with_added_tokens=False)
 
     @functools.cached_property
@@ -156,7 +151,7 @@ class Tokenizer:
         An id that no text maps to (a vocabulary file may repeat a line) is `[unused]`.
         """
         listed = ["[unused]"] * self.vocabulary_size
-        for piece, number in self._inner.get_vocab(with_added_tokens=False).items():
+        for piece, number in self.vocabulary.items():
             listed[number] = piece or "[unused]"
         return listed
 
@@ -191,9 +186,7 @@ class Tokenizer:
         unique = {word: pipelines.clean(word) for word in words}
         if self.kind == "words":
             normal = self._inner.normalizer.normalize_str
-            numbers = (
-                self.vocabulary.get(normal(word), self.unknown_id) for word in unique.values()
-            )
+            numbers = (self.vocabulary.get(normal(w), self.unknown_id) for w in unique.values())
             ids = [np.array([number], np.int32) for number in numbers]
         else:
             ids = self.ids(list(unique.values()))
@@ -277,9 +270,7 @@ class Tokenizer:
         """Return ids of each text without specials; exact in the first `room`, maybe cut later."""
         out: list[np.ndarray] = []
         for start in range(0, len(texts), CHUNK):
-            out += self._chunk(
-                [pipelines.clean(text) for text in texts[start : start + CHUNK]], room
-            )
+            out += self._chunk([pipelines.clean(t) for t in texts[start : start + CHUNK]], room)
         return out
 
     def _chunk(self, texts: list[str], room: int) -> list[np.ndarray]:
