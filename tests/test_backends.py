@@ -16,6 +16,8 @@ from running import ROOT
 from tfapps.backends import _quiet, _sessions
 from tfapps.backends._compiled import has_state
 from tfapps.backends._interpreter import InterpreterSession
+from tfapps.backends.base import SERVE
+from tfapps.backends.litert import LiteRT
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
 from tfapps.features import padding
@@ -157,6 +159,14 @@ def test_an_op_that_refuses_a_row_is_a_failure(folder):
     with pytest.raises(Failure, match=r"stopped in the middle: .*out of bounds.*GATHER"):
         runner(unknown)
     np.testing.assert_array_equal(runner(_ids(1, LENGTH)), expected)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((1, 3), "int32"), ((1, LENGTH), "float32")])
+def test_an_input_that_does_not_fill_its_buffer_is_refused(folder, shape, dtype):
+    """It would be answered with the rest of an earlier text."""
+    backend = LiteRT(folder / "litert" / "float32.tflite")
+    with pytest.raises(ValueError, match=rf"token_ids: got .* of {dtype}, expected \(1, 12\) of"):
+        backend.call(SERVE, {"token_ids": np.ones(shape, dtype)})
 
 
 def test_a_file_that_a_compiled_model_refuses_runs_in_an_interpreter(folder, monkeypatch):

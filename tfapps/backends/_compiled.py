@@ -73,10 +73,18 @@ class CompiledSession:
 
         Raises:
             Failure: an op refused the values.
+            ValueError: an input has another shape or type. A buffer would take fewer values, and
+                keep those of an earlier call behind them.
         """
         inputs, outputs = self._inputs[signature], self._outputs[signature]
-        for name, buffer in inputs.items():
-            buffer.write(arrays[name])
+        for name, (shape, dtype) in self.signatures[signature].inputs.items():
+            array = arrays[name]
+            if array.shape != shape or array.dtype.name != dtype:
+                raise ValueError(
+                    f"{self.path}: {name}: got {array.shape} of {array.dtype}, expected {shape} of "
+                    f"{dtype}"
+                )
+            inputs[name].write(array)
         try:
             self._model.run_by_name(signature, inputs, outputs)
         except RuntimeError as error:
