@@ -71,12 +71,8 @@ def test_a_predictor_keeps_those_of_its_bundle(workplace, folder):
     assert len(list(folder.iterdir())) == 1
 
 
-def test_sessions_of_a_process_share_one_copy(content, expected, folder):
-    """Also those of a file that comes without a hash, which is in no cache."""
-    backend = LiteRT(content.path)
-    with backend._sessions.borrowed() as first:
-        second = backend._sessions._make()
-        assert _ask(first) == _ask(second) == expected
+def test_a_file_without_a_hash_is_in_no_cache(content, expected, folder):
+    assert _ask(LiteRT(content.path)) == expected
     assert not folder.exists()
 
 
@@ -149,13 +145,25 @@ def test_many_at_once(content, expected, folder):
     assert {file.suffix for file in folder.iterdir()} == {_packed.SUFFIX}
 
 
+def test_two_that_pack_at_once_write_no_common_file(content, folder, monkeypatch):
+    """A file that one of them renames must not be written by the other: it may be mapped."""
+    places = []
+    replace = os.replace
+    monkeypatch.setattr(_packed.os, "replace", lambda a, b: places.append(a) or replace(a, b))
+    both = [Packed(len(content.data), content.sha256) for _ in range(2)]
+    sessions = [CompiledSession(content.path, 1, content.data, packed) for packed in both]
+    for packed in both:
+        packed.store()
+    assert len(sessions) == len(set(places)) == 2
+    assert not Packed(len(content.data), content.sha256)._packs
+
+
 def test_weights_that_are_mapped_may_be_removed(content, expected, folder):
     _opened(content)
     backend = _opened(content)
     for file in folder.iterdir():
         file.unlink()
     assert _ask(backend) == expected
-    assert _ask(backend._sessions._make()) == expected
 
 
 def test_the_weights_used_longest_ago_go_first(content, folder, monkeypatch):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfapps.backends._interpreter import InterpreterSession
+from tfapps.backends._packed import Packed
 from tfapps.backends._quiet import quiet
 from tfapps.backends.base import Arrays, Signature, Tensor
 from tfapps.errors import Failure
@@ -25,8 +26,7 @@ class CompiledSession:
     """A compiled model and its buffers, for one caller at a time.
 
     Args:
-        weights: path of the packed weights, which are read, or written if they are not there;
-            empty packs them into memory of this session's own.
+        packed: where the packed weights are, or are put.
 
     Attributes:
         signatures: what the file can be asked.
@@ -36,12 +36,12 @@ class CompiledSession:
         ValueError: an input or output has a type that has no buffer.
     """
 
-    def __init__(self, path: Path, threads: int, content: bytes, weights: str = "") -> None:
+    def __init__(self, path: Path, threads: int, content: bytes, packed: Packed) -> None:
         from ai_edge_litert.compiled_model import CompiledModel
         from ai_edge_litert.options import CpuOptions, HardwareAccelerator, Options
 
-        self.path, self._threads, self._content = path, threads, content
-        cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=weights)
+        self.path, self._threads, self._content, self._packed = path, threads, content, packed
+        cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=packed.path)
         options = Options(HardwareAccelerator.CPU, cpu)
         with quiet(at_exit=True):
             self._model = CompiledModel.from_buffer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfapps.backends._compiled import CompiledSession, has_state
@@ -21,8 +21,11 @@ class Sessions:
 
     A caller borrows a session, and one is made when all are in use, up to one for every `threads`
     cores; further callers wait. All share the file's bytes, which are read once, so that a file
-    that is replaced later changes nothing, and where the system allows it the packed weights; each
-    has its own tensors. A program with one thread has one session.
+    that is replaced later changes nothing; each has its own tensors.
+
+    A program that asks from one thread at a time has one session, a compiled model. When two
+    callers meet, the pool goes over to interpreters: `CompiledModel` of ai-edge-litert 2.3 keeps
+    Python's global lock while it runs, so that no other thread could. The answers are the same.
 
     Args:
         threads: CPU threads of each session.
@@ -35,21 +38,26 @@ class Sessions:
     def __init__(
         self, path: str | os.PathLike, threads: int = 1, content: Content | None = None
     ) -> None:
-        data = content_of(path) if content is None else content.data
+        self._path, self._threads = Path(path), threads
+        self._data = content_of(path) if content is None else content.data
         self._places = threading.Semaphore(max(1, cores() // threads))
-        self._make, first = _opened(Path(path), threads, data, content and content.sha256)
+        first = self._first(None if content is None else content.sha256)
         self.signatures = first.signatures
-        self._idle = [first]
+        self._idle: list[Session] = [first]
+        self._met = False
 
     @contextlib.contextmanager
     def borrowed(self) -> Iterator[Session]:
         """Lend a session to one caller until the block ends."""
         with self._places:
-            session = self._idle_one() or self._make()
+            session = self._idle_one()
+            if session is None:
+                self._met, session = True, self._interpreter()
             try:
                 yield session
             finally:
-                self._idle.append(session)
+                if not (self._met and isinstance(session, CompiledSession)):
+                    self._idle.append(session)
 
     def _idle_one(self) -> Session | None:
         try:
@@ -57,33 +65,25 @@ class Sessions:
         except IndexError:
             return None
 
+    def _interpreter(self) -> InterpreterSession:
+        return InterpreterSession(self._path, self._threads, self._data)
 
-def _opened(
-    path: Path, threads: int, data: bytes, sha256: str | None
-) -> tuple[Callable[[], Session], Session]:
-    """Return what makes sessions of a file, and the first of them.
+    def _first(self, sha256: str | None) -> Session:
+        """Return a compiled model, or an interpreter for a file that it does not run.
 
-    A file with state runs in an interpreter, whose state can be reset. So does one that
-    `CompiledModel` does not open: tfapps used to write signatures with two names for one tensor.
-    If it is damaged, the interpreter says how.
-    """
-
-    def interpreted() -> Session:
-        return InterpreterSession(path, threads, data)
-
-    if has_state(data):
-        return interpreted, interpreted()
-    packed = Packed(len(data), sha256)
-
-    def compiled() -> Session:
-        return CompiledSession(path, threads, data, packed.path)
-
-    try:
-        first = compiled()
-    except (RuntimeError, ValueError):
-        return interpreted, interpreted()
-    packed.store()
-    return compiled, first
+        A file with state is one: an interpreter can reset the state. `CompiledModel` also refuses
+        files of earlier versions of tfapps whose signature has two names for one tensor, and
+        damaged ones; an interpreter then says what is wrong.
+        """
+        if has_state(self._data):
+            return self._interpreter()
+        packed = Packed(len(self._data), sha256)
+        try:
+            session = CompiledSession(self._path, self._threads, self._data, packed)
+        except (RuntimeError, ValueError):
+            return self._interpreter()
+        packed.store()
+        return session
 
 
 def cores() -> int:

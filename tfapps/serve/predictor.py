@@ -30,8 +30,8 @@ class Predictor:
     """A run, opened for answers.
 
     Any number of threads may ask one predictor at a time. A LiteRT artefact answers as many at once
-    as there are cores, from a pool of interpreters, each with tensors and packed weights of its own
-    in memory; Keras and SavedModel run any number of calls at once.
+    as there are cores, from a pool of sessions, each with tensors and packed weights of its own in
+    memory; Keras and SavedModel run any number of calls at once.
 
     Attributes:
         artifact: name of the artefact that answers.
@@ -74,7 +74,7 @@ class Predictor:
             artifact: which artefact answers, `litert_int8` say, or `int8`; None takes the
                 recommended one, else the first there of `PREFERENCE`, then any other, then the
                 Keras model, but never a SavedModel, which is code.
-            threads: CPU threads of each interpreter of a LiteRT artefact.
+            threads: CPU threads of each session of a LiteRT artefact.
 
         Raises:
             InputError: no run there, a damaged file, or no such artefact.
