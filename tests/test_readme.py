@@ -6,6 +6,9 @@ import keras
 import numpy as np
 from running import ROOT
 
+import tfapps
+from tfapps.backends import litert
+
 
 def example(phrase):
     """The Python block of the README that holds a phrase."""
@@ -14,16 +17,15 @@ def example(phrase):
     return actual
 
 
-def test_a_model_of_ones_own_is_compressed_in_three_lines():
+def test_a_model_of_ones_own_ends_in_a_verified_integer_file(tmp_path, monkeypatch, capsys):
     keras.utils.set_random_seed(1)
-    random = np.random.default_rng(0)
-    ids = random.integers(0, 1000, (96, 32)).astype("int32")
-    names = {"features": {"token_ids": ids}, "labels": ids[:, 0] % 3}
-    exec(compile(example("qat.quantize"), "README.md", "exec"), names)
-    expected, logits = (
-        names[name].predict_on_batch({"token_ids": ids}) for name in ("model", "small")
+    rows = np.random.default_rng(0).normal(size=(32, 12)).astype("float32")
+    model = keras.Sequential(
+        [keras.Input((12,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(3)]
     )
-    kernel = np.asarray(names["small"].get_layer("hidden").kernel)
-    steps = kernel / (np.abs(kernel).max(axis=0) / 127)
-    np.testing.assert_allclose(steps, steps.round(), atol=1e-3)
-    assert (logits.argmax(-1) == expected.argmax(-1)).mean() > 0.8
+    monkeypatch.chdir(tmp_path)
+    names = {"tfapps": tfapps, "model": model, "x_test": rows, "y_test": rows[:, :3].argmax(-1)}
+    exec(compile(example("tfapps.quantize"), "README.md", "exec"), names)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("int8 ")
+    operators = litert.operators(tmp_path / "files" / "int8.tflite")
+    assert operators == ["QUANTIZE", "FULLY_CONNECTED", "FULLY_CONNECTED", "DEQUANTIZE"]
