@@ -82,7 +82,7 @@ def test_a_keras_hub_bert(tmp_path, monkeypatch):
 
 def public_names(area):
     """What `from ... import` of the module's API file brings in, without importing it."""
-    (folder,) = importlib.util.find_spec(TOOLKIT).submodule_search_locations
+    folder = importlib.util.find_spec(TOOLKIT).submodule_search_locations[0]
     file = Path(folder) / "python" / "core" / "api" / area / "keras" / "__init__.py"
     tree = ast.parse(file.read_text(encoding="utf-8"))
     nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
