@@ -71,7 +71,8 @@ def test_tokenizers_are_made_in_one_package():
     packages = {
         path.relative_to(ROOT / "tfapps").parts[0]
         for path in SOURCES
-        if makes.search(path.read_text(encoding="utf-8"))
+        # Programs of clients run without tfapps: they are what our answers are compared with.
+        if path.parent.name != "programs" and makes.search(path.read_text(encoding="utf-8"))
     }
     assert packages == {"text"}
 

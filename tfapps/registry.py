@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "ensemble": "tfapps.ensembles",
     "search": "tfapps.search",
     "explainer": "tfapps.explain",
+    "client": "tfapps.verify.clients",
 }
 
 

@@ -8,6 +8,11 @@ import argparse
 def config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add CONFIG and key=value, shared by every verb that starts from a config."""
     parser.add_argument("config", metavar="CONFIG", help="a YAML file, e.g. configs/....yaml")
+    overrides_argument(parser)
+
+
+def overrides_argument(parser: argparse.ArgumentParser) -> None:
+    """Add key=value, after the config that it changes."""
     parser.add_argument(
         "overrides",
         metavar="key=value",

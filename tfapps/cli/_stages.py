@@ -105,14 +105,6 @@ STAGES = {
             "how_to/android.md",
         ),
         StageVerb(
-            "verify",
-            "run every exported artefact on the dev set against the Keras model",
-            "A file that differs from the model beyond its limit fails with exit code 1.",
-            ("tfapps verify tickets.yaml", "tfapps verify tickets.yaml --log-file verify.log"),
-            "explanation/reliability.md",
-            "all that were exported",
-        ),
-        StageVerb(
             "inspect",
             "show the resolved config, a decoded batch, shapes and parameters; train nothing",
             "Every value is shown with its default, and the labels as they are learned.",

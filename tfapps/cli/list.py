@@ -7,7 +7,7 @@ import json
 
 HELP = (
     "list tasks, models, tuners, compressors, objectives, ensembles, explainers, sources, "
-    "searches, artefacts, configs"
+    "searches, clients, artefacts, configs"
 )
 DETAIL = "--keys says what each key of a config means, its type and its default."
 ARTIFACT = "none is opened"
@@ -47,6 +47,7 @@ def _lists() -> dict[str, list[str]]:
 
     lists = {f"{kind}s": registry.names(kind) for kind in KINDS}
     lists["searches"] = registry.names("search")
+    lists["clients"] = registry.names("client")
     lists["artefacts"] = ["keras", *registry.artifacts()]
     lists["configs"] = shipped.names()
     return lists

@@ -9,6 +9,8 @@ from tfapps.config.sections import RunConfig
 from tfapps.printable import markdown
 from tfapps.runs import figures, requirements
 
+CLIENTS = "clients"  # in verify.json, of an artefact: what other runtimes answered
+
 
 def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> str:
     """Return the bundle's README.md.
@@ -33,6 +35,7 @@ def card(config: RunConfig, metrics: dict[str, Any], proof: dict[str, Any]) -> s
         "",
         *artifact_table(headline, metrics, proof),
         "",
+        *_clients(proof),
         *_steps(headline, metrics),
         *_greedy(config),
         "All figures are in `metrics.json`, and the comparison of each file with the Keras model "
@@ -117,6 +120,26 @@ def _explained(
     lines += requirements.listed(proof)
     against = "the model before compression" if figures.UNCOMPRESSED in metrics else "keras"
     return [*lines, f"drop: what is lost on dev against {against}."]
+
+
+def client_line(entry: dict[str, Any]) -> str:
+    """Return what a client's answers to the dev set were like, an entry of verify.json."""
+    same, rows = entry["same"], entry["rows"]
+    line = f"the same {entry['decides']} for {same} of {rows} dev rows in {entry['runtime']}"
+    difference = entry["max_difference"]
+    if entry["ties"]:
+        line += f" ({entry['ties']} more with another of equal score)"
+    return line if difference is None else f"{line}, scores up to {difference:.2g} away"
+
+
+def _clients(proof: dict[str, Any]) -> list[str]:
+    """Return a line for each client that answered with a file."""
+    lines = [
+        f"- {name}: {client_line(entry)}."
+        for name, part in proof.items()
+        for entry in part.get(CLIENTS, {}).values()
+    ]
+    return ["Answers in other runtimes, against those of the bundle:", "", *lines, ""] * bool(lines)
 
 
 def number(value: float | None, scale: float, digits: int) -> str:

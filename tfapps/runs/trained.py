@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     import keras
 
 
-def open_trained(config: RunConfig) -> tuple[Prepared, Bundle]:
+def open_trained(config: RunConfig, bundle: Bundle | None = None) -> tuple[Prepared, Bundle]:
     """Open the bundle of a config for export or verify.
+
+    Args:
+        bundle: it, if it is opened already.
 
     Raises:
         InputError: there is none, or config or data changed since it was trained: what the files
             say about the model would be wrong.
     """
-    bundle = Bundle.open(OUTPUT / config.name).verify()  # its files go into a new bundle
+    bundle = Bundle.open(OUTPUT / config.name) if bundle is None else bundle
+    bundle = bundle.verify()  # its files go into a new bundle
     prepared = prepare(config, bundle)
     if not is_trained(bundle, prepared):
         raise InputError(

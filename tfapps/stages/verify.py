@@ -23,16 +23,19 @@ from tfapps.stages.testing import KEYS, Tested
 LATENCY_ROWS = 50
 
 
-def verify(config: RunConfig) -> Bundle:
+def verify(config: RunConfig, bundle: Bundle | None = None) -> Bundle:
     """Run every artefact on the whole dev set and compare it with the Keras model.
 
     Those that pass are evaluated on the test set, if there is one.
+
+    Args:
+        bundle: of the config; None is the one under `saved_models/`.
 
     Raises:
         Failure: an artefact is outside its tolerance, or does not keep to `verify:`; verify.json
             holds the figures.
     """
-    prepared, bundle = open_trained(config)
+    prepared, bundle = open_trained(config, bundle)
     bundle = verify_prepared(prepared, current(prepared, bundle))
     problems = gating.missed(config, bundle)
     if problems:

@@ -1,0 +1,1 @@
+"""Programs of clients; each runs in a Python that may lack tfapps, so none imports it."""
