@@ -15,6 +15,7 @@ from pydantic import Field
 
 from tfapps.compress import base
 from tfapps.compress._fine_tune import FineTune
+from tfapps.layers.calibration import calibrate, settle
 
 if TYPE_CHECKING:
     import keras
@@ -50,10 +51,14 @@ class Config(FineTune):
 
 
 def plan(config: Config, job: Job) -> dict[str, Any]:
-    """Use a range for each channel of a kernel, unless that would split clusters."""
+    """Use a range for each channel of a kernel, unless that would split clusters.
+
+    Plans of older versions have no `quantize_products`: their LSTMs have no ranges of products.
+    """
     from tfapps.compress._constraints import Clusters, has_constraint
 
-    return {"per_channel": not has_constraint(job.model, Clusters)}
+    per_channel = not has_constraint(job.model, Clusters)
+    return {"per_channel": per_channel, "quantize_products": True}
 
 
 def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.Model:
@@ -65,6 +70,7 @@ def build(config: Config, model: keras.Model, plan: Mapping[str, Any]) -> keras.
         embedding_bits=config.embedding_bits,
         activations=config.activations,
         per_channel=plan.get("per_channel", True),
+        quantize_products=plan.get("quantize_products", False),
         keep_float=config.keep_float,
     )
 
@@ -104,6 +110,7 @@ def quantize(
     embedding_bits: int | None = 8,
     activations: str = "products",
     per_channel: bool = True,
+    quantize_products: bool = True,
     keep_float: Sequence[str] = (),
 ) -> keras.Model:
     """Rebuild a functional or Sequential Keras model with quantizers; weights are copied.
@@ -119,6 +126,7 @@ def quantize(
         embedding_bits: of tables; None leaves them float.
         activations: of `tfapps.layers`: "products", or "all" for scores and sums too.
         per_channel: a range for each output channel of a kernel, else one for a kernel.
+        quantize_products: of LSTMs: integer products, float gates; else one integer operation.
         keep_float: patterns of names or paths of layers that stay float.
 
     Raises:
@@ -136,10 +144,9 @@ def quantize(
     from tfapps.errors import InputError
 
     copying.check(model)
-    settings = stock.Settings(
-        weight_bits, activation_bits, embedding_bits, per_channel, tuple(keep_float)
-    )
-    result = rebuilding.rebuild(model, settings, everything=activations == "all")
+    bits = (weight_bits, activation_bits, embedding_bits)
+    settings = stock.Settings(*bits, per_channel, tuple(keep_float))
+    result = rebuilding.rebuild(model, settings, activations == "all", quantize_products)
     result = stock.quantize(result or copying.copy(model), settings)
     summary = reports.report(result)
     if not summary.quantized:
@@ -166,46 +173,6 @@ def quantize_compressed(model: keras.Model, **options: Any) -> keras.Model:
         for link in links(weight) if weight.path in targets else ():
             add(targets[weight.path], link)
     return result
-
-
-def calibrate(model: keras.Model, batches: Iterable[Any]) -> None:
-    """Set the ranges of activations from batches of features."""
-    from tfapps.layers.fake_quant import in_model
-    from tfapps.layers.quantized import in_model as rounding
-
-    moving = [quantizer for quantizer in in_model(model) if quantizer.kind in ("moving", "all")]
-    for quantizer in moving:
-        quantizer.seen = []
-    _settle_ranges(model)
-    for features in batches:
-        model(features, training=False)
-    for layer in rounding(model):
-        layer.equalize_input()
-    _settle_ranges(model)
-    for quantizer in moving:
-        ranges, quantizer.seen = quantizer.seen, None
-        if ranges:
-            quantizer.learn(ranges)
-
-
-def settle(model: keras.Model) -> None:
-    """Update the ranges of weights and round the weights to their grids, after training.
-
-    Weights between two grid points could be rounded up in one graph and down
-    in another.
-    """
-    from tfapps.layers.quantized import in_model as rounding
-
-    _settle_ranges(model)
-    for layer in rounding(model):
-        layer.round_weights()
-
-
-def _settle_ranges(model: keras.Model) -> None:
-    from tfapps.layers.quantized import in_model as rounding
-
-    for layer in rounding(model):
-        layer.settle_ranges()
 
 
 def _schedule(model: keras.Model, start: int, stop: int) -> Any:

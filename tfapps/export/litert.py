@@ -38,8 +38,9 @@ def export(
     matrix what is not zero, and where that is; `litert_dynamic` has int8 weights and float
     activations, `litert_int8` integers throughout (int32 ids in, float32 logits out), its ranges
     read off the calibration batches; in a model with attention only the matrix products are
-    integers, because the rest would ruin it. A model trained with quantizers brings its ranges
-    along; its float files have rounded weights and leave activations as they are.
+    integers, because the rest would ruin it, and in one with LSTMs of ours, because the rest would
+    slow it down. A model trained with quantizers brings its ranges along; its float files have
+    rounded weights and leave activations as they are.
 
     Args:
         names: artefacts asked for, of `ARTIFACTS`.
@@ -67,11 +68,22 @@ def export(
             if key not in forms:
                 models = {length: rebuild(1, length) for length in (max_length, *several)}
                 if batches and name == integer:
-                    shapes = {tensor.name: tensor.shape for tensor in models[max_length].inputs}
-                    rows = calibration_rows(batches, shapes)
+                    models[max_length], rows = _calibrated(models[max_length], rebuild, batches)
                 forms[key] = _save(models, split, Path(temporary) / key, name == integer, rows)
             target.mkdir(parents=True, exist_ok=True)
             _write(forms[key], kind, target / f"{kind}.tflite", rows)
+
+
+def _calibrated(
+    model: Any,
+    rebuild: Callable[[int | None, int | None], Any],
+    batches: Sequence[Mapping[str, np.ndarray]],
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """Return the model, with ranges if the converter cannot find them, and calibration rows."""
+    from tfapps.export.parts import ranges
+
+    rows = calibration_rows(batches, {tensor.name: tensor.shape for tensor in model.inputs})
+    return ranges.of_lstms(model, rebuild, rows), rows
 
 
 class Form(NamedTuple):

@@ -15,6 +15,13 @@ FORMS = {
     "products_int8": "`litert_int8` of `qat`: integer products, each surrounded by float operators",
     "int4": "`litert_int4`: 4-bit weights, inputs of products quantized at run time",
 }
+LSTM_FORMS = {
+    "float32": "`litert_float32`: a fused op for each direction",
+    "dynamic": "`litert_dynamic`: the fused ops with int8 weights",
+    "fused_int8": "the fused ops in integers, gates included",
+    "loop_int8": "`litert_int8`: integer products, float gates, a loop",
+    "unrolled_int8": "the same without a loop, every step by itself",
+}
 TUNERS = {
     "full": "all weights trained",
     "adalora": "`adalora`, starting with half as many ranks more",
@@ -47,6 +54,21 @@ def formats() -> str:
         for name, figures in read("edge_forms")["forms"].items()
     ]
     return table(("form", "partitions:", "MB:", "p50 ms:", "CPU ms:"), rows)
+
+
+def lstms() -> str:
+    """Return the table of one BiLSTM classifier in several forms."""
+    rows = [
+        (
+            LSTM_FORMS[name],
+            str(figures["operators"]),
+            f"{figures['bytes'] / 1e6:.2f}",
+            f"{figures['p50_ms']:.2f}",
+            f"{figures['cpu_ms']:.2f}",
+        )
+        for name, figures in read("lstm_files")["forms"].items()
+    ]
+    return table(("form", "operators outside loops:", "MB:", "p50 ms:", "CPU ms:"), rows)
 
 
 def tuners() -> str:
@@ -92,6 +114,7 @@ def extras() -> str:
 
 TABLES = {
     "formats": formats,
+    "lstms": lstms,
     "tuners": tuners,
     "gpus": gpus,
     "tests": tests,

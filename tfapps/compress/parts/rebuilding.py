@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 TRANSPARENT = ("Dropout", "Identity")
 
 
-def rebuild(model: keras.Model, settings: Settings, everything: bool) -> keras.Model | None:
+def rebuild(
+    model: keras.Model, settings: Settings, everything: bool, products: bool
+) -> keras.Model | None:
     """Return the model with quantizers in the layers of `tfapps.layers`; None if it has none.
 
     Args:
         everything: also round attention scores and weights, and the sums between blocks.
+        products: round the products of LSTMs too, where both of their factors are integers.
 
     Raises:
         InputError: a pattern of `keep_float` matches no layer.
@@ -29,7 +32,11 @@ def rebuild(model: keras.Model, settings: Settings, everything: bool) -> keras.M
 
     float_layers = _matching(model, settings.keep_float)
     change = functools.partial(
-        _change, settings=settings, everything=everything, float_layers=float_layers
+        _change,
+        settings=settings,
+        everything=everything,
+        products=products and not everything and settings.activation_bits is not None,
+        float_layers=float_layers,
     )
     own = any(change(layer) for layer in leaves(model))
     return clone(model, change) if own else None
@@ -39,6 +46,7 @@ def _change(
     layer: Any,
     settings: Settings,
     everything: bool,
+    products: bool,
     float_layers: Collection[str],
 ) -> dict[str, Any]:
     """Return the arguments to replace in the config of a layer of `tfapps.layers`."""
@@ -55,6 +63,8 @@ def _change(
         "per_channel": per_channel,
         "quantize_input": not done,
         "equalize": per_channel and not everything,
+        # A translator's LSTMs run step by step and have products in any case.
+        "quantize_products": products or arguments.get("quantize_products"),
     }
     return {key: value for key, value in values.items() if key in arguments}
 

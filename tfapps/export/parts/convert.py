@@ -35,6 +35,8 @@ def convert(
         converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
     elif kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # A loop writes a row of its output in place, not by putting all rows together anew.
+    converter._experimental_enable_dynamic_update_slice = True
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if kind == "int8":
