@@ -11,7 +11,7 @@ from tools.blocks import ROOT
 from tools.tables.markdown import megabytes, percent, read, table
 
 # Configs that differ in these keys alone share one training.
-UNTRAINED = {"name", "compress", "export", "lengths"}
+UNTRAINED = {"name", "compress", "export", "lengths", "verify"}
 # Sections of a config that trains all weights on the labels of all rows, from a preset or nothing.
 PLAIN = {"task", "data", "model", "text", "train", "compress", "export", "lengths", "seed"}
 # What is shown of a run that is judged by the metric before the colon.
