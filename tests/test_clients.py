@@ -269,6 +269,7 @@ def test_a_client_that_answers_wrongly_is_reported(workplace):
             ("--client", "bare", "--artifact", "saved_model"),
             "client bare takes no file of this run: saved_model: it is no .tflite file",
         ),
+        (("--python", "p"), "--python goes with --client; give --client NAME, or leave it out"),
         (("--artifact", "int8"), "--artifact goes with --client"),
         (("train.epochs=2",), "tiny is a run, which has its config: got train.epochs=2, expected"),
     ],
@@ -278,6 +279,15 @@ def test_a_client_that_cannot_be_asked_ends_with_a_line(workplace, options, mess
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def test_a_run_that_is_not_there_is_named_with_the_nearest(workplace):
+    done = tfapps("verify", "tinny", "--client", "bare", cwd=workplace)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: tinny: no such config or run; expected a YAML file, a run's folder, or a name of "
+        "saved_models/; did you mean 'tiny'?\n"
+    )
 
 
 def test_all_clients_skips_those_that_cannot_run_here(workplace):

@@ -138,7 +138,8 @@ def test_bash_completes_verbs_options_runs_and_files(tmp_path):
     assert completed(tmp_path, "tfapps", "in") == ["init", "inspect"]
     assert completed(tmp_path, "tfapps", "init", "--ma") == ["--max-mb"]
     assert completed(tmp_path, "tfapps", "init", "tick") == ["tickets.csv"]
-    assert completed(tmp_path, "tfapps", "predict", "tick") == ["tickets", "tickets.csv"]
+    for verb in ("predict", "verify"):
+        assert completed(tmp_path, "tfapps", verb, "tick") == ["tickets", "tickets.csv"]
     assert completed(tmp_path, "tfapps", "completion", "fi") == ["fish"]
 
 

@@ -22,9 +22,7 @@ PAGE = "how_to/real_clients.md"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument(
-        "target", metavar="CONFIG|RUN", help="a YAML file, or a run's name or folder"
-    )
+    parser.add_argument("run", metavar="CONFIG|RUN", help="a YAML file, or a run's name or folder")
     _arguments.overrides_argument(parser)
     parser.add_argument(
         "--client",
@@ -67,15 +65,28 @@ def main(arguments: argparse.Namespace) -> None:
     verify(settings, bundle)
 
 
+def _runs() -> list[str]:
+    """Return the names of finished runs here."""
+    from tfapps.bundle.opening import RUNS
+
+    return [path.name for path in sorted(RUNS.glob("[!.]*")) if path.is_dir()]
+
+
 def _opened(arguments: argparse.Namespace) -> tuple[RunConfig, Bundle | None]:
     """Return a config, and the bundle if a run was named."""
-    from tfapps.bundle.opening import bundle_path, open_bundle
+    from tfapps import registry
+    from tfapps.bundle.opening import RUNS, bundle_path, open_bundle
     from tfapps.config import load as configs
 
-    target, overrides = arguments.target, arguments.overrides
+    target, overrides = arguments.run, arguments.overrides
     is_config = Path(target).suffix in (".yaml", ".yml") or Path(target).is_file()
-    if is_config or not bundle_path(target).exists():
+    if is_config:
         return configs.load(target, overrides), None
+    if not bundle_path(target).exists():
+        raise InputError(
+            f"{target}: no such config or run; expected a YAML file, a run's folder, or a name of "
+            f"{RUNS}/{registry.hint(target, _runs())}"
+        )
     if overrides:
         raise InputError(
             f"{target} is a run, which has its config: got {' '.join(overrides)}, expected no "
