@@ -7,6 +7,7 @@ from keras import layers
 
 import tfapps
 from tfapps.backends import litert
+from tfapps.errors import InputError
 from tfapps.export.parts import loops
 
 STEPS, WIDTH = 5, 3
@@ -29,7 +30,7 @@ def behind_a_mask(layer, masked=True):
         lambda: layers.SimpleRNN(4, go_backwards=True, return_sequences=True),
         lambda: layers.LSTM(4, return_state=True),
         lambda: layers.LSTM(4, return_sequences=True, use_bias=False, activation="sigmoid"),
-        lambda: layers.Bidirectional(layers.GRU(4, return_sequences=True)),
+        lambda: layers.Bidirectional(layers.GRU(4)),
         lambda: layers.Bidirectional(layers.LSTM(4)),
         lambda: layers.RNN([layers.GRUCell(4), layers.LSTMCell(2)], return_sequences=True),
     ],
@@ -46,6 +47,13 @@ def test_written_out_loops_compute_the_same(make, masked):
     assert len(outputs) == len(expected)
     for output, before in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(output, before, atol=1e-6)
+
+
+def test_zeros_behind_a_mask_have_no_integer_form():
+    model = behind_a_mask(layers.Bidirectional(layers.LSTM(4, return_sequences=True)))
+    loops.unroll(model, [])
+    with pytest.raises(InputError, match="int8: forward_lstm.* behind a mask, .* export dynamic"):
+        model(PADDED)
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tfapps.errors import InputError
+
 
 def unroll(model: Any, written_out: list[str]) -> None:
     """Write out the loops of a model's recurrent layers, in place.
@@ -36,6 +38,12 @@ def _unrolled_call(layer: Any, written_out: list[str]) -> Callable[..., Any]:
         batch, time = sequences.shape[:2]
         if layer.stateful or time is None or getattr(layer, "quantize_products", False):
             return plain(sequences, initial_state=initial_state, mask=mask, training=training)
+        if mask is not None and layer.zero_output_for_mask:
+            # As integers, outputs that a mask makes zero came out wrong, or XNNPACK refused them.
+            raise InputError(
+                f"int8: {layer.name} returns a sequence of a Bidirectional layer behind a mask, "
+                "which has no integer form; export dynamic, or leave the mask out"
+            )
         written_out.append(layer.name)
         states = layer.get_initial_state(batch) if initial_state is None else initial_state
         states, outputs = list(states), []
@@ -59,9 +67,6 @@ def _unrolled_call(layer: Any, written_out: list[str]) -> Callable[..., Any]:
             output = output + real * (new - output)
             outputs.append(output)
         result = tf.stack(outputs, axis=1) if layer.return_sequences else outputs[-1]
-        if mask is not None and layer.zero_output_for_mask:
-            real = tf.cast(mask, result.dtype)
-            result = result * (real[:, :, None] if layer.return_sequences else real[:, -1:])
         return (result, *states) if layer.return_state else result
 
     return call
