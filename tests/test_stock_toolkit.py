@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfapps.compress import qat
+from tfapps.compress.stock import places, report
 from tfapps.compress.stock.quantize import all_twins
 from tfapps.layers.fake_quant import in_model
 
@@ -114,6 +115,10 @@ MODELS = {
 }
 
 
+# They hold most of the layers; the others are each alone.
+QUICK = ("two dense", "dense gelu", "conv norm relu", "separable", "pools", "sum", "joined")
+
+
 def trained(model, x, steps=3):
     """Outputs in training, updates of the weights, and the output afterwards."""
     variables = model.trainable_variables
@@ -133,7 +138,9 @@ def trained(model, x, steps=3):
 
 
 @pytest.mark.usefixtures("channels_of_the_toolkit")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in MODELS]
+)
 def test_training_is_the_toolkits(toolkit, name):
     import tf_keras
 
@@ -153,3 +160,17 @@ def test_training_is_the_toolkits(toolkit, name):
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-4)
     for update, other in zip(updates, expected_updates, strict=True):
         np.testing.assert_allclose(update, other, rtol=1e-3, atol=1e-4)
+
+
+def test_every_layer_of_the_toolkits_registry_has_a_quantized_form_or_a_reason(toolkit):
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_registry as registry,
+    )
+
+    kinds = registry.Default8BitQuantizeRegistry()._layer_quantize_map
+    # Its transforms take these as well.
+    names = {kind.__name__ for kind in kinds} | {"SeparableConv1D", "SeparableConv2D"}
+    names |= {"BatchNormalization", "InputLayer"}
+    known = {*all_twins(), *places.TRANSPARENT, *report.REASONS, keras.layers.InputLayer}
+    assert {"Dense", "Conv2D", "Add", "Softmax"} <= names
+    assert names - {kind.__name__ for kind in known} == set()

@@ -66,9 +66,9 @@ class FakeQuant(Arguments):
             raise ValueError(f"bits: got {bits}, expected 2 to 16")
         self.bits, self.kind, self.axis = bits, kind, axis
         self.symmetric, self.narrow, self.decay = symmetric, narrow, decay
-        default = (0.0, 0.0) if kind == "all" else (-6.0, 6.0)
-        self.start = tuple(default if start is None else start)
+        self.start = tuple(start or ((0.0, 0.0) if kind == "all" else (-6.0, 6.0)))
         self.equalize, self.warm = equalize, warm
+        self.supports_masking = True
         self.off = False  # pass values through permanently
         self.native: Any = None  # the exporter's operation, which the converter supports
         self.phase: Any = None  # see `Phase`; None: quantize, and update the range

@@ -81,6 +81,16 @@ class LSTM(Quantized, Arguments, keras.layers.LSTM):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, **kwargs)
+        self.set_bits(weight_bits, activation_bits, quantize_products, per_channel)
+
+    def set_bits(
+        self,
+        weight_bits: int | None,
+        activation_bits: int | None,
+        quantize_products: bool = False,
+        per_channel: bool = True,
+    ) -> None:
+        """Make the quantizers; the arguments are those of the layer."""
         self.weight_bits, self.activation_bits = weight_bits, activation_bits
         self.quantize_products, self.per_channel = quantize_products, per_channel
         self.kernel_range = self._kernel_quantizer("kernel_range")
@@ -112,6 +122,10 @@ class LSTM(Quantized, Arguments, keras.layers.LSTM):
         self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None
     ) -> None:
         super().build(sequences_shape, initial_state_shape)
+        self.build_quantizers(sequences_shape)
+
+    def build_quantizers(self, sequences_shape: tuple[int | None, ...]) -> None:
+        """Make the weights of the quantizers."""
         product = (GATES * self.units,)
         gates = (None, *product) if self._by_column else (None, GATES, self.units)
         build(

@@ -93,7 +93,7 @@ class Graph:
         for node in self.nodes:
             if node.is_input:
                 continue
-            arrived = [self.known.get(id(t), FLOAT) for t in node.input_tensors if _is_float(t)]
+            arrived = [self.known.get(id(t), FLOAT) for t in node.input_tensors if is_float(t)]
             if is_plain(node.operation):
                 after = self._nested(node, decisions)
             else:
@@ -182,7 +182,8 @@ def is_plain(layer: Any) -> bool:
     return isinstance(layer, keras.Sequential) or plain
 
 
-def _is_float(tensor: Any) -> bool:
+def is_float(tensor: Any) -> bool:
+    """Return whether a tensor has float values, not ids or a mask."""
     return "float" in str(tensor.dtype)
 
 

@@ -16,6 +16,7 @@ from tfapps.compress.stock import twins
 from tfapps.compress.stock.places import Graph, is_graph, is_plain
 from tfapps.compress.stock.twins import base
 from tfapps.compress.stock.twins.base import Merge, Place, Settings, Twin
+from tfapps.compress.stock.twins.custom import Custom, Declared
 from tfapps.layers.quantized import Quantized
 
 PACKAGE, NAME = "tfapps", "Quantized"  # what Keras writes into a saved model
@@ -76,7 +77,7 @@ def choose(layer: Any, settings: Settings) -> tuple[type[Twin] | None, str]:
         return None, ""
     if any(matches(layer, pattern) for pattern in settings.keep_float):
         return None, "keep_float"
-    twin = all_twins().get(type(layer))
+    twin = twin_of(layer)
     if twin is None:
         inner = any(choose(part, settings)[0] for part in _parts(layer))
         return (Composite, "") if inner else (None, "")
@@ -84,6 +85,18 @@ def choose(layer: Any, settings: Settings) -> tuple[type[Twin] | None, str]:
         return None, f"{twin.bits_from} is None"
     reason = twin.refuses(layer)
     return (None, reason) if reason else (twin, "")
+
+
+def twin_of(layer: Any) -> type[Twin] | None:
+    """Return the twin of a layer, of the Keras class whose `call` and `build` it has."""
+    kind = type(layer)
+    if hasattr(kind, "quantized_weights"):
+        return Custom
+    for parent in kind.__mro__:
+        if parent in all_twins():
+            same = kind.call is parent.call and kind.build is parent.build
+            return all_twins()[parent] if same else None
+    return None
 
 
 def matches(layer: Any, pattern: str) -> bool:
@@ -106,7 +119,8 @@ def all_twins() -> dict[type, type[Twin]]:
 def adopt(layer: Any, twin: type[Twin], settings: Settings, place: Place) -> None:
     """Turn a layer into its twin, in place; one that is not built yet gets its quantizers then."""
     stock = keras.saving.serialize_keras_object(layer)
-    layer.__class__ = _both(twin, type(layer))
+    declared = tuple(layer.quantized_weights()) if twin is Custom else ()
+    layer.__class__ = _both(twin, type(layer), declared)
     state = {"settings": settings, "place": place, "stays_float": ""}
     state["stock"] = {key: stock[key] for key in ("module", "class_name", "config")}
     state["stock"]["registered_name"] = stock.get("registered_name")
@@ -133,15 +147,19 @@ class Composite(Twin):
 
 
 @functools.cache
-def _both(twin: type[Twin], stock: type) -> type:
+def _both(twin: type[Twin], stock: type, declared: tuple[str, ...]) -> type:
     """Return the class of a quantized layer: a Keras layer with the methods of its twin.
 
     All have one registered name; the config says which layer it is.
+
+    Args:
+        declared: the attributes of a custom layer that hold its weights.
     """
     members = {
         "__doc__": f"`{stock.__name__}` with fake quantizers, see `tfapps.quantize`.",
         "__module__": __name__,
         "from_config": classmethod(_from_config),
+        **{name: Declared() for name in declared},
     }
     kind = type(NAME + stock.__name__, (twin, stock), members)
     return keras.saving.register_keras_serializable(PACKAGE, NAME)(kind)
@@ -151,8 +169,7 @@ def _from_config(cls: type, config: dict[str, Any]) -> Any:
     layer = keras.saving.deserialize_keras_object(config["layer"])
     settings, place = dict(config["settings"]), dict(config["place"])
     settings["keep_float"], place["inputs"] = tuple(settings["keep_float"]), tuple(place["inputs"])
-    twin = all_twins().get(type(layer), Composite)
-    adopt(layer, twin, Settings(**settings), Place(**place))
+    adopt(layer, twin_of(layer) or Composite, Settings(**settings), Place(**place))
     return layer
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from tfapps.compress.stock.places import TRANSPARENT, is_graph
+from tfapps.compress.stock.places import TRANSPARENT, functional, is_float, is_graph
 from tfapps.compress.stock.quantize import Composite
 from tfapps.compress.stock.twins.base import Merge, Twin
 from tfapps.layers.fake_quant import FakeQuant
@@ -23,6 +23,7 @@ REASONS = {
     layers.UnitNormalization: PRECISION,
     layers.Softmax: PRECISION,
     layers.Normalization: "it scales the input, before the first range",
+    layers.RNN: "its cell is not one of keras.layers.LSTM, GRU or SimpleRNN",
     layers.Rescaling: "it scales the input, before the first range",
 }
 UNKNOWN = "no quantized form; a custom layer states its own in `quantized_weights`"
@@ -46,9 +47,6 @@ class Row:
     bits: int | None = None
     reason: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.layer} ({self.kind}{f': {self.reason}' if self.reason else ''})"
-
 
 @dataclass(frozen=True)
 class Report:
@@ -67,7 +65,10 @@ class Report:
         for bits in sorted({row.bits for row in self.quantized}):
             names = [f"{row.layer} ({row.kind})" for row in self.quantized if row.bits == bits]
             lines.append(f"{bits} bits: {', '.join(names)}")
-        return "\n".join([*lines, *(f"float: {row}" for row in self.floats)])
+        for reason in dict.fromkeys(row.reason for row in self.floats):
+            names = [f"{row.layer} ({row.kind})" for row in self.floats if row.reason == reason]
+            lines.append(f"float: {', '.join(names)}: {reason}")
+        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON can hold it, for metrics.json."""
@@ -111,8 +112,12 @@ def _rows(layer: Any, parent: str = "") -> Iterator[Row]:
 
 
 def _operations(model: Any) -> list[Any]:
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    return list(graph.operations)
+    """Return the layers of a graph, and its operations on numbers with a fraction."""
+    return [
+        part
+        for part in functional(model).operations
+        if isinstance(part, keras.layers.Layer) or is_float(part._inbound_nodes[0].outputs[0])
+    ]
 
 
 def _is_whole(part: Any) -> bool:

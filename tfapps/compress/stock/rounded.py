@@ -111,17 +111,38 @@ def by_channel(function: Callable[[Any], Any], weight: Any, axes: tuple[int, ...
     return ops.transpose(ops.reshape(x, shape), [order.index(axis) for axis in range(rank)])
 
 
+class Replaced:
+    """An attribute that is another value in the calls of its layer that say so, see `calling`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        return (_call_of(layer) or {}).get(self.name, layer.__dict__.get(self.name))
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        layer.__dict__[self.name] = value
+
+
 @contextmanager
-def calling(layer: Any) -> Iterator[None]:
-    """Let attributes of a layer be rounded weights, in this thread."""
-    layers = vars(_calls).setdefault("layers", [])
-    layers.append(layer)
+def calling(layer: Any, **values: Any) -> Iterator[None]:
+    """Let attributes of a layer be rounded weights, or the values given, in this thread."""
+    calls = vars(_calls).setdefault("calls", [])
+    calls.append((layer, values))
     try:
         yield
     finally:
-        layers.pop()
+        calls.pop()
 
 
 def is_called(layer: Any) -> bool:
     """Return whether this thread is within a call of the layer."""
-    return any(layer is other for other in vars(_calls).get("layers", ()))
+    return _call_of(layer) is not None
+
+
+def _call_of(layer: Any) -> dict[str, Any] | None:
+    """Return the values of this thread's last call of the layer."""
+    calls = reversed(vars(_calls).get("calls", ()))
+    return next((values for other, values in calls if other is layer), None)
