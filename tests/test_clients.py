@@ -97,6 +97,13 @@ def test_the_mediapipe_program_normalizes_as_the_guide_does():
     assert shown.splitlines()[2:] == used.splitlines()[2:]
 
 
+def test_the_version_of_mediapipe_is_the_same_everywhere():
+    pinned = (ROOT / "requirements-mediapipe.txt").read_text(encoding="utf-8").splitlines()[-1]
+    page = (ROOT / "docs" / "how_to" / "real_clients.md").read_text(encoding="utf-8")
+    assert client("mediapipe").install.endswith(f" install {pinned}")
+    assert f"pip install {pinned}\n" in page
+
+
 def answered(bundle, artifact="litert_float32", texts=TEXTS):
     """What the bare client answers, beside the bundle."""
     bundle = Bundle.open(bundle)

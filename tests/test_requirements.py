@@ -6,9 +6,11 @@ import plugins
 import pytest
 from running import copied, tfapps
 
+from tfapps import registry
 from tfapps.bundle.bundle import Bundle
 from tfapps.config import load as configs
 from tfapps.runs import card, gate, requirements
+from tfapps.stages import members
 
 RAW = {
     "task": {"name": "classification"},
@@ -173,6 +175,13 @@ def test_an_exponent_is_a_number_and_the_section_is_dumped(tmp_path):
     path = plugins.written(tmp_path, configs.dump(config))
     assert configs.load(path) == config
     assert "verify" not in configs.dump(configs.from_dict(RAW, "run"))
+
+
+def test_limits_of_an_ensemble_are_not_those_of_its_members():
+    sections = {"verify": {"max_loss": 0.1}, "ensemble": {"name": "voting", "members": 2}}
+    config = configs.from_dict({**RAW, **sections}, "run")
+    kind = registry.plugin("ensemble", "voting")
+    assert members.member(config, kind, 0).verify is None
 
 
 # The run
