@@ -8,8 +8,7 @@ from asking import form_of, same_as_interpreter, signatures
 from keras import ops
 from running import TINY, at, tfapps
 
-from tfapps.backends._compiled import CompiledSession
-from tfapps.backends.litert import interpreter
+from tfapps.backends.litert import LiteRT, interpreter
 from tfapps.config import load as configs
 from tfapps.config.load import ConfigError
 from tfapps.export import litert
@@ -77,13 +76,13 @@ def test_answers_are_those_of_the_model_whatever_the_length(tmp_path, name):
 def test_a_row_takes_the_least_length_that_holds_it(tmp_path, monkeypatch):
     runner = form_of(export(models.transformer, tmp_path) / "float32.tflite")
     taken = []
-    call = CompiledSession.call
+    call = LiteRT.call
 
-    def noted(session, signature, row):
+    def noted(backend, signature, row):
         taken.append((signature, {column.shape for column in row.values()}))
-        return call(session, signature, row)
+        return call(backend, signature, row)
 
-    monkeypatch.setattr(CompiledSession, "call", noted)
+    monkeypatch.setattr(LiteRT, "call", noted)
     runner(rows())
     least = [min(n for n in (*SHORTER, LENGTH) if n >= count) for count in range(1, LENGTH + 1)]
     names = {LENGTH: "serving_default", **{length: f"short_{length}" for length in SHORTER}}

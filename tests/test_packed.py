@@ -3,12 +3,11 @@
 import errno
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from tfapps.backends import _packed
+from tfapps.backends import _packed, _sessions
 from tfapps.backends._compiled import CompiledSession
 from tfapps.backends._interpreter import InterpreterSession
 from tfapps.backends._packed import Packed
@@ -35,6 +34,7 @@ def expected(content):
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(_packed, "LEAST", 0)
+    monkeypatch.setattr(_sessions, "alone", lambda: True)  # workers of pytest have threads
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "tfapps" / "xnnpack"
 
@@ -136,13 +136,6 @@ def test_a_folder_that_cannot_be_used_costs_time_alone(
     for _ in range(2):
         assert _ask(_opened(content)) == expected
     assert not folder.is_dir() or list(folder.iterdir()) == []
-
-
-def test_many_at_once(content, expected, folder):
-    with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda _: _ask(_opened(content)), range(8)))
-    assert answers == [expected] * 8
-    assert {file.suffix for file in folder.iterdir()} == {_packed.SUFFIX}
 
 
 def test_two_that_pack_at_once_write_no_common_file(content, folder, monkeypatch):

@@ -21,22 +21,28 @@ REPORT = re.compile(
 )
 
 
+def alone() -> bool:
+    """Return whether this is the main thread, and no other runs but timers.
+
+    Such as that which ends an idle converter.
+    """
+    main = threading.main_thread()
+    others = [thread for thread in threading.enumerate() if thread is not main]
+    return threading.current_thread() is main and all(
+        isinstance(thread, threading.Timer) for thread in others
+    )
+
+
 def quiet(at_exit: bool = False) -> contextlib.AbstractContextManager[None]:
     """Keep LiteRT's reports about accelerators off file descriptor 2, inside a block.
 
     No setting turns them off, and the descriptor belongs to the whole process: it is set aside
-    only by a main thread that is alone, but for timers, such as that which ends an idle converter.
-    Elsewhere the reports are printed.
+    only by a main thread that is alone. Elsewhere the reports are printed.
 
     Args:
         at_exit: also those that LiteRT makes at the end of the process.
     """
-    main = threading.main_thread()
-    others = [thread for thread in threading.enumerate() if thread is not main]
-    alone = threading.current_thread() is main and all(
-        isinstance(thread, threading.Timer) for thread in others
-    )
-    return _redirected(at_exit) if alone else contextlib.nullcontext()
+    return _redirected(at_exit) if alone() else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from tfapps.backends._compiled import CompiledSession, has_state
 from tfapps.backends._interpreter import InterpreterSession, content_of
 from tfapps.backends._packed import Packed
+from tfapps.backends._quiet import alone
 from tfapps.bundle.manifest import Content
 
 Session = CompiledSession | InterpreterSession
@@ -23,9 +24,10 @@ class Sessions:
     cores; further callers wait. All share the file's bytes, which are read once, so that a file
     that is replaced later changes nothing; each has its own tensors.
 
-    A program that asks from one thread at a time has one session, a compiled model. When two
-    callers meet, the pool goes over to interpreters: `CompiledModel` of ai-edge-litert 2.3 keeps
-    Python's global lock while it runs, so that no other thread could. The answers are the same.
+    A program of one thread has one session, a compiled model. Where a file is opened beside other
+    threads, the sessions are interpreters, and when two callers meet, the pool goes over to them:
+    `CompiledModel` of ai-edge-litert 2.3 keeps Python's global lock while it runs, so that no other
+    thread could run, and reports on standard error what it sets up. The answers are the same.
 
     Args:
         threads: CPU threads of each session.
@@ -75,7 +77,7 @@ class Sessions:
         files of earlier versions of tfapps whose signature has two names for one tensor, and
         damaged ones; an interpreter then says what is wrong.
         """
-        if has_state(self._data):
+        if has_state(self._data) or not alone():
             return self._interpreter()
         packed = Packed(len(self._data), sha256)
         try:
