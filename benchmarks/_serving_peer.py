@@ -41,10 +41,10 @@ def by_torch(settings, arrays):
 
 def onnx_file(settings, arrays):
     """Return the model as ONNX, its sizes open; and its linear layers in 8 bits."""
-    import torch
-
     path = Path(settings["work"]) / "float32.onnx"
     if not path.exists():
+        import torch
+
         ids, mask = (torch.from_numpy(arrays[key].astype("int64")) for key in ("ids", "mask"))
         axes = {0: "batch", 1: "length"}
         torch.onnx.export(

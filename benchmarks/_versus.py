@@ -94,8 +94,12 @@ def ratios(ours, theirs, key):
 
 def header(options, settings, sides):
     """Return command, setting, machine and versions, for a result file."""
+    words = [
+        "PYTHON" if option.endswith("-python") else word
+        for option, word in zip(sys.argv, sys.argv[1:], strict=False)
+    ]
     return {
-        "command": f"python benchmarks/{Path(sys.argv[0]).name} " + " ".join(sys.argv[1:]),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words]),
         "setting": {key: getattr(options, key) for key in settings},
         "processor": processor(),
         "versions": {k: v for side in sides for k, v in side.versions.items()},

@@ -45,7 +45,7 @@ def measure(python):
         run(str(HERE / f"{script}.py"), "--torch-python", python)
     translations = [f"saved_models/{name}" for name in RUNS[1:]]
     run(str(HERE / "seq2seq_latency.py"), *translations, "--torch-python", python)
-    for script in ("inference", "pipeline", "startup"):
+    for script in ("inference", "lengths", "pipeline", "startup"):
         run(str(HERE / f"{script}.py"), "--peers-python", python)
 
 

@@ -37,6 +37,7 @@ PAIRS = (
     ("litert_dynamic", "pytorch_dynamic"),
     ("litert_int8", "onnxruntime_dynamic"),
 )
+NAMES = tuple(dict.fromkeys(own for own, _ in PAIRS))
 
 
 def arguments():
@@ -52,20 +53,20 @@ def arguments():
     return parser.parse_args()
 
 
-def files(folder, kernel, length, shorter):
-    """Export our artefacts of the model."""
+def files(
+    folder, kernel, length, shorter=(), names=NAMES, preset="minilm_l6", size=VOCABULARY, rows=64
+):
+    """Export artefacts of the model; `rows` of them calibrate the integers."""
     import keras
 
     from tfapps.export import litert
     from tfapps.layers.linear import Linear
     from tfapps.models import bert
 
-    config = bert.Config(preset="minilm_l6", max_length=length)
+    config = bert.Config(preset=str(preset), max_length=length)
 
     def rebuild(batch_size=None, length=None):
-        encoder = bert.build(
-            config, vocabulary_size=VOCABULARY, batch_size=batch_size, length=length
-        )
+        encoder = bert.build(config, vocabulary_size=size, batch_size=batch_size, length=length)
         bert.load_pretrained(config, encoder)
         head = Linear(CLASSES, name="head")
         model = keras.Model(encoder.input, head(encoder.output["pooled"]))
@@ -73,13 +74,12 @@ def files(folder, kernel, length, shorter):
         return model
 
     draw = np.random.default_rng(1)
-    rows = {"token_ids": draw.integers(1000, VOCABULARY, (64, length), dtype="int32")}
-    rows |= {"padding_mask": np.ones_like(rows["token_ids"])}
-    rows |= {"segment_ids": np.zeros_like(rows["token_ids"])}
-    names = [name for name, _ in PAIRS]
-    settings = {"max_length": length, "lengths": shorter, "calibration": [rows]}
+    texts = {"token_ids": draw.integers(1000, size, (rows, length), dtype="int32")}
+    texts |= {"padding_mask": np.ones_like(texts["token_ids"])}
+    texts |= {"segment_ids": np.zeros_like(texts["token_ids"])}
+    settings = {"max_length": length, "lengths": shorter, "calibration": [texts]}
     litert.export(names, rebuild=rebuild, folder=folder, **settings)
-    return {name: folder / "litert" / f"{name[7:]}.tflite" for name in dict.fromkeys(names)}
+    return {name: folder / "litert" / f"{name[7:]}.tflite" for name in names}
 
 
 class Ours:

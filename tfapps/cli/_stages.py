@@ -80,7 +80,10 @@ STAGES = {
             "train",
             "train the model of a config and write its bundle",
             "An interrupted training is resumed; a finished one of the same values is kept.",
-            ("tfapps train tickets.yaml", "tfapps train tickets.yaml train.learning_rate=1e-4"),
+            (
+                "tfapps train tickets.yaml",
+                "tfapps train tickets.yaml train.learning_rate=1e-4 name=slower",
+            ),
             "explanation/learning.md",
             "keras, the trained weights",
             replaces=True,
@@ -91,7 +94,7 @@ STAGES = {
             "The items of `compress:` are applied in their order, each with its own fine-tuning.",
             (
                 "tfapps compress tickets.yaml",
-                "tfapps compress tickets.yaml 'compress=[{name: qat, epochs: 1}]'",
+                "tfapps compress tickets.yaml 'compress=[{name: qat, epochs: 1}]' name=rounded",
             ),
             "explanation/compression.md",
             "keras, the compressed weights",
@@ -101,7 +104,10 @@ STAGES = {
             "export",
             "export a trained run to the artefacts of its config",
             "Each file holds the weights, in built-in operations and static shapes.",
-            ("tfapps export tickets.yaml", "tfapps export tickets.yaml export=[litert_int8]"),
+            (
+                "tfapps export tickets.yaml",
+                "tfapps export tickets.yaml 'export=[litert_dynamic, litert_int8]'",
+            ),
             "how_to/android.md",
         ),
         StageVerb(

@@ -9,7 +9,10 @@ from tfapps.cli._arguments import config_arguments, log_arguments, overwrite_arg
 HELP = "run a config on several workers on this machine, as on several machines"
 DETAIL = "The workers' logs lie in saved_models/ and are removed when all has gone well."
 ARTIFACT = "as of `tfapps run`"
-EXAMPLES = ("tfapps launch tickets.yaml", "tfapps launch tickets.yaml train.epochs=1 --workers 4")
+EXAMPLES = (
+    "tfapps launch tickets.yaml",
+    "tfapps launch tickets.yaml train.epochs=1 name=trial --workers 4",
+)
 PAGE = "how_to/several_machines.md"
 
 

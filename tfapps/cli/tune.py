@@ -9,7 +9,7 @@ from tfapps.cli._arguments import config_arguments, log_arguments
 HELP = "search for the best values of a config's `search:`; resumes an interrupted search"
 DETAIL = "The best values are written as a config of their own."
 ARTIFACT = "none is exported"
-EXAMPLES = ("tfapps tune tickets.yaml", "tfapps tune tickets.yaml train.epochs=2")
+EXAMPLES = ("tfapps tune tickets.yaml", "tfapps tune tickets.yaml train.epochs=2 name=short")
 PAGE = "how_to/search.md"
 
 

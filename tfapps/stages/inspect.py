@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tfapps import registry
 from tfapps.assembly.assemble import assemble
+from tfapps.backends import tiles
 from tfapps.config.load import dump
 from tfapps.config.sections import RunConfig
 from tfapps.data.corpora import Corpus
@@ -16,6 +18,8 @@ from tfapps.data.staged import Stage, Staged
 from tfapps.printable import plain
 from tfapps.runs.prepared import Prepared, prepare
 from tfapps.text import tags
+
+BLOCKS = "transformer blocks"  # a part of models whose products take all tokens at once
 
 
 def inspect(config: RunConfig) -> str:
@@ -30,6 +34,7 @@ def inspect(config: RunConfig) -> str:
         *(_split(prepared, name) for name in prepared.encoded),
         "\n# first batch",
         *_batch(prepared),
+        *_computed(config, prepared, tiles.here()),
         "\n# model",
         *(
             f"input  {name:<14} {tuple(tensor.shape)} {tensor.dtype}"
@@ -43,6 +48,31 @@ def inspect(config: RunConfig) -> str:
         f"{parameters:>12,}  parameters, {4 * parameters / 1e6:.1f} MB in float32",
     ]
     return "\n".join(parts)
+
+
+def _computed(config: RunConfig, prepared: Prepared, tile: tiles.Tiles | None) -> list[str]:
+    """Return the rows that files compute for a text; nothing if they do not come in tiles."""
+    module = registry.load("model", config.model.name)
+    if tile is None or prepared.task.form != "single" or BLOCKS not in module.Model.parts:
+        return []
+    lengths = np.diff(prepared.encoded["train"].columns["token_ids"].offsets)
+    lines = [
+        f"{name:<16}{_row(length, height, lengths)}"
+        for name in config.export
+        if (height := tile.of(name))
+        for length in (*sorted(config.lengths), config.model.max_length)
+    ]
+    return [f"\n# rows computed on this processor ({tile.processor})", *lines] if lines else []
+
+
+def _row(length: int, height: int, lengths: np.ndarray) -> str:
+    """Return what a file of a length computes, and what the next shorter one would save."""
+    computed, shorter = tiles.rows(length, height), length // height * height
+    line = f"{length} tokens are computed as {computed} rows, {height} a tile"
+    if computed == length or not shorter:
+        return line
+    saved, cut = 100 * (1 - shorter / computed), int((lengths > shorter).sum())
+    return f"{line}; {shorter} would save {saved:.0f} %, {cut} of {len(lengths)} texts are longer"
 
 
 def _wanted(prepared: Prepared, row: int) -> str:

@@ -26,7 +26,7 @@ from tfapps.text.vocabulary import TooLargeError, spelling
 ROWS = 20_000  # that are tokenized, evenly spaced
 LONGEST = 512  # pieces of a text that are counted
 SHORT, LONG = 128, 256  # up to the one 99 % of the texts are whole; the other is the limit
-STEP = 8  # lengths are a multiple of it
+STEP = 8  # lengths are a multiple of it: it fits the tiles of `litert_dynamic`, see backends/tiles
 SECONDS = 300  # of training
 FIXED_SECONDS = 60  # of starting, exporting and verifying
 ENTRY_BYTES = 8  # of a vocabulary entry beside its weights: its text, and scales of its row

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tfapps.backends import tiles
 from tools.tables.markdown import read, table
 
 STEPS = {
@@ -120,6 +123,66 @@ def inference() -> str:
     return "\n".join(parts)
 
 
+def tile_heights() -> str:
+    """Return the table of how many rows a product computes at once, by processor."""
+    known = [*tiles.X86.values(), tiles.ZEN, *tiles.ARM.values(), tiles.ARM64, tiles.APPLE]
+    rows = [(tile.processor, str(tile.float32), str(tile.dynamic)) for tile in dict.fromkeys(known)]
+    return table(("processor", "`litert_float32`:", "`litert_dynamic`:"), rows)
+
+
+def _files(report: dict[str, Any]) -> str:
+    """Return what a text takes by its tokens, beside the rows that float32 computes for them."""
+    times, height = report["cpu_ms"], report["tile"]
+    rows = []
+    for tokens in times["litert_float32"]:
+        cells = (f"{side[tokens]:.2f}" if tokens in side else "-" for side in times.values())
+        rows.append((tokens, str(tiles.rows(int(tokens), height)) if height else "-", *cells))
+    titles = (f"{name} (ms):" for name in times)
+    return table(("tokens:", "rows of float32:", *titles), rows)
+
+
+def lengths() -> str:
+    """Return two tables for each processor: CPU times by tokens, and their ratios."""
+    parts = []
+    for processor, report in read("lengths").items():
+        releases = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+        peers = next(iter(report["ratios"].values()))
+        ratios = [
+            (name, *(ratio(pair[tokens]) for tokens in peers))
+            for name, pair in report["ratios"].items()
+        ]
+        parts += [
+            f"{processor}, {releases}, `{report['command']}`:\n",
+            _files(report),
+            table(("CPU ratio", *(f"{tokens} tokens:" for tokens in peers)), ratios),
+        ]
+    return "\n".join(parts)
+
+
+def processors() -> str:
+    """Return the table of CPU ratios to ONNX Runtime by processor and tokens, on one thread."""
+    columns = ("8", "16", "32", "64", "128")
+    results = {name: report["ratios"] for name, report in read("lengths").items()}
+    report = read("inference")
+    for result in report["results"]:
+        if result["threads"] == 1:
+            pairs = results.setdefault(report["processor"], {})
+            for name, pair in result["ratios"].items():
+                pairs.setdefault(name, {}).setdefault(str(result["tokens"]), pair["cpu"])
+    rows = [
+        (
+            processor,
+            *(f"`{side}`" for side in name.split(" / ")),
+            *(f"{pair[tokens]['ratio']:.2f}" if tokens in pair else "-" for tokens in columns),
+        )
+        for processor, pairs in results.items()
+        for name, pair in pairs.items()
+        if "onnxruntime" in name
+    ]
+    titles = (f"{tokens} tokens:" for tokens in columns)
+    return table(("processor", "file", "against", *titles), rows)
+
+
 def translation() -> str:
     """Return the table of one translated sentence."""
     rows = [
@@ -164,6 +227,9 @@ TABLES = {
     "training": training,
     "pipeline": pipeline,
     "inference": inference,
+    "lengths": lengths,
+    "tiles": tile_heights,
+    "processors": processors,
     "translation": translation,
     "start": start,
     "versions": versions,
