@@ -10,7 +10,10 @@ from tfapps.bundle.opening import bundle_path
 HELP = "compare all artefacts of several runs in a table and a picture"
 DETAIL = "The Pareto front of metric and size is marked."
 ARTIFACT = "all of every run"
-EXAMPLES = ("tfapps compare tickets tickets_small", "tfapps compare saved_models/* --out sizes.png")
+EXAMPLES = (
+    "tfapps compare tickets tickets_small",
+    "tfapps compare tickets tickets_small --out sizes.png",
+)
 PAGE = "explanation/compression.md"
 
 

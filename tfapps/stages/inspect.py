@@ -53,7 +53,7 @@ def inspect(config: RunConfig) -> str:
 def _computed(config: RunConfig, prepared: Prepared, tile: tiles.Tiles | None) -> list[str]:
     """Return the rows that files compute for a text; nothing if they do not come in tiles."""
     module = registry.load("model", config.model.name)
-    if tile is None or prepared.task.form != "single" or BLOCKS not in module.Model.parts:
+    if tile is None or BLOCKS not in module.Model.parts:
         return []
     lengths = np.diff(prepared.encoded["train"].columns["token_ids"].offsets)
     lines = [
