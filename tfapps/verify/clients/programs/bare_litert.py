@@ -25,7 +25,8 @@ if "vocab.txt" in carried.namelist():
     settings["model"]["vocab"] = {piece: number for number, piece in enumerate(pieces)}
 tokenizer = Tokenizer.from_str(json.dumps(settings))
 
-model = Interpreter(FILE) if about["api"] == "Interpreter" else CompiledModel.from_file(FILE)
+compiled = about.get("api") == "CompiledModel"  # files of earlier versions do not say
+model = CompiledModel.from_file(FILE) if compiled else Interpreter(FILE)
 
 
 def runner(signature):
