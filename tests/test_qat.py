@@ -21,6 +21,7 @@ from tfapps.graph.precision import precision
 from tfapps.layers.embedding import Embedding
 from tfapps.layers.fake_quant import in_model
 from tfapps.layers.linear import Linear
+from tfapps.runs.figures import reported
 from tfapps.train.loop import fit
 from tfapps.train.objectives import plain
 from tfapps.train.strategy import make
@@ -144,6 +145,25 @@ def test_a_pattern_without_a_layer_and_a_model_without_one_are_refused():
     model = keras.Model(inputs, keras.layers.LayerNormalization(name="norm")(inputs), name="plain")
     with pytest.raises(InputError, match=r"no layer of plain can be quantized:\nfloat: norm \(Lay"):
         qat.quantize(model)
+
+
+def test_the_report_of_a_config_counts_and_names_the_layers():
+    model = qat.quantize(little(), keep_float=["hidden"])
+    report = qat.report(qat.Config(), model)
+    assert report == {
+        "quantized_layers": 2,
+        "float_layers": "2 (1 GlobalAveragePooling1D, 1 Linear)",
+        "layers": {
+            "tokens": 8,
+            "global_average_pooling1d": "float: what it reads is float",
+            "hidden": "float: keep_float",
+            "head": 8,
+        },
+    }
+    assert reported(report) == [
+        "quantized_layers 2",
+        "float_layers 2 (1 GlobalAveragePooling1D, 1 Linear)",
+    ]
 
 
 # Training

@@ -75,6 +75,16 @@ def convolutions():
     )
 
 
+def hub():
+    from keras_hub.models import BertBackbone
+
+    sizes = {"num_layers": 1, "num_heads": 2, "hidden_dim": 8, "intermediate_dim": 16}
+    backbone = BertBackbone(vocabulary_size=20, max_sequence_length=7, **sizes)
+    outputs = backbone(backbone.input)
+    return keras.Model(backbone.input, L.Dense(3, name="head")(outputs["sequence_output"]))
+
+
+FEATURES = {"token_ids": IDS, "segment_ids": 0 * IDS, "padding_mask": np.sign(IDS)}
 MODELS = {
     "cnn": (cnn, np.random.default_rng(1).random((8, 8, 8, 3)).astype("float32")),
     "lstm": (lambda: reader(L.LSTM(5)), IDS),
@@ -83,6 +93,7 @@ MODELS = {
     "attention": (attention, VALUES),
     "nested": (nested, VALUES),
     "convolutions": (convolutions, VALUES),
+    "hub": (hub, FEATURES),
 }
 
 
@@ -95,7 +106,7 @@ def ready(name, **settings):
     return model, small, data
 
 
-SLOW = ("two directions", "simple", "nested")
+SLOW = ("two directions", "simple", "nested", "hub")
 
 
 @pytest.mark.parametrize(
@@ -175,6 +186,20 @@ def test_fit_learns_ranges_and_weights_without_a_calibration():
     assert low == -6
     assert -3 < float(after.low) < 0 < float(after.high) < 3
     assert (np.asarray(small.layers[2].matrix) != np.asarray(model.layers[2].matrix)).any()
+
+
+@pytest.mark.slow
+def test_a_backbone_keeps_its_class(tmp_path):
+    keras.utils.set_random_seed(5)
+    backbone = hub().layers[3]
+    small = qat.quantize(backbone)
+    qat.calibrate(small, [FEATURES])
+    assert isinstance(small, type(backbone))
+    small.save(tmp_path / "small.keras")
+    again = keras.saving.load_model(tmp_path / "small.keras")
+    outputs = small(FEATURES)["pooled_output"]
+    np.testing.assert_array_equal(again(FEATURES)["pooled_output"], outputs)
+    assert (np.asarray(outputs) != np.asarray(backbone(FEATURES)["pooled_output"])).any()
 
 
 def test_weights_alone_can_be_rounded():

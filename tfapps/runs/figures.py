@@ -42,9 +42,14 @@ def rows(metrics: Mapping[str, Any], proof: Mapping[str, Any]) -> list[dict[str,
 
 
 def reported(report: Mapping[str, Any]) -> list[str]:
-    """Write the figures that a compressor reports; lists of layers stay in metrics.json."""
-    numbers = {k: v for k, v in report.items() if not isinstance(v, dict)}
-    return [f"{k} {v:.4g}" if abs(v) < 1000 else f"{k} {v:.0f}" for k, v in numbers.items()]
+    """Write the figures that a compressor reports; what it says of each layer is left out."""
+    return [f"{key} {_figure(value)}" for key, value in report.items() if key != "layers"]
+
+
+def _figure(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def uncompressed(source: Bundle) -> dict[str, Any]:

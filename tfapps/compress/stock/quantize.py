@@ -73,10 +73,10 @@ def quantize_sublayers(layer: Any, settings: Settings) -> None:
 
 def choose(layer: Any, settings: Settings) -> tuple[type[Twin] | None, str]:
     """Return the twin of a layer, or None and the reason why it stays float; empty: by its kind."""
-    if isinstance(layer, Quantized):
-        return None, ""
     if any(matches(layer, pattern) for pattern in settings.keep_float):
         return None, "keep_float"
+    if isinstance(layer, Quantized):
+        return None, ""
     twin = twin_of(layer)
     if twin is None:
         inner = any(choose(part, settings)[0] for part in _parts(layer))

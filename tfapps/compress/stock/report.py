@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ REASONS = {
     layers.RNN: "its cell is not one of keras.layers.LSTM, GRU or SimpleRNN",
     layers.Rescaling: "it scales the input, before the first range",
 }
+OURS = "it has no kernel of its own, and is computed in float between products"
 UNKNOWN = "no quantized form; a custom layer states its own in `quantized_weights`"
 # What has no values of its own to round.
 SILENT = (*TRANSPARENT, layers.InputLayer, layers.Masking)
@@ -72,9 +74,11 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON can hold it, for metrics.json."""
+        kinds = Counter(row.kind for row in self.floats)
+        float_kinds = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         return {
             "quantized_layers": len(self.quantized),
-            "float_layers": len(self.floats),
+            "float_layers": f"{len(self.floats)} ({float_kinds})" if kinds else 0,
             "layers": {row.layer: row.bits for row in self.quantized}
             | {row.layer: f"float: {row.reason}" for row in self.floats},
         }
@@ -141,4 +145,6 @@ def _row(part: Any, path: str) -> Row:
 def _reason(part: Any) -> str:
     if not isinstance(part, keras.layers.Layer):
         return "an operation of keras.ops is no layer; use the layer that does the same"
-    return vars(part).get("stays_float") or REASONS.get(type(part), UNKNOWN)
+    ours = type(part).__module__.startswith("tfapps.layers")
+    reason = vars(part).get("stays_float") or REASONS.get(type(part))
+    return reason or (OURS if ours else UNKNOWN)
