@@ -131,7 +131,7 @@ def export_litert(
         path: a folder, in which each kind is `<kind>.tflite`; or a `.tflite` file for one kind.
         kinds: which of the kinds.
         calibration: rows as for `model.predict`, of which the first 200 are used: `int8` reads the
-            ranges of activations off them, unless `tfapps.quantize` trained them.
+            ranges of activations off them, unless `tfapps.quantize` trained them (not of LSTMs).
         length: what open axes become, the number of tokens for one.
 
     Returns:

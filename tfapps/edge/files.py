@@ -36,9 +36,9 @@ def export(
     rows = _rows(model, shapes, calibration) if calibration is not None else []
     if "int8" in targets and not rows and litert.needs_calibration(rebuild()):
         raise InputError(
-            "export_litert: int8 needs calibration=..., some 100 rows of inputs, because the "
-            "ranges of this model's activations were not trained (tfapps.quantize trains those "
-            "of most layers, but not of an LSTM)"
+            "export_litert: int8 needs calibration=..., some 100 rows of inputs: the ranges of "
+            "this model's activations were not trained by tfapps.quantize, or it has an LSTM, "
+            "whose integer form is always calibrated"
         )
     with tempfile.TemporaryDirectory(prefix="tfapps_litert_") as temporary:
         _write(list(targets), rebuild, rows, Path(temporary))
