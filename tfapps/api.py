@@ -135,7 +135,9 @@ def quantize(
     Weights are copied; zeros of `tfapps.prune` and clusters of `tfapps.cluster` stay. The layers
     round weights and activations to the grids of integers from now on, as the integer file will;
     ranges of activations are learned in `fit`, and weights train on. Prints which layers are
-    quantized and why the others are not; `tfapps.report(model)` returns it.
+    quantized and why the others are not; `tfapps.report(model)` returns it. A custom layer stays
+    float unless it has a method `quantized_weights` that returns {attribute: axes of the output
+    channels} of its weights, such as `{"kernel": (-1,)}`.
 
     Args:
         model: any functional or Sequential Keras 3 model, of layers of Keras, KerasHub, tfapps, or
@@ -149,8 +151,8 @@ def quantize(
         A new model, not compiled.
 
     Raises:
-        InputError: the model has no layer that can be quantized, or no input shape, or a pattern
-            matches no layer.
+        InputError: the model has no layer that can be quantized, or no input shape, a pattern
+            matches no layer, or an unsupported number of bits.
 
     Example:
         >>> small = tfapps.quantize(model)

@@ -31,6 +31,7 @@ OURS = "it has no kernel of its own, and is computed in float between products"
 UNKNOWN = "no quantized form; a custom layer states its own in `quantized_weights`"
 # What has no values of its own to round.
 SILENT = (*TRANSPARENT, layers.InputLayer, layers.Masking)
+SILENT_OPERATIONS = ("GetItem", "Reshape", "Transpose", "Squeeze", "ExpandDims", "Cast")
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,14 @@ def _rows(layer: Any, parent: str = "") -> Iterator[Row]:
 
 
 def _operations(model: Any) -> list[Any]:
-    """Return the layers of a graph, and its operations on numbers with a fraction."""
-    return [
-        part
-        for part in functional(model).operations
-        if isinstance(part, keras.layers.Layer) or is_float(part._inbound_nodes[0].outputs[0])
-    ]
+    """Return the layers of a graph, and its operations that compute numbers with a fraction."""
+
+    def computes(part: Any) -> bool:
+        moves = type(part).__name__ in SILENT_OPERATIONS
+        return not moves and is_float(part._inbound_nodes[0].outputs[0])
+
+    parts = functional(model).operations
+    return [part for part in parts if isinstance(part, keras.layers.Layer) or computes(part)]
 
 
 def _is_whole(part: Any) -> bool:

@@ -19,9 +19,11 @@ from tfapps.compress.stock.rounded import (
     calling,
     rounded_weights,
 )
+from tfapps.errors import InputError
 from tfapps.layers.fake_quant import FakeQuant, value_quantizer
 from tfapps.layers.quantized import Quantized
 
+BITS = (4, 8)  # fewest and most
 # Functions that the integer product includes: the range is that of their output.
 FUSED = ("linear", "relu", "relu6")
 # Functions that are computed between two ranges.
@@ -32,11 +34,19 @@ BETWEEN = ("gelu", "silu", "swish")
 class Settings:
     """How many bits are used, see `tfapps.quantize`."""
 
-    weight_bits: int | None = 8
+    weight_bits: int = 8
     activation_bits: int | None = 8
     embedding_bits: int | None = 8
     per_channel: bool = True
     keep_float: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("weight_bits", "activation_bits", "embedding_bits"):
+            bits = getattr(self, name)
+            if bits is None and name != "weight_bits":
+                continue
+            if not isinstance(bits, int) or not BITS[0] <= bits <= BITS[1]:
+                raise InputError(f"{name}: got {bits!r}, expected {BITS[0]} to {BITS[1]}")
 
 
 @dataclass(frozen=True)
