@@ -218,7 +218,7 @@ def test_models_without_a_graph_or_a_shape_are_refused():
         tfapps.quantize(L.Dense(2))
     with pytest.raises(InputError, match=r"keep_float: 'haed' matches no layer; .* head, shares"):
         tfapps.quantize(cnn(), keep_float=["haed"])
-    with pytest.raises(InputError, match="activation_bits: got 16, expected 4 to 8"):
+    with pytest.raises(InputError, match="activation_bits: got 16, expected 2 to 8"):
         tfapps.quantize(cnn(), activation_bits=16)
 
 

@@ -50,7 +50,8 @@ def _change(
     float_layers: Collection[str],
 ) -> dict[str, Any]:
     """Return the arguments to replace in the config of a layer of `tfapps.layers`."""
-    if layer.name in float_layers or not type(layer).__module__.startswith("tfapps.layers"):
+    ours = any(kind.__module__.startswith("tfapps.layers") for kind in type(layer).__mro__)
+    if layer.name in float_layers or not ours:
         return {}
     bits, per_channel = settings.activation_bits, settings.per_channel
     arguments = layer.get_config()

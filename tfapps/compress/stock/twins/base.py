@@ -23,7 +23,7 @@ from tfapps.errors import InputError
 from tfapps.layers.fake_quant import FakeQuant, value_quantizer
 from tfapps.layers.quantized import Quantized
 
-BITS = (4, 8)  # fewest and most
+BITS = (2, 8)  # fewest and most
 # Functions that the integer product includes: the range is that of their output.
 FUSED = ("linear", "relu", "relu6")
 # Functions that are computed between two ranges.
