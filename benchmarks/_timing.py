@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,7 @@ def timed(paths: Mapping[Any, Path], rounds: int = 60) -> dict[Any, dict[str, fl
     cpu: dict[Any, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
+            os.sched_yield()  # on a busy machine, a call then starts with a whole time slice
             start, used = time.perf_counter(), time.process_time()
             run(**rows[name])
             wall[name].append(time.perf_counter() - start)

@@ -63,12 +63,11 @@ def lstms() -> str:
             LSTM_FORMS[name],
             str(figures["operators"]),
             f"{figures['bytes'] / 1e6:.2f}",
-            f"{figures['p50_ms']:.2f}",
             f"{figures['cpu_ms']:.2f}",
         )
         for name, figures in read("lstm_files")["forms"].items()
     ]
-    return table(("form", "operators outside loops:", "MB:", "p50 ms:", "CPU ms:"), rows)
+    return table(("form", "operators outside loops:", "MB:", "CPU ms:"), rows)
 
 
 def tuners() -> str:
