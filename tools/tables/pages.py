@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tools.tables import costs, learning, peers, runs
+from tools.tables import costs, learning, peers, rivals, runs
 
 TOOL = "tools.tables"
-SUBJECTS = {"costs": costs, "learning": learning, "peers": peers, "runs": runs}
+SUBJECTS = {"costs": costs, "learning": learning, "peers": peers, "rivals": rivals, "runs": runs}
 
 
 def block(name: str) -> str:
