@@ -88,19 +88,32 @@ class Reader:
 
     def does(self, command):
         """Run a command of a page, after what it presumes."""
-        words = [word.replace("$PWD", str(self.folder)) for word in command.words]
+        words = self.at_tiny_size(command.words)
         arguments = main._parsed(words)
+        named = [
+            *(getattr(arguments, "also", None) or []),
+            *(getattr(arguments, "runs", None) or []),
+        ]
         if hasattr(arguments, "config"):
             self.has_config(arguments.config)
-        if arguments.verb in ("compress", "export", "verify"):
-            self.has_run(arguments.config.rpartition("/")[2].removesuffix(".yaml"))
-        named = [getattr(arguments, "run", None), *(getattr(arguments, "also", None) or [])]
-        named += getattr(arguments, "runs", None) or []
-        for run in filter(None, named):
-            self.has_run(run.removeprefix("saved_models/"))
-        for run in re.findall(r"preset=saved_models/(\w+)", command.line):
-            self.has_run(run)
+        if hasattr(arguments, "run"):
+            named.append(arguments.run)
+        if arguments.verb in ("compress", "export"):
+            named.append(arguments.config)
+        for run in [*named, *re.findall(r"preset=(saved_models/\w+)", command.line)]:
+            self.has_run(run.rpartition("/")[2].removesuffix(".yaml"))
         return self.types(words, re.search(r"\s<\s(\S+)", command.line))
+
+    def at_tiny_size(self, words):
+        """Return the words that fit toy data, of which there is little, and tiny configs.
+
+        These have a `model.size`, also where the shipped one has a preset.
+        """
+        fitting = [word.replace("$PWD", str(self.folder)) for word in words]
+        fitting = ["data.shots=10" if word.startswith("data.shots=") else word for word in fitting]
+        if any(word.startswith("model.preset=") for word in words):
+            fitting = [*dict.fromkeys([*fitting, "model.size=null"])]
+        return fitting
 
     def types(self, words, redirected=None):
         """Run the command line.
