@@ -16,7 +16,7 @@ from tfapps.compress.stock import twins
 from tfapps.compress.stock.places import Graph, is_graph, is_plain
 from tfapps.compress.stock.twins import base
 from tfapps.compress.stock.twins.base import Merge, Place, Settings, Twin
-from tfapps.compress.stock.twins.custom import Custom, Declared
+from tfapps.compress.stock.twins.custom import Custom, Declared, StatesWeights
 from tfapps.layers.quantized import Quantized
 
 PACKAGE, NAME = "tfapps", "Quantized"  # what Keras writes into a saved model
@@ -89,9 +89,9 @@ def choose(layer: Any, settings: Settings) -> tuple[type[Twin] | None, str]:
 
 def twin_of(layer: Any) -> type[Twin] | None:
     """Return the twin of a layer, of the Keras class whose `call` and `build` it has."""
-    kind = type(layer)
-    if hasattr(kind, "quantized_weights"):
+    if isinstance(layer, StatesWeights):
         return Custom
+    kind = type(layer)
     for parent in kind.__mro__:
         if parent in all_twins():
             same = kind.call is parent.call and kind.build is parent.build

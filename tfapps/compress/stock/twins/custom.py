@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from tfapps.compress.stock.rounded import Rounded
 from tfapps.compress.stock.twins import base
+
+
+@runtime_checkable
+class StatesWeights(Protocol):
+    """A layer of the user's that states which of its weights can be rounded."""
+
+    def quantized_weights(self) -> Mapping[str, Sequence[int]]:
+        """Return {attribute: axes of the output channels} of these weights."""
+        ...
 
 
 class Declared(Rounded):
