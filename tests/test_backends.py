@@ -8,21 +8,24 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import export_models as models
+import keras
 import numpy as np
 import pytest
 from asking import form_of, same_as_interpreter
 from running import ROOT
 
 from tfapps.backends import _quiet, _sessions
-from tfapps.backends._compiled import CompiledSession, has_state
+from tfapps.backends._compiled import CompiledSession, has_constant_outputs, has_state
 from tfapps.backends._interpreter import InterpreterSession
 from tfapps.backends.base import SERVE
 from tfapps.backends.litert import LiteRT
 from tfapps.errors import InputError
 from tfapps.export import litert, saved_model
+from tfapps.export.parts import flatbuffer
 from tfapps.features import padding
 from tfapps.features.feature import tokens
 from tfapps.forms import base
+from tfapps.layers.empty_cache import EmptyCache
 
 LENGTH = models.LENGTH
 NOTE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
@@ -182,10 +185,35 @@ def test_a_file_that_a_compiled_model_refuses_runs_in_an_interpreter(folder, mon
     same_as_interpreter(folder / "litert" / "float32.tflite", InterpreterSession)
 
 
+def _caches(batch_size=None, length=None):
+    """What an encoder gives a decoder that has seen nothing: constants, two of them equal."""
+    ids = keras.Input((LENGTH,), batch_size=batch_size, dtype="int32", name="token_ids")
+    position, keys, values = EmptyCache(1, 2, LENGTH, LENGTH)(ids)
+    outputs = {"position": position, "keys": keys, "values": values}
+    return keras.Model({"token_ids": ids}, outputs)
+
+
+def test_equal_constants_among_the_outputs_are_all_given(tmp_path):
+    litert.export(["litert_float32"], rebuild=_caches, max_length=LENGTH, folder=tmp_path)
+    path = tmp_path / "litert" / "float32.tflite"
+    same_as_interpreter(path, InterpreterSession)
+    outputs = LiteRT(path).call(SERVE, {"token_ids": np.ones((1, LENGTH), "int32")})
+    assert {name: array.shape for name, array in outputs.items()} == {
+        "position": (1,),
+        "keys": (1, 2, LENGTH, LENGTH),
+        "values": (1, 2, LENGTH, LENGTH),
+    }
+    model = flatbuffer.read(path.read_bytes())
+    tensors = [entry.tensorIndex for entry in model.signatureDefs[0].outputs]
+    assert len(set(tensors)) == 3  # a phone's `CompiledModel` gives a shared one only once
+    assert sorted(tensors) == sorted(model.subgraphs[0].outputs)
+
+
 def test_damaged_bytes_have_no_state(folder):
     full = (folder / "litert" / "float32.tflite").read_bytes()
     for content in (b"", b"\xff" * 64, *(full[:size] for size in range(4, 4000, 97))):
-        assert has_state(content) in (True, False)  # LiteRT says what is wrong with them
+        # LiteRT says what is wrong with them.
+        assert {has_state(content), has_constant_outputs(content)} <= {True, False}
 
 
 def test_threads_get_the_answers_of_one(folder):

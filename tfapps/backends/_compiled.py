@@ -122,6 +122,28 @@ def has_state(content: bytes) -> bool:
         return False
 
 
+def has_constant_outputs(content: bytes) -> bool:
+    """Return whether an output of a TFLite file is a constant, an empty cache for one.
+
+    `CompiledModel` loses all but one of the names that share a constant.
+
+    Args:
+        content: of the file; of a damaged one, the answer is any.
+    """
+    try:
+        model = _Table(content, struct.unpack_from("<I", content)[0])
+        graphs, buffers = model.tables(2), model.tables(4)
+        for signature in model.tables(7):
+            tensors = graphs[signature.number(4)].tables(0)
+            for output in signature.tables(1):
+                buffer = buffers[tensors[output.number(1)].number(2)]
+                if buffer.has(0) or buffer.number(1) > 1:  # in the flatbuffer, or behind it
+                    return True
+        return False
+    except (struct.error, IndexError):
+        return False
+
+
 class _Table:
     """A table of a flatbuffer, read in place: the package that reads them is slow to import."""
 
@@ -146,6 +168,16 @@ class _Table:
         """Return a field of one byte."""
         place = self._place(field)
         return self._content[place] if place else 0
+
+    def number(self, field: int) -> int:
+        """Return a field of four bytes, and the lower half of one of eight."""
+        place = self._place(field)
+        return self._read("<I", place) if place else 0
+
+    def has(self, field: int) -> bool:
+        """Return whether a field that is a list is there and has entries."""
+        place = self._place(field)
+        return bool(place) and self._read("<I", place + self._read("<I", place)) > 0
 
     def tables(self, field: int) -> list[_Table]:
         """Return a field that is a list of tables."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfapps.backends._compiled import CompiledSession, has_state
+from tfapps.backends._compiled import CompiledSession, has_constant_outputs, has_state
 from tfapps.backends._interpreter import InterpreterSession, content_of
 from tfapps.backends._packed import Packed
 from tfapps.backends._quiet import alone
@@ -73,11 +73,13 @@ class Sessions:
     def _first(self, sha256: str | None) -> Session:
         """Return a compiled model, or an interpreter for a file that it does not run.
 
-        A file with state is one: an interpreter can reset the state. `CompiledModel` also refuses
+        A file with state is one: an interpreter can reset the state. So is one with constants
+        among its outputs, which `CompiledModel` loses. `CompiledModel` also refuses
         files of earlier versions of tfapps whose signature has two names for one tensor, and
         damaged ones; an interpreter then says what is wrong.
         """
-        if has_state(self._data) or not alone():
+        data = self._data
+        if has_state(data) or has_constant_outputs(data) or not alone():
             return self._interpreter()
         packed = Packed(len(self._data), sha256)
         try:

@@ -236,7 +236,7 @@ def convert(
     Raises:
         Failure: the child failed or crashed, or the result is no pure built-in graph.
     """
-    from tfapps.export.parts import child
+    from tfapps.export.parts import child, outputs
     from tfapps.export.parts import lstm as lstms
 
     target = Path(target)
@@ -254,7 +254,7 @@ def convert(
             f"litert_{target.stem} needs ops that LiteRT does not have built in: "
             f"{', '.join(foreign)}; rewrite the layer that makes them"
         )
-    target.write_bytes(lstms.unclip(content))
+    target.write_bytes(outputs.separate_constants(lstms.unclip(content)))
 
 
 def foreign_ops(content: bytes) -> list[str]:
