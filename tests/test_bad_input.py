@@ -79,16 +79,23 @@ def test_output_folder_that_cannot_be_written(place):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_changed_byte_in_a_bundle_is_found(workplace, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "artifact"),
+    [
+        ("weights.safetensors", "keras"),
+        ("litert/float32.tflite", "litert_float32"),
+        ("text/tokenizer.json", "litert_float32"),
+    ],
+)
+def test_a_changed_byte_in_a_file_that_is_read_is_found(workplace, tmp_path, name, artifact):
     copy = tmp_path / "changed"
     shutil.copytree(workplace / "saved_models" / "tiny", copy)
-    weights = copy / "weights.safetensors"
-    content = bytearray(weights.read_bytes())
+    content = bytearray((copy / name).read_bytes())
     content[-1] ^= 1
-    weights.write_bytes(content)
-    done = tfapps("predict", copy, "a pear", cwd=tmp_path)
+    (copy / name).write_bytes(content)
+    done = tfapps("predict", copy, "a pear", "--artifact", artifact, cwd=tmp_path)
     assert done.returncode == 2
-    assert "weights.safetensors" in done.stderr
+    assert f"{name}: changed or truncated" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -155,7 +155,7 @@ def test_the_report_of_a_config_counts_and_names_the_layers():
         "float_layers": "2 (1 GlobalAveragePooling1D, 1 Linear)",
         "layers": {
             "tokens": 8,
-            "global_average_pooling1d": "float: what it reads is float",
+            "mean": "float: what it reads is float",
             "hidden": "float: keep_float",
             "head": 8,
         },
@@ -273,7 +273,7 @@ def little(width=8):
     """Layers of tfapps, as few as a user's model may have."""
     ids = keras.Input((LENGTH,), dtype="int32", name="token_ids")
     x = Embedding(WORDS, width, name="tokens")(ids)
-    x = Linear(width, "gelu", name="hidden")(keras.layers.GlobalAveragePooling1D()(x))
+    x = Linear(width, "gelu", name="hidden")(keras.layers.GlobalAveragePooling1D(name="mean")(x))
     return keras.Model({"token_ids": ids}, Linear(CLASSES, name="head")(x))
 
 

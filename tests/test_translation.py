@@ -2,12 +2,11 @@
 
 import json
 import re
-import shutil
 
 import keras
 import numpy as np
 import pytest
-from running import ROOT, tfapps
+from running import tfapps
 
 from tfapps.config import load as configs
 from tfapps.decoding.beam import Hypothesis
@@ -205,22 +204,6 @@ def test_the_command_line_translates_and_judges(place, artifact):
     measured = json.loads((place / "saved_models/run/metrics.json").read_text())["dev"]
     expected = measured[artifact if artifact == "litert_greedy" else "keras"]
     assert figures == {"artifact": artifact, "rows": 7, "metrics": pytest.approx(expected)}
-
-
-def test_the_client_in_the_guide_matches_tfapps(place, monkeypatch, capsys):
-    bundle = place / "saved_models" / "run"
-    folder = place / "client"
-    folder.mkdir()
-    for name in ("litert/greedy.tflite", "text/tokenizer.json"):
-        shutil.copy(bundle / name, folder)
-    guide = (ROOT / "docs" / "how_to" / "android.md").read_text(encoding="utf-8")
-    (client,) = re.findall(r"```python\n([^`]*Das Kind ist alt[^`]*)```", guide)
-    monkeypatch.chdir(folder)
-    exec(compile(client, "android.md", "exec"), {})
-    output = capsys.readouterr().out.strip()
-    command = ("predict", "run", "Das Kind ist alt.", "--artifact", "litert_greedy")
-    assert output == json.loads(tfapps(*command, cwd=place).stdout)["translation"]
-    assert output.startswith("The ")
 
 
 def test_every_file_is_timed(place):
