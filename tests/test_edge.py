@@ -1,5 +1,6 @@
 """Any Keras 3 model is pruned, clustered, exported and compared with its files."""
 
+import functools
 import re
 import types
 
@@ -140,7 +141,8 @@ def test_models_of_another_kind_are_refused():
     own = Own()
     own(ROWS)
     unbuilt = keras.Sequential([keras.layers.Dense(3)])
-    for call in (tfapps.prune, tfapps.cluster, lambda m: tfapps.export_litert(m, "x")):
+    exported = functools.partial(tfapps.export_litert, path="x")
+    for call in (tfapps.prune, tfapps.cluster, tfapps.quantize, exported):
         with pytest.raises(InputError, match="Own, a subclassed model, expected a functional"):
             call(own)
         with pytest.raises(InputError, match="has no weights yet; begin it with keras.Input"):

@@ -143,7 +143,6 @@ def quantize(
     from tfapps.compress.stock import report as reports
     from tfapps.errors import InputError
 
-    copying.check(model)
     bits = (weight_bits, activation_bits, embedding_bits)
     settings = stock.Settings(*bits, per_channel, tuple(keep_float))
     result = rebuilding.rebuild(model, settings, activations == "all", quantize_products)
@@ -163,10 +162,12 @@ def quantize_compressed(model: keras.Model, **options: Any) -> keras.Model:
         options: of `quantize`, without `per_channel`.
 
     Raises:
-        InputError: as `quantize`.
+        InputError: the model is of another kind; else as `quantize`.
     """
     from tfapps.compress._constraints import Clusters, add, has_constraint, links
+    from tfapps.graph.checks import checked
 
+    checked(model, "quantize")
     result = quantize(model, per_channel=not has_constraint(model, Clusters), **options)
     targets = {weight.path: weight for weight in result.weights}
     for weight in model.weights:

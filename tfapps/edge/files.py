@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tfapps.backends.litert import LiteRT
-from tfapps.edge import arrays, checks, static
+from tfapps.edge import arrays, static
 from tfapps.errors import Failure, InputError
 from tfapps.export import edge_quantizer, litert
+from tfapps.graph.checks import checked
 
 KINDS = ("float32", "float16", "dynamic", "int8", "int4")
 SUFFIX = ".tflite"
@@ -26,7 +27,7 @@ def export(
     length: int | None,
 ) -> dict[str, Path]:
     """Write the files of `tfapps.export_litert`."""
-    checks.checked(model, "export_litert")
+    checked(model, "export_litert")
     targets = _targets(Path(path), [kinds] if isinstance(kinds, str) else list(kinds))
     shapes = static.shapes_of(model, length)
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from tfapps.backends.base import SERVE, Arrays
 from tfapps.backends.litert import LiteRT
-from tfapps.edge import arrays, checks, measures, static, table
+from tfapps.edge import arrays, measures, static, table
 from tfapps.edge.files import KINDS, SUFFIX
 from tfapps.edge.reports import FileReport, OutputReport
 from tfapps.errors import InputError
+from tfapps.graph.checks import checked
 from tfapps.verify import cost
 
 TIMED = 50  # single rows
@@ -26,7 +27,7 @@ def verify(
     """Return and print what `tfapps.verify_litert` does."""
     import keras
 
-    checks.checked(model, "verify_litert")
+    checked(model, "verify_litert")
     rows = arrays.by_name(inputs, static.input_names(model), "verify_litert: inputs")
     # Not model.predict: that of a KerasHub task would preprocess the rows once more.
     raw = keras.Model.predict(model, static.packed(model, rows), verbose=0)

@@ -18,7 +18,7 @@ def pruner(model: keras.Model, steps: int | None, **options: Any) -> keras.callb
     """Return the callback of `tfapps.prune`; with no steps, prune at once."""
     import keras
 
-    from tfapps.edge.checks import checked
+    from tfapps.graph.checks import checked
 
     options["include"], options["exclude"] = _patterns(
         checked(model, "prune"), options["include"], options["exclude"]
@@ -61,7 +61,7 @@ def clustered(
     model: keras.Model, clusters: int, include: Sequence[str] | None, exclude: Sequence[str]
 ) -> dict[str, float]:
     """Cluster the weights of a model in place, see `tfapps.cluster`."""
-    from tfapps.edge.checks import checked
+    from tfapps.graph.checks import checked
 
     include, exclude = _patterns(checked(model, "cluster"), include, exclude)
     config = _config(cluster, {"clusters": clusters, "include": include, "exclude": exclude})

@@ -87,10 +87,10 @@ def ask(
 
 
 def compare(expected: Sequence[Answer], answers: Sequence[Answer]) -> Comparison:
-    """Compare what a client answers with what the bundle does.
+    """Compare the answers of a client with those of the bundle, row by row.
 
-    All that a client gives must be in the answers of the bundle. What is no number decides; where
-    all are numbers, these do.
+    Each key of a client's answer must be in the bundle's answer. A row differs if its labels or
+    other text differ. An answer of numbers alone differs if a number does.
     """
     different, differences, deciding, ties = [], [], set(), 0
     for number, (right, answer) in enumerate(zip(expected, answers, strict=True)):

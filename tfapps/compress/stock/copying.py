@@ -6,25 +6,8 @@ from typing import Any
 
 import keras
 
-from tfapps.compress.stock.places import functional, is_graph, is_plain
+from tfapps.compress.stock.places import is_plain
 from tfapps.errors import InputError
-
-
-def check(model: Any) -> None:
-    """Check that a model has a graph.
-
-    Raises:
-        InputError: it has none, or no input shape.
-    """
-    if not is_graph(model):
-        raise InputError(
-            f"expected a functional or Sequential Keras model, got a {type(model).__name__}; "
-            "build it with keras.Model(inputs, outputs)"
-        )
-    if functional(model) is None or not model.built:
-        raise InputError(
-            f"{model.name}: the model has no input shape yet; make a keras.Input its first layer"
-        )
 
 
 def copy(model: Any) -> Any:

@@ -12,7 +12,7 @@ TASKS = ("classification", "prompt", "regression")
 
 
 class Client(base.Client):
-    """Opens a file with what it carries, without tfapps."""
+    """Runs a file with LiteRT and the tokenizer and labels stored in the file, without tfapps."""
 
     module: ClassVar[str | None] = "ai_edge_litert"
     install: ClassVar[str] = "pip install ai-edge-litert tokenizers numpy"

@@ -17,6 +17,7 @@ def checked(model: Any, name: str) -> Any:
         InputError: it is something else.
     """
     import keras
+    from keras.src.models.functional import Functional
 
     kind = f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
     if not isinstance(model, keras.Model):
@@ -29,11 +30,12 @@ def checked(model: Any, name: str) -> Any:
             f"{name}: Keras runs on {keras.backend.backend()}, expected tensorflow; import tfapps "
             "before keras, or set KERAS_BACKEND=tensorflow"
         )
-    if not model.built:
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    if not model.built or graph is None:
         raise InputError(
             f"{name}: the model has no weights yet; begin it with keras.Input, or fit it first"
         )
-    if not hasattr(model, "_run_through_graph") and not isinstance(model, keras.Sequential):
+    if not isinstance(model, Functional | keras.Sequential):
         raise InputError(
             f"{name}: got {kind}, a subclassed model, expected a functional or Sequential one; "
             "its layers are not known: write keras.Model(inputs, outputs)"
